@@ -1,0 +1,1 @@
+"""Primitives behind one interface: `provider.CryptoProvider`; `pyca` is the implementation for desktops and servers."""

@@ -1,0 +1,120 @@
+"""Names for the things that travel: numbers, accounts, devices, messages, conversations.
+
+All are plain immutable values; the functions here are the only way in from untrusted text,
+so that a value of one of these types has been checked once, at the edge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from typing import NamedTuple, NewType
+
+from .errors import InputError
+
+__all__ = [
+    "AccountId",
+    "ConversationId",
+    "DeviceAddress",
+    "DeviceId",
+    "Instant",
+    "MessageId",
+    "Number",
+    "Rng",
+    "account_id",
+    "account_uuid",
+    "conversation_of",
+    "device_id",
+    "message_id",
+    "new_message_id",
+    "number",
+    "service_id",
+]
+
+Number = NewType("Number", str)
+"""An E.164 number with its plus sign: `+15550100`."""
+
+AccountId = NewType("AccountId", bytes)
+"""16 bytes: the start of SHA-256(label, SPKI of the participant key), with UUID bits as they fall."""
+
+DeviceId = NewType("DeviceId", int)
+"""1 to 127; 1 is the primary device, which holds the participant key."""
+
+MessageId = NewType("MessageId", str)
+"""A logical message id: 1 to 64 characters of `A-Z a-z 0-9 - _ . =`. Ours are lower-case UUIDs."""
+
+ConversationId = NewType("ConversationId", bytes)
+"""16 bytes, derived for a one-to-one chat from the two numbers."""
+
+Instant = int
+"""Milliseconds since 1970-01-01 UTC. Every core takes it as a parameter named `now`."""
+
+Rng = Callable[[int], bytes]
+"""`rng(n)` gives n bytes fit for keys: `os.urandom` outside, a seeded stream in tests."""
+
+
+class DeviceAddress(NamedTuple):
+    """One device of one account: what a `signal` session is with."""
+
+    account: AccountId
+    device: DeviceId
+
+
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9._=-]{1,64}", re.ASCII)
+_ACCOUNT_LABEL = b"\xff\x80letterlock/account-id/v1\x00"
+_CONVERSATION_LABEL = b"\xff\x80letterlock/conversation/v1\x00"
+
+
+def number(text: str) -> Number:
+    """Check an E.164 number. Raises InputError when it is not one."""
+    if not _NUMBER.fullmatch(text):
+        raise InputError(
+            f"not a phone number: {text[:32]!r}",
+            code="input.number",
+            hint="write it with a plus sign and country code, for example +15550100",
+        )
+    return Number(text)
+
+
+def device_id(value: int) -> DeviceId:
+    """Check a device id. Raises InputError outside 1 to 127."""
+    if not 1 <= value <= 127:
+        raise InputError(f"device ids are 1 to 127, not {value}", code="input.device_id")
+    return DeviceId(value)
+
+
+def message_id(text: str) -> MessageId:
+    """Check a message id. Raises InputError when it is empty, too long or has other characters."""
+    if not _MESSAGE_ID.fullmatch(text):
+        raise InputError("not a message id", code="input.message_id")
+    return MessageId(text)
+
+
+def new_message_id(rng: Rng) -> MessageId:
+    """A fresh lower-case UUID (version 4)."""
+    return MessageId(str(uuid.UUID(bytes=rng(16), version=4)))
+
+
+def account_id(participant_spki: bytes) -> AccountId:
+    """The account that a participant key (DER SubjectPublicKeyInfo) stands for."""
+    return AccountId(hashlib.sha256(_ACCOUNT_LABEL + participant_spki).digest()[:16])
+
+
+def account_uuid(account: AccountId) -> str:
+    """The account id as libsignal writes a service id: a lower-case UUID."""
+    return str(uuid.UUID(bytes=bytes(account)))
+
+
+def service_id(account: AccountId) -> bytes:
+    """The 17 bytes that libsignal's `addresses` field binds: kind 0 (ACI), then the UUID."""
+    return b"\x00" + account
+
+
+def conversation_of(a: Number, b: Number) -> ConversationId:
+    """The one-to-one conversation of two numbers; the same from both ends."""
+    first, second = sorted((a, b))
+    text = _CONVERSATION_LABEL + first.encode() + b"\x00" + second.encode()
+    return ConversationId(hashlib.sha256(text).digest()[:16])
