@@ -1,0 +1,374 @@
+"""`Pyca`: the crypto provider over `cryptography` (OpenSSL) and PyNaCl (libsodium).
+
+The only module besides `x509_pyca` that imports either. For each primitive the faster of the two was
+taken. Both libraries work in constant time on secrets; what is done here in Python integers
+touches public values only, with one exception that is named where it stands.
+
+Malformed input from outside (public keys, signatures, ciphertexts) raises the classes of
+`errors.CryptoError`; a private key, nonce or symmetric key of the wrong size is our own mistake
+and raises InputError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final, Generic, TypeVar
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from nacl import bindings as sodium
+from nacl.exceptions import BadSignatureError, CryptoError
+
+from ..errors import BadMac, BadPublicKey, BadSignature, InputError
+from ..ids import Rng
+
+__all__ = ["Pyca"]
+
+_SHA256: Final = hashes.SHA256()
+_ECDSA_SIGN: Final = ec.ECDSA(_SHA256, deterministic_signing=True)
+_ECDSA_VERIFY: Final = ec.ECDSA(_SHA256)
+_ECDH: Final = ec.ECDH()
+_P256: Final = ec.SECP256R1()
+_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+# SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 65 bytes }: DER allows one spelling only.
+_P256_SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+
+_FIELD: Final = 2**255 - 19
+_IPAD: Final = bytes(x ^ 0x36 for x in range(256))
+_OPAD: Final = bytes(x ^ 0x5C for x in range(256))
+_XEDDSA_HASH1: Final = b"\xfe" + b"\xff" * 31  # 2^256 - 2, little-endian: XEdDSA section 2.5, hash_1
+_PADDING: Final = tuple(bytes((n,)) * n for n in range(17))
+
+
+class Pyca:
+    """Implements `provider.CryptoProvider`. Safe to share between threads."""
+
+    __slots__ = ("_kem768", "_kem1024")
+
+    def __init__(self) -> None:
+        self._kem768 = _Fresh(mlkem.MLKEM768PrivateKey.from_seed_bytes)
+        self._kem1024 = _Fresh(mlkem.MLKEM1024PrivateKey.from_seed_bytes)
+
+    # --- Curve25519 ----------------------------------------------------------------------------
+    def x25519_generate(self, rng: Rng) -> tuple[bytes, bytes]:
+        private = _clamp(rng(32))
+        return private, sodium.crypto_scalarmult_base(private)
+
+    def x25519_public(self, private: bytes) -> bytes:
+        _length("X25519 private key", private, 32)
+        return sodium.crypto_scalarmult_base(private)
+
+    def x25519(self, private: bytes, public: bytes) -> bytes:
+        if len(public) != 32:
+            raise BadPublicKey("an X25519 public key is 32 bytes", code="crypto.public_key.length")
+        _length("X25519 private key", private, 32)
+        try:
+            return sodium.crypto_scalarmult(private, public)  # refuses an all-zero result (SR-12)
+        except CryptoError as error:
+            raise BadPublicKey("the agreement is all zero", code="crypto.public_key.zero") from error
+
+    def x25519_check(self, public: bytes) -> None:
+        y = edwards_y.__wrapped__(public)  # not the cache: base keys are met once
+        # One call refuses the twist (no x for this y), small order and any other torsion component (SR-12).
+        if not sodium.crypto_core_ed25519_is_valid_point(y):
+            raise BadPublicKey("the point is not in the prime-order group", code="crypto.public_key.torsion")
+
+    # --- Edwards signatures ----------------------------------------------------------------------
+    def xeddsa_sign(self, private: bytes, message: bytes, rng: Rng) -> bytes:
+        _length("X25519 private key", private, 32)
+        a = _clamp(private)
+        public = sodium.crypto_scalarmult_ed25519_base_noclamp(a)
+        reduce, sha512 = sodium.crypto_core_ed25519_scalar_reduce, hashlib.sha512
+        r = reduce(sha512(_XEDDSA_HASH1 + a + message + rng(64)).digest())
+        nonce_point = sodium.crypto_scalarmult_ed25519_base_noclamp(r)
+        h = reduce(sha512(nonce_point + public + message).digest())
+        s = sodium.crypto_core_ed25519_scalar_add(r, sodium.crypto_core_ed25519_scalar_mul(h, a))
+        # The paper negates a to make the sign bit 0; libsignal keeps a and sends the (public) bit above s.
+        return nonce_point + s[:31] + bytes((s[31] | (public[31] & 0x80),))
+
+    def xeddsa_verify(self, public: bytes, message: bytes, signature: bytes) -> None:
+        if len(signature) != 64:
+            raise BadSignature("an XEdDSA signature is 64 bytes")
+        y = edwards_y(public)
+        last = signature[63]
+        if last & 0x80:
+            signature = signature[:63] + bytes((last & 0x7F,))
+            y = y[:31] + bytes((y[31] | 0x80,))
+        # libsodium is stricter than the paper (s < q, no small-order key): an honest signer never notices.
+        try:
+            sodium.crypto_sign_open(signature + message, y)
+        except BadSignatureError as error:
+            raise BadSignature("the XEdDSA signature does not hold") from error
+
+    def ed25519_public(self, seed: bytes) -> bytes:
+        _length("Ed25519 seed", seed, 32)
+        return sodium.crypto_sign_seed_keypair(seed)[0]
+
+    def ed25519_sign(self, seed: bytes, message: bytes) -> bytes:
+        _length("Ed25519 seed", seed, 32)
+        return sodium.crypto_sign(message, sodium.crypto_sign_seed_keypair(seed)[1])[:64]
+
+    def ed25519_verify(self, public: bytes, message: bytes, signature: bytes) -> None:
+        if len(public) != 32:
+            raise BadPublicKey("an Ed25519 public key is 32 bytes", code="crypto.public_key.length")
+        if len(signature) != 64:
+            raise BadSignature("an Ed25519 signature is 64 bytes")
+        try:
+            sodium.crypto_sign_open(signature + message, public)
+        except BadSignatureError as error:
+            raise BadSignature("the Ed25519 signature does not hold") from error
+
+    # --- P-256 ---------------------------------------------------------------------------------
+    def p256_generate(self, rng: Rng) -> bytes:
+        while True:  # rejection: about one draw in 2^32 is outside
+            private = rng(32)
+            if 1 <= int.from_bytes(private, "big") < _P256_ORDER:
+                return private
+
+    def p256_public(self, private: bytes) -> bytes:
+        return (
+            _p256_private(private)
+            .public_key()
+            .public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        )
+
+    def p256_spki(self, public: bytes) -> bytes:
+        _p256_point(public)
+        return _P256_SPKI + public
+
+    def p256_from_spki(self, spki: bytes) -> bytes:
+        if len(spki) != len(_P256_SPKI) + 65 or not spki.startswith(_P256_SPKI):
+            raise BadPublicKey("not the SubjectPublicKeyInfo of a P-256 key", code="crypto.public_key.spki")
+        public = spki[len(_P256_SPKI) :]
+        _p256_point(public)
+        return public
+
+    def p256_sign(self, private: bytes, message: bytes) -> bytes:
+        return _p256_private(private).sign(message, _ECDSA_SIGN)
+
+    def p256_verify(self, public: bytes, message: bytes, signature: bytes) -> None:
+        try:
+            _p256_point(public).verify(signature, message, _ECDSA_VERIFY)
+        except InvalidSignature as error:
+            raise BadSignature("the ECDSA signature does not hold") from error
+
+    def p256_agree(self, private: bytes, public: bytes) -> bytes:
+        point = _p256_point(public)
+        return _p256_private(private).exchange(_ECDH, point)
+
+    def verify_many(self, checks: Sequence[tuple[str, bytes, bytes, bytes]]) -> None:
+        verify = {"xeddsa": self.xeddsa_verify, "ed25519": self.ed25519_verify, "p256": self.p256_verify}
+        for index, (scheme, public, message, signature) in enumerate(checks):
+            if scheme not in verify:
+                raise InputError(f"no such signature scheme: {scheme!r}", code="input.scheme")
+            try:
+                verify[scheme](public, message, signature)
+            except (BadSignature, BadPublicKey) as error:
+                raise BadSignature(f"signature {index} ({scheme}) does not hold") from error
+
+    # --- hashes and symmetric ----------------------------------------------------------------------
+    def hmac_sha256(self, key: bytes, message: bytes) -> bytes:
+        # RFC 2104 by hand: half the time of hmac.digest for the short inputs of a ratchet.
+        if len(key) > 64:
+            key = hashlib.sha256(key).digest()
+        key = key.ljust(64, b"\x00")
+        inner = hashlib.sha256(key.translate(_IPAD) + message).digest()
+        return hashlib.sha256(key.translate(_OPAD) + inner).digest()
+
+    def hkdf_sha256(self, ikm: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+        try:
+            return HKDF(_SHA256, length, salt, info).derive(ikm)
+        except ValueError as error:
+            raise InputError("HKDF-SHA256 gives 1 to 8160 bytes", code="input.length") from error
+
+    def aes_cbc_encrypt(self, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
+        padded = plaintext + _PADDING[16 - len(plaintext) % 16]
+        try:
+            return Cipher(AES(key), CBC(iv)).encryptor().update(padded)  # whole blocks: finalize() has nothing to add
+        except ValueError as error:
+            raise InputError("wrong AES key or IV length", code="input.length") from error
+
+    def aes_cbc_decrypt(self, key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
+        if not ciphertext or len(ciphertext) % 16:
+            raise BadMac("the ciphertext does not decrypt")
+        try:
+            padded = Cipher(AES(key), CBC(iv)).decryptor().update(ciphertext)
+        except ValueError as error:
+            raise InputError("wrong AES key or IV length", code="input.length") from error
+        # Not in constant time: callers have checked their MAC, so nobody gets to ask about a chosen padding.
+        count = padded[-1]
+        if not 1 <= count <= 16 or not padded.endswith(_PADDING[count]):
+            raise BadMac("the ciphertext does not decrypt")
+        return padded[:-count]
+
+    def aes_ctr(self, key: bytes, counter: bytes, data: bytes) -> bytes:
+        try:
+            return Cipher(AES(key), CTR(counter)).encryptor().update(data)
+        except ValueError as error:
+            raise InputError("wrong AES key or counter length", code="input.length") from error
+
+    def aes_gcm_seal(self, key: bytes, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:
+        _length("GCM nonce", nonce, 12)
+        return _gcm(key).encrypt(nonce, plaintext, ad)
+
+    def aes_gcm_open(self, key: bytes, nonce: bytes, ciphertext: bytes, ad: bytes) -> bytes:
+        _length("GCM nonce", nonce, 12)
+        try:
+            return _gcm(key).decrypt(nonce, ciphertext, ad)
+        except InvalidTag as error:
+            raise BadMac("the ciphertext does not decrypt") from error
+
+    def aes_gcm_siv_seal(self, key: bytes, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:
+        _length("GCM-SIV nonce", nonce, 12)
+        return _gcm_siv(key).encrypt(nonce, plaintext, ad)
+
+    def aes_gcm_siv_open(self, key: bytes, nonce: bytes, ciphertext: bytes, ad: bytes) -> bytes:
+        _length("GCM-SIV nonce", nonce, 12)
+        try:
+            return _gcm_siv(key).decrypt(nonce, ciphertext, ad)
+        except InvalidTag as error:
+            raise BadMac("the ciphertext does not decrypt") from error
+
+    def argon2id(
+        self, passphrase: bytes, salt: bytes, *, memory_kib: int, iterations: int, lanes: int, length: int
+    ) -> bytes:
+        try:
+            kdf = Argon2id(salt=salt, length=length, iterations=iterations, lanes=lanes, memory_cost=memory_kib)
+        except ValueError as error:
+            raise InputError("Argon2id refuses these parameters", code="input.argon2") from error
+        return kdf.derive(passphrase)
+
+    # --- key encapsulation -------------------------------------------------------------------------
+    def mlkem768_public(self, seed: bytes) -> bytes:
+        return self._kem768.put(seed).public_key().public_bytes_raw()
+
+    def mlkem768_encapsulate(self, public: bytes, rng: Rng) -> tuple[bytes, bytes]:
+        try:
+            return mlkem.MLKEM768PublicKey.from_public_bytes(public).encapsulate()
+        except ValueError as error:
+            raise BadPublicKey("not an ML-KEM-768 key", code="crypto.public_key.mlkem") from error
+
+    def mlkem768_decapsulate(self, seed: bytes, ciphertext: bytes) -> bytes:
+        return _decapsulate(self._kem768.take(seed), ciphertext, 1088)
+
+    def mlkem1024_public(self, seed: bytes) -> bytes:
+        return self._kem1024.put(seed).public_key().public_bytes_raw()
+
+    def mlkem1024_encapsulate(self, public: bytes, rng: Rng) -> tuple[bytes, bytes]:
+        try:
+            return mlkem.MLKEM1024PublicKey.from_public_bytes(public).encapsulate()
+        except ValueError as error:
+            raise BadPublicKey("not an ML-KEM-1024 key", code="crypto.public_key.mlkem") from error
+
+    def mlkem1024_decapsulate(self, seed: bytes, ciphertext: bytes) -> bytes:
+        return _decapsulate(self._kem1024.take(seed), ciphertext, 1568)
+
+
+# --- helpers -------------------------------------------------------------------------------------
+@lru_cache(maxsize=1024)
+def edwards_y(public: bytes) -> bytes:
+    """The Edwards y = (u - 1) / (u + 1) of a Montgomery u, sign bit clear; cached, for u is public.
+
+    Raises BadPublicKey on a wrong length, u >= p (so also on a set high bit) and u = -1 (SR-12).
+    """
+    if len(public) != 32:
+        raise BadPublicKey("an X25519 public key is 32 bytes", code="crypto.public_key.length")
+    u = int.from_bytes(public, "little")
+    if u >= _FIELD:
+        raise BadPublicKey("the public key is not in canonical form", code="crypto.public_key.canonical")
+    if u == _FIELD - 1:  # no such point on the curve, and no y either
+        raise BadPublicKey("the point is not in the prime-order group", code="crypto.public_key.torsion")
+    return ((u - 1) * pow(u + 1, -1, _FIELD) % _FIELD).to_bytes(32, "little")
+
+
+def _clamp(scalar: bytes) -> bytes:
+    """RFC 7748 section 5. Fixed positions, so it says nothing about the rest."""
+    return bytes((scalar[0] & 0xF8,)) + scalar[1:31] + bytes((scalar[31] & 0x7F | 0x40,))
+
+
+def _length(what: str, value: bytes, length: int) -> None:
+    if len(value) != length:
+        raise InputError(f"{what}: {length} bytes, not {len(value)}", code="input.length")
+
+
+def _p256_private(private: bytes) -> ec.EllipticCurvePrivateKey:
+    _length("P-256 private key", private, 32)
+    try:
+        return ec.derive_private_key(int.from_bytes(private, "big"), _P256)
+    except ValueError as error:
+        raise InputError("the P-256 private key is out of range", code="input.p256") from error
+
+
+@lru_cache(maxsize=256)
+def _p256_point(public: bytes) -> ec.EllipticCurvePublicKey:
+    if len(public) != 65 or public[0] != 4:
+        raise BadPublicKey("a P-256 point is 65 bytes, uncompressed", code="crypto.public_key.length")
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(_P256, public)
+    except ValueError as error:
+        raise BadPublicKey("the point is not on P-256", code="crypto.public_key.curve") from error
+
+
+@lru_cache(maxsize=4)
+def _gcm(key: bytes) -> AESGCM:
+    try:
+        return AESGCM(key)
+    except ValueError as error:
+        raise InputError("wrong AES key length", code="input.length") from error
+
+
+@lru_cache(maxsize=4)
+def _gcm_siv(key: bytes) -> AESGCMSIV:
+    try:
+        return AESGCMSIV(key)
+    except ValueError as error:
+        raise InputError("wrong AES key length", code="input.length") from error
+
+
+def _decapsulate(key: mlkem.MLKEM768PrivateKey | mlkem.MLKEM1024PrivateKey, ciphertext: bytes, length: int) -> bytes:
+    if len(ciphertext) != length:
+        raise BadMac(f"the KEM ciphertext is not {length} bytes")
+    return key.decapsulate(ciphertext)
+
+
+_Key = TypeVar("_Key")
+
+
+class _Fresh(Generic[_Key]):
+    """Expanded KEM keys that were made lately and not yet used: expanding a seed costs more than decapsulating.
+
+    Taking a key out removes it, so that a one-time key does not outlive its use here; at most 8 stay.
+    """
+
+    __slots__ = ("_expand", "_keys", "_lock")
+
+    def __init__(self, expand: Callable[[bytes], _Key]) -> None:
+        self._expand = expand
+        self._keys: OrderedDict[bytes, _Key] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, seed: bytes) -> _Key:
+        _length("ML-KEM seed", seed, 64)
+        key = self._expand(seed)
+        with self._lock:
+            self._keys[seed] = key
+            if len(self._keys) > 8:
+                self._keys.popitem(last=False)
+        return key
+
+    def take(self, seed: bytes) -> _Key:
+        _length("ML-KEM seed", seed, 64)
+        with self._lock:
+            key = self._keys.pop(seed, None)
+        return key or self._expand(seed)
