@@ -132,7 +132,9 @@ class CryptoProvider(Protocol):
         """Raises BadMac."""
         ...
 
-    def argon2id(self, passphrase: bytes, salt: bytes, *, memory_kib: int, iterations: int, lanes: int, length: int) -> bytes:
+    def argon2id(
+        self, passphrase: bytes, salt: bytes, *, memory_kib: int, iterations: int, lanes: int, length: int
+    ) -> bytes:
         """RFC 9106. Takes hundreds of milliseconds by design: call it off the event loop."""
         ...
 
