@@ -1,0 +1,59 @@
+"""Every domain label of trust in one place (SR-23), and the rule that all labels of the project follow.
+
+A label is FF 80, `letterlock/PURPOSE/vN`, 00. X.690 8.1.2.4.2 forbids an identifier octet FF with 80
+as the next octet, so a text that starts with a label never parses as DER: a hardware key that signs
+certificates (DER) and our texts cannot be made to sign one as the other. The closing 00 keeps one
+label from being a prefix of another.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DEVICE_LIST_HEAD",
+    "DEVICE_LIST_SIGNATURE",
+    "DIRECTORY_CODE",
+    "DIRECTORY_NONCE",
+    "DIRECTORY_REQUEST",
+    "ENROLMENT_CHECKSUM",
+    "ENROLMENT_DIGITS",
+    "IDENTITY_COUNTER_SIGNATURE",
+    "MLS_COUNTER_SIGNATURE",
+    "PARTICIPANT_KEY_HASH",
+    "label",
+]
+
+
+def label(purpose: str, version: int = 1) -> bytes:
+    """The label of a purpose. Use each purpose for one signature, derivation or hash only."""
+    return b"\xff\x80letterlock/%s/v%d\x00" % (purpose.encode("ascii"), version)
+
+
+DEVICE_LIST_SIGNATURE = label("device-list")
+"""The participant key signs a device list."""
+
+DEVICE_LIST_HEAD = label("device-list-head")
+"""Hash of a whole signed list; the next list and every message name it."""
+
+IDENTITY_COUNTER_SIGNATURE = label("device-entry-identity")
+"""A device's identity key agrees to be listed."""
+
+MLS_COUNTER_SIGNATURE = label("device-entry-mls")
+"""A device's MLS signature key agrees to be listed."""
+
+DIRECTORY_REQUEST = label("directory-request")
+"""A device's identity key signs one request to the directory."""
+
+DIRECTORY_NONCE = label("directory-nonce")
+"""Hash under which the directory remembers a request's nonce."""
+
+DIRECTORY_CODE = label("directory-code")
+"""Hash under which the directory keeps a one-time code."""
+
+PARTICIPANT_KEY_HASH = label("participant-key-hash")
+"""Hash of a participant key that a one-time code is bound to (SR-21)."""
+
+ENROLMENT_CHECKSUM = label("enrolment-checksum")
+"""Checksum of an offer or request string, against slips of copying."""
+
+ENROLMENT_DIGITS = label("enrolment-digits")
+"""Digits by which two screens show the same request."""
