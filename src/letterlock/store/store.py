@@ -1,0 +1,342 @@
+"""The store of a profile: `seam.State` for reading, version-checked commits for writing (SR-06, SR-11).
+
+Everything is a record in one table. `generation` counts commits: it is a record too, each commit raises
+it by one and refuses if it is not the one that this process wrote last, so that even a broken lock
+cannot mix two owners. A record's `version` is the generation that wrote it.
+
+A commit has three parts, so that the owner's event loop pays only for the first and the last:
+`prepare` (check and encode), `write` (one transaction, fsync, witness; in any thread), `settle` (the
+cache). `commit` does all three.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import DecodeError, StoreConflict, StoreError, StoreRolledBack
+from ..seam import Key, RecordKind, Writes
+from .cache import MISSING, RecordCache
+from .database import Connection, connect, create_or_migrate, store_errors
+from .lock import ProfileLock
+from .witness import Witness
+
+__all__ = ["Prepared", "Store"]
+
+T = TypeVar("T")
+
+_GENERATION = "store/generation"
+_ID = "store/id"
+_REMEMBERED_COMMITS = 256
+
+_SELECT = "SELECT value FROM records WHERE key = ?"
+_UPSERT = (
+    "INSERT INTO records (key, version, value) VALUES (?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value"
+)
+_BEYOND = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A commit that was checked and encoded and not yet written. `generation` is what it will make."""
+
+    generation: int
+    writes: Writes = field(repr=False)
+    rows: tuple[tuple[str, int, bytes], ...] = field(repr=False)
+    gone: tuple[tuple[str], ...] = field(repr=False)
+
+
+class Store:
+    """An open profile store. Use `Store.open`; reads are for one thread, `write` may run in another."""
+
+    def __init__(
+        self, path: Path, reader: Connection, writer: Connection, witness: Witness, lock: ProfileLock, cache_bytes: int
+    ) -> None:
+        self.path = path
+        self._reader = reader
+        self._writer = writer
+        self._witness = witness
+        self._lock = lock
+        self._cache = RecordCache(cache_bytes)
+        self._generation = 0
+        self._recent: deque[tuple[int, frozenset[str]]] = deque(maxlen=_REMEMBERED_COMMITS)
+        self._failed: StoreError | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        key: bytes,
+        *,
+        witness_folder: Path | None = None,
+        lock: ProfileLock | None = None,
+        cache_bytes: int = 64 * 1024 * 1024,
+    ) -> Store:
+        """Open or create the store at `path` with a 32-byte key, and become its owner.
+
+        `witness_folder` is a second place for the generation number, best outside the profile (witness.py).
+        A `lock` that is already held is taken over and released by `close`.
+
+        Raises StoreLocked when another process owns it, WrongStoreKey when the key does not fit,
+        StoreRolledBack when it is an older copy than the one used last, StoreError otherwise.
+        """
+        lock = lock or ProfileLock.acquire(path.with_name(path.name + ".lock"))
+        opened = contextlib.ExitStack()
+        with opened:
+            opened.callback(lock.release)
+            _create_private(path)
+            writer = connect(path, key)
+            opened.callback(writer.close)
+            create_or_migrate(writer)
+            store_id, generation = _identify(writer)
+            places = [path.with_name(path.name + ".generation")]
+            if witness_folder is not None:
+                places.append(witness_folder / store_id.hex())
+            witness = Witness(store_id, key, places)
+            opened.callback(witness.close)
+            _refuse_old_copy(generation, witness.seen())
+            witness.record(generation)  # before the first commit, so that no store in use ever lacks one
+            reader = connect(path, key)
+            opened.callback(reader.close)
+            store = cls(path, reader, writer, witness, lock, cache_bytes)
+            store._generation = generation
+            # A new owner is a commit of its own: whoever held the store before can commit no more.
+            store.commit((), {}, generation)
+            witness.sync()
+            opened.pop_all()
+        return store
+
+    @property
+    def generation(self) -> int:
+        """The number of the last commit that was settled."""
+        return self._generation
+
+    # --- reading: seam.State ---------------------------------------------------------------------------
+    def get(self, key: Key[T]) -> T | None:
+        """The record as it was last committed, or None. Raises StoreError when it cannot be read."""
+        value = self._cache.get(key.name)
+        if value is MISSING:
+            value = self._load(key)
+        found: T | None = value
+        return found
+
+    def scan(self, kind: RecordKind[T], prefix: str = "") -> Sequence[Key[T]]:
+        """The keys of a kind whose part behind the kind's name starts with `prefix`, in text order."""
+        start = f"{kind.name}/{prefix}"
+        with store_errors():
+            rows = self._reader.execute(
+                "SELECT key FROM records WHERE key >= ? AND key < ? ORDER BY key", (start, start + _BEYOND)
+            ).fetchall()
+        return [Key(kind, name) for (name,) in rows]
+
+    def after(self, kind: RecordKind[T], last: str, limit: int, *, prefix: str = "") -> Sequence[tuple[str, T]]:
+        """Up to `limit` records of a kind behind the part `last`, in text order: (part, value) each.
+
+        The part is what follows the kind's name. It reads past the cache: it is for histories.
+        """
+        start = f"{kind.name}/"
+        with store_errors():
+            rows = self._reader.execute(
+                "SELECT key, value FROM records WHERE key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+                (start + last, start + prefix, start + prefix + _BEYOND, limit),
+            ).fetchall()
+        return [(name[len(start) :], _decode(kind, name, value)) for name, value in rows]
+
+    def before(self, kind: RecordKind[T], first: str, limit: int, *, prefix: str = "") -> Sequence[tuple[str, T]]:
+        """Up to `limit` records of a kind before the part `first`, newest (last in text order) first; empty: from the end."""
+        start = f"{kind.name}/"
+        with store_errors():
+            rows = self._reader.execute(
+                "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?",
+                (start + prefix, start + first if first else start + prefix + _BEYOND, limit),
+            ).fetchall()
+        return [(name[len(start) :], _decode(kind, name, value)) for name, value in rows]
+
+    def _load(self, key: Key[T]) -> T | None:
+        with store_errors():
+            row = self._reader.execute(_SELECT, (key.name,)).fetchone()
+        if row is None:
+            self._cache.put(key.name, None, 0)
+            return None
+        value = _decode(key.kind, key.name, row[0])
+        self._cache.put(key.name, value, len(row[0]))
+        return value
+
+    # --- writing -----------------------------------------------------------------------------------------
+    def commit(self, reads: Iterable[Key[Any]], writes: Writes, generation: int) -> int:
+        """Store `writes` of a step that started at `generation` and looked at `reads`; returns the new generation.
+
+        All or nothing. Raises StoreConflict when a record that was read or is to be written has moved since,
+        or another owner has committed; StoreError when it cannot be written (nothing was then).
+        """
+        prepared = self.prepare({key.name for key in reads}, writes, generation)
+        self.write(prepared)
+        self.settle(prepared)
+        return self._generation
+
+    def prepare(self, read: Collection[str], writes: Writes, generation: int) -> Prepared:
+        """Check and encode, for `write`. Settle the commit before before preparing this one. Raises StoreConflict."""
+        if generation != self._generation:
+            self._refuse_moved(read, writes, generation)
+        version = self._generation + 1
+        rows: list[tuple[str, int, bytes]] = []
+        gone: list[tuple[str]] = []
+        for key, value in writes.items():
+            if value is None:
+                gone.append((key.name,))
+            else:
+                rows.append((key.name, version, key.kind.encode(value)))
+        return Prepared(version, writes, tuple(rows), tuple(gone))
+
+    def write(self, prepared: Prepared) -> None:
+        """The transaction. When it returns, the commit survives a power cut and the witness has seen it."""
+        if self._failed is not None:
+            raise self._failed
+        version = prepared.generation
+        connection = self._writer
+        try:
+            with store_errors():
+                connection.execute("BEGIN IMMEDIATE")
+                # Compare and set: an owner that lost the profile (a lock that the file system did not keep,
+                # a folder that was copied over) must not write a ratchet that another one has moved (SR-06).
+                moved = connection.execute(
+                    "UPDATE records SET version = ?, value = ? WHERE key = ? AND version = ?",
+                    (version, version.to_bytes(8, "big"), _GENERATION, version - 1),
+                ).rowcount
+                if moved != 1:
+                    raise StoreConflict("another owner has written to this store", code="store.owner")
+                if prepared.rows:
+                    connection.executemany(_UPSERT, prepared.rows)
+                if prepared.gone:
+                    connection.executemany("DELETE FROM records WHERE key = ?", prepared.gone)
+                connection.execute("COMMIT")
+        except BaseException as error:
+            self._after_failed_write(version, error)
+            raise
+        self._witness.record(version)
+
+    def settle(self, prepared: Prepared) -> None:
+        """Make a written commit the one that `get` shows."""
+        self._generation = prepared.generation
+        cache = self._cache
+        names: list[str] = []
+        values = iter(prepared.rows)
+        for key, value in prepared.writes.items():
+            names.append(key.name)
+            cache.put(key.name, value, 0 if value is None else len(next(values)[2]))
+        self._recent.append((prepared.generation, frozenset(names)))
+
+    def _refuse_moved(self, read: Collection[str], writes: Writes, generation: int) -> None:
+        if generation > self._generation:
+            raise StoreConflict("the step is from another store or the future")
+        oldest = self._recent[0][0] if self._recent else self._generation + 1
+        if generation < oldest - 1:
+            raise StoreConflict("the step is too old to be checked")
+        touched = {*read, *(key.name for key in writes)}
+        for version, names in self._recent:
+            if version > generation and not names.isdisjoint(touched):
+                raise StoreConflict(f"a record has moved since: {sorted(names & touched)[0]}")
+
+    def _after_failed_write(self, version: int, error: BaseException) -> None:
+        """Roll back and find out whether the commit happened; when that is unclear nothing more is written."""
+        with contextlib.suppress(Exception):
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        unclear = "the store failed while writing and must be opened again"
+        if isinstance(error, StoreConflict):
+            unclear = "another owner has written to this store"
+        try:
+            if _number(self._writer) == version - 1:
+                return
+        except Exception:
+            unclear += "; it cannot be read either"
+        self._failed = StoreError(unclear, code="store.failed", hint="close this profile and open it again")
+
+    # --- the end -----------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Fold the write-ahead log in, close, and give the profile back. Harmless when done twice."""
+        if not self._lock.held:
+            return
+        try:
+            self._reader.close()
+            with contextlib.suppress(Exception):
+                # Truncating drops the older versions of pages, with the keys that were in them.
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._writer.close()
+            self._witness.close()
+            self._cache.clear()
+        finally:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.path}, generation {self._generation})"
+
+
+def _create_private(path: Path) -> None:
+    # SQLite gives the -wal and -shm files the mode of the database.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"the store cannot be opened: {error.strerror}", code="store.io", hint=f"check {path}"
+        ) from error
+
+
+def _identify(connection: Connection) -> tuple[bytes, int]:
+    """The store's id and generation; made up in a new store."""
+    with store_errors():
+        row = connection.execute(_SELECT, (_ID,)).fetchone()
+        if row is None:
+            store_id = os.urandom(16)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_UPSERT, (_ID, 0, store_id))
+            connection.execute(_UPSERT, (_GENERATION, 0, bytes(8)))
+            connection.execute("COMMIT")
+            return store_id, 0
+        return bytes(row[0]), _number(connection)
+
+
+def _number(connection: Connection) -> int:
+    with store_errors():
+        row = connection.execute("SELECT version FROM records WHERE key = ?", (_GENERATION,)).fetchone()
+    if row is None:
+        raise StoreError("the store has lost its generation number", code="store.corrupt")
+    return int(row[0])
+
+
+def _refuse_old_copy(generation: int, seen: int | None) -> None:
+    """SR-06: raise StoreRolledBack before anything is read from an old copy."""
+    if seen is None and generation > 0:
+        # A store that was ever used leaves its number beside it; only generation 0, which holds nothing, may lack it.
+        raise StoreRolledBack(
+            "the file with the store's generation number is missing or not its own",
+            code="store.unwitnessed",
+            hint="move a profile with all its files; if they are lost, set this device up again",
+        )
+    if seen is not None and generation < seen:
+        raise StoreRolledBack(
+            f"the store is an old copy: generation {generation}, but {seen} has been used",
+            hint="put the newer copy back; if it is lost, set this device up again: an old copy would reuse message keys",
+        )
+
+
+def _decode(kind: RecordKind[T], name: str, value: bytes) -> T:
+    try:
+        return kind.decode(value)
+    except DecodeError as error:
+        # SQLCipher has authenticated the page, so this is a newer format or a bug, not an attack.
+        raise StoreError(
+            f"the record {name} cannot be read: {error}", code="store.record", hint="update Letterlock, or report it"
+        ) from error
