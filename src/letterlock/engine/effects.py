@@ -1,0 +1,61 @@
+"""What the engine asks of the world. Performed only after the step's writes are on disk (SR-06).
+
+Effects are not stored: what is still to be done can be read from the records, and `Engine.start`
+asks for all of it again after a restart. So an effect may be performed twice and must not mind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..ids import Instant, Number
+from ..seam import MaterialNeeded, Publish
+from .carriage import Outbound
+
+__all__ = ["Effect", "FetchLists", "FetchMaterial", "PublishMaterial", "Transmit", "WakeAt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Hand `outbound` to the network and report its answer with `Engine.on_network(row, ...)`.
+
+    An empty `row` (typing) needs no report and is never repeated.
+    """
+
+    row: str
+    outbound: Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLists:
+    """Ask the directory, as a stranger would, for the lists of `number` after `since_serial` (0: only the newest,
+    or all), and report them with `Engine.on_lists`."""
+
+    number: Number
+    since_serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchMaterial:
+    """Ask the directory for a device's key material and report it with `Engine.on_material`."""
+
+    needed: MaterialNeeded
+
+
+@dataclass(frozen=True, slots=True)
+class PublishMaterial:
+    """Upload our key material and report success with `Engine.on_published`."""
+
+    protocol: str
+    publish: Publish
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Call `Engine.on_timer` at `at`. The earliest of all asked for counts; earlier calls do no harm."""
+
+    at: Instant
+
+
+Effect: TypeAlias = Transmit | FetchLists | FetchMaterial | PublishMaterial | WakeAt

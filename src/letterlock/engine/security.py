@@ -1,0 +1,61 @@
+"""The states of a chat, and the one table of their words, used by CLI, daemon, web and documentation.
+
+Rules of the words: say *encrypted*, *not encrypted*, *verified* and who can read; never "secure".
+`{name}` is the contact, `{date}` and `{wait}` what the placeholder says.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+__all__ = ["WORDS", "Security", "Words"]
+
+
+class Security(enum.Enum):
+    """One state per chat, but for UNREADABLE, which is a state of one message. The value is its stable name."""
+
+    ENCRYPTED = "encrypted"
+    VERIFIED = "verified"
+    KEYS_NEW = "keys-new"
+    NO_LONGER_VERIFIED = "no-longer-verified"
+    PLAIN_RCS = "plain-rcs"
+    PLAIN_SMS = "plain-sms"
+    CHECKING = "checking"
+    UNREADABLE = "unreadable"
+    NO_KEYS_FOUND = "no-keys-found"
+    """Absence is unproven: a hostile directory can hide keys (SR-02). So it never says "does not support"."""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether what is sent now is encrypted."""
+        return self in (Security.ENCRYPTED, Security.VERIFIED, Security.KEYS_NEW)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """At most four words for a chip, and one sentence that says who can read."""
+
+    label: str
+    sentence: str
+
+
+WORDS: dict[Security, Words] = {
+    Security.ENCRYPTED: Words("Encrypted", "Only you and the people in this chat can read it. Not verified yet."),
+    Security.VERIFIED: Words("Encrypted, verified", "You compared security codes with {name} on {date}."),
+    Security.KEYS_NEW: Words("{name}'s keys are new", "Usually a new phone. Compare codes to be sure."),
+    Security.NO_LONGER_VERIFIED: Words(
+        "No longer verified", "You verified {name}, and the keys have changed. Sending is paused."
+    ),
+    Security.PLAIN_RCS: Words(
+        "Not encrypted (RCS)", "You chose to send without encryption. The carriers can read these messages."
+    ),
+    Security.PLAIN_SMS: Words("Not encrypted (SMS)", "Your carrier can read these messages."),
+    Security.CHECKING: Words("Checking encryption...", "Waiting for {name}'s keys ({wait})."),
+    Security.UNREADABLE: Words(
+        "Message not readable", "It was encrypted for other keys than ours. We asked for it again."
+    ),
+    Security.NO_KEYS_FOUND: Words(
+        "No keys found", "No keys of {name} were found. Nothing is sent unless you choose to send it unencrypted."
+    ),
+}

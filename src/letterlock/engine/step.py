@@ -1,0 +1,64 @@
+"""What every engine call returns, and the working area of one call.
+
+A step is a value: what the call answers, what to store, what to do afterwards, what to tell. The
+caller commits `writes` in one transaction and performs `effects` only after it (SR-06). A call that
+raises leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ..ids import Instant, Rng
+from ..seam import Staged, State, Writes
+from .effects import Effect, WakeAt
+from .events import Event, Recorded
+from .records import EVENT_LOG, EventLog, event_key
+
+__all__ = ["Step", "Turn"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[T]):
+    """The outcome of one engine call. `events` are in `writes` too, under their cursors."""
+
+    value: T
+    writes: Writes
+    effects: tuple[Effect, ...] = ()
+    events: tuple[Recorded, ...] = ()
+
+
+class Turn:
+    """The private working area of one call: staged state, and what has been decided so far."""
+
+    __slots__ = ("_events", "_wake_at", "effects", "now", "rng", "staged")
+
+    def __init__(self, state: State, now: Instant, rng: Rng) -> None:
+        self.staged = Staged(state)
+        self.now = now
+        self.rng = rng
+        self.effects: list[Effect] = []
+        self._events: list[Recorded] = []
+        self._wake_at: Instant | None = None
+
+    def tell(self, event: Event) -> None:
+        """Record an event under the next cursor."""
+        log = self.staged.get(EVENT_LOG) or EventLog(first=1, next=1)
+        recorded = Recorded(log.next, self.now, event)
+        self.staged.put(event_key(log.next), recorded)
+        self.staged.put(EVENT_LOG, EventLog(log.first, log.next + 1))
+        self._events.append(recorded)
+
+    def wake(self, at: Instant) -> None:
+        """Ask to be called again at `at` or earlier."""
+        if self._wake_at is None or at < self._wake_at:
+            self._wake_at = at
+
+    def finish(self, value: T) -> Step[T]:
+        """The step."""
+        if self._wake_at is not None:
+            self.effects.append(WakeAt(self._wake_at))
+        return Step(value, self.staged.writes, tuple(self.effects), tuple(self._events))
