@@ -220,16 +220,36 @@ def inflate(data: bytes, encoding: str, max_size: int) -> bytes:
         raise DecodeError("unknown content encoding", code="mime.content_encoding")
     # `deflate` is the zlib format (RFC 9110 section 8.4.1.2); some send the raw stream instead.
     for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS) if name == "deflate" else (zlib.MAX_WBITS | 16,):
-        machine = zlib.decompressobj(window)
         try:
-            out = machine.decompress(data, max_size + 1)
+            return _inflate(data, window, max_size)
         except zlib.error:
             continue
-        if len(out) > max_size:
-            raise LimitExceeded(f"inflates to more than {max_size} bytes", code="mime.limit")
-        if machine.eof:
-            return out
     raise DecodeError("compressed content does not inflate", code="mime.content_encoding")
+
+
+def _inflate(data: bytes, window: int, max_size: int) -> bytes:
+    """In small steps, so that a bomb costs what it may inflate to and no more."""
+    machine = zlib.decompressobj(window)
+    out: list[bytes] = []
+    size = 0
+    for at in range(0, len(data), _STEP):
+        piece = data[at : at + _STEP]
+        while piece:
+            out.append(machine.decompress(piece, _STEP))
+            size += len(out[-1])
+            if size > max_size:
+                raise LimitExceeded(f"inflates to more than {max_size} bytes", code="mime.limit")
+            piece = machine.unconsumed_tail
+    # All input is taken; what the machine still holds comes out step by step too.
+    while not machine.eof:
+        rest = machine.decompress(b"", _STEP)
+        size += len(rest)
+        if size > max_size:
+            raise LimitExceeded(f"inflates to more than {max_size} bytes", code="mime.limit")
+        if not rest:
+            raise zlib.error("incomplete")
+        out.append(rest)
+    return b"".join(out)
 
 
 # --- grammar ---------------------------------------------------------------------------------------
@@ -238,13 +258,15 @@ _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 # One field with its continuation lines. No blank before the colon: some readers take it, some do not,
 # and a field that only one of them sees is how checks are got round.
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\x00]*(?:\r\n[ \t][^\r\n\x00]*)*)\r\n")
+# Possessive, so that folds cost no backtracking memory.
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\r\n\x00]*+(?:\r\n[ \t][^\r\n\x00]*+)*+)\r\n")
 _MEDIA_TYPE = re.compile(rf"\s*({_TOKEN}/{_TOKEN})[ \t]*")
 _PARAMETER = re.compile(rf';[ \t]*(?:({_TOKEN})=(?:({_TOKEN})|"([^"\\]*(?:\\.[^"\\]*)*)")[ \t]*)?', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _QUOTED_PRINTABLE = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r\n|=|[ \t]+(?:\r\n)?")
 _PLAIN = frozenset(range(0x21, 0x7F)) - {0x3D}
+_STEP = 4096
 _DELIMITER_END = re.compile(rb"(--)?([ \t]*)(?=\r\n|\Z)")
 
 

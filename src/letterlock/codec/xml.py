@@ -47,6 +47,9 @@ def decode_xml(data: bytes, limits: XmlLimits) -> Element:
     """The root element. Raises DecodeError."""
     if len(data) > limits.max_size:
         raise LimitExceeded(f"document of {len(data)} bytes, at most {limits.max_size} allowed", code="xml.limit")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        # A byte order mark would outweigh the encoding given below.
+        raise DecodeError("not UTF-8", code="xml.encoding")
     builder = _Builder(limits)
     parser = expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True
