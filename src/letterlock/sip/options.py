@@ -1,0 +1,133 @@
+"""Capabilities by SIP: the feature tags of RCS in Contact, and OPTIONS that ask for them (RFC 3840, rcs.md 2.2).
+
+Tags are hints of the carrier: they may pick a delivery mode, never an encryption (SR-02).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from ..codec.sip import Headers, NameAddr, Params, Request, Response, Uri
+from ..errors import DecodeError
+
+__all__ = [
+    "CPM_LARGE",
+    "CPM_MESSAGE",
+    "LETTERLOCK_FEATURES",
+    "PAGER_LARGE",
+    "FeatureTags",
+    "features_of",
+    "icsi_value",
+    "options_headers",
+    "response_headers",
+]
+
+_ICSI_PREFIX = "urn:urn-7:3gpp-service.ims.icsi."
+_IARI_PREFIX = "urn:urn-7:3gpp-application.ims.iari."
+_ICSI = "+g.3gpp.icsi-ref"
+_IARI = "+g.3gpp.iari-ref"
+_MAX_TAGS = 128
+
+CPM_MESSAGE = "oma.cpm.msg"
+CPM_LARGE = "oma.cpm.largemsg"
+PAGER_LARGE = "+g.gsma.rcs.cpm.pager-large"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTags:
+    """`icsi` and `iari` hold the names behind the URN prefixes; `bare` the other tags with their values."""
+
+    icsi: frozenset[str] = frozenset()
+    iari: frozenset[str] = frozenset()
+    bare: tuple[tuple[str, str], ...] = ()
+
+    def has(self, tag: str) -> bool:
+        """Whether a bare tag is present."""
+        return any(name.lower() == tag.lower() for name, _ in self.bare)
+
+    def params(self) -> Params:
+        """As Contact parameters. One parameter with a comma list: a repeated one loses values (rcs.md 2.1)."""
+        out = Params()
+        if self.icsi:
+            out = out.with_quoted(_ICSI, ",".join(_escaped(_ICSI_PREFIX, name) for name in sorted(self.icsi)))
+        if self.iari:
+            out = out.with_quoted(_IARI, ",".join(_escaped(_IARI_PREFIX, name) for name in sorted(self.iari)))
+        for name, value in self.bare:
+            out = out.with_quoted(name, value) if value else out.with_(name, None)
+        return out
+
+    @classmethod
+    def of_params(cls, params: Params) -> FeatureTags:
+        """From the parameters of a Contact. Unknown ones that start with `+` are kept in `bare`."""
+        bare = tuple(
+            (name, params.get(name) or "")
+            for name, _ in params
+            if name.startswith("+") and name.lower() not in (_ICSI, _IARI, "+sip.instance")
+        )
+        return cls(_names(params.get(_ICSI), _ICSI_PREFIX), _names(params.get(_IARI), _IARI_PREFIX), bare[:_MAX_TAGS])
+
+
+LETTERLOCK_FEATURES = FeatureTags(icsi=frozenset({CPM_MESSAGE, CPM_LARGE}), bare=((PAGER_LARGE, ""),))
+"""What this client does: pager messages, small and large."""
+
+
+def icsi_value(name: str) -> str:
+    """The percent-encoded URN of a service, as it stands in Accept-Contact."""
+    return _escaped(_ICSI_PREFIX, name)
+
+
+def features_of(message: Request | Response) -> FeatureTags | None:
+    """The tags on the Contacts of a message, joined; None when it has no readable Contact."""
+    found: list[FeatureTags] = []
+    for text in message.headers.listed("Contact")[:8]:
+        try:
+            found.append(FeatureTags.of_params(NameAddr.parse(text).params))
+        except DecodeError:
+            continue
+    if not found:
+        return None
+    return FeatureTags(
+        frozenset().union(*(tags.icsi for tags in found)),
+        frozenset().union(*(tags.iari for tags in found)),
+        tuple(dict(pair for tags in found for pair in tags.bare).items())[:_MAX_TAGS],
+    )
+
+
+def options_headers(contact: Uri, tags: FeatureTags) -> Headers:
+    """The headers of an OPTIONS that asks a peer for its capabilities and tells ours."""
+    params = tags.params()
+    return Headers(
+        [
+            ("Contact", NameAddr(contact, params=params).encode()),
+            ("Accept-Contact", "*" + params.encode()),
+            ("Accept", "application/sdp"),
+            ("Allow", "MESSAGE, OPTIONS"),
+        ]
+    )
+
+
+def response_headers(contact: Uri, tags: FeatureTags) -> tuple[tuple[str, str], ...]:
+    """The headers of our 200 to an OPTIONS (RFC 3261 section 11.2)."""
+    return (
+        ("Contact", NameAddr(contact, params=tags.params()).encode()),
+        ("Allow", "MESSAGE, OPTIONS"),
+        ("Accept", "message/cpim"),
+        ("Accept-Encoding", "deflate"),
+        ("Supported", "path, gruu, outbound"),
+    )
+
+
+def _escaped(prefix: str, name: str) -> str:
+    return quote(prefix + name, safe="")
+
+
+def _names(value: str | None, prefix: str) -> frozenset[str]:
+    if not value:
+        return frozenset()
+    names = set()
+    for part in value.split(",")[:_MAX_TAGS]:
+        urn = unquote(part.strip(), errors="replace")
+        if urn.lower().startswith(prefix):
+            names.add(urn[len(prefix) :])
+    return frozenset(names)

@@ -1,0 +1,144 @@
+"""RCS standalone messaging in pager mode: MESSAGE requests out and in (RFC 3428, rcs.md 2.3).
+
+Everything here is the envelope. Who really wrote a message is proved inside the ciphertext (SR-03);
+the number given here is what the network asserts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+import zlib
+from dataclasses import dataclass, field
+
+from ..codec.sip import CSeq, Headers, NameAddr, Request, Uri, media_type
+from ..errors import DecodeError, LimitExceeded
+from ..ids import ConversationId, MessageId, Number, Rng
+from .message import call_id, new_tag
+from .options import CPM_LARGE, CPM_MESSAGE, PAGER_LARGE, icsi_value
+
+__all__ = ["PAGER_LIMIT", "IncomingMessage", "OutgoingMessage", "PagerProfile", "build_message", "read_message"]
+
+PAGER_LIMIT = 1300
+"""Bodies over this many bytes are sent as large messages, over TCP or TLS only (RFC 3428 section 8)."""
+
+_SERVICE = "urn:urn-7:3gpp-service.ims.icsi."
+_CONTRIBUTION_LABEL = b"\xff\x80letterlock/contribution-id/v1\x00"  # SR-23
+
+
+@dataclass(frozen=True, slots=True)
+class PagerProfile:
+    """What all messages of one account share. `domain` None addresses peers by tel: instead of sip:."""
+
+    identity: Uri
+    domain: str | None
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One MESSAGE to build. `body` is a whole CPIM message."""
+
+    to: Number
+    message_id: MessageId
+    conversation: ConversationId
+    body: bytes = field(repr=False)
+    content_type: str = "message/cpim"
+
+    @property
+    def large(self) -> bool:
+        return len(self.body) > PAGER_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """A MESSAGE as the network claims it. `sender` is None when nobody vouched for it."""
+
+    sender: Number | None
+    recipient: Number | None
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+def build_message(profile: PagerProfile, message: OutgoingMessage, route: tuple[str, ...], rng: Rng) -> Request:
+    """The request, without Via. `route` is the Service-Route of the registration (RFC 3608 section 6.1)."""
+    to = Uri.of_number(message.to, profile.domain)
+    identity = NameAddr(profile.identity)
+    service = CPM_LARGE if message.large else CPM_MESSAGE
+    items = [
+        *(("Route", value) for value in route),
+        ("From", identity.with_param("tag", new_tag(rng)).encode()),
+        ("To", NameAddr(to).encode()),
+        ("Call-ID", call_id(rng)),
+        ("CSeq", CSeq(1, "MESSAGE").encode()),
+        ("P-Preferred-Identity", identity.encode()),
+        ("P-Preferred-Service", _SERVICE + service),
+        ("Accept-Contact", f'*;+g.3gpp.icsi-ref="{icsi_value(service)}";require;explicit'),
+        *((("Accept-Contact", f"*;{PAGER_LARGE}"),) if message.large else ()),
+        ("Conversation-ID", str(uuid.UUID(bytes=bytes(message.conversation)))),
+        ("Contribution-ID", _contribution_id(message.message_id)),
+        ("User-Agent", profile.user_agent),
+        ("Content-Type", message.content_type),
+    ]
+    return Request("MESSAGE", to.encode(), Headers(items), message.body)
+
+
+def read_message(request: Request, *, max_body: int, trust_from: bool) -> IncomingMessage:
+    """The claims and the body of a MESSAGE.
+
+    The sender is P-Asserted-Identity; two values (sip and tel) must name one number. From counts only with
+    `trust_from`, a lab setting for a network that asserts nothing. Raises DecodeError, LimitExceeded for a
+    body that inflates beyond `max_body`.
+    """
+    headers = request.headers
+    content_type = headers.get("Content-Type")
+    if content_type is None:
+        raise DecodeError("a message without a content type", code="sip.message")
+    media_type(content_type)
+    sender = _one_number(headers.listed("P-Asserted-Identity"))
+    if sender is None and trust_from and "P-Asserted-Identity" not in headers:
+        sender = _one_number(headers.all("From"))
+    recipient = _one_number(headers.listed("P-Called-Party-ID")) or _one_number(headers.all("To"))
+    body = _inflated(request.body, headers.get("Content-Encoding"), max_body)
+    return IncomingMessage(sender, recipient, content_type, body)
+
+
+def _one_number(values: tuple[str, ...]) -> Number | None:
+    found = set()
+    for text in values[:4]:
+        try:
+            phone = NameAddr.parse(text).uri.number
+        except DecodeError:
+            continue
+        if phone is not None:
+            found.add(phone)
+    return found.pop() if len(found) == 1 else None
+
+
+def _inflated(body: bytes, encoding: str | None, max_body: int) -> bytes:
+    kind = (encoding or "identity").strip().lower()
+    if kind == "identity":
+        return body
+    if kind != "deflate":
+        raise DecodeError("content encoding not supported", code="sip.content_encoding")
+    # The bound is on the output, and holds before it is made (SR-08).
+    for wbits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
+        stream = zlib.decompressobj(wbits)
+        try:
+            out = stream.decompress(body, max(max_body, 1))  # 0 would mean no bound
+            if stream.unconsumed_tail or not stream.eof:
+                if stream.decompress(stream.unconsumed_tail, 1):
+                    raise LimitExceeded("body inflates beyond the limit", code="sip.limit.body")
+                if not stream.eof:
+                    raise DecodeError("compressed body is cut short", code="sip.content_encoding")
+        except zlib.error:
+            # Some peers send raw deflate where the standards mean the zlib format.
+            continue
+        return out
+    raise DecodeError("compressed body is damaged", code="sip.content_encoding")
+
+
+def _contribution_id(message_id: MessageId) -> str:
+    """A UUID of the message, the same on every retry; CPM servers answer 400 without one."""
+    digest = hashlib.sha256(_CONTRIBUTION_LABEL + message_id.encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
