@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crypto.deterministic import seeded_rng
 from crypto.vectors import expect_at_least
 from letterlock.crypto.pyca import Pyca, edwards_y
-from letterlock.errors import BadPublicKey, BadSignature
+from letterlock.errors import BadPublicKey, BadSignature, InputError
 
 CRYPTO = Pyca()
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -137,13 +137,19 @@ def test_verify_many_names_the_first_that_fails() -> None:
         ("p256", CRYPTO.p256_public(p256), b"c", CRYPTO.p256_sign(p256, b"c")),
     ]
     CRYPTO.verify_many([])
-    CRYPTO.verify_many(checks * 5)
-    for broken in range(3):
-        bad = list(checks * 5)
-        for index in (broken + 6, 14):
-            scheme, key, _, signature = bad[index]
-            bad[index] = (scheme, key, b"other", signature)
-        with pytest.raises(BadSignature, match=f"signature {broken + 6} "):
-            CRYPTO.verify_many(bad)
+    for times in (1, 4, 20):  # from 16 checks on in threads
+        CRYPTO.verify_many(checks * times)
+        for broken in range(3):
+            bad = list(checks * times)
+            for index in {broken, broken + 3 * (times // 2), 3 * times - 1}:
+                scheme, key, _, signature = bad[index]
+                bad[index] = (scheme, key, b"other", signature)
+            with pytest.raises(BadSignature, match=f"signature {broken} "):
+                CRYPTO.verify_many(bad)
+        last = 3 * times - 1
+        with pytest.raises(BadSignature, match=f"signature {last} "):
+            CRYPTO.verify_many([*(checks * times)[:-1], ("p256", checks[2][1], b"other", checks[2][3])])
     with pytest.raises(BadSignature, match="signature 1 "):
         CRYPTO.verify_many([checks[0], ("xeddsa", b"short", b"", bytes(64))])
+    with pytest.raises(InputError):
+        CRYPTO.verify_many([("rot13", public, b"", bytes(64))])
