@@ -31,8 +31,13 @@ class Authenticator(NamedTuple):
         return cls(bytes(32), b"").update(provider, 1, pqr_key)
 
     def update(self, provider: CryptoProvider, epoch: int, key: bytes) -> Authenticator:
-        """KDF_AUTH: the pair after a secret was agreed."""
-        okm = provider.hkdf_sha256(key, self.root, _INFO + b":Authenticator Update" + epoch.to_bytes(8, "big"), 64)
+        """KDF_AUTH: the pair after a secret was agreed.
+
+        The specification takes the old root as salt. libsignal, which is what SPQR version 1 is on the wire,
+        puts it before the key and salts with zeros; so must we.
+        """
+        info = _INFO + b":Authenticator Update" + epoch.to_bytes(8, "big")
+        okm = provider.hkdf_sha256(self.root + key, b"", info, 64)
         return Authenticator(okm[:32], okm[32:])
 
     def mac_header(self, provider: CryptoProvider, epoch: int, header: bytes) -> bytes:
