@@ -1,0 +1,1 @@
+"""Programs for people: they phrase results and errors and own no logic."""

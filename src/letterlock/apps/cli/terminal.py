@@ -1,0 +1,87 @@
+"""What the command line prints: data on stdout, everything else on stderr, one phrasing for errors.
+
+Text is for people, `-o json` is one JSON object a line (NDJSON) for programs. Control characters in what peers
+wrote are made visible, so that a message cannot move the cursor or fake a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import (
+    Bug,
+    DirectoryError,
+    InputError,
+    LetterlockError,
+    NotEncrypted,
+    RemoteError,
+    StoreError,
+    TransportError,
+    TrustRequired,
+)
+
+__all__ = ["EXIT", "Terminal", "exit_code", "visible"]
+
+EXIT = {"ok": 0, "user": 1, "bug": 2, "network": 3, "trust": 4, "rate": 5, "not_encrypted": 7}
+"""Exit codes, as signal-cli's users know them; 7 is ours: it would have been unencrypted."""
+
+
+def exit_code(error: LetterlockError) -> int:
+    """The exit code that tells a script what kind of error it was."""
+    if isinstance(error, NotEncrypted):
+        return EXIT["not_encrypted"]
+    if isinstance(error, TrustRequired):
+        return EXIT["trust"]
+    if isinstance(error, DirectoryError) and error.status == 429:
+        return EXIT["rate"]
+    if isinstance(error, DirectoryError) and 400 <= error.status < 500:
+        return EXIT["user"]
+    if isinstance(error, TransportError | StoreError | RemoteError):
+        return EXIT["network"]
+    if isinstance(error, Bug):
+        return EXIT["bug"]
+    if isinstance(error, InputError):
+        return EXIT["user"]
+    return EXIT["bug"]
+
+
+def visible(text: str) -> str:
+    """Text from a peer, safe for a terminal: control and direction-changing characters become escapes (SR-14)."""
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
+
+
+class Terminal:
+    """Where a command prints. `json` chooses NDJSON."""
+
+    def __init__(self, *, as_json: bool, write: Callable[[str], None] | None = None) -> None:
+        self.json = as_json
+        self._write = write or _stdout
+
+    def data(self, record: dict[str, Any], text: str) -> None:
+        """One result: the record for programs, the text for people."""
+        self._write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) if self.json else text)
+
+    def say(self, text: str) -> None:
+        """Progress and advice, on stderr, never mixed into data."""
+        print(f"letterlock: {text}", file=sys.stderr, flush=True)
+
+    def error(self, error: LetterlockError) -> int:
+        """Phrase an error; returns the exit code."""
+        code = exit_code(error)
+        if self.json:
+            record = {"error": error.code, "message": str(error), "hint": error.hint, "exit": code}
+            if isinstance(error, NotEncrypted):
+                record["reason"] = error.reason
+            print(json.dumps(record, ensure_ascii=False), file=sys.stderr, flush=True)
+        else:
+            print(f"letterlock: error: {visible(str(error))}", file=sys.stderr)
+            if error.hint:
+                print(f"letterlock: hint: {visible(error.hint)}", file=sys.stderr, flush=True)
+        return code
+
+
+def _stdout(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,214 @@
+"""Every decoder of hostile bytes, with valid examples to start from: for the fuzzer and the byte-flip test (SR-09).
+
+An example here is what an honest peer sends. A decoder that is missing here is not fuzzed: add it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from letterlock.codec import cpim, frame, imdn, iscomposing, mime, prekeys, protobuf
+from letterlock.codec import sip as sip_codec
+from letterlock.codec.xml import XmlLimits
+from letterlock.crypto.pyca import Pyca
+from letterlock.ids import AccountId, DeviceId, Number
+from letterlock.signal import messages
+from letterlock.signal.spqr import wire as spqr_wire
+from letterlock.trust import authoring, device_entry, device_list
+
+MIME_LIMITS = mime.MimeLimits(65_536, 64, 8_192, 4, 32)
+CPIM_LIMITS = cpim.CpimLimits(65_536, 64, 8_192)
+XML_LIMITS = XmlLimits(16_384, 16, 256)
+SIP_LIMITS = sip_codec.Limits(16_384, 128, 8_192, 65_536)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """One decoder and what honest input looks like."""
+
+    name: str
+    decode: Callable[[bytes], Any]
+    examples: tuple[bytes, ...]
+
+
+def _text(function: Callable[[str], Any]) -> Callable[[bytes], Any]:
+    return lambda data: function(data.decode("latin-1"))
+
+
+_MESSAGE = (
+    b"MESSAGE sip:+15550199@ims.example.test SIP/2.0\r\n"
+    b"Via: SIP/2.0/TCP 127.0.0.1:40000;branch=z9hG4bKabc;rport\r\n"
+    b"From: <sip:+15550100@ims.example.test>;tag=1\r\nTo: <sip:+15550199@ims.example.test>\r\n"
+    b"Call-ID: c1@127.0.0.1\r\nCSeq: 1 MESSAGE\r\nMax-Forwards: 70\r\n"
+    b'Contact: "Ana" <sip:+15550100@127.0.0.1;transport=tcp>;+sip.instance="<urn:uuid:0>"\r\n'
+    b"Content-Type: message/cpim\r\nContent-Length: 5\r\n\r\nhello"
+)
+_RESPONSE = (
+    b"SIP/2.0 401 Unauthorized\r\nv: SIP/2.0/TCP h;branch=z9hG4bK1\r\nf: <sip:a@h>;tag=1\r\nt: <sip:a@h>;tag=2\r\n"
+    b'i: c\r\nCSeq: 2 REGISTER\r\nWWW-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"\r\n'
+    b"l: 0\r\n\r\n"
+)
+_CPIM = (
+    b"From: <sip:anonymous@anonymous.invalid>\r\nTo: <sip:anonymous@anonymous.invalid>\r\n"
+    b"DateTime: 2026-11-23T10:00:00Z\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: m-1\r\n"
+    b"imdn.Disposition-Notification: positive-delivery, display\r\n\r\n"
+    b"Content-Type: text/plain;charset=UTF-8\r\nContent-Length: 2\r\n\r\nhi"
+)
+_MULTIPART = (
+    b"Content-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\r\nContent-Type: text/plain\r\n\r\nx\r\n"
+    b"--b1\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\naGk=\r\n--b1--\r\n"
+)
+_IMDN = (
+    b'<?xml version="1.0" encoding="UTF-8"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>m-1</message-id>'
+    b"<datetime>2026-11-23T10:00:00Z</datetime><delivery-notification><status><delivered/></status>"
+    b"</delivery-notification></imdn>"
+)
+_COMPOSING = (
+    b'<?xml version="1.0" encoding="UTF-8"?><isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing">'
+    b"<state>active</state><contenttype>text/plain</contenttype><refresh>60</refresh></isComposing>"
+)
+
+
+def _stream(data: bytes) -> Any:
+    return sip_codec.StreamParser(SIP_LIMITS).feed(data)
+
+
+def _signal_examples() -> tuple[bytes, bytes]:
+    crypto = Pyca()
+    rng = random.Random(7).randbytes
+    public = crypto.x25519_generate(rng)[1]
+    body = messages.encode_signal_body(public, 3, 1, rng(48), b"\x01\x01\x01\x00", rng(36))
+    signal = body + rng(8)
+    return signal, public
+
+
+def decoders() -> tuple[Decoder, ...]:
+    rng = random.Random(3).randbytes
+    signal, public = _signal_examples()
+    typed = b"\x05" + public
+    kem = b"\x08" + rng(1568)
+    upload = prekeys.PreKeyUpload(
+        77,
+        prekeys.SignedPreKey(1, typed, rng(64)),
+        prekeys.KemPreKey(2, kem, rng(64)),
+        (prekeys.OneTimePreKey(3, typed), prekeys.OneTimePreKey(4, typed)),
+        (prekeys.KemPreKey(5, kem, rng(64)),),
+    )
+    bundle = prekeys.PreKeyBundle(77, DeviceId(1), typed, upload.signed, upload.last_resort, True, None)
+    wire = frame.WireFrame(
+        AccountId(rng(16)),
+        DeviceId(1),
+        AccountId(rng(16)),
+        rng(300),
+        (frame.FrameCopy(DeviceId(1), 3, rng(120)), frame.FrameCopy(DeviceId(2), 2, rng(80))),
+    )
+    prekey_message = messages.encode_prekey_message(
+        registration_id=77,
+        one_time_id=3,
+        signed_id=1,
+        kem_id=2,
+        kem_ciphertext=rng(1568),
+        base_key=public,
+        identity_key=public,
+        message=signal,
+    )
+    return (
+        Decoder("sip message", lambda data: sip_codec.parse_message(data, SIP_LIMITS), (_MESSAGE, _RESPONSE)),
+        Decoder("sip stream", _stream, (_MESSAGE + b"\r\n\r\n" + _RESPONSE,)),
+        Decoder(
+            "sip uri", _text(sip_codec.Uri.parse), (b"sip:+1555@h.test:5060;transport=tcp;lr?a=b", b"tel:+1555;x=y")
+        ),
+        Decoder("sip address", _text(sip_codec.NameAddr.parse), (b'"Ana \\" B" <sip:a@h;lr>;tag=1;q=0.5',)),
+        Decoder("sip via", _text(sip_codec.Via.parse), (b"SIP/2.0/TCP [::1]:5060;branch=z9hG4bK1;received=::1",)),
+        Decoder("sip cseq", _text(sip_codec.CSeq.parse), (b"4711 MESSAGE",)),
+        Decoder(
+            "sip challenge",
+            _text(sip_codec.Challenge.parse),
+            (b'Digest realm="r", nonce="n", qop="auth,auth-int", stale=TRUE',),
+        ),
+        Decoder(
+            "sip credentials",
+            _text(sip_codec.Credentials.parse),
+            (
+                b'Digest username="u", realm="r", nonce="n", uri="sip:h", response="00", qop=auth, nc=00000001, cnonce="c"',
+            ),
+        ),
+        Decoder("cpim", lambda data: cpim.decode_cpim(data, CPIM_LIMITS), (_CPIM,)),
+        Decoder("mime tree", lambda data: mime.decode_tree(data, MIME_LIMITS), (_MULTIPART,)),
+        Decoder("imdn", lambda data: imdn.decode_imdn(data, XML_LIMITS), (_IMDN,)),
+        Decoder("iscomposing", lambda data: iscomposing.decode_iscomposing(data, XML_LIMITS), (_COMPOSING,)),
+        Decoder("protobuf", protobuf.decode, (signal[1:-8],)),
+        Decoder(
+            "frame",
+            lambda data: frame.decode_frame(data, max_frame=65_536, max_list=8_192, max_copies=8),
+            (frame.encode_frame(wire),),
+        ),
+        Decoder(
+            "pre-key upload",
+            lambda data: prekeys.decode_upload(data, max_one_time=10),
+            (prekeys.encode_upload(upload),),
+        ),
+        Decoder("pre-key bundle", prekeys.decode_bundle, (prekeys.encode_bundle(bundle),)),
+        Decoder("signal message", lambda data: messages.decode_signal_message(data, 65_536), (signal,)),
+        Decoder("signal pre-key message", lambda data: messages.decode_prekey_message(data, 65_536), (prekey_message,)),
+        Decoder("spqr message", spqr_wire.decode, (bytes([1, 1, 1, 1, 0]) + rng(32),)),
+        Decoder("device list", device_list.decode_list, (_device_list(),)),
+    )
+
+
+def _device_list() -> bytes:
+    """A real signed list of two devices."""
+    crypto = Pyca()
+    rng = random.Random(5).randbytes
+    participant = crypto.p256_generate(rng)
+    spki = crypto.p256_spki(crypto.p256_public(participant))
+
+    def entry(device: int) -> device_entry.DeviceEntry:
+        private, public = crypto.x25519_generate(rng)
+        return device_entry.create_entry(
+            number=Number("+15550100"),
+            participant_spki=spki,
+            device=DeviceId(device),
+            registration_id=100 + device,
+            identity_key=b"\x05" + public,
+            sign_identity=lambda message: crypto.xeddsa_sign(private, message, rng),
+            capabilities=("signal",),
+            name="phone",
+        )
+
+    def sign(message: bytes) -> bytes:
+        return crypto.p256_sign(participant, message)
+
+    now = 1_800_000_000_000
+    first = authoring.create_list(
+        number=Number("+15550100"), participant_spki=spki, primary=entry(1), sign=sign, crypto=crypto, now=now
+    )
+    return authoring.add_device(first, entry(2), sign=sign, crypto=crypto, now=now).encoded
+
+
+def mutated(example: bytes, rng: random.Random) -> bytes:
+    """One hostile variation of an honest input."""
+    data = bytearray(example)
+    for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
+        at = rng.randrange(len(data) + 1)
+        choice = rng.randrange(7)
+        if choice == 0 and data:
+            data[at % len(data)] ^= 1 << rng.randrange(8)
+        elif choice == 1 and data:
+            data[at % len(data)] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, 0x0D, 0x0A, 0x22, 0x3C))
+        elif choice == 2:
+            del data[at:]
+        elif choice == 3:
+            data[at:at] = rng.randbytes(rng.randrange(9))
+        elif choice == 4:
+            stop = min(len(data), at + rng.randrange(64))
+            data[at:at] = data[at:stop] * rng.choice((1, 2, 50))
+        elif choice == 5:
+            del data[at : at + rng.randrange(32)]
+        else:
+            other = rng.randrange(len(data) + 1)
+            data[at : at + 16] = data[other : other + 16]
+    return bytes(data[:100_000])
