@@ -91,6 +91,8 @@ def request_problem(request: Request) -> tuple[int, str] | None:
         return 400, "CSeq names another method"
     if not request.uri.lower().startswith(("sip:", "sips:", "tel:")):
         return 416, REASONS[416]
+    if "?" in request.uri.rpartition("@")[2]:
+        return 400, "Headers in the Request-URI"
     return None
 
 

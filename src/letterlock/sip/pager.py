@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-import zlib
 from dataclasses import dataclass, field
 
+from ..codec.mime import inflate
 from ..codec.sip import CSeq, Headers, NameAddr, Request, Uri, media_type
-from ..errors import DecodeError, LimitExceeded
+from ..errors import DecodeError
 from ..ids import ConversationId, MessageId, Number, Rng
 from .message import call_id, new_tag
 from .options import CPM_LARGE, CPM_MESSAGE, PAGER_LARGE, icsi_value
@@ -99,7 +99,7 @@ def read_message(request: Request, *, max_body: int, trust_from: bool) -> Incomi
     if sender is None and trust_from and "P-Asserted-Identity" not in headers:
         sender = _one_number(headers.all("From"))
     recipient = _one_number(headers.listed("P-Called-Party-ID")) or _one_number(headers.all("To"))
-    body = _inflated(request.body, headers.get("Content-Encoding"), max_body)
+    body = inflate(request.body, headers.get("Content-Encoding") or "identity", max_body)
     return IncomingMessage(sender, recipient, content_type, body)
 
 
@@ -113,29 +113,6 @@ def _one_number(values: tuple[str, ...]) -> Number | None:
         if phone is not None:
             found.add(phone)
     return found.pop() if len(found) == 1 else None
-
-
-def _inflated(body: bytes, encoding: str | None, max_body: int) -> bytes:
-    kind = (encoding or "identity").strip().lower()
-    if kind == "identity":
-        return body
-    if kind != "deflate":
-        raise DecodeError("content encoding not supported", code="sip.content_encoding")
-    # The bound is on the output, and holds before it is made (SR-08).
-    for wbits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
-        stream = zlib.decompressobj(wbits)
-        try:
-            out = stream.decompress(body, max(max_body, 1))  # 0 would mean no bound
-            if stream.unconsumed_tail or not stream.eof:
-                if stream.decompress(stream.unconsumed_tail, 1):
-                    raise LimitExceeded("body inflates beyond the limit", code="sip.limit.body")
-                if not stream.eof:
-                    raise DecodeError("compressed body is cut short", code="sip.content_encoding")
-        except zlib.error:
-            # Some peers send raw deflate where the standards mean the zlib format.
-            continue
-        return out
-    raise DecodeError("compressed body is damaged", code="sip.content_encoding")
 
 
 def _contribution_id(message_id: MessageId) -> str:

@@ -255,5 +255,9 @@ class UserAgent:
             self.respond(key, status, now, reason)
         elif request.method == "CANCEL":
             self.respond(key, 481, now)
+        elif "Require" in request.headers:
+            # No extension asks anything of us as a server yet (RFC 3261 section 8.2.2.3).
+            unsupported = ", ".join(request.headers.all("Require"))
+            self.respond(key, 420, now, headers=(("Unsupported", unsupported),))
         else:
             events.append(Received(key, request))

@@ -16,6 +16,7 @@ TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[,;]|["<>]', re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_MUST_ESCAPE = re.compile(r'[\\"\x00-\x08\x0b-\x1f\x7f]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 # What a parameter value may be without quotes: a token, or a host (which may be an IPv6 reference).
 _BARE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]/&$?=@]+", re.ASCII)
@@ -67,7 +68,7 @@ def quote(text: str) -> str:
     """A quoted-string holding `text`."""
     if "\r" in text or "\n" in text:
         raise InputError("a line break cannot be quoted", code="sip.injection")
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = _MUST_ESCAPE.sub(r"\\\g<0>", text)
     return f'"{escaped}"'
 
 

@@ -19,8 +19,9 @@ _VERSION = "SIP/2.0"
 _STATUS = re.compile(r"[1-6][0-9][0-9]", re.ASCII)
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"\\^`{|}\x00-\x20\x7f]+", re.ASCII)
 _LENGTH = re.compile(r"[0-9]{1,20}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
+# Control characters may only stand behind a backslash (quoted-pair, RFC 3261 section 25.1), line ends never.
+_CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\r\n]")
+_CONTROL_BYTES = re.compile(rb"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 _NAME_BREAK = re.compile(r"[\x00-\x20:\x7f]")
 
 
