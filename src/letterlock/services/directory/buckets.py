@@ -1,0 +1,50 @@
+"""Token buckets in bounded memory, on a clock that is passed in."""
+
+from __future__ import annotations
+
+from ...ids import Instant
+from .limits import Rate
+
+__all__ = ["Buckets"]
+
+
+class Buckets:
+    """Buckets by (purpose, key). Not for several threads at once.
+
+    A bucket that is full again is as good as none and may be dropped. When the memory is full of
+    others, newcomers share one bucket per purpose: a flood of addresses slows newcomers down and
+    lifts nobody's limit.
+    """
+
+    __slots__ = ("_levels", "_max")
+
+    def __init__(self, max_buckets: int) -> None:
+        self._max = max_buckets
+        self._levels: dict[tuple[str, object], tuple[float, Instant, Rate]] = {}
+
+    def take(self, purpose: str, key: object, rate: Rate, now: Instant) -> int:
+        """Take one token. 0 when there was one, else the milliseconds until there will be."""
+        name = (purpose, key)
+        if name not in self._levels and len(self._levels) >= self._max:
+            self._drop_full(now)
+            if len(self._levels) >= self._max:
+                name = (purpose, None)
+        level = self._level(name, rate, now)
+        if level < 1:
+            self._levels[name] = (level, now, rate)
+            return max(1, int((1 - level) * rate.per_ms / rate.burst))
+        self._levels[name] = (level - 1, now, rate)
+        return 0
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def _level(self, name: tuple[str, object], rate: Rate, now: Instant) -> float:
+        level, at, _ = self._levels.get(name, (float(rate.burst), now, rate))
+        # A clock that is set back gives no tokens and takes none.
+        return min(float(rate.burst), level + max(0, now - at) * rate.burst / rate.per_ms)
+
+    def _drop_full(self, now: Instant) -> None:
+        for name, (_, _, rate) in list(self._levels.items()):
+            if self._level(name, rate, now) >= rate.burst:
+                del self._levels[name]

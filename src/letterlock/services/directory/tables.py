@@ -1,0 +1,297 @@
+"""The directory's tables in SQLite: what is kept, and nothing about who looked up whom (SR-17).
+
+`Tables` is the small interface that the logic decides over; all its calls happen on the writer's
+thread inside one transaction (`writer.py`). The database is in WAL mode with synchronous=FULL and locked
+for one process.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...errors import StoreError, StoreLocked
+from ...ids import AccountId, DeviceId, Instant, Number
+from .limits import DirectoryLimits
+
+__all__ = ["Account", "Alert", "PendingCode", "Tables"]
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4C4C4449  # "LLDI"
+
+_SCHEMA = """
+CREATE TABLE accounts (
+    account BLOB PRIMARY KEY, number TEXT NOT NULL, serial INTEGER NOT NULL, list BLOB NOT NULL,
+    expires INTEGER NOT NULL, claimed_at INTEGER NOT NULL, replaced_at INTEGER
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX accounts_current ON accounts (number) WHERE replaced_at IS NULL;
+CREATE TABLE lists (
+    account BLOB NOT NULL REFERENCES accounts ON DELETE CASCADE, serial INTEGER NOT NULL, data BLOB NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (account, serial)
+) WITHOUT ROWID;
+CREATE TABLE codes (
+    number TEXT NOT NULL, key_hash BLOB NOT NULL, code_hash BLOB NOT NULL, expires INTEGER NOT NULL,
+    tries_left INTEGER NOT NULL, PRIMARY KEY (number, key_hash)
+) WITHOUT ROWID;
+CREATE TABLE nonces (hash BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX nonces_expires ON nonces (expires);
+CREATE TABLE prekeys (
+    account BLOB NOT NULL REFERENCES accounts ON DELETE CASCADE, device INTEGER NOT NULL, upload BLOB NOT NULL,
+    PRIMARY KEY (account, device)
+) WITHOUT ROWID;
+CREATE TABLE one_time (
+    place INTEGER PRIMARY KEY, account BLOB NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    device INTEGER NOT NULL, sort TEXT NOT NULL, id INTEGER NOT NULL, digest BLOB NOT NULL,
+    data BLOB, spent_at INTEGER, UNIQUE (account, device, sort, id)
+);
+CREATE INDEX one_time_waiting ON one_time (account, device, sort, place) WHERE spent_at IS NULL;
+CREATE INDEX one_time_spent ON one_time (spent_at) WHERE spent_at IS NOT NULL;
+CREATE TABLE alerts (
+    account BLOB NOT NULL REFERENCES accounts ON DELETE CASCADE, device INTEGER NOT NULL, kind TEXT NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (account, device, kind)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account; the current one of its number unless `replaced_at` is set. `list` is its newest device list."""
+
+    account: AccountId
+    number: Number
+    serial: int
+    list: bytes = field(repr=False)
+    replaced_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCode:
+    """A one-time code that waits to be used; only its hash is kept."""
+
+    code_hash: bytes = field(repr=False)
+    expires: Instant
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a device should hear: `replaced` or `prekeys_drained`."""
+
+    kind: str
+    at: Instant
+
+
+class Tables:
+    """Rows in, rows out. Every method is one or two statements; decisions are made elsewhere."""
+
+    def __init__(self, path: str) -> None:
+        if path != ":memory:":
+            # Made here so that no other user of the machine can read it.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        try:
+            self._open()
+        except sqlite3.OperationalError as error:
+            self.connection.close()
+            if "locked" in str(error):
+                raise StoreLocked("another process runs on this directory database") from error
+            raise StoreError(f"cannot open the directory database: {error}") from error
+        except (sqlite3.DatabaseError, StoreError):
+            self.connection.close()
+            raise
+
+    def _open(self) -> None:
+        run = self.connection.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA secure_delete = ON")
+        run("BEGIN EXCLUSIVE")
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"directory database of schema {version}",
+                code="store.schema",
+                hint="run the newer version that made it",
+            )
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                run(statement)
+            run(f"PRAGMA application_id = {_APPLICATION_ID}")
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # --- accounts and lists ----------------------------------------------------------------------
+    def account(self, account: AccountId) -> Account | None:
+        return self._account("account = ?", account)
+
+    def current(self, number: Number) -> Account | None:
+        return self._account("number = ? AND replaced_at IS NULL", number)
+
+    def _account(self, where: str, value: object) -> Account | None:
+        row = self.connection.execute(
+            f"SELECT account, number, serial, list, replaced_at FROM accounts WHERE {where}",  # noqa: S608
+            (value,),
+        ).fetchone()
+        return Account(*row) if row else None
+
+    def put_account(self, account: AccountId, number: Number, now: Instant) -> None:
+        """Make an account the current one of its number; a list must follow in the same transaction."""
+        self.connection.execute(
+            "INSERT INTO accounts VALUES (?, ?, 0, x'', 0, ?, NULL) "
+            "ON CONFLICT (account) DO UPDATE SET replaced_at = NULL, claimed_at = excluded.claimed_at",
+            (account, number, now),
+        )
+
+    def append_list(self, account: AccountId, serial: int, data: bytes, expires: Instant, now: Instant) -> None:
+        self.connection.execute("INSERT INTO lists VALUES (?, ?, ?, ?)", (account, serial, data, now))
+        self.connection.execute(
+            "UPDATE accounts SET serial = ?, list = ?, expires = ? WHERE account = ?", (serial, data, expires, account)
+        )
+
+    def lists_since(self, account: AccountId, serial: int, count: int) -> list[bytes]:
+        rows = self.connection.execute(
+            "SELECT data FROM lists WHERE account = ? AND serial > ? ORDER BY serial LIMIT ?", (account, serial, count)
+        )
+        return [data for (data,) in rows]
+
+    def mark_replaced(self, account: AccountId, now: Instant) -> None:
+        """Keep of a replaced account its newest list alone: enough to know its devices when they ask."""
+        run = self.connection.execute
+        run("UPDATE accounts SET replaced_at = ? WHERE account = ?", (now, account))
+        run(
+            "DELETE FROM lists WHERE account = ?1 AND serial < (SELECT serial FROM accounts WHERE account = ?1)",
+            (account,),
+        )
+        run("DELETE FROM prekeys WHERE account = ?", (account,))
+        run("DELETE FROM one_time WHERE account = ?", (account,))
+
+    # --- codes -----------------------------------------------------------------------------------
+    def code(self, number: Number, key_hash: bytes) -> PendingCode | None:
+        row = self.connection.execute(
+            "SELECT code_hash, expires, tries_left FROM codes WHERE number = ? AND key_hash = ?", (number, key_hash)
+        ).fetchone()
+        return PendingCode(*row) if row else None
+
+    def put_code(self, number: Number, key_hash: bytes, code: PendingCode) -> None:
+        self.connection.execute(
+            "INSERT OR REPLACE INTO codes VALUES (?, ?, ?, ?, ?)",
+            (number, key_hash, code.code_hash, code.expires, code.tries_left),
+        )
+
+    def spend_try(self, number: Number, key_hash: bytes) -> None:
+        self.connection.execute(
+            "UPDATE codes SET tries_left = tries_left - 1 WHERE number = ? AND key_hash = ?", (number, key_hash)
+        )
+
+    def delete_code(self, number: Number, key_hash: bytes) -> None:
+        self.connection.execute("DELETE FROM codes WHERE number = ? AND key_hash = ?", (number, key_hash))
+
+    def count_codes(self, number: Number, now: Instant) -> tuple[int, int]:
+        """(of this number, of all) after dropping those that have expired."""
+        self.connection.execute("DELETE FROM codes WHERE expires <= ?", (now,))
+        mine, total = self.connection.execute(
+            "SELECT COUNT(*) FILTER (WHERE number = ?), COUNT(*) FROM codes", (number,)
+        ).fetchone()
+        return mine, total
+
+    # --- nonces ----------------------------------------------------------------------------------
+    def remember_nonce(self, digest: bytes, expires: Instant, now: Instant) -> bool:
+        """Whether it is new. Forgets those whose time window has passed."""
+        self.connection.execute("DELETE FROM nonces WHERE expires < ?", (now,))
+        return self.connection.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (digest, expires)).rowcount == 1
+
+    # --- pre-keys --------------------------------------------------------------------------------
+    def prekeys(self, account: AccountId, device: DeviceId) -> bytes | None:
+        """The device's upload without its one-time keys."""
+        row = self.connection.execute(
+            "SELECT upload FROM prekeys WHERE account = ? AND device = ?", (account, device)
+        ).fetchone()
+        return row[0] if row else None
+
+    def put_prekeys(self, account: AccountId, device: DeviceId, upload: bytes) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO prekeys VALUES (?, ?, ?)", (account, device, upload))
+
+    def one_time_digests(self, account: AccountId, device: DeviceId, sort: str) -> dict[int, bytes]:
+        """Id to digest of all known one-time keys, spent ones included."""
+        return dict(
+            self.connection.execute(
+                "SELECT id, digest FROM one_time WHERE account = ? AND device = ? AND sort = ?", (account, device, sort)
+            ).fetchall()
+        )
+
+    def add_one_time(
+        self, account: AccountId, device: DeviceId, sort: str, keys: Sequence[tuple[int, bytes, bytes]]
+    ) -> None:
+        """Add (id, digest, data) rows."""
+        self.connection.executemany(
+            "INSERT INTO one_time (account, device, sort, id, digest, data) VALUES (?, ?, ?, ?, ?, ?)",
+            [(account, device, sort, *key) for key in keys],
+        )
+
+    def take_one_time(self, account: AccountId, device: DeviceId, sort: str, now: Instant) -> tuple[int, bytes] | None:
+        """Hand out the oldest waiting key: (id, data). Its row stays as spent so that it cannot come back (SR-13)."""
+        row = self.connection.execute(
+            "SELECT place, id, data FROM one_time WHERE account = ? AND device = ? AND sort = ? AND spent_at IS NULL "
+            "ORDER BY place LIMIT 1",
+            (account, device, sort),
+        ).fetchone()
+        if row is None:
+            return None
+        place, key_id, data = row
+        self.connection.execute("UPDATE one_time SET spent_at = ?, data = NULL WHERE place = ?", (now, place))
+        return key_id, data
+
+    def count_one_time(self, account: AccountId, device: DeviceId, sort: str) -> int:
+        row = self.connection.execute(
+            "SELECT COUNT(*) FROM one_time WHERE account = ? AND device = ? AND sort = ? AND spent_at IS NULL",
+            (account, device, sort),
+        ).fetchone()
+        count: int = row[0]
+        return count
+
+    def forget_device(self, account: AccountId, device: DeviceId) -> None:
+        """Drop the pre-keys of a device that was removed or has new keys."""
+        self.connection.execute("DELETE FROM prekeys WHERE account = ? AND device = ?", (account, device))
+        self.connection.execute("DELETE FROM one_time WHERE account = ? AND device = ?", (account, device))
+        self.connection.execute("DELETE FROM alerts WHERE account = ? AND device = ?", (account, device))
+
+    # --- alerts ----------------------------------------------------------------------------------
+    def put_alert(self, account: AccountId, device: int, alert: Alert) -> None:
+        """One alert of a kind per device; device 0 stands for all of the account."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?)", (account, device, alert.kind, alert.at)
+        )
+
+    def delete_alert(self, account: AccountId, device: int, kind: str) -> None:
+        self.connection.execute(
+            "DELETE FROM alerts WHERE account = ? AND device = ? AND kind = ?", (account, device, kind)
+        )
+
+    def alerts(self, account: AccountId, device: DeviceId) -> list[Alert]:
+        rows = self.connection.execute(
+            "SELECT kind, at FROM alerts WHERE account = ? AND device IN (0, ?) ORDER BY at, kind", (account, device)
+        )
+        return [Alert(kind, at) for kind, at in rows]
+
+    # --- retention -------------------------------------------------------------------------------
+    def purge(self, now: Instant, limits: DirectoryLimits) -> None:
+        """Drop what is older than its bound, in every table (SR-17)."""
+        run = self.connection.execute
+        run("DELETE FROM codes WHERE expires <= ?", (now,))
+        run("DELETE FROM nonces WHERE expires < ?", (now,))
+        run("DELETE FROM alerts WHERE at < ?", (now - limits.alert_age_ms,))
+        run("DELETE FROM one_time WHERE spent_at < ?", (now - limits.spent_age_ms,))
+        run("DELETE FROM accounts WHERE replaced_at < ?", (now - limits.replaced_age_ms,))
+        run("DELETE FROM accounts WHERE expires < ?", (now - limits.abandoned_age_ms,))
+        run(
+            "DELETE FROM lists WHERE (at < ?1 OR serial <= (SELECT serial FROM accounts a WHERE a.account = lists.account) - ?2) "
+            "AND serial < (SELECT serial FROM accounts a WHERE a.account = lists.account)",
+            (now - limits.list_age_ms, limits.max_lists_kept),
+        )
