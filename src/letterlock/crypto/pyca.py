@@ -150,7 +150,7 @@ class Pyca:
         return _P256_SPKI + public
 
     def p256_from_spki(self, spki: bytes) -> bytes:
-        if len(spki) != len(_P256_SPKI) + 65 or not spki.startswith(_P256_SPKI):
+        if not spki.startswith(_P256_SPKI):
             raise BadPublicKey("not the SubjectPublicKeyInfo of a P-256 key", code="crypto.public_key.spki")
         public = spki[len(_P256_SPKI) :]
         _p256_point(public)

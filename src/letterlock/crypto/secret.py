@@ -21,7 +21,6 @@ class Secret:
     """
 
     __slots__ = ("_value",)
-    __hash__ = None  # type: ignore[assignment]  # a hash would let a secret be a dict key, which compares
 
     _value: Final[bytes]
 
@@ -47,7 +46,7 @@ class Secret:
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec)
 
-    def __eq__(self, other: object) -> NoReturn:
+    def __eq__(self, other: object) -> NoReturn:  # and with it no __hash__: a dictionary key is compared too
         raise TypeError("a Secret is not compared with ==: use matches()")
 
     def __bytes__(self) -> NoReturn:
