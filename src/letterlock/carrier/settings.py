@@ -1,0 +1,56 @@
+"""What the carrier allows: one value, every bound in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..codec.sip import Limits
+from .mailbox import MailboxLimits
+
+__all__ = ["DEFAULT_DOMAIN", "Settings"]
+
+DEFAULT_DOMAIN = "rcs.example.test"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times in milliseconds unless the name says seconds."""
+
+    domain: str = DEFAULT_DOMAIN
+    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
+    qop: tuple[str, ...] = ("auth",)
+    challenge_requests: bool = False
+    """Ask for credentials with every request (407), also over a connection that has registered."""
+
+    min_expires_seconds: int = 5
+    default_expires_seconds: int = 3600
+    max_expires_seconds: int = 3600
+    max_contacts: int = 10
+    max_numbers: int = 10_000
+    grace_ms: int = 7 * 24 * 3600 * 1000
+    """How long messages are kept for a device that went away."""
+
+    branch_timeout_ms: int = 10_000
+    """How long a device may take to answer; less than the sender's own 32 s, so that it hears our answer."""
+
+    retry_ms: int = 2_000
+    drain_window: int = 16
+    max_open_branches: int = 20_000
+    max_auth_failures: int = 10
+    max_malformed: int = 5
+
+    max_connections: int = 512
+    handshake_timeout_ms: int = 10_000
+    """For TLS, and again for a first registration to succeed."""
+
+    message_timeout_ms: int = 15_000
+    """From the first byte of a message to its last: against peers that trickle."""
+
+    idle_timeout_ms: int = 2 * 3600 * 1000
+    max_unsent_bytes: int = 8 * 1024 * 1024
+    """For a peer that does not read."""
+
+    sip: Limits = field(
+        default_factory=lambda: Limits(max_header_bytes=16_384, max_headers=128, max_line=8_192, max_body=1_048_576)
+    )
+    mailbox: MailboxLimits = field(default_factory=MailboxLimits)
