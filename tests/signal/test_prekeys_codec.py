@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from letterlock.codec.prekeys import (
     KemPreKey,
     OneTimePreKey,
@@ -82,17 +85,13 @@ def test_trailing_bytes_are_refused() -> None:
 @given(st.binary(max_size=3000))
 def test_sr_09_any_bytes_give_a_value_or_a_decode_error(data: bytes) -> None:
     for decode in (decode_bundle, lambda d: decode_upload(d, max_one_time=3)):
-        try:
+        with contextlib.suppress(DecodeError):
             decode(data)
-        except DecodeError:
-            pass
 
 
 @given(st.integers(0, 1 << 30), st.integers(1, 255))
 def test_sr_09_a_flipped_byte_gives_a_value_or_a_decode_error(position: int, flip: int) -> None:
     data = bytearray(encode_bundle(BUNDLE))
     data[position % len(data)] ^= flip
-    try:
+    with contextlib.suppress(DecodeError):
         assert decode_bundle(bytes(data)) != BUNDLE
-    except DecodeError:
-        pass

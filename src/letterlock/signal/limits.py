@@ -29,10 +29,8 @@ class Limits:
     """Bytes of one ciphertext message."""
     one_time_prekeys: int
     """One-time pre-keys of each sort to keep at the directory."""
-    one_time_prekeys_low: int
-    """Fewer than this left there: make more."""
     prekey_batch: int
-    """One-time pre-keys of each sort made in one step, so that a step stays short."""
+    """One-time pre-keys of each sort made in one step, so that a step stays short; also how many may be used up before more are made."""
     prekey_rotation_ms: int
     """Age at which the signed and the last-resort pre-key are replaced."""
     prekey_retention_ms: int
@@ -52,7 +50,6 @@ LIBSIGNAL_LIMITS = Limits(
     unacknowledged_session_ms=30 * _DAY_MS,
     max_message=1 << 20,
     one_time_prekeys=100,
-    one_time_prekeys_low=50,
     prekey_batch=20,
     prekey_rotation_ms=2 * _DAY_MS,
     prekey_retention_ms=30 * _DAY_MS,
