@@ -37,17 +37,14 @@ class PagerProfile:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """One MESSAGE to build. `body` is a whole CPIM message."""
+    """One MESSAGE to build. `body` is a whole CPIM message; `large` asks for the large-message service."""
 
     to: Number
     message_id: MessageId
     conversation: ConversationId
     body: bytes = field(repr=False)
+    large: bool
     content_type: str = "message/cpim"
-
-    @property
-    def large(self) -> bool:
-        return len(self.body) > PAGER_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
