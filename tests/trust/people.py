@@ -99,9 +99,7 @@ class Device:
             self.registration_id,
             SignedPreKey(1, ec_public, self.sign_identity(ec_public)),
             kem_key(1_000_000),
-            tuple(
-                OneTimePreKey(first + n, b"\x05" + CRYPTO.x25519_generate(self.rng)[1]) for n in range(count)
-            ),
+            tuple(OneTimePreKey(first + n, b"\x05" + CRYPTO.x25519_generate(self.rng)[1]) for n in range(count)),
             tuple(kem_key(first + n) for n in range(count if kem is None else kem)),
         )
 

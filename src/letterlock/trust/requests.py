@@ -27,6 +27,7 @@ __all__ = [
     "decode_signature",
     "encode_signature",
     "participant_key_hash",
+    "signed_text",
     "verify_request",
 ]
 
@@ -61,7 +62,7 @@ class RequestSigner:
         """The value of the `Letterlock-Signature` header. Each call makes a new nonce."""
         nonce = rng(_NONCE_BYTES)
         unsigned = RequestSignature(self.me.number, self.me.account, self.me.device, now, nonce, b"")
-        signature = self.crypto.xeddsa_sign(self.identity_private, _text(method, path, body, unsigned), rng)
+        signature = self.crypto.xeddsa_sign(self.identity_private, signed_text(method, path, body, unsigned), rng)
         return encode_signature(
             RequestSignature(self.me.number, self.me.account, self.me.device, now, nonce, signature)
         )
@@ -74,7 +75,7 @@ def verify_request(
 
     Time and nonce are the caller's to check.
     """
-    crypto.xeddsa_verify(identity_key[1:], _text(method, path, body, signed), signed.signature)
+    crypto.xeddsa_verify(identity_key[1:], signed_text(method, path, body, signed), signed.signature)
 
 
 def participant_key_hash(participant_spki: bytes) -> bytes:
@@ -106,7 +107,8 @@ def decode_signature(text: str) -> RequestSignature:
     return signed
 
 
-def _text(method: str, path: str, body: bytes, signed: RequestSignature) -> bytes:
+def signed_text(method: str, path: str, body: bytes, signed: RequestSignature) -> bytes:
+    """The bytes that the identity key signs."""
     return b"".join(
         (
             labels.DIRECTORY_REQUEST,

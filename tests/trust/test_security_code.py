@@ -1,0 +1,86 @@
+"""The security code: what both phones show, and what it is worth against another key."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from letterlock.errors import DecodeError
+from letterlock.trust import matches, security_code
+from letterlock.trust.security_code import libsignal_code
+from trust.people import CRYPTO, Owner, stream
+
+if TYPE_CHECKING:
+    from interop.peer import LibsignalPeer
+
+ANA, BEN = Owner.make("+15550100"), Owner.make("+15550101")
+OURS = security_code(ANA.number, ANA.spki, BEN.number, BEN.spki)
+THEIRS = security_code(BEN.number, BEN.spki, ANA.number, ANA.spki)
+
+
+def test_both_phones_show_the_same_sixty_digits() -> None:
+    assert OURS.digits == THEIRS.digits and len(OURS.digits) == 60 and OURS.digits.isdigit()
+    assert "".join(OURS.groups) == OURS.digits and len(OURS.groups) == 12
+
+
+def test_scanning_matches_crosswise_only() -> None:
+    assert matches(OURS, THEIRS.scannable) and matches(THEIRS, OURS.scannable)
+    assert not matches(OURS, OURS.scannable)  # a reflected code proves nothing
+
+
+@pytest.mark.parametrize("which", ["key", "number"])
+def test_another_key_or_number_gives_another_code(which: str) -> None:
+    other = Owner.make("+15550101", "other") if which == "key" else Owner.make("+15550102")
+    spki = other.spki if which == "key" else BEN.spki
+    code = security_code(ANA.number, ANA.spki, other.number, spki)
+    assert code.digits != OURS.digits and not matches(code, THEIRS.scannable)
+
+
+def test_linking_a_device_does_not_change_the_code() -> None:
+    owner = Owner.make("+15550100")
+    owner.add(2)
+    assert security_code(owner.number, owner.list.participant_spki, BEN.number, BEN.spki) == OURS
+
+
+def test_a_code_of_another_version_never_matches() -> None:
+    key = b"\x05" + bytes(range(32))
+    signal = libsignal_code(b"a", key, b"b", key)
+    with pytest.raises(DecodeError) as caught:
+        matches(OURS, signal.scannable)
+    assert caught.value.code == "security_code.version"
+
+
+@given(st.binary(max_size=120))
+def test_any_scanned_bytes_match_or_are_refused(data: bytes) -> None:
+    try:
+        assert matches(OURS, data) == (data == THEIRS.scannable)
+    except DecodeError:
+        assert data != THEIRS.scannable
+
+
+def test_every_flipped_byte_of_a_scanned_code_fails() -> None:
+    for place in range(len(THEIRS.scannable)):
+        data = bytearray(THEIRS.scannable)
+        data[place] ^= 1
+        with contextlib.suppress(DecodeError):
+            assert not matches(OURS, bytes(data))
+
+
+@pytest.mark.node
+def test_it_is_libsignals_algorithm_for_libsignals_keys(peer: LibsignalPeer) -> None:
+    from interop.peer import b64, raw
+
+    for n in range(8):
+        rng = stream(f"fingerprint {n}")
+        a, b = (b"\x05" + CRYPTO.x25519_generate(rng)[1] for _ in range(2))
+        a_id, b_id = (rng(16), rng(16)) if n % 2 else (b"+14152222222", b"+14153333333")
+        mine, theirs = libsignal_code(a_id, a, b_id, b), libsignal_code(b_id, b, a_id, a)
+        keys = {"local_id": b64(a_id), "local_key": b64(a), "remote_id": b64(b_id), "remote_key": b64(b)}
+        answer = peer.call("fingerprint", **keys, compare_with=b64(theirs.scannable))
+        assert answer["display"] == mine.digits
+        assert raw(answer["scannable"]) == mine.scannable
+        assert answer["matches"] and matches(mine, theirs.scannable)
