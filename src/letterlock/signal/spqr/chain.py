@@ -1,7 +1,8 @@
 """Key chains: every epoch starts one chain per direction, every message takes the next key of one.
 
-Only the newest epoch and the one before are kept (Double Ratchet section 5.7, ClearOldEpochs); what is
-still under way from an older one cannot be read any more. Values are immutable; each step returns the next.
+Kept are the epoch that we send in and the one before (Double Ratchet section 5.7, ClearOldEpochs), besides
+one that is agreed but not yet sent in; what is still under way from an older one cannot be read any more.
+Values are immutable; each step returns the next.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _START: Final = b"Signal PQ Ratchet V1 Chain  Start"  # two spaces: so it is on 
 _ADD_EPOCH: Final = b"Signal PQ Ratchet V1 Chain Add Epoch"
 _NEXT: Final = b"Signal PQ Ratchet V1 Chain Next"
 _NO_SALT: Final = b""
+_MAX_LINKS: Final = 3
 _MAX_INDEX: Final = (1 << 32) - 1
 _RECORD: Final = 36  # one skipped key: 4-byte index, 32-byte key
 _HEAD: Final = struct.Struct(">BQ32s")
@@ -65,13 +67,13 @@ class EpochChains(NamedTuple):
 
 
 class Chains(NamedTuple):
-    """The chains of the two newest epochs and the root that the next epoch starts from."""
+    """The chains of the newest epochs and the root that the next epoch starts from."""
 
     is_initiator: bool
     root: bytes
     epoch: int
-    newest: EpochChains
-    previous: EpochChains | None
+    """The newest epoch; `links[i]` belongs to `epoch - i`."""
+    links: tuple[EpochChains, ...]
 
     def __repr__(self) -> str:
         return f"<Chains epoch={self.epoch}>"
@@ -80,13 +82,12 @@ class Chains(NamedTuple):
     def start(cls, provider: CryptoProvider, pqr_key: bytes, *, is_initiator: bool) -> Chains:
         """The chains of epoch 0, whose secret is the handshake's (KDF_SCKA_INIT)."""
         okm = provider.hkdf_sha256(pqr_key, _NO_SALT, _START, 96)
-        return cls(is_initiator, okm[:32], 0, _epoch_chains(okm, is_initiator), None)
+        return cls(is_initiator, okm[:32], 0, (_epoch_chains(okm, is_initiator),))
 
     def pack(self) -> bytes:
-        """197 bytes and 36 per skipped key."""
-        newest, previous = self.newest.pack(), b"" if self.previous is None else self.previous.pack()
-        flags = self.is_initiator | (self.previous is not None) << 1
-        return b"".join((_HEAD.pack(flags, self.epoch, self.root), newest, previous))
+        """At most 275 bytes, and 36 per skipped key."""
+        flags = self.is_initiator | len(self.links) << 1
+        return b"".join((_HEAD.pack(flags, self.epoch, self.root), *[link.pack() for link in self.links]))
 
     @classmethod
     def unpack(cls, data: bytes, at: int) -> tuple[Chains, int]:
@@ -94,36 +95,39 @@ class Chains(NamedTuple):
         if len(data) - at < _HEAD.size:
             raise DecodeError("packed chains end early", code="spqr.packed")
         flags, epoch, root = _HEAD.unpack_from(data, at)
-        if flags > 3 or (flags > 1) != (epoch > 0):
+        count = flags >> 1
+        if not 1 <= count <= min(_MAX_LINKS, epoch + 1):
             raise DecodeError("packed chains contradict themselves", code="spqr.packed")
-        newest, at = EpochChains.unpack(data, at + _HEAD.size)
-        previous = None
-        if flags > 1:
-            previous, at = EpochChains.unpack(data, at)
-        return cls(bool(flags & 1), root, epoch, newest, previous), at
+        at += _HEAD.size
+        links = []
+        for _ in range(count):
+            link, at = EpochChains.unpack(data, at)
+            links.append(link)
+        return cls(bool(flags & 1), root, epoch, tuple(links)), at
 
     def add_epoch(self, provider: CryptoProvider, epoch: int, secret: bytes) -> Chains:
-        """With the chains of a newly agreed epoch (KDF_SCKA_RK); forgets the epoch before the previous one."""
+        """With the chains of a newly agreed epoch (KDF_SCKA_RK)."""
         okm = provider.hkdf_sha256(secret, self.root, _ADD_EPOCH, 96)
-        return Chains(self.is_initiator, okm[:32], epoch, _epoch_chains(okm, self.is_initiator), self.newest)
+        links = (_epoch_chains(okm, self.is_initiator), *self.links[: _MAX_LINKS - 1])
+        return Chains(self.is_initiator, okm[:32], epoch, links)
 
     def next_send_key(self, provider: CryptoProvider, epoch: int) -> tuple[Chains, int, bytes]:
-        """(next value, index, key) for a message sent in `epoch`, which is the newest or the previous one."""
-        newest, previous = self.newest, self.previous
-        chain = newest if epoch == self.epoch else previous
-        if chain is None or chain.send_key == _GONE:
+        """(next value, index, key) for a message sent in `epoch`; forgets what is older than the epoch before it."""
+        links = self.links
+        position = self.epoch - epoch
+        link = links[position] if 0 <= position < len(links) else None
+        if link is None or link.send_key == _GONE:
             raise ProtocolError("no chain to send in", code="spqr.epoch_past")
-        index = chain.sent + 1
+        index = link.sent + 1
         if index > _MAX_INDEX:
             raise LimitExceeded("the sending chain is used up", code="spqr.exhausted")
-        okm = provider.hkdf_sha256(chain.send_key, _NO_SALT, index.to_bytes(4, "big") + _NEXT, 64)
-        chain = EpochChains(index, okm[:32], chain.received, chain.receive_key, chain.skipped)
-        if epoch != self.epoch:
-            return Chains(self.is_initiator, self.root, self.epoch, newest, chain), index, okm[32:]
-        if previous is not None and previous.send_key != _GONE:
-            # We never send in an older epoch again: its sending chain goes (Double Ratchet section 5.5).
-            previous = EpochChains(previous.sent, _GONE, previous.received, previous.receive_key, previous.skipped)
-        return Chains(self.is_initiator, self.root, self.epoch, chain, previous), index, okm[32:]
+        okm = provider.hkdf_sha256(link.send_key, _NO_SALT, index.to_bytes(4, "big") + _NEXT, 64)
+        link = EpochChains(index, okm[:32], link.received, link.receive_key, link.skipped)
+        older = links[position + 1 : position + 2]
+        if older and older[0].send_key != _GONE:
+            # We never send in an older epoch again: its sending key goes (Double Ratchet section 5.5).
+            older = (older[0]._replace(send_key=_GONE),)
+        return Chains(self.is_initiator, self.root, self.epoch, (*links[:position], link, *older)), index, okm[32:]
 
     def receive_key(
         self, provider: CryptoProvider, epoch: int, index: int, limits: ChainLimits
@@ -132,15 +136,15 @@ class Chains(NamedTuple):
 
         Raises TooFarAhead, DuplicateMessage, or ProtocolError `spqr.epoch_past` for a forgotten epoch.
         """
-        if epoch == self.epoch:
-            chain, key = _receive(provider, self.newest, index, limits)
-            return Chains(self.is_initiator, self.root, self.epoch, chain, self.previous), key
-        if epoch > self.epoch:
+        links = self.links
+        position = self.epoch - epoch
+        if position < 0:
             raise TooFarAhead("message of an epoch that is not agreed yet", code="spqr.epoch_ahead")
-        if self.previous is None or epoch != self.epoch - 1:
+        if position >= len(links):
             raise ProtocolError("message of an epoch whose keys are gone", code="spqr.epoch_past")
-        chain, key = _receive(provider, self.previous, index, limits)
-        return Chains(self.is_initiator, self.root, self.epoch, self.newest, chain), key
+        link, key = _receive(provider, links[position], index, limits)
+        links = (*links[:position], link, *links[position + 1 :])
+        return Chains(self.is_initiator, self.root, self.epoch, links), key
 
 
 _GONE: Final = bytes(32)
