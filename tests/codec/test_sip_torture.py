@@ -27,9 +27,36 @@ from letterlock.sip.transaction import ClientTransactions, Timers
 FOLDER = Path(__file__).parent.parent / "vectors" / "sip" / "rfc4475"
 LIMITS = Limits(max_header_bytes=8192, max_headers=100, max_line=4096, max_body=65536)
 
-VALID = """wsinv intmeth esc01 escnull esc02 lwsdisp longreq semiuri transports mpart01 unreason noreason
-    badbranch baddate unksm2 bext01 invut regaut01 cparam01 cparam02 regescrt sdp01 inv2543 zeromf
-    badaspec bcast regbadct scalarlg""".split()
+VALID = [
+    "wsinv",
+    "intmeth",
+    "esc01",
+    "escnull",
+    "esc02",
+    "lwsdisp",
+    "longreq",
+    "semiuri",
+    "transports",
+    "mpart01",
+    "unreason",
+    "noreason",
+    "badbranch",
+    "baddate",
+    "unksm2",
+    "bext01",
+    "invut",
+    "regaut01",
+    "cparam01",
+    "cparam02",
+    "regescrt",
+    "sdp01",
+    "inv2543",
+    "zeromf",
+    "badaspec",
+    "bcast",
+    "regbadct",
+    "scalarlg",
+]
 """Readable; what is odd about them is for the layers above."""
 
 REFUSED = {
