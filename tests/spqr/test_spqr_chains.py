@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from letterlock.errors import DecodeError, DuplicateMessage, LimitExceeded, ProtocolError, TooFarAhead
+from letterlock.errors import DecodeError, DuplicateMessage, ProtocolError, TooFarAhead
 from letterlock.signal.spqr import ChainLimits
 from letterlock.signal.spqr.chain import Chains
 
@@ -123,8 +123,9 @@ def test_sr10_an_older_epochs_sending_key_is_deleted_when_a_newer_one_is_used() 
 def test_a_used_up_chain_refuses() -> None:
     alice, _ = start()
     alice = alice._replace(links=(alice.links[0]._replace(sent=(1 << 32) - 1),))
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(ProtocolError) as caught:
         alice.next_send_key(PROVIDER, 0)
+    assert caught.value.code == "spqr.exhausted"
 
 
 def test_packing() -> None:

@@ -21,7 +21,7 @@ from letterlock.errors import (
     TooFarAhead,
 )
 from letterlock.signal.spqr import TRANSITIONS, ChainLimits, Spqr
-from letterlock.signal.spqr.braid import STATES
+from letterlock.signal.spqr.states import STATES
 from letterlock.signal.spqr.wire import MessageType, decode, encode
 
 from .pair import PROVIDER, Flight, Pair

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from letterlock.signal.spqr import Spqr
-from letterlock.signal.spqr.braid import STATES
+from letterlock.signal.spqr.states import STATES
 
 from .make_spqr_vectors import OWN, conversation
 from .pair import PROVIDER

@@ -4,7 +4,7 @@ A session runs it beside the Double Ratchet. Every message carries one SPQR mess
 bytes) and gets one 32-byte key from it, which goes into that message's key derivation. Here lie:
 
 - `ratchet`: `Spqr`, the value a session holds (the only thing to import from outside);
-- `braid`: the state machine that agrees on a new ML-KEM-768 secret per epoch;
+- `braid` and `states`: the state machine that agrees on a new ML-KEM-768 secret per epoch;
 - `chain`: the key chains of the epochs, with the keys of messages still under way;
 - `erasure` and `gf`: the code that spreads long values over many messages;
 - `authenticator`: MACs over what the braid exchanges;

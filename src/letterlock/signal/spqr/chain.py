@@ -11,7 +11,7 @@ import struct
 from typing import Final, NamedTuple
 
 from ...crypto.provider import CryptoProvider
-from ...errors import DecodeError, DuplicateMessage, LimitExceeded, ProtocolError, TooFarAhead
+from ...errors import DecodeError, DuplicateMessage, ProtocolError, TooFarAhead
 
 __all__ = ["ChainLimits", "Chains", "EpochChains"]
 
@@ -112,7 +112,10 @@ class Chains(NamedTuple):
         return Chains(self.is_initiator, okm[:32], epoch, links)
 
     def next_send_key(self, provider: CryptoProvider, epoch: int) -> tuple[Chains, int, bytes]:
-        """(next value, index, key) for a message sent in `epoch`; forgets what is older than the epoch before it."""
+        """(next value, index, key) for a message sent in `epoch`; forgets what is older than the epoch before it.
+
+        Raises ProtocolError: `spqr.exhausted` after 2**32 - 1 messages of one epoch, `spqr.epoch_past` never for the braid's own epochs.
+        """
         links = self.links
         position = self.epoch - epoch
         link = links[position] if 0 <= position < len(links) else None
@@ -120,7 +123,7 @@ class Chains(NamedTuple):
             raise ProtocolError("no chain to send in", code="spqr.epoch_past")
         index = link.sent + 1
         if index > _MAX_INDEX:
-            raise LimitExceeded("the sending chain is used up", code="spqr.exhausted")
+            raise ProtocolError("the sending chain is used up", code="spqr.exhausted")
         okm = provider.hkdf_sha256(link.send_key, _NO_SALT, index.to_bytes(4, "big") + _NEXT, 64)
         link = EpochChains(index, okm[:32], link.received, link.receive_key, link.skipped)
         older = links[position + 1 : position + 2]

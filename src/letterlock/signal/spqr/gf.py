@@ -7,7 +7,7 @@ that one big-integer operation works on all 16. All values here are public: the 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 __all__ = ["ORDER", "combine", "lagrange_weights", "log_differences"]
@@ -22,17 +22,23 @@ _TOP = sum(0x8000 << 16 * i for i in range(_LANES))
 _REST = sum(0x7FFF << 16 * i for i in range(_LANES))
 
 
-def combine(weights: Iterable[int], rows: Sequence[int]) -> int:
-    """The sum of weight times row. Horner over the 16 bits of the weights: only shifts and XORs of whole rows."""
-    per_bit = [0] * 16
-    for weight, row in zip(weights, rows, strict=True):
-        while weight:
-            low = weight & -weight
-            per_bit[low.bit_length() - 1] ^= row
-            weight ^= low
+def combine(weights: Sequence[int], rows: Sequence[int]) -> int:
+    """The sum of weight times row, by Horner's rule over the 16 bits of the weights: only shifts and XORs of rows.
+
+    Four bits at a time: rows are first gathered by their weight's four bits, which halves the work.
+    """
     total = 0
-    for row in reversed(per_bit):
-        total = ((total & _REST) << 1) ^ ((total & _TOP) >> 15) * _FEEDBACK ^ row
+    for shift in (12, 8, 4, 0):
+        gathered = [0] * 16
+        for weight, row in zip(weights, rows, strict=True):
+            gathered[weight >> shift & 15] ^= row
+        for bit in (8, 4, 2, 1):
+            having = 0
+            for rest in range(bit):
+                row = gathered[rest + bit]
+                having ^= row
+                gathered[rest] ^= row
+            total = ((total & _REST) << 1) ^ ((total & _TOP) >> 15) * _FEEDBACK ^ having
     return total
 
 

@@ -82,6 +82,7 @@ class Spqr:
         """(next value, SPQR message, 32-byte key) for one outgoing message.
 
         `rng` is asked for 64 bytes once per epoch that this side opens, and for 32 once per epoch that it answers.
+        Raises ProtocolError with code `spqr.exhausted` after 2**32 - 1 messages without an answer.
         """
         provider, before = self._provider, self._braid
         braid, payload, secret = before.send(provider, rng)
