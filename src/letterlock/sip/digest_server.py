@@ -68,7 +68,7 @@ class DigestServer:
         self._lifetime_ms = lifetime_ms
         self._tracked = tracked
         self._counts: dict[str, tuple[Instant, int]] = {}
-        self._floor: Instant = 0
+        self._floor: Instant = -1
 
     def challenge(self, now: Instant, rng: Rng, *, stale: bool = False) -> tuple[str, ...]:
         """Values for WWW-Authenticate or Proxy-Authenticate, one header line each (RFC 8760 section 2.2)."""

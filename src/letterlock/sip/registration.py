@@ -11,9 +11,10 @@ One REGISTER is open at a time (section 10.2). Methods return effects; deadlines
 from __future__ import annotations
 
 import enum
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ..codec.sip import CSeq, Headers, NameAddr, Params, Request, Response, Uri, delta_seconds
+from ..codec.sip import CSeq, Headers, NameAddr, Params, Request, Response, Uri, delta_seconds, split_list
 from ..errors import DecodeError
 from ..ids import Instant, Rng
 from .authenticator import Attempt, Authenticator
@@ -196,8 +197,8 @@ class Registration:
         self._refresh_at = expires_at - int(early * 1000)
         self.binding = Binding(
             expires_at,
-            response.headers.listed("Service-Route")[:_MAX_ROUTES],
-            tuple(_addresses(response.headers.listed("P-Associated-URI")[:_MAX_CONTACTS])),
+            tuple(_elements(response, "Service-Route")[:_MAX_ROUTES]),
+            _addresses(response, "P-Associated-URI"),
         )
         self.state = RegistrationState.REGISTERED
         effects: list[RegistrationEffect] = [Registered(self.binding)]
@@ -297,20 +298,25 @@ class Registration:
 
 
 def _contacts(response: Response) -> list[NameAddr]:
-    found = []
-    for text in response.headers.listed("Contact")[:_MAX_CONTACTS]:
-        try:
-            found.append(NameAddr.parse(text))
-        except DecodeError:
-            continue
+    return _readable(response, "Contact")
+
+
+def _addresses(response: Response, name: str) -> tuple[Uri, ...]:
+    return tuple(address.uri for address in _readable(response, name))
+
+
+def _readable(response: Response, name: str) -> list[NameAddr]:
+    """The addresses of a header; what cannot be read is passed over, so that it costs no registration."""
+    found: list[NameAddr] = []
+    for part in _elements(response, name)[:_MAX_CONTACTS]:
+        with suppress(DecodeError):
+            found.append(NameAddr.parse(part))
     return found
 
 
-def _addresses(values: tuple[str, ...]) -> list[Uri]:
-    found = []
-    for text in values:
-        try:
-            found.append(NameAddr.parse(text).uri)
-        except DecodeError:
-            continue
+def _elements(response: Response, name: str) -> list[str]:
+    found: list[str] = []
+    for line in response.headers.all(name):
+        with suppress(DecodeError):
+            found += (part for part in split_list(line) if part)
     return found
