@@ -122,8 +122,10 @@ class DirectoryClient:
                     return ()
                 raise
             page = _list(answer, "lists", LIMITS.max_bytes)
+            if not page:
+                raise _senseless()
             found += page
-            last = _serial(page[-1]) if page else 0
+            last = _serial(page[-1])
             if last <= since or last >= _int(answer, "serial"):
                 return tuple(found)
             since = last

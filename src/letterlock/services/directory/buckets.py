@@ -7,6 +7,8 @@ from .limits import Rate
 
 __all__ = ["Buckets"]
 
+_DROP_EVERY_MS = 5000
+
 
 class Buckets:
     """Buckets by (purpose, key). Not for several threads at once.
@@ -16,10 +18,11 @@ class Buckets:
     lifts nobody's limit.
     """
 
-    __slots__ = ("_levels", "_max")
+    __slots__ = ("_dropped_at", "_levels", "_max")
 
     def __init__(self, max_buckets: int) -> None:
         self._max = max_buckets
+        self._dropped_at: Instant | None = None
         self._levels: dict[tuple[str, object], tuple[float, Instant, Rate]] = {}
 
     def take(self, purpose: str, key: object, rate: Rate, now: Instant) -> int:
@@ -45,6 +48,10 @@ class Buckets:
         return min(float(rate.burst), level + max(0, now - at) * rate.burst / rate.per_ms)
 
     def _drop_full(self, now: Instant) -> None:
+        # Not for every newcomer of a flood: a look at all buckets costs what the limit is to save.
+        if self._dropped_at is not None and abs(now - self._dropped_at) < _DROP_EVERY_MS:
+            return
+        self._dropped_at = now
         for name, (_, _, rate) in list(self._levels.items()):
             if self._level(name, rate, now) >= rate.burst:
                 del self._levels[name]

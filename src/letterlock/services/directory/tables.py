@@ -87,18 +87,20 @@ class Tables:
     """Rows in, rows out. Every method is one or two statements; decisions are made elsewhere."""
 
     def __init__(self, path: str) -> None:
-        if path != ":memory:":
+        try:
             # Made here so that no other user of the machine can read it.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot open the directory database: {error.strerror}") from error
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
         try:
             self._open()
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self.connection.close()
             if "locked" in str(error):
                 raise StoreLocked("another process runs on this directory database") from error
             raise StoreError(f"cannot open the directory database: {error}") from error
-        except (sqlite3.DatabaseError, StoreError):
+        except StoreError:
             self.connection.close()
             raise
 

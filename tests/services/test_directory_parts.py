@@ -1,0 +1,122 @@
+"""Token buckets and the writer, by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from letterlock.errors import DirectoryError, StoreError
+from letterlock.services.directory import Rate
+from letterlock.services.directory.buckets import Buckets
+from letterlock.services.directory.tables import Tables
+from letterlock.services.directory.writer import Writer
+
+RATE = Rate(burst=3, per_ms=3000)
+
+
+def test_a_bucket_gives_its_burst_then_refills() -> None:
+    buckets = Buckets(10)
+    assert [buckets.take("a", "k", RATE, 0) for _ in range(3)] == [0, 0, 0]
+    assert buckets.take("a", "k", RATE, 0) == 1000
+    assert buckets.take("a", "k", RATE, 400) == 600
+    assert buckets.take("a", "other", RATE, 0) == 0 and buckets.take("b", "k", RATE, 0) == 0
+    assert buckets.take("a", "k", RATE, 1000) == 0
+    assert [buckets.take("a", "k", RATE, 100_000) for _ in range(4)] == [0, 0, 0, 1000]
+
+
+@given(st.lists(st.integers(-5000, 5000), max_size=60))
+def test_no_clock_gives_more_than_the_rate(steps: list[int]) -> None:
+    buckets, now, highest, given_out = Buckets(10), 0, 0, 0
+    for step in steps:
+        now += step
+        forward = max(0, step)
+        highest += forward
+        given_out += buckets.take("a", "k", RATE, now) == 0
+    assert given_out <= RATE.burst + highest * RATE.burst / RATE.per_ms + 1
+
+
+def test_a_flood_of_keys_is_bounded_and_lifts_no_limit_sr17() -> None:
+    buckets = Buckets(100)
+    for _ in range(3):
+        buckets.take("a", "victim", RATE, 0)
+    allowed = sum(buckets.take("a", n, RATE, 0) == 0 for n in range(10_000))
+    assert len(buckets) <= 101 and allowed <= 99 + RATE.burst
+    assert buckets.take("a", "victim", RATE, 0) > 0
+    # Later, when the buckets are full again, they make room.
+    assert buckets.take("a", "late", RATE, 10_000) == 0 and len(buckets) < 10
+
+
+async def opened(folder: Path) -> Writer:
+    writer = Writer(str(folder / "d.db"))
+    await writer.start()
+    return writer
+
+
+def put_nonce(n: int) -> bytes:
+    return n.to_bytes(32, "big")
+
+
+@pytest.mark.anyio
+async def test_a_refusal_stands_and_a_mistake_is_undone(tmp_path: Path) -> None:
+    writer = await opened(tmp_path)
+
+    def refuse(tables: Tables) -> None:
+        assert tables.remember_nonce(put_nonce(1), 10, 0)
+        raise DirectoryError("no", status=403)
+
+    def fail(tables: Tables) -> None:
+        assert tables.remember_nonce(put_nonce(2), 10, 0)
+        raise ValueError("bug")
+
+    results = await asyncio.gather(
+        writer.run(refuse), writer.run(fail), writer.run(lambda t: t.remember_nonce(put_nonce(3), 10, 0)),
+        return_exceptions=True,
+    )  # fmt: skip
+    assert isinstance(results[0], DirectoryError) and isinstance(results[1], ValueError) and results[2] is True
+    known = [await writer.run(lambda t, n=n: not t.remember_nonce(put_nonce(n), 10, 0)) for n in (1, 2, 3)]
+    assert known == [True, False, True]
+    await writer.close()
+    with pytest.raises(StoreError):
+        await writer.run(lambda t: None)
+
+
+@pytest.mark.anyio
+async def test_what_was_answered_is_on_the_disk(tmp_path: Path) -> None:
+    """A copy of the files, taken after the answer, holds the step: as after a power cut."""
+    writer = await opened(tmp_path)
+    await asyncio.gather(*(writer.run(lambda t, n=n: t.remember_nonce(put_nonce(n), 10, 0)) for n in range(200)))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in tmp_path.glob("d.db*"):
+        (copy / path.name).write_bytes(path.read_bytes())
+    db = sqlite3.connect(copy / "d.db")
+    assert db.execute("SELECT COUNT(*) FROM nonces").fetchone() == (200,)
+    db.close()
+    await writer.close()
+
+
+@pytest.mark.anyio
+async def test_the_database_flushes_every_commit(tmp_path: Path) -> None:
+    writer = await opened(tmp_path)
+    settings = await writer.run(
+        lambda t: [
+            t.connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    )
+    assert settings == ["wal", 2, 1]
+    await writer.close()
+
+
+@pytest.mark.anyio
+async def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "d.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreError):
+        await opened(tmp_path)
+    with pytest.raises(StoreError):
+        await opened(tmp_path / "nowhere")
