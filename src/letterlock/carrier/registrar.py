@@ -87,8 +87,11 @@ class Registrar:
             seconds = min(self._expires(request, contact), self._settings.max_expires_seconds)
             if seconds:
                 changed.append(self._locations.bind(phone, contact, connection, now + 1000 * seconds, call_id, cseq))
-            elif (old := bound.get(device_key(phone, contact))) is not None:
-                self._locations.release(old, now)
+            else:
+                for old in bound.values():
+                    # A removal may name the contact without the instance that it was bound with.
+                    if old.key == device_key(phone, contact) or old.contact.uri.address == contact.uri.address:
+                        self._locations.release(old, now)
         return self._bindings(request, phone, now), tuple(changed)
 
     def _expires(self, request: Request, contact: NameAddr | None) -> int:

@@ -6,13 +6,15 @@ not), and as hex; in the bytes as they went, with quoted-printable and percent e
 JSON escapes and XML entities, in what zlib, gzip and raw deflate streams inflate to, and in what runs of
 base64 decode to. Raw deflate has no mark of its own: it is tried where a body or a header's end lets one start.
 
-A base64 form shorter than eight characters would be found by chance; it is not looked for.
+A base64 form shorter than eight characters would be found by chance; it is not looked for. At its ends
+such a form holds half a byte that may belong to the neighbours and is left out: it finds rather too much.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import html
 import json
 import os
@@ -28,11 +30,13 @@ __all__ = ["Hit", "Searcher", "search"]
 
 _MAX_INFLATED = 4 * 1024 * 1024
 _MAX_DEPTH = 3
-_ZLIB_START = re.compile(rb"[\x08\x18\x28\x38\x48\x58\x68\x78][\x00-\xff]|\x1f\x8b\x08")
+_ZLIB_START = re.compile(rb"(?=[\x08\x18\x28\x38\x48\x58\x68\x78][\x00-\xff]|\x1f\x8b\x08)")
 _BODY_START = re.compile(rb"\r?\n\r?\n")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_\-](?:[A-Za-z0-9+/_\-]|[ \t]*\r?\n[ \t]*(?=[A-Za-z0-9+/_\-])){15,}={0,2}")
 _BLANKS = b" \t\r\n"
 _SHORTEST_BASE64 = 8
+_SHORTEST_INFLATED = 4
+_STEP = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +169,19 @@ def _contents(data: bytes) -> Iterator[tuple[str, bytes]]:
 def _inflated(name: str, data: bytes, at: int, window: int) -> Iterator[tuple[str, bytes]]:
     machine = zlib.decompressobj(window)
     out = bytearray()
-    try:
-        while at < len(data) and not machine.eof and len(out) < _MAX_INFLATED:
-            # Fed in pieces, so that what comes before an error is kept.
-            out += machine.decompress(machine.unconsumed_tail + data[at : at + 512], 65536)
-            at += 512
-        while machine.unconsumed_tail and not machine.eof and len(out) < _MAX_INFLATED:
-            out += machine.decompress(machine.unconsumed_tail, 65536)
-    except zlib.error:
-        pass
-    if len(out) >= 4:
+    while at < len(data) and not machine.eof and len(out) < _MAX_INFLATED:
+        before = machine.copy()
+        piece = data[at : at + _STEP]
+        try:
+            out += machine.decompress(piece)
+        except zlib.error:
+            # Cut off or followed by something else: byte by byte, all that comes before the error is kept.
+            with contextlib.suppress(zlib.error):
+                for index in range(len(piece)):
+                    out += before.decompress(piece[index : index + 1])
+            break
+        at += _STEP
+    if len(out) >= _SHORTEST_INFLATED:
         yield name, bytes(out)
 
 

@@ -206,6 +206,7 @@ class _Connection(asyncio.Protocol):
         self._trusted = False
         self._tls: ssl.SSLObject | None = None
         self._handshaken = carrier._tls is None
+        self._finished = False  # the peer's close_notify has come
         if carrier._tls is not None:
             self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             self._tls = carrier._tls.wrap_bio(self._incoming, self._outgoing, server_side=True)
@@ -230,6 +231,8 @@ class _Connection(asyncio.Protocol):
         self._carrier._note("r", self._id, data)
         try:
             self._take(data if self._tls is None else self._decrypt(data))
+            if self._finished:
+                self.close("closed by the peer")
         except DecodeError as error:
             self.close(f"framing lost: {error.code}")
         except ssl.SSLError as error:
@@ -309,10 +312,11 @@ class _Connection(asyncio.Protocol):
                 self._handshaken = True
             while piece := self._tls.read(65536):
                 plain += piece
+            self._finished = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self.close("closed by the peer")
+            self._finished = True
         self._flush()
         if plain:
             self._carrier._note("R", self._id, bytes(plain))
