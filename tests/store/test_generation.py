@@ -10,7 +10,7 @@ import pytest
 
 from letterlock.errors import StoreRolledBack
 from letterlock.seam import RecordKind
-from letterlock.store import Store
+from letterlock.store import OLD_COPY, Store
 from letterlock.store.witness import Witness
 
 KEY = bytes(range(32))
@@ -131,3 +131,21 @@ def test_the_number_is_outside_before_a_commit_returns(tmp_path: Path) -> None:
         for _ in range(5):
             store.commit([], {}, store.generation)
             assert store._witness.seen() == store.generation
+
+
+def test_an_old_copy_that_the_user_takes_into_use_stays_marked_until_its_sessions_are_retired(tmp_path: Path) -> None:
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    _use(profile)
+    _copy_database(profile, tmp_path / "backup")
+    _use(profile)
+    _copy_database(tmp_path / "backup", profile)
+    for _ in range(2):  # also when the process dies between the opening and the retiring
+        with Store.open(profile / "store.db", KEY, use_old_copy=True) as store:
+            assert store.get(OLD_COPY) is True
+    with Store.open(profile / "store.db", KEY) as store:
+        assert store.get(OLD_COPY) is True
+        store.commit([], {OLD_COPY: None}, store.generation)
+        assert store._witness.seen() == store.generation
+    with Store.open(profile / "store.db", KEY) as store:
+        assert store.get(OLD_COPY) is None

@@ -1,0 +1,12 @@
+"""The public asynchronous API, and the driver that owns a profile: load, step, commit, perform."""
+
+from __future__ import annotations
+
+from .api import DeviceInfo, Me
+from .chat import Chat
+from .checkpoints import CHECKPOINTS
+from .client import Client
+from .environment import Environment
+from .settings import Settings, SipAccount
+
+__all__ = ["CHECKPOINTS", "Chat", "Client", "DeviceInfo", "Environment", "Me", "Settings", "SipAccount"]

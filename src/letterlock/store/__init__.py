@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .lock import ProfileLock
-from .store import Prepared, Store
+from .store import OLD_COPY, Prepared, Store
 
-__all__ = ["Prepared", "ProfileLock", "Store"]
+__all__ = ["OLD_COPY", "Prepared", "ProfileLock", "Store"]

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from .database import Connection, connect, create_or_migrate, store_errors
 from .lock import ProfileLock
 from .witness import Witness
 
-__all__ = ["Prepared", "Store"]
+__all__ = ["OLD_COPY", "Prepared", "Store"]
 
 T = TypeVar("T")
 
@@ -34,12 +35,19 @@ _GENERATION = "store/generation"
 _ID = "store/id"
 _REMEMBERED_COMMITS = 256
 
+OLD_COPY = Key(RecordKind[bool]("store", lambda _: b"\x01", lambda _: True), "store/old-copy")
+"""Set while an old copy has been taken into use and its sessions have not been retired yet (SR-06)."""
+
 _SELECT = "SELECT value FROM records WHERE key = ?"
 _UPSERT = (
     "INSERT INTO records (key, version, value) VALUES (?, ?, ?) "
     "ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value"
 )
 _BEYOND = "\U0010ffff"
+
+
+def _nothing(_: str) -> None:
+    """No crash test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Prepared:
 
 
 class Store:
-    """An open profile store. Use `Store.open`; reads are for one thread, `write` may run in another."""
+    """An open profile store. Use `Store.open`; reads may come from any thread, `write` from one at a time."""
 
     def __init__(
         self, path: Path, reader: Connection, writer: Connection, witness: Witness, lock: ProfileLock, cache_bytes: int
@@ -67,6 +75,9 @@ class Store:
         self._generation = 0
         self._recent: deque[tuple[int, frozenset[str]]] = deque(maxlen=_REMEMBERED_COMMITS)
         self._failed: StoreError | None = None
+        self._checkpoint: Callable[[str], None] = _nothing
+        self._reading = threading.Lock()
+        self._caching = threading.Lock()
 
     @classmethod
     def open(
@@ -77,11 +88,15 @@ class Store:
         witness_folder: Path | None = None,
         lock: ProfileLock | None = None,
         cache_bytes: int = 64 * 1024 * 1024,
+        use_old_copy: bool = False,
+        checkpoint: Callable[[str], None] = _nothing,
     ) -> Store:
         """Open or create the store at `path` with a 32-byte key, and become its owner.
 
         `witness_folder` is a second place for the generation number, best outside the profile (witness.py).
-        A `lock` that is already held is taken over and released by `close`.
+        A `lock` that is already held is taken over and released by `close`. With `use_old_copy` an old copy is
+        opened all the same and `OLD_COPY` is set in it; nothing may be encrypted before whoever opens it has
+        retired all sessions and deleted that record, in one commit. `checkpoint` is for crash tests.
 
         Raises StoreLocked when another process owns it, WrongStoreKey when the key does not fit,
         StoreRolledBack when it is an older copy than the one used last, StoreError otherwise.
@@ -100,14 +115,22 @@ class Store:
                 places.append(witness_folder / store_id.hex())
             witness = Witness(store_id, key, places)
             opened.callback(witness.close)
-            _refuse_old_copy(generation, witness.seen())
-            witness.record(generation)  # before the first commit, so that no store in use ever lacks one
+            seen = witness.seen()
+            old_copy = _is_old_copy(generation, seen, use_old_copy)
+            witness.record(
+                max(generation, seen or 0)
+            )  # before the first commit, so that no store in use ever lacks one
             reader = connect(path, key)
             opened.callback(reader.close)
             store = cls(path, reader, writer, witness, lock, cache_bytes)
+            store._checkpoint = checkpoint
             store._generation = generation
             # A new owner is a commit of its own: whoever held the store before can commit no more.
-            store.commit((), {}, generation)
+            jump = max(0, (seen or 0) - generation)
+            prepared = store.prepare((), {OLD_COPY: True} if old_copy else {}, generation)
+            prepared = replace(prepared, generation=prepared.generation + jump)
+            store.write(prepared, previous=generation)
+            store.settle(prepared)
             witness.sync()
             opened.pop_all()
         return store
@@ -120,7 +143,8 @@ class Store:
     # --- reading: seam.State ---------------------------------------------------------------------------
     def get(self, key: Key[T]) -> T | None:
         """The record as it was last committed, or None. Raises StoreError when it cannot be read."""
-        value = self._cache.get(key.name)
+        with self._caching:
+            value = self._cache.get(key.name)
         if value is MISSING:
             value = self._load(key)
         found: T | None = value
@@ -129,7 +153,7 @@ class Store:
     def scan(self, kind: RecordKind[T], prefix: str = "") -> Sequence[Key[T]]:
         """The keys of a kind whose part behind the kind's name starts with `prefix`, in text order."""
         start = f"{kind.name}/{prefix}"
-        with store_errors():
+        with store_errors(), self._reading:
             rows = self._reader.execute(
                 "SELECT key FROM records WHERE key >= ? AND key < ? ORDER BY key", (start, start + _BEYOND)
             ).fetchall()
@@ -141,7 +165,7 @@ class Store:
         The part is what follows the kind's name. It reads past the cache: it is for histories.
         """
         start = f"{kind.name}/"
-        with store_errors():
+        with store_errors(), self._reading:
             rows = self._reader.execute(
                 "SELECT key, value FROM records WHERE key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
                 (start + last, start + prefix, start + prefix + _BEYOND, limit),
@@ -151,7 +175,7 @@ class Store:
     def before(self, kind: RecordKind[T], first: str, limit: int, *, prefix: str = "") -> Sequence[tuple[str, T]]:
         """Up to `limit` records of a kind before the part `first`, newest (last in text order) first; empty: from the end."""
         start = f"{kind.name}/"
-        with store_errors():
+        with store_errors(), self._reading:
             rows = self._reader.execute(
                 "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?",
                 (start + prefix, start + first if first else start + prefix + _BEYOND, limit),
@@ -159,13 +183,14 @@ class Store:
         return [(name[len(start) :], _decode(kind, name, value)) for name, value in rows]
 
     def _load(self, key: Key[T]) -> T | None:
-        with store_errors():
+        generation = self._generation
+        with store_errors(), self._reading:
             row = self._reader.execute(_SELECT, (key.name,)).fetchone()
-        if row is None:
-            self._cache.put(key.name, None, 0)
-            return None
-        value = _decode(key.kind, key.name, row[0])
-        self._cache.put(key.name, value, len(row[0]))
+        value = None if row is None else _decode(key.kind, key.name, row[0])
+        with self._caching:
+            # A commit that was settled while we read may have replaced it: an old ratchet must not stay here.
+            if generation == self._generation:
+                self._cache.put(key.name, value, 0 if row is None else len(row[0]))
         return value
 
     # --- writing -----------------------------------------------------------------------------------------
@@ -194,11 +219,12 @@ class Store:
                 rows.append((key.name, version, key.kind.encode(value)))
         return Prepared(version, writes, tuple(rows), tuple(gone))
 
-    def write(self, prepared: Prepared) -> None:
+    def write(self, prepared: Prepared, *, previous: int | None = None) -> None:
         """The transaction. When it returns, the commit survives a power cut and the witness has seen it."""
         if self._failed is not None:
             raise self._failed
         version = prepared.generation
+        previous = version - 1 if previous is None else previous
         connection = self._writer
         try:
             with store_errors():
@@ -207,7 +233,7 @@ class Store:
                 # a folder that was copied over) must not write a ratchet that another one has moved (SR-06).
                 moved = connection.execute(
                     "UPDATE records SET version = ?, value = ? WHERE key = ? AND version = ?",
-                    (version, version.to_bytes(8, "big"), _GENERATION, version - 1),
+                    (version, version.to_bytes(8, "big"), _GENERATION, previous),
                 ).rowcount
                 if moved != 1:
                     raise StoreConflict("another owner has written to this store", code="store.owner")
@@ -215,21 +241,23 @@ class Store:
                     connection.executemany(_UPSERT, prepared.rows)
                 if prepared.gone:
                     connection.executemany("DELETE FROM records WHERE key = ?", prepared.gone)
+                self._checkpoint("store.before-commit")
                 connection.execute("COMMIT")
         except BaseException as error:
-            self._after_failed_write(version, error)
+            self._after_failed_write(previous, error)
             raise
+        self._checkpoint("store.committed")
         self._witness.record(version)
 
     def settle(self, prepared: Prepared) -> None:
         """Make a written commit the one that `get` shows."""
-        self._generation = prepared.generation
-        cache = self._cache
         names: list[str] = []
         values = iter(prepared.rows)
-        for key, value in prepared.writes.items():
-            names.append(key.name)
-            cache.put(key.name, value, 0 if value is None else len(next(values)[2]))
+        with self._caching:
+            self._generation = prepared.generation
+            for key, value in prepared.writes.items():
+                names.append(key.name)
+                self._cache.put(key.name, value, 0 if value is None else len(next(values)[2]))
         self._recent.append((prepared.generation, frozenset(names)))
 
     def _refuse_moved(self, read: Collection[str], writes: Writes, generation: int) -> None:
@@ -243,7 +271,7 @@ class Store:
             if version > generation and not names.isdisjoint(touched):
                 raise StoreConflict(f"a record has moved since: {sorted(names & touched)[0]}")
 
-    def _after_failed_write(self, version: int, error: BaseException) -> None:
+    def _after_failed_write(self, previous: int, error: BaseException) -> None:
         """Roll back and find out whether the commit happened; when that is unclear nothing more is written."""
         with contextlib.suppress(Exception):
             if self._writer.in_transaction:
@@ -252,7 +280,7 @@ class Store:
         if isinstance(error, StoreConflict):
             unclear = "another owner has written to this store"
         try:
-            if _number(self._writer) == version - 1:
+            if _number(self._writer) == previous:
                 return
         except Exception:
             unclear += "; it cannot be read either"
@@ -316,20 +344,25 @@ def _number(connection: Connection) -> int:
     return int(row[0])
 
 
-def _refuse_old_copy(generation: int, seen: int | None) -> None:
-    """SR-06: raise StoreRolledBack before anything is read from an old copy."""
+def _is_old_copy(generation: int, seen: int | None, accepted: bool) -> bool:
+    """SR-06: raise StoreRolledBack before anything is read from an old copy, unless the user took it into use."""
     if seen is None and generation > 0:
         # A store that was ever used leaves its number beside it; only generation 0, which holds nothing, may lack it.
+        if accepted:
+            return True
         raise StoreRolledBack(
             "the file with the store's generation number is missing or not its own",
             code="store.unwitnessed",
             hint="move a profile with all its files; if they are lost, set this device up again",
         )
     if seen is not None and generation < seen:
+        if accepted:
+            return True
         raise StoreRolledBack(
             f"the store is an old copy: generation {generation}, but {seen} has been used",
             hint="put the newer copy back; if it is lost, set this device up again: an old copy would reuse message keys",
         )
+    return False
 
 
 def _decode(kind: RecordKind[T], name: str, value: bytes) -> T:

@@ -1,0 +1,246 @@
+"""The public API: `async with Client.open(profile) as me`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import TypeVar
+
+from .. import ids
+from ..engine.events import Recorded
+from ..errors import InputError, StoreError
+from .api import DeviceInfo, Me, ProfileApi
+from .attach import Access
+from .chat import Chat
+from .environment import Environment
+from .joining import join_profile
+from .profile import ProfilePaths, unlock_with
+from .remote import ConnectionLost, RemoteProfile
+from .settings import Settings, SipAccount
+from .setup import create_profile
+
+__all__ = ["Client"]
+
+T = TypeVar("T")
+
+
+class Client:
+    """One device's profile, opened. `Client.open` makes it; use it as an async context manager.
+
+    The first process that opens a profile owns it; others on the same profile work through that one, and one of
+    them takes over when it ends. Nothing of the API differs.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    @classmethod
+    def open(
+        cls,
+        profile: str | os.PathLike[str],
+        *,
+        passphrase: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        use_old_copy: bool = False,
+        environment: Environment | None = None,
+    ) -> Client:
+        """Open a profile by name (`ana`) or path.
+
+        What unlocks it is given here or in LETTERLOCK_PASSPHRASE or LETTERLOCK_KEY_FILE; a process that works
+        through the owner needs neither, until it has to take over. `use_old_copy` takes a restored old copy of the
+        store into use: all sessions are begun anew, and contacts may have to send again (SR-06).
+
+        Entering raises StoreError when there is no such profile, WrongStoreKey, or StoreRolledBack.
+        """
+        environment = environment or Environment()
+        return cls(
+            Access(
+                ProfilePaths.of(profile, environment.state),
+                unlock_with(passphrase, key_file),
+                environment,
+                use_old_copy,
+            )
+        )
+
+    @classmethod
+    async def create(
+        cls,
+        profile: str | os.PathLike[str],
+        number: str,
+        *,
+        directory: str,
+        code: str | Callable[[], Awaitable[str]],
+        sip: SipAccount | None = None,
+        name: str = "",
+        directory_ca: str | None = None,
+        passphrase: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        """Set up a new profile as the primary device of `number` and claim the number at the directory (SR-21).
+
+        `code` is the operator's one-time code, or a function that is awaited after the operator was asked to send
+        one. `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
+        Safe to call again after any failure. Raises InputError, DirectoryError, TransportError.
+        """
+        environment = environment or Environment()
+        paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
+        if unlock is None:
+            raise _nothing_unlocks()
+        settings = Settings.new(directory, sip, environment.rng, directory_ca)
+        await create_profile(paths, ids.number(number), unlock, settings, code, name, environment)
+
+    @classmethod
+    async def join(
+        cls,
+        profile: str | os.PathLike[str],
+        offer: str,
+        *,
+        directory: str,
+        sip: SipAccount | None = None,
+        name: str = "",
+        directory_ca: str | None = None,
+        passphrase: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        environment: Environment | None = None,
+    ) -> str:
+        """Set up a new profile as another device of the account that made `offer` (`device_offer` there).
+
+        Returns the request to carry to the primary (`add_device`); until that has been done, opening the profile
+        raises InputError `device.pending`.
+        """
+        environment = environment or Environment()
+        paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
+        if unlock is None:
+            raise _nothing_unlocks()
+        settings = Settings.new(directory, sip, environment.rng, directory_ca)
+        return await join_profile(paths, offer, unlock, settings, name, environment)
+
+    async def __aenter__(self) -> Client:
+        await self._access.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give the profile back. What is on its way is asked for again by whoever opens it next."""
+        await self._access.close()
+
+    # --- who -----------------------------------------------------------------------------------------------
+    @property
+    def me(self) -> Me:
+        """Number, account and device of this profile."""
+        return self.profile.me
+
+    @property
+    def number(self) -> ids.Number:
+        return self.profile.me.number
+
+    @property
+    def owner(self) -> bool:
+        """Whether this process owns the profile at the moment."""
+        return not isinstance(self._access.profile, RemoteProfile)
+
+    # --- chats ---------------------------------------------------------------------------------------------
+    async def chat(self, number: str) -> Chat:
+        """The conversation with a number; its keys are looked up if they are not known. Raises InputError for a bad number."""
+        checked = ids.number(number)
+        await self.ask(lambda profile: profile.open_chat(checked))
+        return Chat(checked, self)
+
+    async def chats(self) -> Sequence[Chat]:
+        """All conversations that there are."""
+        return [Chat(number, self) for number, _ in await self.ask(lambda profile: profile.chats())]
+
+    # --- events --------------------------------------------------------------------------------------------
+    async def events(self, after: int | None = None) -> AsyncGenerator[Recorded, None]:
+        """Every event behind the cursor `after`, oldest first, then those to come; None: only those to come.
+
+        Events are kept in the store: none is lost because nobody listened, and each consumer has its own cursor
+        (`Recorded.cursor`). The iteration ends when the client is closed.
+        """
+        cursor = await self.cursor() if after is None else after
+        while True:
+            profile = await self._access.open()
+            try:
+                async for recorded in profile.events(cursor):
+                    yield recorded
+                    cursor = recorded.cursor
+                return
+            except ConnectionLost:
+                if not isinstance(profile, RemoteProfile):
+                    raise
+                if self._access.profile is None:
+                    return
+                await self._access.again(profile)
+
+    async def cursor(self) -> int:
+        """The cursor of the newest event; 0 when there is none."""
+        return await self.ask(lambda profile: profile.cursor())
+
+    async def recall(self, consumer: str) -> int | None:
+        """The cursor that a consumer has kept under its name, None if none."""
+        return await self.ask(lambda profile: profile.recall(consumer))
+
+    async def keep(self, consumer: str, cursor: int) -> None:
+        """Keep a consumer's cursor in the profile: it has dealt with everything up to there."""
+        await self.ask(lambda profile: profile.keep(consumer, cursor))
+
+    # --- devices -------------------------------------------------------------------------------------------
+    async def devices(self) -> Sequence[DeviceInfo]:
+        """The devices of this account."""
+        return await self.ask(lambda profile: profile.devices())
+
+    async def device_offer(self) -> str:
+        """A string for the new device (`Client.join`). On the primary only; raises InputError elsewhere."""
+        return await self.ask(lambda profile: profile.device_offer())
+
+    async def add_device(self, request: str) -> int:
+        """List the device that made this request, and publish the list; its id.
+
+        Raises DecodeError for a string that was not copied whole, DeviceListError when its keys did not agree.
+        """
+        return await self.ask(lambda profile: profile.add_device(request))
+
+    async def remove_device(self, device: int) -> None:
+        """Take a device off the list; contacts stop encrypting for it."""
+        await self.ask(lambda profile: profile.remove_device(device))
+
+    # --- for programs that end soon ------------------------------------------------------------------------
+    async def settled(self) -> None:
+        """Wait until the network has answered everything that is under way now."""
+        await self.ask(lambda profile: profile.settled())
+
+    # --- inside --------------------------------------------------------------------------------------------
+    @property
+    def profile(self) -> ProfileApi:
+        """What the calls go to. Raises StoreError when the client is not open."""
+        if self._access.profile is None:
+            raise StoreError("the profile is not open", code="client.closed", hint="async with Client.open(...) as me")
+        return self._access.profile
+
+    async def ask(self, call: Callable[[ProfileApi], Awaitable[T]]) -> T:
+        """Call the profile; if its owner goes away meanwhile, call the next one. Every call may be repeated."""
+        while True:
+            profile = self.profile
+            try:
+                return await call(profile)
+            except ConnectionLost:
+                if not isinstance(profile, RemoteProfile):
+                    raise
+                await self._access.again(profile)
+
+    def __repr__(self) -> str:
+        return f"Client({self._access.paths.folder})"
+
+
+def _nothing_unlocks() -> InputError:
+    return InputError(
+        "a profile needs a passphrase or a key file",
+        code="input.unlock",
+        hint="give passphrase= or key_file=, or set LETTERLOCK_PASSPHRASE or LETTERLOCK_KEY_FILE",
+    )

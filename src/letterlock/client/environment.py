@@ -1,0 +1,74 @@
+"""Everything from outside that a client uses, in one value, so that tests and other platforms put their own in."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..crypto.provider import CryptoProvider
+from ..crypto.pyca import Pyca
+from ..engine.limits import DEFAULTS, EngineLimits, Privacy
+from ..ids import Instant, Rng
+from ..keystore.wrapped import Argon2Parameters
+from ..signal.limits import LIBSIGNAL_LIMITS, Limits
+from ..transport.directory import DirectoryClient
+from ..transport.rcs import RcsTransport
+from .checkpoints import Checkpoint, no_checkpoint
+from .identity import Identity
+from .network import Directory, OnMessage, Transport
+from .settings import Settings
+
+__all__ = ["Environment", "system_clock"]
+
+
+def system_clock() -> Instant:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Clock, randomness, cryptography, limits, and how to make the two connections; the defaults are the real ones.
+
+    `transport(settings, identity, on_message)` and `directory(settings, identity)` may give None: no such
+    connection. `state` is the folder of the second generation numbers (SR-06).
+    """
+
+    clock: Callable[[], Instant] = system_clock
+    rng: Rng = os.urandom
+    crypto: CryptoProvider = field(default_factory=Pyca)
+    engine_limits: EngineLimits = DEFAULTS
+    signal_limits: Limits = LIBSIGNAL_LIMITS
+    privacy: Privacy = field(default_factory=Privacy)
+    argon2: Argon2Parameters = field(default_factory=Argon2Parameters)
+    state: Path | None = None
+    checkpoint: Checkpoint = no_checkpoint
+    transport: Callable[[Environment, Settings, Identity, OnMessage], Transport | None] = field(
+        default_factory=lambda: _rcs
+    )
+    directory: Callable[[Environment, Settings, Identity], Directory | None] = field(default_factory=lambda: _http)
+
+
+def _rcs(environment: Environment, settings: Settings, identity: Identity, on_message: OnMessage) -> Transport | None:
+    if settings.sip is None:
+        return None
+    return RcsTransport(
+        settings.sip.config(identity.number, settings.instance),
+        on_message,
+        rng=environment.rng,
+        clock=environment.clock,
+    )
+
+
+def _http(environment: Environment, settings: Settings, identity: Identity) -> Directory | None:
+    return DirectoryClient(
+        settings.directory,
+        rng=environment.rng,
+        now=environment.clock,
+        signer=identity.signer(environment.crypto),
+        tls=ssl.create_default_context(cafile=settings.directory_ca) if settings.directory_ca else None,
+    )

@@ -1,0 +1,77 @@
+"""A second device of an account: it answers the primary's offer, and starts once the primary has listed it."""
+
+from __future__ import annotations
+
+from ..engine.engine import Engine
+from ..errors import DeviceListError, DirectoryError, InputError
+from ..keystore import Unlock
+from ..trust import decode_offer, encode_request, verify_list
+from .driver import StepFunction
+from .environment import Environment
+from .identity import IDENTITY, Identity, Stage, linked_identity
+from .network import Directory
+from .opening import adopting
+from .profile import ProfilePaths
+from .settings import SETTINGS, Settings
+from .setup import opened_for_setup
+
+__all__ = ["first_list", "join_profile"]
+
+
+async def join_profile(
+    paths: ProfilePaths, offer: str, unlock: Unlock, settings: Settings, name: str, environment: Environment
+) -> str:
+    """Make the profile of a second device; returns the request to carry to the primary (`add_device`).
+
+    Called again with the same offer it returns the same keys' request. Raises DecodeError for a bad offer,
+    InputError when the profile is set up already.
+    """
+    crypto = environment.crypto
+    decoded = decode_offer(offer, crypto)
+    async with opened_for_setup(paths, unlock, environment) as store:
+        identity = store.get(IDENTITY)
+        if identity is not None and identity.stage is not Stage.PENDING:
+            raise InputError("this profile is set up already", code="input.profile_exists")
+        if identity is None or (identity.participant_spki, identity.device) != (
+            decoded.participant_spki,
+            decoded.device,
+        ):
+            identity = linked_identity(decoded, name, crypto, environment.rng)
+        store.commit((), {IDENTITY: identity, SETTINGS: settings}, store.generation)
+        return encode_request(identity.entry(crypto, environment.rng))
+
+
+async def first_list(
+    identity: Identity, engine: Engine, directory: Directory | None, environment: Environment
+) -> StepFunction[None]:
+    """The step that takes up the list on which the primary has put this device.
+
+    The participant key came with the offer, carried by the owner, so a list of another key is refused (SR-04).
+    Raises InputError when the device is not listed yet.
+    """
+    crypto = environment.crypto
+    not_listed = InputError(
+        "the primary device has not added this one yet",
+        code="device.pending",
+        hint="carry the request to it: letterlock devices add",
+    )
+    if directory is None:
+        raise not_listed
+    try:
+        lists = await directory.lists(identity.number, 0)
+    except DirectoryError as error:
+        # An unlisted device may not ask; that is the same answer.
+        raise not_listed from error
+    if not lists:
+        raise not_listed
+    verified = verify_list(lists[-1], crypto, environment.clock())
+    if verified.account != identity.account or verified.number != identity.number:
+        raise DeviceListError(
+            "the directory shows another account's list for this number",
+            code="device_list.other_account",
+            hint="the number may have been claimed anew, or the directory lies",
+        )
+    entry = verified.device(identity.device)
+    if entry is None or entry.identity_key != identity.key_pair(crypto).public:
+        raise not_listed
+    return adopting(engine, identity, verified.encoded)

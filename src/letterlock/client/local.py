@@ -1,0 +1,267 @@
+"""The profile that this process owns: the API on top of engine, driver and store."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hmac
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from ..crypto.provider import CryptoProvider
+from ..engine.carriage import Inbound
+from ..engine.content import Text
+from ..engine.engine import Engine
+from ..engine.events import Recorded
+from ..engine.policy import PlainOption
+from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, Contact, Message, contact_key
+from ..engine.security import Security
+from ..engine.step import Step
+from ..errors import InputError, TrustRequired
+from ..ids import Instant, MessageId, Number, Rng, account_uuid
+from ..seam import RecordKind, State
+from ..store import Store
+from ..trust import SecurityCode, matches, security_code
+from .api import DeviceInfo, Me
+from .checkpoints import Checkpoint
+from .devices import Devices
+from .driver import Driver, StepFunction
+from .effects import Effects
+from .identity import Identity
+from .network import Directory, OnMessage, Transport
+
+__all__ = ["LocalProfile"]
+
+T = TypeVar("T")
+
+_PAGE = 100
+_REQUESTS_KEPT_MS = 24 * 3600 * 1000
+
+_CURSOR = RecordKind[int]("client-cursor", lambda n: n.to_bytes(8, "big"), lambda data: int.from_bytes(data, "big"))
+_REQUEST = RecordKind[str]("client-request", str.encode, bytes.decode)
+"""When and what a send with this request id gave: a caller whose owner died asks the next one again, and is not sent twice."""
+
+
+class LocalProfile:
+    """Owns the store. `receive` is where the transport hands in what arrives."""
+
+    shared = False
+
+    def __init__(
+        self,
+        identity: Identity,
+        store: Store,
+        engine: Engine,
+        crypto: CryptoProvider,
+        *,
+        clock: Callable[[], Instant],
+        rng: Rng,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self.identity = identity
+        self.me = Me(
+            identity.number,
+            account_uuid(identity.account),
+            identity.device,
+            identity.name,
+            identity.participant_private is not None,
+        )
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._rng = rng
+        self._checkpoint = checkpoint
+        self._effects = Effects(engine, clock, checkpoint)
+        self._driver = Driver(store, clock=clock, rng=rng, perform=self._effects.perform, checkpoint=checkpoint)
+        self._transport: Transport | None = None
+        self._directory: Directory | None = None
+        self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
+        self._before_store_closes: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(
+        self,
+        transport: Callable[[OnMessage], Transport | None] | None,
+        directory: Directory | None,
+        first: Sequence[StepFunction[None]] = (),
+    ) -> None:
+        """Begin to work: `first` steps, then everything that was pending, then the network."""
+        self._transport = transport(self.receive) if transport is not None else None
+        self._directory = directory
+        self._effects.connect(self._driver, self._transport, directory)
+        self._devices.connect(directory)
+        self._driver.start()
+        for step in (*first, self._forget_requests):
+            await self._driver.submit(step, heavy=True)
+        await self._devices.renew()
+        if self._transport is not None:
+            await self._transport.start()
+        await self._driver.submit(self._engine.start, heavy=True)
+
+    async def receive(self, inbound: Inbound) -> None:
+        """Something arrived. When this returns it is on disk and may be acknowledged to the network (SR-06)."""
+        self._checkpoint("receive.before")
+        await self._driver.submit(lambda state, now, rng: self._engine.received(state, inbound, now, rng))
+        self._checkpoint("receive.committed")
+
+    # --- chats ---------------------------------------------------------------------------------------------
+    def security(self, number: Number) -> Security:
+        return self._engine.security(self._store, number, self._clock())
+
+    async def open_chat(self, number: Number) -> Security:
+        return await self._driver.submit(lambda s, now, rng: self._engine.open_chat(s, number, now, rng))
+
+    async def chats(self) -> Sequence[tuple[Number, Security]]:
+        numbers = [Number(key.name.partition("/")[2]) for key in self._store.scan(CHAT)]
+        return [(number, self.security(number)) for number in numbers]
+
+    async def send(self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str) -> MessageId:
+        engine = self._engine
+
+        def step(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
+            return engine.send(state, number, Text(text), now, rng, allow=allow, wait=wait)
+
+        def once(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
+            key = _REQUEST.key(request)
+            if (known := state.get(key)) is not None:
+                return Step(MessageId(known.partition(" ")[2]), {})
+            sent = step(state, now, rng)
+            return dataclasses.replace(sent, writes={**sent.writes, key: f"{now:015d} {sent.value}"})
+
+        return await self._driver.submit(once if request else step)
+
+    async def options(self, number: Number) -> Sequence[PlainOption]:
+        return self._engine.options(self._store, number)
+
+    async def release(self, number: Number, allow: PlainOption) -> int:
+        return await self._driver.submit(lambda s, now, rng: self._engine.release(s, number, allow, now, rng))
+
+    async def typing(self, number: Number, active: bool) -> None:
+        await self._driver.submit(lambda s, now, rng: self._engine.typing(s, number, active, now, rng))
+
+    async def mark_displayed(self, number: Number, message_id: MessageId) -> None:
+        await self._driver.submit(lambda s, now, rng: self._engine.mark_displayed(s, number, message_id, now, rng))
+
+    async def messages(self, number: Number, limit: int, before: str) -> Sequence[Message]:
+        newest_first = self._store.before(
+            MESSAGE, f"{number}/{before}" if before else "", max(1, min(limit, 1000)), prefix=f"{number}/"
+        )
+        return [message for _, message in reversed(newest_first)]
+
+    # --- trust ---------------------------------------------------------------------------------------------
+    async def security_code(self, number: Number) -> SecurityCode:
+        contact = self._contact(number)
+        mine = self.identity
+        # Some 10 ms of hashing.
+        return await asyncio.to_thread(
+            security_code, mine.number, mine.participant_spki, number, contact.list.participant_spki
+        )
+
+    async def verify(self, number: Number, scanned: bytes | None, last_group: str | None) -> None:
+        account = self._contact(number).account
+        code = await self.security_code(number)
+        if scanned is not None:
+            same = matches(code, scanned)
+        else:
+            typed = "".join((last_group or "").split())
+            same = hmac.compare_digest(typed.encode(), code.groups[-1].encode())
+        if not same:
+            raise TrustRequired(
+                "the codes differ",
+                code="trust.code_differs",
+                hint="check that both phones are up to date and show this chat, then compare again",
+            )
+        await self._driver.submit(lambda s, now, rng: self._engine.mark_verified(s, number, account, now, rng))
+
+    async def accept_keys(self, number: Number) -> None:
+        await self._driver.submit(lambda s, now, rng: self._engine.accept_keys(s, number, now, rng))
+
+    def _contact(self, number: Number) -> Contact:
+        contact = self._store.get(contact_key(number))
+        if contact is None:
+            raise InputError(
+                f"no keys of {number} are known yet", code="input.no_keys", hint="open the chat and wait for the keys"
+            )
+        return contact
+
+    # --- devices -------------------------------------------------------------------------------------------
+    async def devices(self) -> Sequence[DeviceInfo]:
+        return self._devices.listed()
+
+    async def device_offer(self) -> str:
+        return self._devices.offer()
+
+    async def add_device(self, request: str) -> int:
+        return await self._devices.add(request)
+
+    async def remove_device(self, device: int) -> None:
+        await self._devices.remove(device)
+
+    # --- events --------------------------------------------------------------------------------------------
+    async def cursor(self) -> int:
+        log = self._store.get(EVENT_LOG)
+        return log.next - 1 if log is not None else 0
+
+    async def events(self, after: int) -> AsyncGenerator[Recorded, None]:
+        """Every event behind the cursor `after`, then those to come. Ends when the profile is closed."""
+        cursor = after
+        while True:
+            change = self._driver.next_change()  # before reading, so that nothing falls in between
+            page = self._store.after(EVENT, f"{cursor:020d}", _PAGE)
+            for _, recorded in page:
+                self._checkpoint("event.before")
+                yield recorded
+                cursor = recorded.cursor
+            if not page:
+                try:
+                    await asyncio.shield(change)
+                except asyncio.CancelledError:
+                    if change.cancelled() and not _being_cancelled():
+                        return
+                    raise
+
+    async def recall(self, consumer: str) -> int | None:
+        return self._store.get(_CURSOR.key(_consumer(consumer)))
+
+    async def keep(self, consumer: str, cursor: int) -> None:
+        key = _CURSOR.key(_consumer(consumer))
+        await self._driver.submit(lambda s, now, rng: Step(None, {key: cursor}))
+
+    # --- the end -------------------------------------------------------------------------------------------
+    async def settled(self) -> None:
+        """Wait until nothing is queued or under way: every frame was answered by the network or will be retried later."""
+        while True:
+            await self._driver.idle()
+            if not self._effects.busy:
+                return
+            await self._effects.settled()
+
+    async def close(self) -> None:
+        """Disconnect, finish what was begun, give the profile back."""
+        try:
+            if self._transport is not None:
+                await self._transport.close()
+            await self._devices.close()
+            await self._effects.close()
+            await self._driver.close()
+            if self._directory is not None:
+                await self._directory.close()
+        finally:
+            await asyncio.to_thread(self._store.close)
+
+    def _forget_requests(self, state: State, now: Instant, rng: Rng) -> Step[None]:
+        before = f"{now - _REQUESTS_KEPT_MS:015d}"
+        return Step(None, {key: None for key in state.scan(_REQUEST) if (state.get(key) or "") < before})
+
+    def __repr__(self) -> str:
+        return f"LocalProfile({self.me.number}, device {self.me.device})"
+
+
+def _consumer(name: str) -> str:
+    if not name or "/" in name or len(name) > 64:
+        raise InputError("a consumer's name has 1 to 64 characters and no slash", code="input.consumer")
+    return name
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

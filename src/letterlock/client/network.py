@@ -1,0 +1,71 @@
+"""What the driver asks of a transport and of a directory; tests and other transports put their own in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from ..engine.carriage import Inbound, NetworkResult, Outbound
+from ..ids import AccountId, DeviceId, Instant, Number
+
+__all__ = ["Directory", "OnMessage", "PrekeyCounts", "Transport"]
+
+OnMessage = Callable[[Inbound], Awaitable[None]]
+"""Awaited for each arriving message; the network gets its acknowledgement when it returns, not when it raises."""
+
+
+class Transport(Protocol):
+    """Carries frames; sees no content."""
+
+    async def start(self) -> None:
+        """Connect and stay connected, in the background. Returns without waiting for the network."""
+        ...
+
+    async def send(self, outbound: Outbound) -> NetworkResult:
+        """Hand over once and wait for the network's answer. Raises TransportError when there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Take no more messages, finish acknowledging those that were taken, disconnect."""
+        ...
+
+
+class Directory(Protocol):
+    """Looks up and publishes keys; `transport.directory.DirectoryClient` is one. Methods raise DirectoryError or TransportError."""
+
+    async def begin_claim(self, number: Number, participant_spki: bytes) -> Instant:
+        """Ask that the operator bring a one-time code to the number's owner (SR-21); when it expires."""
+        ...
+
+    async def claim(self, code: str, device_list: bytes) -> None:
+        """Claim our number with that code. Safe to repeat after a lost answer."""
+        ...
+
+    async def upload_list(self, device_list: bytes) -> None:
+        """Publish the next list of our account. Safe to repeat."""
+        ...
+
+    async def lists(self, number: Number, since: int = 0) -> Sequence[bytes]:
+        """Signed device lists after serial `since`, oldest first; empty when the number has none."""
+        ...
+
+    async def upload_prekeys(self, upload: bytes) -> PrekeyCounts:
+        """Publish key material of ours. Safe to repeat."""
+        ...
+
+    async def bundle(self, number: Number, account: AccountId, device: DeviceId) -> bytes | None:
+        """A device's pre-key bundle; None when it has none to give."""
+        ...
+
+    async def close(self) -> None:
+        """Drop connections."""
+        ...
+
+
+class PrekeyCounts(Protocol):
+    """What the directory says of our one-time keys there."""
+
+    @property
+    def lowest(self) -> int:
+        """Of the kind that there is least of."""
+        ...

@@ -1,0 +1,83 @@
+"""Opening a profile's store, making its engine, and the steps that come before any other."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+from ..engine.engine import Engine
+from ..engine.step import Step
+from ..ids import Instant, Rng
+from ..keystore import Keystore, Unlock
+from ..seam import State
+from ..signal.protocol import SignalProtocol
+from ..store import OLD_COPY, ProfileLock, Store
+from .driver import StepFunction
+from .environment import Environment
+from .identity import IDENTITY, Identity, Stage
+from .profile import ProfilePaths
+
+__all__ = ["adopting", "engine_of", "open_store", "retiring"]
+
+
+async def open_store(
+    paths: ProfilePaths,
+    unlock: Unlock,
+    environment: Environment,
+    lock: ProfileLock,
+    *,
+    use_old_copy: bool = False,
+) -> Store:
+    """Unwrap the key and open the store, both off the event loop (Argon2id takes long by design)."""
+
+    def work() -> Store:
+        key = Keystore(paths.key, environment.crypto, environment.rng).unwrap(unlock)
+        return Store.open(
+            paths.store,
+            key,
+            witness_folder=paths.state,
+            lock=lock,
+            use_old_copy=use_old_copy,
+            checkpoint=environment.checkpoint,
+        )
+
+    return await asyncio.to_thread(work)
+
+
+def engine_of(identity: Identity, environment: Environment) -> Engine:
+    """The engine of this device, with the protocols that it speaks."""
+    signal = SignalProtocol(
+        environment.crypto,
+        identity.party,
+        identity.key_pair(environment.crypto),
+        environment.signal_limits,
+        registration_id=identity.registration_id,
+    )
+    return Engine(
+        identity.party,
+        environment.crypto,
+        (signal,),
+        limits=environment.engine_limits,
+        privacy=environment.privacy,
+    )
+
+
+def adopting(engine: Engine, identity: Identity, signed: bytes) -> StepFunction[None]:
+    """The step that makes a profile active with its own list, in one commit."""
+
+    def step(state: State, now: Instant, rng: Rng) -> Step[None]:
+        adopted = engine.adopt_list(state, signed, now, rng)
+        active = dataclasses.replace(identity, stage=Stage.ACTIVE)
+        return dataclasses.replace(adopted, writes={**adopted.writes, IDENTITY: active})
+
+    return step
+
+
+def retiring(engine: Engine) -> StepFunction[None]:
+    """SR-06: before anything is encrypted in an old copy, every session in it is retired, in the commit that unmarks it."""
+
+    def step(state: State, now: Instant, rng: Rng) -> Step[None]:
+        retired = engine.rolled_back(state, now, rng)
+        return dataclasses.replace(retired, writes={**retired.writes, OLD_COPY: None})
+
+    return step

@@ -1,0 +1,177 @@
+"""The owner's socket: other processes of the same user use the profile through the one that owns it (SR-06, SR-16).
+
+Only the holder of the profile's lock makes or removes the socket, and it removes it before it gives the
+lock back: whoever gets the lock finds nobody else's socket that works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import stat
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..engine.events import event_to_json
+from ..errors import InputError, LetterlockError, StoreError
+from .local import LocalProfile
+from .wire import METHODS, VERSION, decode_line, encode_error, encode_line
+
+__all__ = ["OwnerSocket"]
+
+_log = logging.getLogger(__name__)
+
+_MAX_REQUEST = 1 << 20
+_MAX_PENDING = 256  # requests of one connection that are being worked on
+_FINISH_SECONDS = 5.0
+
+
+class OwnerSocket:
+    """Serves one profile on one socket."""
+
+    def __init__(self, profile: LocalProfile, path: Path) -> None:
+        self._profile = profile
+        self._path = path
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._requests: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def start(self) -> None:
+        """Listen. Raises StoreError when the socket cannot be made. The caller holds the profile's lock."""
+        try:
+            _prepare_folder(self._path.parent)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)  # of an owner that was killed; the lock says that it is gone
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                # Nobody can connect before listen(), so the mode is right before anybody could use it.
+                listener.bind(os.fspath(self._path))
+                os.chmod(self._path, 0o600)
+                self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=_MAX_REQUEST)
+            except BaseException:
+                listener.close()
+                raise
+        except OSError as error:
+            raise StoreError(
+                f"the profile's socket cannot be made: {error.strerror}",
+                code="owner.socket",
+                hint=f"check {self._path}",
+            ) from error
+
+    async def close(self) -> None:
+        """Take no more requests, finish those that were taken, hang up."""
+        self._closing = True
+        if self._server is None:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+        self._server.close()
+        if self._requests:
+            await asyncio.wait(set(self._requests), timeout=_FINISH_SECONDS)
+        for task in (*self._connections, *self._requests):
+            task.cancel()
+        await asyncio.gather(*self._connections, *self._requests, return_exceptions=True)
+        self._server = None
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine: set[asyncio.Task[None]] = set()
+        try:
+            if self._closing or not _same_user(writer):
+                return
+            writer.write(encode_line({"letterlock": VERSION}))
+            while (line := await reader.readline()).endswith(b"\n"):
+                if self._closing:
+                    break  # unread requests are asked again of the next owner
+                task = asyncio.get_running_loop().create_task(self._answer(line, writer))
+                for known in (mine, self._requests):
+                    known.add(task)
+                    task.add_done_callback(known.discard)
+                while len(mine) >= _MAX_PENDING:
+                    await asyncio.wait(mine, return_when=asyncio.FIRST_COMPLETED)
+        except (OSError, ValueError):
+            pass  # gone, or a line over the limit
+        finally:
+            # What was begun is finished by the driver all the same; only nobody waits for it.
+            if not self._closing:
+                for task in mine:
+                    task.cancel()
+            elif mine:
+                await asyncio.wait(mine, timeout=_FINISH_SECONDS)
+            writer.close()
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        request: Any = None
+        try:
+            value = decode_line(line)
+            request = value.get("id")
+            method, params = value.get("method"), value.get("params") or {}
+            if method == "events":
+                await self._stream(request, int(params["after"]), writer)
+                return
+            answer = {"id": request, "result": await self._perform(str(method), params)}
+        except LetterlockError as error:
+            answer = {"id": request, "error": encode_error(error)}
+        except (KeyError, TypeError, ValueError):
+            wrong = InputError("not a request that this version knows", code="owner.request")
+            answer = {"id": request, "error": encode_error(wrong)}
+        except Exception as error:
+            _log.exception("a request of another process failed")
+            bug = LetterlockError(f"the owner of the profile failed: {type(error).__name__}", code="bug")
+            answer = {"id": request, "error": encode_error(bug)}
+        await _write(writer, answer)
+
+    async def _perform(self, name: str, params: dict[str, Any]) -> Any:
+        method = METHODS[name]
+        if name == "me":
+            return method.to_json(self._profile.me)
+        given = {key: method.params[key][1](value) if key in method.params else value for key, value in params.items()}
+        return method.to_json(await getattr(self._profile, name)(**given))
+
+    async def _stream(self, request: Any, after: int, writer: asyncio.StreamWriter) -> None:
+        events = self._profile.events(after)
+        async with contextlib.aclosing(events):
+            async for recorded in events:
+                value = {**event_to_json(recorded.event), "cursor": recorded.cursor, "at": recorded.at}
+                if not await _write(writer, {"id": request, "event": value}):
+                    return
+
+
+async def _write(writer: asyncio.StreamWriter, value: dict[str, Any]) -> bool:
+    try:
+        writer.write(encode_line(value))
+        await writer.drain()
+    except OSError:
+        return False
+    return True
+
+
+def _prepare_folder(folder: Path) -> None:
+    """The folder of a socket outside the profile: ours, and nobody else's to enter."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise StoreError(
+            "the folder of the profile's socket is not safe",
+            code="owner.socket",
+            hint=f"it must be yours alone: {folder}",
+        )
+
+
+def _same_user(writer: asyncio.StreamWriter) -> bool:
+    """The socket's mode says so already; this also holds where a file system ignores modes."""
+    if sys.platform != "linux":
+        return True
+    connection = writer.get_extra_info("socket")
+    pid_uid_gid = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return bool(struct.unpack("3i", pid_uid_gid)[1] in (os.getuid(), 0))

@@ -1,0 +1,247 @@
+"""A profile that another process owns, over its socket; the same methods as `local.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..engine.events import Recorded, SecurityChanged, event_from_json
+from ..engine.policy import PlainOption
+from ..engine.records import Message
+from ..engine.security import Security
+from ..errors import DecodeError, StoreError
+from ..ids import MessageId, Number
+from ..trust import SecurityCode
+from .api import DeviceInfo, Me
+from .wire import MAX_LINE, METHODS, VERSION, decode_error, decode_line, encode_line
+
+__all__ = ["ConnectionLost", "RemoteProfile"]
+
+
+class ConnectionLost(StoreError):
+    """The process that owned the profile has gone; whoever calls tries to become the owner, or finds the next one."""
+
+    code = "client.owner_gone"
+
+
+class RemoteProfile:
+    """One connection to the owner."""
+
+    shared = True
+
+    def __init__(self, path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._path = path
+        self._reader = reader
+        self._writer = writer
+        self._ids = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._security: dict[Number, Security] = {}
+        self._lost = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.me: Me
+
+    @classmethod
+    async def connect(cls, path: Path) -> RemoteProfile:
+        """Raises ConnectionLost when nobody answers there, StoreError when the owner speaks another version."""
+        reader, writer = await _connect(path)
+        profile = cls(path, reader, writer)
+        try:
+            profile._tasks.append(asyncio.get_running_loop().create_task(profile._read()))
+            profile.me = await profile._call("me")
+            profile._tasks.append(asyncio.get_running_loop().create_task(profile._follow(await profile.cursor())))
+        except BaseException:
+            await profile.close()
+            raise
+        return profile
+
+    # --- the methods ---------------------------------------------------------------------------------------
+    def security(self, number: Number) -> Security:
+        return self._security.get(number, Security.CHECKING)
+
+    async def open_chat(self, number: Number) -> Security:
+        security: Security = await self._call("open_chat", number=number)
+        self._security[number] = security
+        return security
+
+    async def chats(self) -> Sequence[tuple[Number, Security]]:
+        chats: list[tuple[Number, Security]] = await self._call("chats")
+        self._security.update(chats)
+        return chats
+
+    async def send(self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str) -> MessageId:
+        sent: MessageId = await self._call("send", number=number, text=text, allow=allow, wait=wait, request=request)
+        return sent
+
+    async def options(self, number: Number) -> Sequence[PlainOption]:
+        options: list[PlainOption] = await self._call("options", number=number)
+        return options
+
+    async def release(self, number: Number, allow: PlainOption) -> int:
+        return int(await self._call("release", number=number, allow=allow))
+
+    async def typing(self, number: Number, active: bool) -> None:
+        await self._call("typing", number=number, active=active)
+
+    async def mark_displayed(self, number: Number, message_id: MessageId) -> None:
+        await self._call("mark_displayed", number=number, message_id=message_id)
+
+    async def messages(self, number: Number, limit: int, before: str) -> Sequence[Message]:
+        messages: list[Message] = await self._call("messages", number=number, limit=limit, before=before)
+        return messages
+
+    async def security_code(self, number: Number) -> SecurityCode:
+        code: SecurityCode = await self._call("security_code", number=number)
+        return code
+
+    async def verify(self, number: Number, scanned: bytes | None, last_group: str | None) -> None:
+        await self._call("verify", number=number, scanned=scanned, last_group=last_group)
+
+    async def accept_keys(self, number: Number) -> None:
+        await self._call("accept_keys", number=number)
+
+    async def devices(self) -> Sequence[DeviceInfo]:
+        devices: list[DeviceInfo] = await self._call("devices")
+        return devices
+
+    async def device_offer(self) -> str:
+        return str(await self._call("device_offer"))
+
+    async def add_device(self, request: str) -> int:
+        return int(await self._call("add_device", request=request))
+
+    async def remove_device(self, device: int) -> None:
+        await self._call("remove_device", device=device)
+
+    async def cursor(self) -> int:
+        return int(await self._call("cursor"))
+
+    async def recall(self, consumer: str) -> int | None:
+        cursor: int | None = await self._call("recall", consumer=consumer)
+        return cursor
+
+    async def keep(self, consumer: str, cursor: int) -> None:
+        await self._call("keep", consumer=consumer, cursor=cursor)
+
+    async def settled(self) -> None:
+        await self._call("settled")
+
+    async def events(self, after: int) -> AsyncGenerator[Recorded, None]:
+        """As `LocalProfile.events`. Raises ConnectionLost when the owner goes.
+
+        Each stream has a connection of its own: one that nobody reads for a while holds up nothing else.
+        """
+        reader, writer = await _connect(self._path)
+        try:
+            writer.write(encode_line({"id": 1, "method": "events", "params": {"after": after}}))
+            while (line := await _line(reader)) is not None:
+                if "error" in line:
+                    raise decode_error(line["error"])
+                value = line["event"]
+                yield Recorded(int(value["cursor"]), int(value["at"]), event_from_json(value))
+            raise _lost()
+        finally:
+            writer.close()
+
+    async def close(self) -> None:
+        self._lose()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    # --- the line --------------------------------------------------------------------------------------------
+    async def _call(self, method: str, **params: Any) -> Any:
+        codec = METHODS[method]
+        request = next(self._ids)
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[request] = answer
+        coded = {
+            name: codec.params[name][0](value) if name in codec.params else value for name, value in params.items()
+        }
+        try:
+            await self._send({"id": request, "method": method, "params": coded})
+            return codec.from_json(await answer)
+        finally:
+            self._answers.pop(request, None)
+
+    async def _send(self, value: dict[str, Any]) -> None:
+        if self._lost:
+            raise _lost()
+        try:
+            self._writer.write(encode_line(value))
+            await self._writer.drain()
+        except OSError as error:
+            self._lose()
+            raise _lost() from error
+
+    async def _read(self) -> None:
+        try:
+            while (line := await _line(self._reader)) is not None:
+                request = line.get("id")
+                answer = self._answers.get(request) if isinstance(request, int) else None
+                if answer is None or answer.done():
+                    continue
+                if "error" in line:
+                    answer.set_exception(decode_error(line["error"]))
+                else:
+                    answer.set_result(line.get("result"))
+        except DecodeError:
+            pass
+        finally:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._lost = True
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(_lost())
+
+    async def _follow(self, after: int) -> None:
+        """Keep what `security` shows up to date."""
+        with contextlib.suppress(StoreError):
+            async for recorded in self.events(after):
+                if isinstance(recorded.event, SecurityChanged):
+                    self._security[recorded.event.chat] = Security(recorded.event.state)
+
+    def __repr__(self) -> str:
+        return "RemoteProfile()"
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE)
+    except OSError as error:
+        raise ConnectionLost("the owner of the profile does not answer") from error
+    try:
+        greeting = await _line(reader)
+        if greeting is None:
+            raise ConnectionLost("the owner of the profile hung up")
+        if greeting.get("letterlock") != VERSION:
+            raise StoreError(
+                "the process that owns this profile is of another version",
+                code="owner.version",
+                hint="end it and start it again",
+            )
+    except BaseException:
+        writer.close()
+        raise
+    return reader, writer
+
+
+async def _line(reader: asyncio.StreamReader) -> dict[str, Any] | None:
+    """The next line, None at the end."""
+    try:
+        line = await reader.readline()
+    except (OSError, ValueError):
+        return None
+    return decode_line(line) if line.endswith(b"\n") else None
+
+
+def _lost() -> ConnectionLost:
+    return ConnectionLost("the process that owned the profile has ended")

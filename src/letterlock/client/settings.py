@@ -1,0 +1,110 @@
+"""How this device reaches its carrier and its directory: a record of the encrypted store, SIP password included."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+
+from ..errors import DecodeError
+from ..ids import Number, Rng
+from ..seam import Key, RecordKind
+from ..transport.rcs import RcsConfig
+
+__all__ = ["SETTINGS", "Settings", "SipAccount"]
+
+
+@dataclass(frozen=True, slots=True)
+class SipAccount:
+    """The account at the carrier. `insecure_lab` permits plaintext SIP beyond this machine (SR-19); for labs."""
+
+    server: str
+    port: int
+    domain: str
+    username: str
+    password: str = field(repr=False)
+    tls: bool = True
+    ca_file: str | None = None
+    tls_name: str | None = None
+    insecure_lab: bool = False
+    trust_from: bool = False
+    tel_addresses: bool = False
+
+    def config(self, number: Number, instance: str) -> RcsConfig:
+        """What the transport takes."""
+        return RcsConfig(
+            number=number,
+            domain=self.domain,
+            username=self.username,
+            password=self.password,
+            server=self.server,
+            port=self.port,
+            instance=instance,
+            tls=self.tls,
+            ca_file=self.ca_file,
+            tls_name=self.tls_name,
+            insecure_lab=self.insecure_lab,
+            trust_from=self.trust_from,
+            tel_addresses=self.tel_addresses,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`sip` None: no carrier yet; messages wait. `instance` is what the carrier knows this device by (RFC 5626)."""
+
+    directory: str
+    directory_ca: str | None
+    sip: SipAccount | None
+    instance: str
+
+    @classmethod
+    def new(cls, directory: str, sip: SipAccount | None, rng: Rng, directory_ca: str | None = None) -> Settings:
+        return cls(directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)))
+
+
+_SIP_FIELDS: dict[str, tuple[type, ...]] = {
+    "server": (str,),
+    "port": (int,),
+    "domain": (str,),
+    "username": (str,),
+    "password": (str,),
+    "tls": (bool,),
+    "ca_file": (str, type(None)),
+    "tls_name": (str, type(None)),
+    "insecure_lab": (bool,),
+    "trust_from": (bool,),
+    "tel_addresses": (bool,),
+}
+
+
+def _encode(settings: Settings) -> bytes:
+    sip = settings.sip
+    return json.dumps(
+        {
+            "version": 1,
+            "directory": settings.directory,
+            "directory_ca": settings.directory_ca,
+            "instance": settings.instance,
+            "sip": None if sip is None else {name: getattr(sip, name) for name in _SIP_FIELDS},
+        }
+    ).encode()
+
+
+def _decode(data: bytes) -> Settings:
+    try:
+        value = json.loads(data)
+        if value["version"] != 1:
+            raise DecodeError("settings of a newer version", code="record.settings")
+        sip = None
+        if value["sip"] is not None:
+            given = {name: value["sip"][name] for name in _SIP_FIELDS if name in value["sip"]}
+            if not all(isinstance(field, _SIP_FIELDS[name]) for name, field in given.items()):
+                raise ValueError("type")
+            sip = SipAccount(**given)
+        return Settings(value["directory"], value["directory_ca"], sip, value["instance"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DecodeError("the settings record is damaged", code="record.settings") from error
+
+
+SETTINGS = Key(RecordKind[Settings]("client", _encode, _decode), "client/settings")

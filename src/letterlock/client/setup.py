@@ -1,0 +1,118 @@
+"""Setting a profile up: keys first, on disk; then the number is claimed with the operator's code (SR-21).
+
+Every part may be interrupted and done again: the code is bound to the participant key, so the keys that
+were made stay the profile's, and claiming twice is safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from ..engine.engine import Engine
+from ..errors import InputError
+from ..ids import Number
+from ..keystore import Keystore, Unlock
+from ..store import ProfileLock, Store
+from ..trust import create_list
+from .environment import Environment
+from .identity import IDENTITY, Identity, Stage, primary_identity
+from .local import LocalProfile
+from .opening import adopting, engine_of, open_store
+from .profile import ProfilePaths
+from .settings import SETTINGS, Settings
+
+__all__ = ["create_profile", "opened_for_setup", "publish_keys"]
+
+
+async def create_profile(
+    paths: ProfilePaths,
+    number: Number,
+    unlock: Unlock,
+    settings: Settings,
+    code: str | Callable[[], Awaitable[str]],
+    name: str,
+    environment: Environment,
+) -> None:
+    """Make a profile and claim its number.
+
+    A `code` that is a function is awaited after the operator has been asked to send one. Raises InputError when
+    the profile is set up already or belongs to another number, DirectoryError when the code is refused (call
+    again with the right one), TransportError when the directory cannot be reached.
+    """
+    async with opened_for_setup(paths, unlock, environment) as store:
+        identity = store.get(IDENTITY)
+        if identity is None:
+            identity = primary_identity(number, name, environment.crypto, environment.rng)
+        elif identity.stage is not Stage.UNCLAIMED:
+            raise InputError("this profile is set up already", code="input.profile_exists")
+        elif identity.number != number:
+            raise InputError(
+                f"this profile was begun for {identity.number}",
+                code="input.profile_exists",
+                hint="name another profile",
+            )
+        # Before the directory hears of the key: a key that was claimed and lost would need a reset.
+        store.commit((), {IDENTITY: identity, SETTINGS: settings}, store.generation)
+        directory = environment.directory(environment, settings, identity)
+        if directory is None:
+            raise InputError("a number is claimed at a directory; name one", code="input.directory")
+        try:
+            if not isinstance(code, str):
+                await directory.begin_claim(number, identity.participant_spki)
+                code = await code()
+            crypto, key, now = environment.crypto, identity.participant_key(), environment.clock()
+            signed = create_list(
+                number=number,
+                participant_spki=identity.participant_spki,
+                primary=identity.entry(crypto, environment.rng),
+                sign=lambda text: crypto.p256_sign(key, text),
+                crypto=crypto,
+                now=now,
+            ).encoded
+            await directory.claim(code, signed)
+        finally:
+            await directory.close()
+        engine = engine_of(identity, environment)
+        step = adopting(engine, identity, signed)(store, environment.clock(), environment.rng)
+        store.commit((), step.writes, store.generation)
+        await publish_keys(dataclasses.replace(identity, stage=Stage.ACTIVE), store, engine, settings, environment)
+
+
+async def publish_keys(
+    identity: Identity, store: Store, engine: Engine, settings: Settings, environment: Environment
+) -> None:
+    """Let the engine make and upload its first pre-keys, so that others can write before this profile is opened."""
+    profile = LocalProfile(
+        identity,
+        store,
+        engine,
+        environment.crypto,
+        clock=environment.clock,
+        rng=environment.rng,
+        checkpoint=environment.checkpoint,
+    )
+    await profile.start(None, environment.directory(environment, settings, identity))
+    await profile.settled()
+    await profile.close()
+
+
+@asynccontextmanager
+async def opened_for_setup(paths: ProfilePaths, unlock: Unlock, environment: Environment) -> AsyncIterator[Store]:
+    """The store of a profile that is being set up; made when there is none."""
+    paths.make()
+    lock = ProfileLock.acquire(paths.lock)
+    try:
+        keystore = Keystore(paths.key, environment.crypto, environment.rng)
+        if not keystore.exists():
+            await asyncio.to_thread(keystore.create, unlock, environment.argon2)
+        store = await open_store(paths, unlock, environment, lock)
+    except BaseException:
+        lock.release()
+        raise
+    try:
+        yield store
+    finally:
+        await asyncio.to_thread(store.close)

@@ -1,0 +1,178 @@
+"""The JSON lines between the owner of a profile and other processes of the same user.
+
+The owner greets with `{"letterlock": 1}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
+has the same id and `result` or `error`. `events` is answered with any number of `{"id": n, "event": {...}}`
+until the connection ends, so it has one of its own. Errors travel as class, code, message, hint and the
+class's own fields, so that a caller catches the same class on both sides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import errors
+from ..engine.policy import PlainOption
+from ..engine.records import Message, Status
+from ..engine.security import Security
+from ..errors import Bug, DecodeError, DirectoryError, IdentityChanged, LetterlockError, NotEncrypted
+from ..ids import MessageId, Number, number
+from ..trust import SecurityCode
+from .api import DeviceInfo, Me
+
+__all__ = ["MAX_LINE", "METHODS", "VERSION", "Method", "decode_error", "decode_line", "encode_error", "encode_line"]
+
+VERSION = 1
+MAX_LINE = 8 << 20
+
+
+def encode_line(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def decode_line(line: bytes) -> dict[str, Any]:
+    """One line. Raises DecodeError."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError("not a line of JSON", code="owner.protocol") from error
+    if not isinstance(value, dict):
+        raise DecodeError("not an object", code="owner.protocol")
+    return value
+
+
+# --- values ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How one method's parameters and result become JSON and back. Parameters not named here pass as they are."""
+
+    params: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
+    to_json: Callable[[Any], Any]
+    from_json: Callable[[Any], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _option_to_json(option: PlainOption | None) -> Any:
+    if option is None:
+        return None
+    return {"chat": option.chat, "transition": option.transition, "nonce": option.nonce.hex(), "name": option.name}
+
+
+def _option_from_json(value: Any) -> PlainOption | None:
+    if value is None:
+        return None
+    return PlainOption(
+        number(value["chat"]), int(value["transition"]), bytes.fromhex(value["nonce"]), str(value["name"])
+    )
+
+
+def _message_to_json(message: Message) -> Any:
+    out = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
+    out["status"] = message.status.name
+    return out
+
+
+def _message_from_json(value: Any) -> Message:
+    return Message(**{**value, "status": Status[value["status"]]})
+
+
+def _code_to_json(code: SecurityCode) -> Any:
+    return {"digits": code.digits, "scannable": code.scannable.hex()}
+
+
+def _code_from_json(value: Any) -> SecurityCode:
+    return SecurityCode(str(value["digits"]), bytes.fromhex(value["scannable"]))
+
+
+def _bytes_to_json(value: bytes | None) -> Any:
+    return None if value is None else value.hex()
+
+
+def _bytes_from_json(value: Any) -> bytes | None:
+    return None if value is None else bytes.fromhex(value)
+
+
+def _list(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda values: [of(value) for value in values]
+
+
+_NUMBER = {"number": (_same, lambda text: number(str(text)))}
+_PLAIN = Method({}, _same, _same)
+_BY_NUMBER = Method(_NUMBER, _same, _same)
+_SECURITY = Method(_NUMBER, lambda security: security.value, Security)
+_OPTION = (_option_to_json, _option_from_json)
+
+METHODS: dict[str, Method] = {
+    "open_chat": _SECURITY,
+    "chats": Method(
+        {},
+        lambda chats: [[chat, security.value] for chat, security in chats],
+        lambda chats: [(Number(chat), Security(security)) for chat, security in chats],
+    ),
+    "send": Method({**_NUMBER, "allow": _OPTION}, _same, MessageId),
+    "options": Method(_NUMBER, _list(_option_to_json), _list(_option_from_json)),
+    "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),
+    "typing": _BY_NUMBER,
+    "mark_displayed": _BY_NUMBER,
+    "messages": Method(_NUMBER, _list(_message_to_json), _list(_message_from_json)),
+    "security_code": Method(_NUMBER, _code_to_json, _code_from_json),
+    "verify": Method({**_NUMBER, "scanned": (_bytes_to_json, _bytes_from_json)}, _same, _same),
+    "accept_keys": _BY_NUMBER,
+    "devices": Method({}, _list(dataclasses.asdict), _list(lambda value: DeviceInfo(**value))),
+    "device_offer": _PLAIN,
+    "add_device": _PLAIN,
+    "remove_device": _PLAIN,
+    "cursor": _PLAIN,
+    "recall": _PLAIN,
+    "keep": _PLAIN,
+    "settled": _PLAIN,
+    "me": Method({}, dataclasses.asdict, lambda value: Me(**value)),
+}
+
+
+# --- errors --------------------------------------------------------------------------------------------------
+_CLASSES: dict[str, type[LetterlockError]] = {
+    name: cls
+    for name in errors.__all__
+    if isinstance(cls := getattr(errors, name), type) and issubclass(cls, LetterlockError)
+}
+
+
+def encode_error(error: LetterlockError) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "class": type(error).__name__,
+        "code": error.code,
+        "message": str(error),
+        "hint": error.hint,
+    }
+    if isinstance(error, NotEncrypted):
+        out["reason"] = error.reason
+        out["options"] = [_option_to_json(option) for option in error.options]
+    elif isinstance(error, IdentityChanged):
+        out["old"], out["new"] = error.old.hex(), error.new.hex()
+    elif isinstance(error, DirectoryError):
+        out["status"] = error.status
+    return out
+
+
+def decode_error(value: Mapping[str, Any]) -> LetterlockError:
+    """The error again, of the same class; one of a class that this version lacks is a LetterlockError with its code."""
+    message, hint, code = str(value.get("message")), str(value.get("hint", "")), str(value.get("code", ""))
+    cls = _CLASSES.get(str(value.get("class")), LetterlockError)
+    try:
+        if cls is NotEncrypted:
+            options = tuple(_option_from_json(option) for option in value["options"])
+            return NotEncrypted(message, reason=str(value["reason"]), options=options, hint=hint)
+        if cls is IdentityChanged:
+            return IdentityChanged(message, old=bytes.fromhex(value["old"]), new=bytes.fromhex(value["new"]), hint=hint)
+        if cls is DirectoryError:
+            return DirectoryError(message, code=code, hint=hint, status=int(value["status"]))
+    except (KeyError, ValueError, TypeError):
+        return Bug(f"an error that cannot be read: {message}", code="owner.protocol")
+    return cls(message, code=code, hint=hint)
