@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from letterlock import ids, trust
+from letterlock.crypto.pyca import Pyca
 from letterlock.errors import DecodeError, DeviceListError, InputError, LimitExceeded
 from letterlock.ids import DeviceId
 from letterlock.trust import ecdsa
@@ -384,6 +385,27 @@ def test_any_change_gives_a_list_or_a_decode_error(place: int, patch: bytes) -> 
     if data != GOOD:
         with pytest.raises(DeviceListError):
             trust.verify_list(data, CRYPTO, NOW)
+
+
+def test_a_list_over_the_bound_is_not_even_parsed_sr08(ana: Owner) -> None:
+    with pytest.raises(LimitExceeded) as caught:
+        decode_list(b"", dataclasses.replace(LIMITS, max_bytes=-1))
+    assert caught.value.code == "device_list.limit"
+
+
+def test_a_participant_key_has_one_spelling(ana: Owner) -> None:
+    """Also where a provider's parser takes several: the account id hashes the spelling."""
+
+    class Lenient(Pyca):
+        def p256_from_spki(self, spki: bytes) -> bytes:
+            return super().p256_from_spki(spki[:91])
+
+    spelt = ana.spki + b"\x00"
+    devices = tuple(ana.device(e.device).agree_again(e, ana.number, spelt) for e in ana.list.devices)
+    data = ana.signed(participant_spki=spelt, devices=devices)
+    with pytest.raises(DeviceListError) as caught:
+        trust.verify_list(data, Lenient(), NOW)
+    assert caught.value.code == "device_list.participant_key"
 
 
 def test_more_devices_than_allowed_are_refused_while_decoding(ana: Owner) -> None:
