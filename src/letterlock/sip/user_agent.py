@@ -117,11 +117,12 @@ class UserAgent:
                 self._on_response(item, now, events)
             elif isinstance(item, Malformed):
                 self.malformed += 1
-            elif item is KeepAlive.PING:
-                self._outgoing += _PONG
             else:
+                # Two answers in a row look like one ping: either way the peer is there.
                 self._peer_pongs = True
                 self._pong_by = None
+                if item is KeepAlive.PING:
+                    self._outgoing += _PONG
         return events
 
     def data_to_send(self) -> bytes:

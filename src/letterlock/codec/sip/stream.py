@@ -23,7 +23,7 @@ _LENGTH_LINE = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,20})[
 
 
 class KeepAlive(enum.Enum):
-    """Empty lines between messages."""
+    """Empty lines between messages. Two PONGs in a row are told as a PING: only the client knows that it pinged twice."""
 
     PING = "two empty lines: answer with one CRLF"
     PONG = "one empty line: the answer to our ping"
