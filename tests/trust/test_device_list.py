@@ -98,6 +98,33 @@ def test_the_list_holds_at_most_its_number_of_devices(ana: Owner) -> None:
         ana.add(100)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"registration_id": 0},
+        {"capabilities": ("Signal",)},
+        {"name": "\x00"},
+        {"sign_identity": lambda message: b"short"},
+        {"mls_signature_key": b"\x04" + bytes(64)},
+        {"sign_mls": lambda message: b""},
+    ],
+)
+def test_an_entry_that_none_would_accept_is_not_made(ana: Owner, wrong: dict[str, object]) -> None:
+    good = {
+        "number": ana.number,
+        "participant_spki": ana.spki,
+        "device": DeviceId(3),
+        "registration_id": 5,
+        "identity_key": ana.primary.identity_key,
+        "sign_identity": ana.primary.sign_identity,
+        "capabilities": ("signal",),
+    }
+    trust.create_entry(**good)
+    with pytest.raises(InputError) as caught:
+        trust.create_entry(**{**good, **wrong})
+    assert caught.value.code == "input.device_entry"
+
+
 # --- only verification marks a list ------------------------------------------------------------------
 def test_only_verification_makes_a_verified_list(ana: Owner) -> None:
     with pytest.raises(TypeError):
@@ -244,6 +271,7 @@ FORGERIES: list[tuple[str, Forge]] = [
     ("device_list.counter_signature", lambda o: raw_entries(o, 1, identity_signature=bytes(64))),
     ("device_list.counter_signature", lambda o: raw_entries(o, 0, mls_signature=b"")),
     ("device_list.counter_signature", lambda o: raw_entries(o, 0, mls_signature_key=b"", mls_signature=b"")),
+    ("device_list.counter_signature", lambda o: raw_entries(o, 1, mls_signature=b"left over")),
     ("device_list.signature", signed_by_another),
     ("device_list.signature", high_s),
     ("device_list.signature", lambda o: encode_list(dataclasses.replace(o.list.content, signature=b""))),
