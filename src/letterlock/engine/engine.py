@@ -7,17 +7,32 @@ NotEncrypted, TrustRequired); whatever comes from outside becomes events.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from ..crypto.provider import CryptoProvider
+from ..errors import InputError
 from ..ids import Instant, MessageId, Number, Rng
 from ..seam import EncryptionProtocol, MaterialNeeded, Party, Publish, State
+from ..trust.security_code import SecurityCode, security_code
+from . import chats, contacts, fetching, inbox, outbox, policy, receipts, sending, upkeep
 from .carriage import Inbound, NetworkResult
 from .content import Text
+from .core import Core, media_type_of
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
+from .records import (
+    INBOX,
+    WAITING,
+    Chat,
+    Status,
+    chat_key,
+    contact_key,
+    material_key,
+    message_key,
+)
 from .security import Security
-from .step import Step
+from .step import Step, Turn
 
 __all__ = ["Engine"]
 
@@ -34,7 +49,14 @@ class Engine:
         limits: EngineLimits = DEFAULTS,
         privacy: Privacy = Privacy(),  # noqa: B008 - a frozen value
     ) -> None:
-        self.me = me
+        by_name = {protocol.name: protocol for protocol in protocols}
+        by_type = {media_type_of(protocol): protocol for protocol in protocols}
+        self._core = Core(me, crypto, by_name, by_type, limits, privacy)
+
+    @property
+    def me(self) -> Party:
+        """Our number, account and device."""
+        return self._core.me
 
     # --- life ------------------------------------------------------------------------------------------
     def adopt_list(self, state: State, signed: bytes, now: Instant, rng: Rng) -> Step[None]:
@@ -43,24 +65,37 @@ class Engine:
         Raises DeviceListError when it does not verify or does not follow the one we have, InputError when
         it is not ours or does not list this device.
         """
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        contacts.adopt_list(self._core, turn, signed)
+        inbox.unpark(self._core, turn, self.me.number)
+        return turn.finish(None)
 
     def start(self, state: State, now: Instant, rng: Rng) -> Step[None]:
         """The process has (re)started: ask again for everything that is pending, run all timers."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        upkeep.start(self._core, turn)
+        return turn.finish(None)
 
     def on_timer(self, state: State, now: Instant, rng: Rng) -> Step[None]:
         """The time of a WakeAt has come."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        upkeep.on_timer(self._core, turn)
+        return turn.finish(None)
 
     def rolled_back(self, state: State, now: Instant, rng: Rng) -> Step[None]:
         """The user took an older copy of the store into use: say so, and retire every session of every contact (SR-06)."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        upkeep.rolled_back(self._core, turn)
+        return turn.finish(None)
 
     # --- sending -----------------------------------------------------------------------------------------
     def open_chat(self, state: State, number: Number, now: Instant, rng: Rng) -> Step[Security]:
         """Make sure that the chat exists and that its keys are being looked up. Raises InputError for our own number."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        chat = chats.save(self._core, turn, chats.load_peer(self._core, turn, number))
+        contact = chats.contact_of(turn, number)
+        sending.look_up(self._core, turn, chat, contact)
+        return turn.finish(policy.state_of(self._core, chat, contact, now))
 
     def send(
         self,
@@ -79,67 +114,134 @@ class Engine:
         that raises NotEncrypted too. `allow` is one of the options of a NotEncrypted of this chat (SR-01).
         Raises NotEncrypted, TrustRequired (a verified contact's keys changed) or InputError.
         """
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        return turn.finish(sending.send(self._core, turn, number, content, allow, wait))
 
     def release(self, state: State, number: Number, allow: PlainOption, now: Instant, rng: Rng) -> Step[int]:
         """Send the messages that wait in this chat unencrypted, by the user's decision; gives their number.
 
         Raises NotEncrypted when the option is not of this chat and this transition.
         """
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        return turn.finish(sending.release(self._core, turn, number, allow))
 
     def options(self, state: State, number: Number) -> tuple[PlainOption, ...]:
         """What the user may choose in this chat now: what a NotEncrypted would carry."""
-        raise NotImplementedError
+        chat = state.get(chat_key(number))
+        return policy.options_of(chat) if chat is not None else ()
 
     def typing(self, state: State, number: Number, active: bool, now: Instant, rng: Rng) -> Step[None]:
         """Tell the peer, if the chat is settled and encrypted; silently nothing otherwise or when too often."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        sending.typing(self._core, turn, number, active)
+        return turn.finish(None)
 
     def mark_displayed(self, state: State, number: Number, message_id: MessageId, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen a received message: send the display receipt, once. Nothing for an unknown id."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        _mark_displayed(self._core, turn, number, message_id)
+        return turn.finish(None)
 
     # --- the world answers ---------------------------------------------------------------------------------
     def received(self, state: State, inbound: Inbound, now: Instant, rng: Rng) -> Step[None]:
         """Something came from the network. Acknowledge it after the commit, whatever it was."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        inbox.received(self._core, turn, inbound)
+        return turn.finish(None)
 
     def on_network(self, state: State, row: str, result: NetworkResult, now: Instant, rng: Rng) -> Step[None]:
         """The network answered a Transmit."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        outbox.on_network(self._core, turn, row, result)
+        return turn.finish(None)
 
     def on_lists(
         self, state: State, number: Number, lists: Sequence[bytes] | None, now: Instant, rng: Rng
     ) -> Step[None]:
         """The directory answered FetchLists: signed lists, oldest first; empty when it knows none (or none newer);
         None when it could not be asked."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        contacts.learn(self._core, turn, number, lists)
+        if lists is not None:
+            inbox.unpark(self._core, turn, number)
+        sending.flush(self._core, turn, number)
+        return turn.finish(None)
 
     def on_material(
         self, state: State, needed: MaterialNeeded, material: bytes | None, now: Instant, rng: Rng
     ) -> Step[None]:
         """The directory answered FetchMaterial; None when there is none or it could not be asked."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        _on_material(self._core, turn, needed, material)
+        return turn.finish(None)
 
     def on_published(
         self, state: State, protocol: str, publish: Publish, remaining: int | None, now: Instant, rng: Rng
     ) -> Step[None]:
         """The directory took a PublishMaterial; `remaining` one-time keys are there if it said so."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        upkeep.on_published(self._core, turn, protocol, publish, remaining)
+        return turn.finish(None)
 
     # --- trust -----------------------------------------------------------------------------------------------
     def security(self, state: State, number: Number, now: Instant) -> Security:
         """The state of the chat."""
-        raise NotImplementedError
+        chat = state.get(chat_key(number)) or Chat(number)
+        return policy.state_of(self._core, chat, state.get(contact_key(number)), now)
+
+    def security_code(self, state: State, number: Number) -> SecurityCode:
+        """The code that both people compare: over the two participant keys and numbers. Raises InputError without keys.
+
+        It takes some 20 ms by design of the hash.
+        """
+        own, contact = state.get(contact_key(self.me.number)), state.get(contact_key(number))
+        if own is None or contact is None:
+            raise InputError("no keys of this number are known yet", code="input.no_keys")
+        return security_code(self.me.number, own.list.participant_spki, number, contact.list.participant_spki)
 
     def mark_verified(self, state: State, number: Number, account: bytes, now: Instant, rng: Rng) -> Step[None]:
         """The user compared the security code of exactly this account with the contact.
 
         Raises TrustRequired when the contact has other keys by now, InputError when there are none.
         """
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        contacts.mark_verified(self._core, turn, number, account)
+        sending.flush(self._core, turn, number)
+        return turn.finish(None)
 
     def accept_keys(self, state: State, number: Number, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen the new keys and goes on without verifying ("send anyway")."""
-        raise NotImplementedError
+        turn = Turn(state, now, rng)
+        contacts.accept_keys(self._core, turn, number)
+        sending.flush(self._core, turn, number)
+        return turn.finish(None)
+
+
+def _mark_displayed(core: Core, turn: Turn, number: Number, message_id: MessageId) -> None:
+    contact = chats.contact_of(turn, number)
+    for key in list(turn.staged.scan(INBOX, f"{number}/{message_id}/")):
+        entry = turn.staged.get(key)
+        if entry is None or entry.displayed or not entry.order:
+            continue
+        message = turn.staged.get(message_key(number, entry.order))
+        if message is None or message.mine:
+            continue
+        turn.staged.put(key, dataclasses.replace(entry, displayed=True))
+        turn.staged.put(message_key(number, entry.order), dataclasses.replace(message, status=Status.SEEN))
+        if message.encrypted and contact is not None:
+            chat = chats.load(turn, number)
+            receipts.displayed_here(core, turn, chat, contact, message_id, message.sent_at)
+
+
+def _on_material(core: Core, turn: Turn, needed: MaterialNeeded, material: bytes | None) -> None:
+    key = material_key(needed.account, needed.device)
+    if material is None:
+        fetching.failed(core, turn, needed)
+    else:
+        fetching.answered(turn, needed)
+        turn.staged.put(key, material)
+    for number in sending.chats_waiting(turn) if needed.number == core.me.number else [needed.number]:
+        sending.flush(core, turn, number)
+    if not any(True for _ in turn.staged.scan(WAITING)):
+        # Nobody waits for it any more: a bundle that lies about would only age.
+        turn.staged.delete(key)

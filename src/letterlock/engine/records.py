@@ -318,6 +318,8 @@ class Trouble:
     total: int
     requests: int
     resends: int
+    recent: tuple[bytes, ...] = ()
+    """Starts of hashes of what was unreadable lately: told once, however often it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -701,13 +703,15 @@ _TROUBLE = struct.Struct(">QIQII")
 
 
 def _encode_trouble(trouble: Trouble) -> bytes:
-    return _TROUBLE.pack(trouble.hour, trouble.unreadable, trouble.total, trouble.requests, trouble.resends)
+    counters = (trouble.hour, trouble.unreadable, trouble.total, trouble.requests, trouble.resends)
+    return _TROUBLE.pack(*counters) + b"".join(trouble.recent)
 
 
 def _decode_trouble(data: bytes) -> Trouble:
-    if len(data) != _TROUBLE.size:
-        raise DecodeError("counter record of a wrong size", code="record.size")
-    return Trouble(*_TROUBLE.unpack(data))
+    hour, unreadable, total, requests, resends = _TROUBLE.unpack(data[: _TROUBLE.size])
+    recent = data[_TROUBLE.size :]
+    digests = tuple(recent[at : at + 8] for at in range(0, len(recent), 8))
+    return Trouble(hour, unreadable, total, requests, resends, digests)
 
 
 def _encode_upkeep(upkeep: Upkeep) -> bytes:

@@ -1,0 +1,34 @@
+"""What every part of the engine is given: who we are, how we encrypt, and the bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..crypto.provider import CryptoProvider
+from ..ids import AccountId
+from ..seam import EncryptionProtocol, Party
+from .limits import EngineLimits, Privacy
+
+__all__ = ["NOBODY", "Core", "media_type_of"]
+
+NOBODY = AccountId(bytes(16))
+"""Stands where there is no account: plain messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Constant for the life of an engine."""
+
+    me: Party
+    crypto: CryptoProvider
+    protocols: Mapping[str, EncryptionProtocol]
+    """By name, in order of preference."""
+    media_types: Mapping[str, EncryptionProtocol]
+    limits: EngineLimits
+    privacy: Privacy
+
+
+def media_type_of(protocol: EncryptionProtocol) -> str:
+    """What the frames of a protocol are called on the wire."""
+    return f"application/vnd.letterlock.{protocol.name}"

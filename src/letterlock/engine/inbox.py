@@ -1,0 +1,438 @@
+"""From a frame to a message: who could have sent it, open, check, recognise repeats, order, tell.
+
+Until the protocol has opened a frame everything about it is a claim, so nothing before that point may
+suppress or change anything but bounded counters (SR-05, SR-07). After it, the inner header must agree
+with every claim (SR-03) and name device lists that we know (SR-22).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import replace
+
+from ..codec.frame import FrameCopy, WireFrame, decode_frame
+from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
+from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
+from ..errors import DecodeError, DeviceListError
+from ..ids import MessageId, Number
+from ..seam import Device, EncryptionProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
+from . import chats, contacts, fetching, ordering, plain, receipts, resend, sending, trouble
+from .carriage import Inbound
+from .contacts import Unknown
+from .content import Contents, Receipt, ResendRequest, TextContent, Typing, Unsupported, read
+from .core import Core
+from .events import (
+    MessageUnreadable,
+    ProtocolNoted,
+    SessionWithoutOneTimePrekey,
+    TypingChanged,
+)
+from .records import PARKED, Contact, InboxEntry, Message, Parked, Status, inbox_key, order_of, parked_key
+from .step import Turn
+
+__all__ = ["drop_parked", "received", "unpark"]
+
+_MAX_SEQUENCE = (1 << 32) - 2
+_TYPING_MS = 120_000
+"""RFC 3994: after this, typing counts as ended."""
+
+
+class _Refused(Exception):
+    """The frame is not taken. `ask` says that a fresh copy could be."""
+
+    def __init__(self, reason: str, *, ask: bool = False, silent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.ask = ask
+        self.silent = silent
+
+
+class _Parked(Exception):
+    """The frame waits for a list."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__()
+        self.unknown = unknown
+
+
+def received(core: Core, turn: Turn, inbound: Inbound) -> None:
+    """See Engine.received."""
+    sender, media_type = inbound.sender, inbound.content_type.partition(";")[0].strip().lower()
+    protocol = core.media_types.get(media_type)
+    if inbound.recipient != core.me.number:
+        return
+    if protocol is not None:
+        _frame(core, turn, protocol, inbound, may_park=True)
+    elif sender is None or sender == core.me.number:
+        return
+    elif media_type == IMDN_TYPE:
+        plain.received_receipt(core, turn, sender, inbound)
+    elif media_type != TYPING_TYPE:
+        plain.received(core, turn, sender, inbound, media_type)
+
+
+def unpark(core: Core, turn: Turn, number: Number) -> None:
+    """The directory has answered about a number: take what waited for it, or refuse it for good."""
+    for key in list(turn.staged.scan(PARKED, f"{number}/")):
+        parked = turn.staged.get(key)
+        turn.staged.delete(key)
+        if parked is not None:
+            media_type = parked.inbound.content_type.partition(";")[0].strip().lower()
+            protocol = core.media_types.get(media_type)
+            if protocol is not None:
+                _frame(core, turn, protocol, parked.inbound, may_park=False)
+
+
+def drop_parked(core: Core, turn: Turn) -> None:
+    """Give up what has waited too long for a list; its sender sends it again."""
+    for key in list(turn.staged.scan(PARKED)):
+        parked = turn.staged.get(key)
+        if parked is None:
+            continue
+        until = parked.at + core.limits.parked_ms
+        if until > turn.now:
+            turn.wake(until)
+            continue
+        turn.staged.delete(key)
+        inbound = parked.inbound
+        digest = hashlib.sha256(inbound.body).digest()[:16]
+        trouble.unreadable(core, turn, inbound.sender, inbound.message_id, 0, "device_list", digest=digest)
+
+
+# --- one frame ----------------------------------------------------------------------------------------------
+def _frame(core: Core, turn: Turn, protocol: EncryptionProtocol, inbound: Inbound, *, may_park: bool) -> None:
+    digest = hashlib.sha256(inbound.body).digest()[:16]
+    frame: WireFrame | None = None
+    try:
+        frame = _decode(core, inbound)
+        if _is_repeat(core, turn, inbound, frame, digest):
+            return
+        _take(core, turn, protocol, inbound, frame, digest, may_park)
+    except _Parked as parked:
+        _park(core, turn, inbound, digest, parked.unknown)
+    except _Refused as refused:
+        if refused.silent:
+            return
+        device = frame.sender_device if frame is not None else 0
+        asked = refused.ask and frame is not None and _ask_again(core, turn, protocol, inbound, frame, digest)
+        trouble.unreadable(
+            core, turn, inbound.sender, inbound.message_id, device, refused.reason, digest=digest, asked_again=asked
+        )
+
+
+def _decode(core: Core, inbound: Inbound) -> WireFrame:
+    limits = core.limits
+    if inbound.sender is None:
+        raise _Refused("no_sender")
+    try:
+        return decode_frame(
+            inbound.body, max_frame=limits.max_frame, max_list=limits.max_list, max_copies=limits.max_copies
+        )
+    except DecodeError as error:
+        raise _Refused("malformed") from error
+
+
+def _is_repeat(core: Core, turn: Turn, inbound: Inbound, frame: WireFrame, digest: bytes) -> bool:
+    """Whether exactly these bytes were taken before, under exactly these claims. Nothing else counts (SR-05)."""
+    sender = inbound.sender or core.me.number
+    number = core.me.number if frame.sender_account == core.me.account else sender
+    key = inbox_key(number, inbound.message_id, frame.sender_account, frame.sender_device)
+    entry = turn.staged.get(key)
+    if entry is None or not hmac.compare_digest(entry.digest, digest):
+        return False
+    _receipt_again(core, turn, number, inbound.message_id, frame, entry)
+    return True
+
+
+def _receipt_again(
+    core: Core, turn: Turn, number: Number, message_id: MessageId, frame: WireFrame, entry: InboxEntry
+) -> None:
+    """It is sent again because our receipt was lost, or late: send one more, not too often."""
+    if not entry.order or turn.now - entry.receipt_at < core.limits.repeat_receipt_ms:
+        return
+    contact = chats.contact_of(turn, number)
+    if contact is None or contact.account != frame.sender_account:
+        return
+    key = inbox_key(number, message_id, frame.sender_account, frame.sender_device)
+    turn.staged.put(key, replace(entry, receipt_at=turn.now))
+    sender = Party(number, frame.sender_account, frame.sender_device)
+    receipts.delivered_here(core, turn, chats.load(turn, number), contact, sender, message_id, entry.at)
+
+
+def _take(
+    core: Core,
+    turn: Turn,
+    protocol: EncryptionProtocol,
+    inbound: Inbound,
+    frame: WireFrame,
+    digest: bytes,
+    may_park: bool,
+) -> None:
+    me, sender = core.me, inbound.sender
+    if sender is None:
+        raise _Refused("no_sender")
+    if frame.sender_account == me.account and frame.sender_device == me.device:
+        # Our own frame back from the network, or a reflection (SR-05).
+        raise _Refused("reflected", silent=True)
+    if frame.recipient_account != me.account:
+        # For the keys that this number had before: a fresh copy would be for ours.
+        raise _Refused("other_account", ask=True)
+    copy = next((copy for copy in frame.copies if copy.device == me.device), None)
+    if copy is None:
+        raise _Refused("no_copy", silent=True)
+    own = chats.contact_of(turn, me.number)
+    if own is None:
+        raise _Refused("no_list")
+    before, after = _sender(core, turn, own, sender, frame, may_park)
+    device = _device(after, frame, may_park)
+    party = Party(sender, frame.sender_account, frame.sender_device)
+    result = protocol.open(turn.staged, _seam_frame(core, inbound, party, device, copy), turn.now)
+    if isinstance(result, Rejected):
+        raise _rejection(turn, sender, inbound, party, result)
+    header = result.content.header
+    _check_header(core, inbound, party, header)
+    _check_heads(core, turn, own, after, header, may_park)
+    # From here on the frame is genuine.
+    turn.staged.merge(result.writes)
+    if before is not after:
+        if party.account == me.account:
+            contacts.pin_own(core, turn, before, after)
+        else:
+            contacts.pin(core, turn, before, after)
+    if before is None:
+        # Trust on first use; whether the directory says the same is asked all the same.
+        fetching.lists(core, turn, sender, after.list.serial)
+    _notes(turn, protocol, sender, result)
+    _deliver(core, turn, protocol, after, party, result, digest)
+    if before is not after:
+        sending.flush(core, turn, after.list.number)
+
+
+def _sender(
+    core: Core, turn: Turn, own: Contact, sender: Number, frame: WireFrame, may_park: bool
+) -> tuple[Contact | None, Contact]:
+    """The sender's contact as stored and as it would be with the list in the frame. Changes nothing."""
+    before: Contact | None
+    if frame.sender_account == core.me.account:
+        if sender != core.me.number:
+            raise _Refused("envelope_mismatch")
+        before = own
+    elif sender == core.me.number:
+        raise _Refused("envelope_mismatch")
+    else:
+        before = chats.contact_of(turn, sender)
+    if before is not None and before.account != frame.sender_account:
+        # Anyone can sign a list for any number; only the directory says whose it is now.
+        raise _park_or_refuse(Unknown(sender, before.list.serial), may_park, "other_keys")
+    try:
+        if before is None:
+            if not frame.device_list:
+                raise _Refused("unknown_sender")
+            after: Contact | Unknown = contacts.meet(core, sender, frame.device_list, turn.now)
+        else:
+            after = contacts.follow(core, before, frame.device_list, turn.now) if frame.device_list else before
+    except DeviceListError as error:
+        trouble.list_refused(core, turn, sender, error.code)
+        raise _Refused("device_list") from error
+    if isinstance(after, Unknown):
+        raise _park_or_refuse(after, may_park, "device_list")
+    if after.account != frame.sender_account:
+        raise _Refused("device_list")
+    return before, after
+
+
+def _device(contact: Contact, frame: WireFrame, may_park: bool) -> Device:
+    for device in contact.recipient.devices:
+        if device.id == frame.sender_device:
+            return device
+    # Linked since we looked, or removed (SR-22).
+    raise _park_or_refuse(Unknown(contact.list.number, contact.list.serial), may_park, "unknown_device")
+
+
+def _park_or_refuse(unknown: Unknown, may_park: bool, reason: str) -> _Parked | _Refused:
+    return _Parked(unknown) if may_park else _Refused(reason)
+
+
+def _seam_frame(core: Core, inbound: Inbound, party: Party, device: Device, copy: FrameCopy) -> Frame:
+    envelope = Envelope(party.number, inbound.recipient, inbound.message_id)
+    return Frame(envelope, party, device, core.me, copy.type, copy.ciphertext)
+
+
+def _rejection(turn: Turn, sender: Number, inbound: Inbound, party: Party, result: Rejected) -> _Refused:
+    known = turn.staged.get(inbox_key(sender, inbound.message_id, party.account, party.device)) is not None
+    # A copy of what we have, in another wrapping: of no interest to anybody.
+    silent = known and result.reason is Rejection.DUPLICATE
+    return _Refused(result.reason.value, ask=result.ask_again, silent=silent)
+
+
+def _check_header(core: Core, inbound: Inbound, party: Party, header: Header) -> None:
+    """SR-03: sender, recipient, conversation and message id are what the sender encrypted, or the frame is refused."""
+    agrees = (
+        header.sender == party
+        and header.recipient == core.me
+        and header.message_id == inbound.message_id
+        and 0 <= header.sequence <= _MAX_SEQUENCE
+    )
+    # A copy from another device of ours names a chat that we learn from its content (see _chat_of).
+    if agrees and party.account != core.me.account:
+        agrees = header.conversation == chats.conversation(core.me.number, party.number)
+    if not agrees:
+        raise _Refused(Rejection.ENVELOPE_MISMATCH.value)
+
+
+def _check_heads(core: Core, turn: Turn, own: Contact, sender: Contact, header: Header, may_park: bool) -> None:
+    """SR-22: both sides name the lists that they used, so that an old or forked one does not go unnoticed."""
+    if header.sender_list_head != sender.head and header.sender_list_head not in sender.past_heads:
+        if not may_park:
+            trouble.list_refused(core, turn, sender.list.number, "unknown_head")
+        raise _park_or_refuse(Unknown(sender.list.number, sender.list.serial), may_park, "device_list")
+    if header.recipient_list_head != own.head and header.recipient_list_head not in own.past_heads:
+        if core.me.device != 1 and may_park:
+            raise _Parked(Unknown(core.me.number, own.list.serial))
+        # The message is genuine and for us, but its sender was shown a list of ours that we do not know.
+        trouble.own_list_mismatch(core, turn, sender.list.number, "unknown-head")
+
+
+def _notes(turn: Turn, protocol: EncryptionProtocol, sender: Number, result: Opened) -> None:
+    for note in result.notes:
+        if note == "session_without_one_time_prekey":
+            turn.tell(SessionWithoutOneTimePrekey(sender, protocol.name))
+        elif note not in ("session_started", "epoch_advanced"):
+            turn.tell(ProtocolNoted(sender, protocol.name, note))
+
+
+# --- genuine content --------------------------------------------------------------------------------------------
+def _deliver(
+    core: Core,
+    turn: Turn,
+    protocol: EncryptionProtocol,
+    contact: Contact,
+    party: Party,
+    result: Opened,
+    digest: bytes,
+) -> None:
+    header = result.content.header
+    number = contact.list.number
+    key = inbox_key(number, header.message_id, party.account, party.device)
+    known = turn.staged.get(key)
+    if known is not None:
+        # The same message in a new frame (SR-05: recognised after authentication).
+        turn.staged.put(key, replace(known, digest=digest))
+        frame = WireFrame(party.account, party.device, core.me.account, b"", ())
+        _receipt_again(core, turn, number, header.message_id, frame, known)
+        return
+    try:
+        content = read(result.content.body, core.limits.max_text)
+        chat_number = _chat_of(core, party, header, content)
+    except DecodeError as error:
+        turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+        turn.tell(MessageUnreadable(number, header.message_id, party.device, f"content:{error.code}"))
+        return
+    if isinstance(content, TextContent | Unsupported):
+        # Content without a place in the order is shown all the same: nothing that was authenticated is lost.
+        _message(core, turn, contact, party, header, content, chat_number, digest)
+        return
+    turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+    if isinstance(content, Receipt):
+        receipts.received(core, turn, chat_number, party, content)
+    elif isinstance(content, ResendRequest):
+        resend.answer(core, turn, protocol, chat_number, party, content.message_id)
+    elif party.account != core.me.account:
+        _typing(core, turn, chat_number, content)
+
+
+def _message(
+    core: Core,
+    turn: Turn,
+    contact: Contact,
+    party: Party,
+    header: Header,
+    content: TextContent | Unsupported,
+    chat_number: Number,
+    digest: bytes,
+) -> None:
+    mine = party.account == core.me.account
+    chat = chats.load(turn, chat_number)
+    if header.lamport > chat.lamport + core.limits.max_lamport_jump:
+        # One absurd clock must not push this chat's time to its end (SR-08).
+        header = replace(header, lamport=chat.lamport + 1)
+    message = Message(
+        order=order_of(header.lamport, party.account, party.device, header.sequence),
+        message_id=header.message_id,
+        sender=party.number,
+        mine=mine,
+        encrypted=True,
+        status=Status.SENDING if mine else Status.RECEIVED,
+        sent_at=content.sent_at,
+        at=turn.now,
+        content_type="text/plain" if isinstance(content, TextContent) else content.content_type,
+        text=content.text if isinstance(content, TextContent) else None,
+    )
+    key = inbox_key(contact.list.number, header.message_id, party.account, party.device)
+    turn.staged.put(key, InboxEntry(digest, message.order, turn.now, turn.now))
+    peer = contact if not mine else chats.contact_of(turn, chat_number)
+    if mine:
+        # Another device of ours encrypts to this chat: so must this one, whatever it is told (SR-01).
+        chat = replace(chat, sticky=True, accepted=True)
+        if peer is None:
+            sending.look_up(core, turn, chat, None)
+    else:
+        chat = replace(chat, typing_seen=0)
+    if header.sequence:
+        chat = ordering.admit(core, turn, chat, peer.account if peer else None, header, message)
+    else:
+        chat = ordering.admit_unplaced(core, turn, chat, header, message)
+    chats.save(core, turn, chat)
+    if (due := ordering.next_due(chat)) is not None:
+        turn.wake(due)
+    receipts.delivered_here(core, turn, chat, contact, party, header.message_id, content.sent_at)
+
+
+def _chat_of(core: Core, party: Party, header: Header, content: Contents) -> Number:
+    """The number of the chat that the content belongs to. Raises DecodeError when header and content disagree (SR-03)."""
+    me = core.me.number
+    if party.account != core.me.account:
+        return party.number
+    number = content.to if isinstance(content, TextContent | Unsupported) else me
+    if number is None or header.conversation != chats.conversation(me, number):
+        raise DecodeError("a copy of our own names no chat", code="content.conversation")
+    return number
+
+
+def _typing(core: Core, turn: Turn, number: Number, content: Typing) -> None:
+    chat = chats.load(turn, number)
+    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < _TYPING_MS
+    if content.active == typing:
+        return
+    chats.save(core, turn, replace(chat, typing_seen=turn.now if content.active else 0))
+    turn.tell(TypingChanged(number, content.active, encrypted=True))
+
+
+# --- what could not be taken --------------------------------------------------------------------------------------
+def _park(core: Core, turn: Turn, inbound: Inbound, digest: bytes, unknown: Unknown) -> None:
+    """Keep a frame until the directory has answered; bounded, and whoever is dropped is sent again by its sender."""
+    number = unknown.number
+    parked = list(turn.staged.scan(PARKED, f"{number}/"))
+    key = parked_key(number, digest)
+    if key not in parked:
+        if len(parked) >= core.limits.parked_per_peer:
+            return
+        turn.staged.put(key, Parked(inbound, turn.now))
+        turn.wake(turn.now + core.limits.parked_ms)
+    contact = chats.contact_of(turn, number)
+    # Forged frames must not make us ask the directory without end.
+    not_before = contact.fetched_at + core.limits.fetch_first_ms if contact is not None else 0
+    fetching.lists(core, turn, number, unknown.since_serial, not_before)
+
+
+def _ask_again(
+    core: Core, turn: Turn, protocol: EncryptionProtocol, inbound: Inbound, frame: WireFrame, digest: bytes
+) -> bool:
+    sender = inbound.sender
+    contact = chats.contact_of(turn, sender) if sender is not None else None
+    if contact is None or contact.account != frame.sender_account:
+        return False
+    if all(device.id != frame.sender_device for device in contact.recipient.devices):
+        return False
+    return resend.ask(core, turn, protocol, contact, frame.sender_device, inbound.message_id)

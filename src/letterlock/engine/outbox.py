@@ -1,0 +1,216 @@
+"""Frames on their way: sent again, byte for byte, until an authenticated receipt or their expiry.
+
+The network's word only slows the retry: a carrier may acknowledge and drop (SR-05). Rows are written in
+the same transaction as the ratchet that made their bytes, and only then transmitted (SR-06).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..ids import AccountId, DeviceId, Instant, MessageId
+from ..seam import Key
+from .carriage import NetworkResult, Outbound
+from .chats import conversation
+from .core import NOBODY, Core
+from .effects import Transmit
+from .events import MessageAccepted, MessageExpired, MessageFailed
+from .records import OUTBOX, Delivery, Row, Status, delivery_key, message_key, outbox_key
+from .step import Turn
+
+__all__ = [
+    "PLAIN_TYPE",
+    "add",
+    "expire",
+    "give_up_account",
+    "on_network",
+    "raise_status",
+    "resend_all",
+    "retry_due",
+    "settle_device",
+]
+
+PLAIN_TYPE = "text/plain"
+LARGE = 1_300
+"""RCC.07: bodies over 1,300 bytes go in large-message mode."""
+
+_PERMANENT = frozenset({400, 403, 406, 413, 414, 415, 416, 420, 484, 488, 493, 603, 604, 606})
+"""Answers that the same bytes will get again. Not 404, 410 or 480: a registrar says that of a phone that is off."""
+
+_PREFIX = len("outbox/")
+_LONGEST_WISH_MS = 3_600_000
+
+
+def add(core: Core, turn: Turn, row: Row, device: DeviceId | None = None, delay_ms: int = 0) -> None:
+    """Store a new row and transmit it, now or after a delay."""
+    key = outbox_key(row.message_id, row.account, device or 0)
+    if delay_ms:
+        row = replace(row, attempts=0, next_at=turn.now + delay_ms)
+    else:
+        turn.effects.append(_transmit(core, key, row))
+    turn.staged.put(key, row)
+    turn.wake(row.next_at)
+
+
+def on_network(core: Core, turn: Turn, name: str, result: NetworkResult) -> None:
+    """The network's answer for one row."""
+    key: Key[Row] = Key(OUTBOX, "outbox/" + name)
+    row = turn.staged.get(key)
+    if row is None:
+        return
+    if result.accepted:
+        _accepted(core, turn, key, row)
+    elif result.status in _PERMANENT:
+        _refused(core, turn, key, row, result)
+    elif result.retry_after_ms is not None:
+        wish = min(max(result.retry_after_ms, 0), _LONGEST_WISH_MS)
+        turn.staged.put(key, replace(row, next_at=max(row.next_at, turn.now + wish)))
+
+
+def retry_due(core: Core, turn: Turn) -> None:
+    """Send again what is due, drop what has expired, and ask to be woken for the rest."""
+    for key in turn.staged.scan(OUTBOX):
+        row = turn.staged.get(key)
+        if row is None:
+            continue
+        if row.expires <= turn.now:
+            expire(core, turn, key, row)
+            continue
+        if row.next_at <= turn.now:
+            row = replace(row, attempts=row.attempts + 1, next_at=turn.now + _pause(core, row))
+            turn.staged.put(key, row)
+            turn.effects.append(_transmit(core, key, row))
+        turn.wake(min(row.next_at, row.expires))
+
+
+def resend_all(core: Core, turn: Turn) -> None:
+    """After a restart nobody knows what left: everything pending goes out again."""
+    for key in turn.staged.scan(OUTBOX):
+        row = turn.staged.get(key)
+        if row is not None and row.expires > turn.now:
+            turn.staged.put(key, replace(row, next_at=turn.now + core.limits.retry_first_ms))
+            turn.effects.append(_transmit(core, key, row))
+            turn.wake(turn.now + core.limits.retry_first_ms)
+
+
+def settle_device(turn: Turn, message_id: MessageId, account: AccountId, device: DeviceId) -> Row | None:
+    """This device confirmed the message, or gets a copy of its own: stop for it. Gives a row that it was in."""
+    found = None
+    for key in (outbox_key(message_id, account), outbox_key(message_id, account, device)):
+        row = turn.staged.get(key)
+        if row is None or row.control or device not in row.pending:
+            found = found or (row if row is not None and not row.control else None)
+            continue
+        found = row
+        pending = tuple(other for other in row.pending if other != device)
+        if pending:
+            turn.staged.put(key, replace(row, pending=pending))
+        else:
+            turn.staged.delete(key)
+    return found
+
+
+def expire(core: Core, turn: Turn, key: Key[Row], row: Row) -> None:
+    """Stop trying. It is shown unless some device of the peer has confirmed, or it was for our own devices."""
+    turn.staged.delete(key)
+    if row.control or row.account == core.me.account:
+        return
+    delivery = turn.staged.get(delivery_key(row.message_id))
+    if delivery is not None and any(account == row.account for account, _ in delivery.delivered):
+        return
+    _remember(turn, row)
+    if raise_status(turn, row, Status.EXPIRED):
+        turn.tell(MessageExpired(row.chat, row.message_id))
+
+
+def give_up_account(core: Core, turn: Turn, account: AccountId) -> None:
+    """The peer has other keys now: what was encrypted for the old ones and not confirmed has failed, visibly."""
+    for key in list(turn.staged.scan(OUTBOX)):
+        row = turn.staged.get(key)
+        if row is None or row.account != account:
+            continue
+        turn.staged.delete(key)
+        if row.control:
+            continue
+        _remember(turn, row)
+        if raise_status(turn, row, Status.FAILED):
+            turn.tell(MessageFailed(row.chat, row.message_id, "keys-changed"))
+
+
+def raise_status(turn: Turn, row: Row | Delivery, status: Status) -> bool:
+    """Move a message of ours forward; False if it is there already or gone. A confirmation outranks any failure."""
+    if not row.order:
+        return False
+    key = message_key(row.chat, row.order)
+    message = turn.staged.get(key)
+    if message is None or not message.mine:
+        return False
+    now = message.status
+    confirmed = (Status.DELIVERED, Status.DISPLAYED)
+    if status in confirmed:
+        allowed = now not in confirmed or status > now
+    else:
+        allowed = status > now and now not in confirmed
+    if allowed and status is not now:
+        turn.staged.put(key, replace(message, status=status))
+        return True
+    return False
+
+
+def _accepted(core: Core, turn: Turn, key: Key[Row], row: Row) -> None:
+    if row.control:
+        # A receipt that was swallowed is called forth again by the repeat of its message.
+        turn.staged.delete(key)
+        return
+    if row.account == NOBODY:
+        # Nothing authenticated will ever confirm a plain message.
+        turn.staged.delete(key)
+        _remember(turn, row)
+    elif not row.accepted:
+        slow = replace(row, accepted=True, attempts=1, next_at=turn.now + core.limits.retry_accepted_ms)
+        turn.staged.put(key, slow)
+        turn.wake(slow.next_at)
+    if row.account != core.me.account and raise_status(turn, row, Status.ACCEPTED):
+        turn.tell(MessageAccepted(row.chat, row.message_id))
+
+
+def _refused(core: Core, turn: Turn, key: Key[Row], row: Row, result: NetworkResult) -> None:
+    turn.staged.delete(key)
+    if row.control or row.account == core.me.account:
+        return
+    _remember(turn, row)
+    if raise_status(turn, row, Status.FAILED):
+        turn.tell(MessageFailed(row.chat, row.message_id, "network", result.status))
+
+
+def _remember(turn: Turn, row: Row) -> None:
+    """A late receipt must still find the message."""
+    key = delivery_key(row.message_id)
+    if row.order and turn.staged.get(key) is None:
+        turn.staged.put(key, Delivery(row.chat, row.order, at=turn.now))
+
+
+def _pause(core: Core, row: Row) -> Instant:
+    limits = core.limits
+    first, longest = (
+        (limits.retry_accepted_ms, limits.retry_accepted_longest_ms)
+        if row.accepted
+        else (limits.retry_first_ms, limits.retry_longest_ms)
+    )
+    # The shift is bounded too: a row that lives for years must not make a number of a million digits.
+    return min(longest, first << min(row.attempts, 30))
+
+
+def _transmit(core: Core, key: Key[Row], row: Row) -> Transmit:
+    return Transmit(
+        key.name[_PREFIX:],
+        Outbound(
+            to=row.to,
+            message_id=row.message_id,
+            conversation=conversation(core.me.number, row.chat),
+            content_type=row.content_type,
+            body=row.body,
+            large=len(row.body) > LARGE,
+            receipts=row.account == NOBODY and not row.control,
+        ),
+    )

@@ -1,0 +1,158 @@
+"""Receipts inside the encryption, authenticated by the device that sends them (SR-05, SR-18).
+
+A delivery receipt ends the retries to its device. No receipt is ever sent for a receipt. A lost one is
+called forth again by the repeat of its message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import ids
+from ..ids import DeviceId, Instant, MessageId, Number
+from ..seam import EncryptionProtocol, Party
+from . import chats, outbox, policy, sealing
+from .content import Receipt, encode_receipt
+from .core import Core, media_type_of
+from .events import MessageDelivered, MessageDisplayed
+from .records import Chat, Contact, Delivery, Row, Status, delivery_key, outbox_key
+from .sealing import Letter, NotReady
+from .step import Turn
+
+__all__ = ["delivered_here", "displayed_here", "received", "send_control"]
+
+
+def delivered_here(
+    core: Core, turn: Turn, chat: Chat, contact: Contact, sender: Party, message_id: MessageId, sent_at: Instant
+) -> None:
+    """Tell the sender's devices that the message is stored here; our own sending device is told too."""
+    if sender.account == core.me.account:
+        body = encode_receipt(message_id, sent_at, displayed=False)
+        send_control(core, turn, core.me.number, contact, body, only=(sender.device,))
+        return
+    if not core.privacy.delivery_receipts or not (chat.accepted or core.privacy.receipts_to_strangers):
+        return
+    span = core.privacy.receipt_jitter_ms
+    # Timing of receipts tells when a phone is on; a random delay blurs it (SR-18).
+    delay = int.from_bytes(turn.rng(4), "big") % (span + 1) if span else 0
+    send_control(core, turn, chat.number, contact, encode_receipt(message_id, sent_at, displayed=False), delay_ms=delay)
+
+
+def displayed_here(
+    core: Core, turn: Turn, chat: Chat, contact: Contact, message_id: MessageId, sent_at: Instant
+) -> None:
+    """Tell the peer that the user has seen the message."""
+    if core.privacy.display_receipts and (chat.accepted or core.privacy.receipts_to_strangers):
+        send_control(core, turn, chat.number, contact, encode_receipt(message_id, sent_at, displayed=True))
+
+
+def send_control(
+    core: Core,
+    turn: Turn,
+    conversation_with: Number,
+    contact: Contact,
+    body: bytes,
+    *,
+    only: tuple[DeviceId, ...] | None = None,
+    delay_ms: int = 0,
+) -> bool:
+    """Encrypt something that takes no place in the order, for the devices that we have a session with."""
+    protocol = policy.encrypting(core, contact, turn.now)
+    own = chats.contact_of(turn, core.me.number)
+    if protocol is None or own is None:
+        return False
+    recipient = sealing.settled_devices(core, turn, protocol, contact.recipient, only)
+    if recipient is None:
+        return False
+    message_id = ids.new_message_id(turn.rng)
+    letter = Letter(message_id, 0, 0, (), body, conversation_with)
+    try:
+        frame, devices, _ = sealing.seal(core, turn, protocol, letter, recipient, own)
+    except NotReady:
+        return False
+    row = control_row(core, turn, protocol, conversation_with, contact, message_id, frame, devices)
+    outbox.add(core, turn, row, delay_ms=delay_ms)
+    return True
+
+
+def control_row(
+    core: Core,
+    turn: Turn,
+    protocol: EncryptionProtocol,
+    chat: Number,
+    contact: Contact,
+    message_id: MessageId,
+    frame: bytes,
+    devices: tuple[DeviceId, ...],
+) -> Row:
+    """A row that is done as soon as the network took it."""
+    return Row(
+        chat=chat,
+        to=contact.list.number,
+        account=contact.account,
+        message_id=message_id,
+        order="",
+        content_type=media_type_of(protocol),
+        body=frame,
+        pending=devices,
+        created=turn.now,
+        expires=turn.now + core.limits.control_expiry_ms,
+        attempts=1,
+        next_at=turn.now + core.limits.retry_first_ms,
+        accepted=False,
+    )
+
+
+def received(core: Core, turn: Turn, number: Number, sender: Party, receipt: Receipt) -> None:
+    """A device that authenticated itself confirms a message of ours."""
+    message_id = receipt.message_id
+    row = turn.staged.get(outbox_key(message_id, sender.account)) or turn.staged.get(
+        outbox_key(message_id, sender.account, sender.device)
+    )
+    if row is not None and row.control:
+        return
+    if sender.account == core.me.account:
+        outbox.settle_device(turn, message_id, sender.account, sender.device)
+        return
+    delivery = turn.staged.get(delivery_key(message_id))
+    if row is None and delivery is None:
+        if not _siblings(core, turn):
+            return
+        # Another device of ours sent it and its copy has not come yet.
+        delivery = Delivery(number, "", at=turn.now)
+    # A contact confirms messages of its own chat alone.
+    if (row is not None and row.chat != number) or (delivery is not None and delivery.chat != number):
+        return
+    if row is not None and delivery is None:
+        delivery = Delivery(row.chat, row.order, at=turn.now)
+    if delivery is None:
+        return
+    outbox.settle_device(turn, message_id, sender.account, sender.device)
+    address = (sender.account, sender.device)
+    fresh = replace(
+        delivery,
+        delivered=_with(delivery.delivered, address),
+        displayed=_with(delivery.displayed, address) if receipt.displayed else delivery.displayed,
+    )
+    if fresh == delivery:
+        return
+    turn.staged.put(delivery_key(message_id), fresh)
+    outbox.raise_status(turn, fresh, Status.DISPLAYED if receipt.displayed else Status.DELIVERED)
+    if fresh.delivered != delivery.delivered:
+        turn.tell(MessageDelivered(number, message_id, sender.device))
+    if fresh.displayed != delivery.displayed:
+        turn.tell(MessageDisplayed(number, message_id, sender.device))
+
+
+def _siblings(core: Core, turn: Turn) -> bool:
+    own = chats.contact_of(turn, core.me.number)
+    return own is not None and len(own.recipient.devices) > 1
+
+
+_MAX_ADDRESSES = 64
+
+
+def _with(
+    known: tuple[tuple[ids.AccountId, DeviceId], ...], address: tuple[ids.AccountId, DeviceId]
+) -> tuple[tuple[ids.AccountId, DeviceId], ...]:
+    return known if address in known or len(known) >= _MAX_ADDRESSES else (*known, address)

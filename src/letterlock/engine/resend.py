@@ -1,0 +1,81 @@
+"""Asking for what we could not read, and answering those who ask us: authenticated, visible and bounded (SR-07).
+
+A request comes in a session of its own making, so that it can be read when the old session cannot. It
+retires the session that could not be read; the message is encrypted again in a new one, under its old id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..ids import MessageId, Number
+from ..seam import EncryptionProtocol, Party
+from . import outbox, sending, trouble
+from .core import Core
+from .events import ResendRequested
+from .records import Contact, Delivery, Row, Task, Waiting, delivery_key, message_key, outbox_key
+from .step import Turn
+
+__all__ = ["answer", "ask"]
+
+
+def ask(
+    core: Core, turn: Turn, protocol: EncryptionProtocol, contact: Contact, device: int, message_id: MessageId
+) -> bool:
+    """Ask a listed device to encrypt a message again; False when that was asked too often."""
+    number = contact.list.number
+    if not trouble.allow_request(core, turn, number):
+        return False
+    peer = Party(number, contact.account, contact.list.devices[0].device)
+    peer = replace(peer, device=next(d.id for d in contact.recipient.devices if d.id == device))
+    turn.staged.merge(protocol.on_rejected(turn.staged, peer, turn.now))
+    expires = turn.now + core.limits.control_expiry_ms
+    sending.wait_for(turn, number, Waiting(Task.REQUEST, message_id, "", contact.account, device, turn.now, expires))
+    sending.flush(core, turn, number)
+    turn.wake(expires)
+    turn.tell(ResendRequested(number, message_id, device))
+    return True
+
+
+def answer(
+    core: Core, turn: Turn, protocol: EncryptionProtocol, number: Number, sender: Party, message_id: MessageId
+) -> None:
+    """A device that authenticated itself could not read a message of ours."""
+    if not trouble.allow_resend(core, turn, sender.number):
+        return
+    turn.staged.merge(protocol.on_rejected(turn.staged, sender, turn.now))
+    row = turn.staged.get(outbox_key(message_id, sender.account)) or turn.staged.get(
+        outbox_key(message_id, sender.account, sender.device)
+    )
+    delivery = turn.staged.get(delivery_key(message_id))
+    chat, order = _message_for(core, sender, row, delivery)
+    if not order or (sender.account != core.me.account and chat != number):
+        return
+    message = turn.staged.get(message_key(chat, order))
+    if message is None or not message.mine or not message.encrypted:
+        return
+    delivery = delivery or Delivery(chat, order, at=turn.now)
+    counts = {(account, device): n for account, device, n in delivery.resends}
+    done = counts.get((sender.account, sender.device), 0)
+    if done >= core.limits.resends_per_message:
+        return
+    counts[(sender.account, sender.device)] = done + 1
+    resends = tuple((account, device, n) for (account, device), n in counts.items())
+    turn.staged.put(delivery_key(message_id), replace(delivery, resends=resends))
+    outbox.settle_device(turn, message_id, sender.account, sender.device)
+    expires = message.at + core.limits.expiry_ms
+    sending.wait_for(
+        turn, chat, Waiting(Task.RESEND, message_id, order, sender.account, sender.device, turn.now, expires)
+    )
+    sending.flush(core, turn, chat)
+
+
+def _message_for(core: Core, sender: Party, row: Row | None, delivery: Delivery | None) -> tuple[Number, str]:
+    """Chat and place of the message, if it was ever encrypted for this account."""
+    if row is not None and not row.control:
+        return row.chat, row.order
+    if delivery is not None and (
+        sender.account == core.me.account or any(account == sender.account for account, _ in delivery.delivered)
+    ):
+        return delivery.chat, delivery.order
+    return sender.number, ""

@@ -1,0 +1,192 @@
+"""The engine's regular work: what is due now, what a restart must begin again, and what may be forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..errors import InputError
+from ..ids import Instant, Number
+from ..seam import Key, Party, Publish, RecordKind, TimerStep
+from . import chats, fetching, inbox, ordering, outbox, sending
+from .core import Core
+from .effects import PublishMaterial
+from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
+from .records import (
+    CONTACT,
+    DELIVERY,
+    EVENT_LOG,
+    HELD,
+    INBOX,
+    UPKEEP,
+    Upkeep,
+    event_key,
+)
+from .step import Turn
+
+__all__ = ["on_published", "on_timer", "rolled_back", "start"]
+
+_PRUNED_AT_ONCE = 2_000
+_PREKEY_NOTES = ("prekeys_drained", "prekeys_low")
+
+
+def start(core: Core, turn: Turn) -> None:
+    """See Engine.start."""
+    outbox.resend_all(core, turn)
+    fetching.ask_all(core, turn)
+    upkeep = turn.staged.get(UPKEEP) or Upkeep(self_check_at=turn.now + core.limits.self_check_ms)
+    again = tuple((name, payload, attempts, turn.now) for name, payload, attempts, _ in upkeep.publishing)
+    turn.staged.put(UPKEEP, replace(upkeep, protocols=(), publishing=again))
+    _work(core, turn)
+
+
+def on_timer(core: Core, turn: Turn) -> None:
+    """See Engine.on_timer."""
+    outbox.retry_due(core, turn)
+    fetching.due(core, turn)
+    _work(core, turn)
+
+
+def on_published(core: Core, turn: Turn, name: str, publish: Publish, remaining: int | None) -> None:
+    """See Engine.on_published."""
+    protocol = core.protocols.get(name)
+    if protocol is None:
+        raise InputError(f"no protocol {name!r}", code="input.protocol")
+    turn.staged.merge(protocol.published(turn.staged, publish, remaining, turn.now))
+    upkeep = turn.staged.get(UPKEEP) or Upkeep()
+    publishing = tuple(item for item in upkeep.publishing if item[:2] != (name, publish.payload))
+    protocols = tuple(item for item in upkeep.protocols if item[0] != name)
+    turn.staged.put(UPKEEP, replace(upkeep, publishing=publishing, protocols=protocols))
+    # There may be more to publish, now that the directory has said what it holds.
+    _protocols(core, turn)
+
+
+def rolled_back(core: Core, turn: Turn) -> None:
+    """See Engine.rolled_back."""
+    turn.tell(StoreRolledBack())
+    for key in list(turn.staged.scan(CONTACT)):
+        contact = turn.staged.get(key)
+        if contact is None:
+            continue
+        for device in contact.recipient.devices:
+            if (contact.account, device.id) == (core.me.account, core.me.device):
+                continue
+            peer = Party(contact.list.number, contact.account, device.id)
+            for protocol in core.protocols.values():
+                turn.staged.merge(protocol.on_rejected(turn.staged, peer, turn.now))
+
+
+def _work(core: Core, turn: Turn) -> None:
+    sending.expire_waiting(core, turn)
+    for number in sending.chats_waiting(turn):
+        sending.flush(core, turn, number)
+    inbox.drop_parked(core, turn)
+    _overdue(core, turn)
+    _protocols(core, turn)
+    _publish(core, turn)
+    _self_check(core, turn)
+    _prune(core, turn)
+
+
+def _overdue(core: Core, turn: Turn) -> None:
+    for number in sorted({Number(key.name.split("/")[1]) for key in turn.staged.scan(HELD)}):
+        chat = chats.load(turn, number)
+        due = ordering.next_due(chat)
+        if due is not None and due <= turn.now:
+            chat = chats.save(core, turn, ordering.overdue(core, turn, chat))
+            due = ordering.next_due(chat)
+        if due is not None:
+            turn.wake(due)
+
+
+# --- protocols -----------------------------------------------------------------------------------------------
+def _protocols(core: Core, turn: Turn) -> None:
+    for name, protocol in core.protocols.items():
+        upkeep = turn.staged.get(UPKEEP) or Upkeep()
+        due = dict(upkeep.protocols).get(name, 0)
+        if due > turn.now:
+            turn.wake(due)
+            continue
+        step = protocol.on_timer(turn.staged, turn.now, turn.rng)
+        turn.staged.merge(step.writes)
+        _take(turn, name, upkeep, step)
+
+
+def _take(turn: Turn, name: str, upkeep: Upkeep, step: TimerStep) -> None:
+    next_at = step.next_at if step.next_at is not None else turn.now + 86_400_000
+    turn.wake(next_at)
+    protocols = (*(item for item in upkeep.protocols if item[0] != name), (name, next_at))
+    publishing = upkeep.publishing
+    if step.publish is not None:
+        # The newest upload says all; it goes out until it is confirmed.
+        others = tuple(item for item in publishing if item[0] != name)
+        publishing = (*others, (name, step.publish.payload, 0, turn.now))
+        turn.wake(turn.now)
+    turn.staged.put(UPKEEP, replace(upkeep, protocols=protocols, publishing=publishing))
+    for note in step.notes:
+        turn.tell(PrekeysLow(name) if note in _PREKEY_NOTES else ProtocolNoted(None, name, note))
+
+
+def _publish(core: Core, turn: Turn) -> None:
+    upkeep = turn.staged.get(UPKEEP) or Upkeep()
+    publishing = []
+    for name, payload, attempts, at in upkeep.publishing:
+        if at > turn.now:
+            publishing.append((name, payload, attempts, at))
+            turn.wake(at)
+            continue
+        pause = min(core.limits.fetch_longest_ms, core.limits.fetch_first_ms << min(attempts, 30))
+        publishing.append((name, payload, attempts + 1, turn.now + pause))
+        turn.effects.append(PublishMaterial(name, Publish(payload)))
+        turn.wake(turn.now + pause)
+    if tuple(publishing) != upkeep.publishing:
+        turn.staged.put(UPKEEP, replace(upkeep, publishing=tuple(publishing)))
+
+
+# --- what strangers are told, what may go --------------------------------------------------------------------
+def _self_check(core: Core, turn: Turn) -> None:
+    """Look our own number up as a stranger would (SR-22)."""
+    upkeep = turn.staged.get(UPKEEP) or Upkeep()
+    own = chats.contact_of(turn, core.me.number)
+    if own is None:
+        return
+    at = upkeep.self_check_at
+    if at <= turn.now:
+        if at:
+            fetching.lists(core, turn, core.me.number, own.list.serial)
+        at = turn.now + core.limits.self_check_ms
+        turn.staged.put(UPKEEP, replace(upkeep, self_check_at=at))
+    turn.wake(at)
+
+
+def _prune(core: Core, turn: Turn) -> None:
+    """Forget old events and the ids of messages that nobody sends any more."""
+    upkeep = turn.staged.get(UPKEEP) or Upkeep()
+    if upkeep.prune_at > turn.now:
+        turn.wake(upkeep.prune_at)
+        return
+    log = turn.staged.get(EVENT_LOG)
+    if log is not None and log.next - log.first > core.limits.events_kept:
+        until = min(log.next - core.limits.events_kept, log.first + _PRUNED_AT_ONCE)
+        for cursor in range(log.first, until):
+            turn.staged.delete(event_key(cursor))
+        turn.staged.put(EVENT_LOG, replace(log, first=until))
+    before = turn.now - core.limits.remember_ms
+    for key in _older(turn, before):
+        turn.staged.delete(key)
+    at = turn.now + core.limits.prune_ms
+    turn.staged.put(UPKEEP, replace(turn.staged.get(UPKEEP) or upkeep, prune_at=at))
+    turn.wake(at)
+
+
+def _older(turn: Turn, before: Instant) -> list[Key[Any]]:
+    kinds: tuple[RecordKind[Any], ...] = (INBOX, DELIVERY)
+    found: list[Key[Any]] = []
+    for kind in kinds:
+        for key in turn.staged.scan(kind):
+            if len(found) == _PRUNED_AT_ONCE:
+                return found
+            entry = turn.staged.get(key)
+            if entry is not None and entry.at < before:
+                found.append(key)
+    return found
