@@ -47,6 +47,8 @@ _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2F
 _P256_SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
 
 _FIELD: Final = 2**255 - 19
+_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+_MINUS_ONE: Final = (5 * _ORDER - 1).to_bytes(32, "little")  # clamping leaves it as it is
 _IPAD: Final = bytes(x ^ 0x36 for x in range(256))
 _OPAD: Final = bytes(x ^ 0x5C for x in range(256))
 _XEDDSA_HASH1: Final = b"\xfe" + b"\xff" * 31  # 2^256 - 2, little-endian: XEdDSA section 2.5, hash_1
@@ -81,9 +83,11 @@ class Pyca:
             raise BadPublicKey("the agreement is all zero", code="crypto.public_key.zero") from error
 
     def x25519_check(self, public: bytes) -> None:
-        y = edwards_y.__wrapped__(public)  # not the cache: base keys are met once
-        # One call refuses the twist (no x for this y), small order and any other torsion component (SR-12).
-        if not sodium.crypto_core_ed25519_is_valid_point(y):
+        # The scalar is -1 modulo the prime order and 0 modulo 8: it gives u back exactly for a point of prime order,
+        # loses any torsion, gives zero for small order and another u on the twist (SR-12).
+        if int.from_bytes(public, "little") >= _FIELD:
+            raise BadPublicKey("the public key is not in canonical form", code="crypto.public_key.canonical")
+        if self.x25519(_MINUS_ONE, public) != public:
             raise BadPublicKey("the point is not in the prime-order group", code="crypto.public_key.torsion")
 
     # --- Edwards signatures ----------------------------------------------------------------------
@@ -171,8 +175,9 @@ class Pyca:
 
     def verify_many(self, checks: Sequence[tuple[str, bytes, bytes, bytes]]) -> None:
         # Both libraries let go of the GIL while they verify, so from some 16 signatures on threads pay.
-        count, workers = len(checks), os.cpu_count() or 1
-        if count < 16 or workers == 1:
+        count = len(checks)
+        workers = (os.cpu_count() or 1) if count >= 16 else 1
+        if workers == 1:
             self._verify_slice(checks, 0, count)
             return
         size = -(-count // workers)
