@@ -5,69 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tracemalloc
-import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from carrier import phone
+from carrier.phone import FRAME
 from lab_certificate import LabCertificate, make_lab_certificate
 from letterlock.carrier import Accounts, Carrier, Interference, Searcher, Seen, read_wire_log, replaced, swallowed
 from letterlock.carrier.settings import Settings
 from letterlock.carrier.wirelog import Layer
 from letterlock.codec.sip import Limits, Request
-from letterlock.engine.carriage import Inbound, Outbound
-from letterlock.ids import MessageId, Number, conversation_of, number
-from letterlock.transport.rcs import RcsConfig, RcsState, RcsTransport
+from letterlock.ids import Number, number
+from letterlock.transport.rcs import RcsState
 
 pytestmark = pytest.mark.anyio
 
 ALICE, BOB = number("+15550100"), number("+15550101")
-FRAME = "application/vnd.letterlock.signal"
 ACCOUNTS = Accounts.of({ALICE: "alice-pw", BOB: "bob-pw"})
 
 
-class Phone:
-    """A transport whose messages go into a queue."""
+class Phone(phone.Phone):
+    """A phone at this carrier."""
 
     def __init__(self, carrier: Carrier, me: Number, device: int = 1, *, ca: Path | None = None, password: str = ""):
-        self.inbox: asyncio.Queue[Inbound] = asyncio.Queue()
-        self.me = me
-        self.transport = RcsTransport(
-            RcsConfig(
-                number=me,
-                domain=carrier.domain,
-                username=me,
-                password=password or ACCOUNTS.password_of(me) or "",
-                server="127.0.0.1",
-                port=carrier.port,
-                instance=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{me}/{device}")),
-                tls=ca is not None,
-                ca_file=None if ca is None else str(ca),
-                register_wait_s=3,
-                answer_timeout_s=5,
-            ),
-            self.inbox.put,
+        super().__init__(
+            me,
+            password or ACCOUNTS.password_of(me) or "",
+            port=carrier.port,
+            domain=carrier.domain,
+            device=device,
+            ca=ca,
         )
-
-    async def __aenter__(self) -> Phone:
-        await self.transport.start()
-        async with asyncio.timeout(5):
-            await self.transport.registered()
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.transport.close()
-
-    async def send(self, to: Number, body: bytes, content_type: str = FRAME) -> int:
-        outbound = Outbound(
-            to, MessageId(str(uuid.uuid4())), conversation_of(self.me, to), content_type, body, len(body) > 1300
-        )
-        return (await self.transport.send(outbound)).status
-
-    async def next(self) -> Inbound:
-        async with asyncio.timeout(5):
-            return await self.inbox.get()
 
 
 @contextlib.asynccontextmanager

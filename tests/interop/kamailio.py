@@ -1,0 +1,128 @@
+"""Debian's Kamailio on loopback, with the configuration that deploy/kamailio keeps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from lab_certificate import LabCertificate, make_lab_certificate
+
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "kamailio" / "kamailio.cfg"
+DOMAIN = "rcs.example.test"
+LAB_PASSWORD = "lab"
+OWN_NUMBER, OWN_PASSWORD = "+15550900", "its own"
+
+_PING = (
+    "OPTIONS sip:{domain} SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKping;rport\r\nMax-Forwards: 70\r\n"
+    "From: <sip:ping@{domain}>;tag=1\r\nTo: <sip:{domain}>\r\nCall-ID: ping\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+def missing() -> str:
+    """Why Kamailio cannot be started here, empty when it can."""
+    if program() is None:
+        return "kamailio is not installed (apt-get install kamailio kamailio-tls-modules)"
+    return ""
+
+
+def program() -> str | None:
+    """Where kamailio is: its folder is not on every user's path."""
+    return shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
+
+
+class Kamailio:
+    """One running server, TCP and TLS on free ports. A context manager; its files are in a folder of its own."""
+
+    def __init__(self, accounts: Mapping[str, str] | None = None, *, lab_password: str | None = None) -> None:
+        self.domain = DOMAIN
+        self.host = "127.0.0.1"
+        self.tcp_port, self.tls_port = _free_ports(2)
+        self.folder = Path(tempfile.mkdtemp(prefix="letterlock-kamailio-"))
+        self.certificate: LabCertificate = make_lab_certificate(self.folder)
+        self._accounts = dict(accounts or {})
+        self._lab_password = lab_password
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Kamailio:
+        """Returns once it answers. Raises RuntimeError, with the end of its log, when it does not."""
+        shutil.copy(CONFIGURATION, self.folder / "kamailio.cfg")
+        lines = "".join(f'    $sht(users=>{number}) = "{password}";\n' for number, password in self._accounts.items())
+        if lines:
+            (self.folder / "accounts.cfg").write_text(f"event_route[htable:mod-init] {{\n{lines}}}\n")
+        defines = {
+            "DOMAIN": f'"{self.domain}"',
+            "LISTEN_TCP": f"tcp:{self.host}:{self.tcp_port}",
+            "LISTEN_TLS": f"tls:{self.host}:{self.tls_port}",
+            "TLS_CERTIFICATE": f'"{self.certificate.certificate}"',
+            "TLS_KEY": f'"{self.certificate.key}"',
+        }
+        if self._lab_password is not None:
+            defines["LAB_PASSWORD"] = f'"{self._lab_password}"'
+        command = [program() or "kamailio", "-DD", "-E", "-m", "64", "-M", "8"]
+        command += ["-f", str(self.folder / "kamailio.cfg"), "-w", str(self.folder), "-Y", str(self.folder)]
+        command += ["-P", str(self.folder / "kamailio.pid")]
+        for name, value in defines.items():
+            command += ["-A", f"{name}={value}"]
+        with (self.folder / "kamailio.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + 15
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log_end = self.log()[-2000:]
+                self.stop()
+                raise RuntimeError(f"kamailio did not start:\n{log_end}")
+            time.sleep(0.05)
+        return self
+
+    def stop(self) -> None:
+        """End it and its children, and remove its files."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                # Its children too; they are a process group of their own.
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            self._process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log(self) -> str:
+        """What it has said so far."""
+        path = self.folder / "kamailio.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def __enter__(self) -> Kamailio:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection((self.host, self.tcp_port), timeout=1) as connection:
+                connection.sendall(_PING.format(domain=self.domain).encode())
+                return connection.recv(4096).startswith(b"SIP/2.0 200")
+        except OSError:
+            return False
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody has now; all are held until all are found."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in held]
+    for each in held:
+        each.close()
+    return ports
