@@ -69,6 +69,8 @@ def respond(
     kem_ciphertext: bytes,
 ) -> Secrets:
     """Bob's half, with raw public keys from the message. Raises BadPublicKey (SR-12) or BadMac (a KEM ciphertext of wrong length)."""
+    # SR-12: the base key names the session, here and in the memory of last-resort keys. A second spelling of the same
+    # point, by its encoding or by torsion, would make one message begin two sessions.
     crypto.x25519_check(base_key)
     agree = crypto.x25519
     agreements = [

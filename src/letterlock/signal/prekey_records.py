@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import DecodeError
 from ..ids import Instant
@@ -85,8 +86,7 @@ class KemPreKeyPair:
         return f"KemPreKeyPair(is_last_resort={self.is_last_resort}, created_at={self.created_at})"
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(NamedTuple):
     """Which pre-keys are current, what the directory should still hold, and what is on its way there.
 
     `remaining` counts one-time keys believed to be at the directory, `uploading` those on their way.
@@ -129,7 +129,7 @@ class Stock:
         if len(data) != _STOCK.size or data[0] != 1:
             raise DecodeError("not a pre-key stock of this format", code="signal.prekey.format")
         _, flags, *counts = _STOCK.unpack(data)
-        return replace(cls(*counts), drained=flags & 1 == 1, worn=flags & 2 == 2)
+        return cls(*counts)._replace(drained=flags & 1 == 1, worn=flags & 2 == 2)
 
 
 SIGNED_PREKEYS = RecordKind("signal-signed-prekey", EcPreKeyPair.pack, EcPreKeyPair.unpack)

@@ -63,9 +63,9 @@ def replenish(
     stock = stored or _first_stock(rng)
     if stock.drained:
         notes.append("prekeys_drained")
-        stock = replace(stock, drained=False)
+        stock = stock._replace(drained=False)
     if stock.awaiting != NO_UPLOAD and now - stock.uploaded_at >= limits.prekey_rotation_ms:
-        stock = replace(stock, awaiting=NO_UPLOAD, uploading=0)  # whoever had that upload has lost it
+        stock = stock._replace(awaiting=NO_UPLOAD, uploading=0)  # whoever had that upload has lost it
     publish = None
     if stock.awaiting == NO_UPLOAD:
         rotate = stored is None or stock.worn or now - stock.rotated_at >= limits.prekey_rotation_ms
@@ -77,7 +77,7 @@ def replenish(
             stock, upload = _make_upload(staged, crypto, identity, stock, registration_id, batch, now, rng)
             publish = Publish(encode_upload(upload))
             digest = hashlib.sha256(publish.payload).digest()
-            stock = replace(stock, awaiting=digest, uploading=batch, uploaded_at=now)
+            stock = stock._replace(awaiting=digest, uploading=batch, uploaded_at=now)
     if stock != stored:
         staged.put(STOCK, stock)
     next_at = now + _MINUTE_MS if _is_short(stock, limits) else stock.rotated_at + limits.prekey_rotation_ms
@@ -92,12 +92,12 @@ def on_published(state: State, publish: Publish, remaining: int | None) -> Write
     expected = stock.remaining
     if stock.awaiting == hashlib.sha256(publish.payload).digest():
         expected += stock.uploading
-        stock = replace(stock, awaiting=NO_UPLOAD, uploading=0)
+        stock = stock._replace(awaiting=NO_UPLOAD, uploading=0)
     if remaining is None:
-        return {STOCK: replace(stock, remaining=expected)}
+        return {STOCK: stock._replace(remaining=expected)}
     # SR-13: keys that were handed out and never used are what an attacker leaves who drains them.
     drained = remaining * 2 < expected
-    return {STOCK: replace(stock, remaining=remaining, drained=stock.drained or drained)}
+    return {STOCK: stock._replace(remaining=remaining, drained=stock.drained or drained)}
 
 
 # --- answering -----------------------------------------------------------------------------------
@@ -144,14 +144,14 @@ def answer(
             raise UnknownPrekey("the last-resort pre-key is worn out", code="protocol.unknown_prekey.worn")
         writes[met_key] = met | {message.base_key}
         if stock is not None and 2 * len(met) >= limits.max_base_keys:
-            stock = replace(stock, worn=True)
+            stock = stock._replace(worn=True)
     else:
         writes[kem_key(message.kem_id)] = None
     if message.one_time_id is not None:
         writes[one_time_key(message.one_time_id)] = None
     if stock is not None:
         if one_time is not None or not kem.is_last_resort:
-            stock = replace(stock, remaining=max(stock.remaining - 1, 0))
+            stock = stock._replace(remaining=max(stock.remaining - 1, 0))
         writes[STOCK] = stock
     secrets = respond(
         crypto,
@@ -202,8 +202,7 @@ def _rotate(staged: Staged, crypto: CryptoProvider, stock: Stock, now: Instant, 
     private, public = crypto.x25519_generate(rng)
     staged.put(signed_key(signed_id), EcPreKeyPair(private, public, now, None))
     staged.put(kem_key(kem_id), KemPreKeyPair(rng(64), True, now, None))
-    return replace(
-        stock,
+    return stock._replace(
         signed_id=signed_id,
         last_resort_id=kem_id,
         next_ec_id=_after(signed_id),
@@ -246,7 +245,7 @@ def _make_upload(
         tuple(one_time),
         tuple(one_time_kem),
     )
-    return replace(stock, next_ec_id=ec_id, next_kem_id=kem_id), upload
+    return stock._replace(next_ec_id=ec_id, next_kem_id=kem_id), upload
 
 
 def _signed_kem(crypto: CryptoProvider, identity: IdentityKeyPair, kem_id: int, seed: bytes, rng: Rng) -> KemPreKey:

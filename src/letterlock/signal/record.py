@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..crypto.provider import CryptoProvider
@@ -57,7 +57,7 @@ class SessionRecord:
 
     def with_session(self, session: Session, now: Instant, limits: Limits) -> SessionRecord:
         """Make a new session the current one; the one before is archived."""
-        return replace(self.without_current(now, limits), current=session)
+        return SessionRecord(session, self.without_current(now, limits).archived)
 
     def without_current(self, now: Instant, limits: Limits) -> SessionRecord:
         """Archive the current session, so that the next message starts a new one."""
