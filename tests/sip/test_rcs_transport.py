@@ -32,6 +32,7 @@ from letterlock.ids import conversation_of, message_id, number
 from letterlock.sip.digest_server import DigestServer, Outcome
 from letterlock.sip.message import response_to
 from letterlock.transport.rcs import RcsConfig, RcsState, RcsStatus, RcsTransport
+from letterlock.transport.rcs_content import unwrap
 
 pytestmark = pytest.mark.anyio
 
@@ -273,7 +274,7 @@ async def test_close_before_anything_worked() -> None:
     server = Server()
     async with server.run():
         server.silent = True
-        phone = Phone(server, answer_timeout_s=0.05)
+        phone = Phone(server)
         await phone.transport.start()
         await asyncio.sleep(0.1)
         async with asyncio.timeout(3):
@@ -318,6 +319,14 @@ async def test_plain_text_may_ask_for_receipts_and_receipts_are_marked() -> None
         await phone.transport.send(outbound(b"<imdn/>", content_type="message/imdn+xml"))
         cpim = decode_cpim((await server.requests.get()).body, CPIM_LIMITS)
         assert cpim.content.disposition == "notification"
+
+
+async def test_the_networks_words_are_made_fit_for_a_terminal() -> None:
+    async with Server().run() as server, Phone(server) as phone:
+        server.answer = lambda request: response_to(request, 480, "no \\\x1b[2J \u0085" + "x" * 500, tag="s")
+        result = await phone.transport.send(outbound())
+        assert result.reason.startswith("no \\?[2J ?xx")
+        assert len(result.reason) == 200
 
 
 @pytest.mark.parametrize(
@@ -529,8 +538,7 @@ async def test_sender_is_unknown_when_nobody_vouches() -> None:
         await server.reply()
         assert lab.inbox[0].sender == PEER
         assert phone.inbox == []
-        read = phone.transport._read(bare)
-        assert read.sender is None
+        assert unwrap(bare, ME, 0, max_body=1000, trust_from=False).sender is None
 
 
 # --- SR-19 -----------------------------------------------------------------------------------------------
@@ -555,7 +563,7 @@ async def test_sr_19_a_name_that_leads_elsewhere_is_left_before_a_word_is_said(
     """`localhost` is a name like any other: what counts is where the connection went."""
     async with Server().run() as server:
         phone = Phone(server, server="localhost")
-        monkeypatch.setattr("letterlock.transport.rcs._is_loopback", lambda host: host == "localhost")
+        monkeypatch.setattr("letterlock.transport.rcs.is_loopback", lambda host: host == "localhost")
         await phone.transport.start()
         status = await phone.until(RcsState.OFFLINE)
         assert "without TLS" in status.reason

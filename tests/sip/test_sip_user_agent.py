@@ -110,10 +110,22 @@ def test_provisional_stray_and_late_responses_are_dropped() -> None:
 def test_time_out() -> None:
     a = agent()
     handle = a.send(message(), 1000)
+    a.receive_data(b"\r\n", 1500)
     assert a.next_deadline() == 33_000
     assert a.on_deadline(32_999) == []
     assert a.on_deadline(33_000) == [TimedOut(handle)]
     assert a.in_flight == 0
+
+
+def test_a_silent_connection_is_given_up_with_the_request() -> None:
+    a = agent()
+    first = a.send(message(), 1000)
+    second = a.send(message(), 1000)
+    assert a.on_deadline(33_000) == [TimedOut(first), FlowFailed(), TimedOut(second)]
+    b = agent()
+    handle = b.send(message(), 1000)
+    b.receive_data(b"\r\n", 2000)  # slow, but there
+    assert b.on_deadline(33_000) == [TimedOut(handle)]
 
 
 def test_connection_lost_names_what_was_open() -> None:

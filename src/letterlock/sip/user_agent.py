@@ -71,7 +71,7 @@ class TimedOut:
 
 @dataclass(frozen=True, slots=True)
 class FlowFailed:
-    """A peer that used to answer keep-alives stopped: close the connection and make another."""
+    """The peer stopped answering keep-alives, or was silent for a whole time-out: make another connection."""
 
 
 Event = Received | Answered | TimedOut | FlowFailed
@@ -103,6 +103,7 @@ class UserAgent:
         self._handles = 0
         self._ping_at: Instant = now + settings.ping_ms
         self._pong_by: Instant | None = None
+        self._heard_at: Instant = now
         self._peer_pongs = False
         self.malformed = 0  # messages that were framed but unreadable
 
@@ -110,6 +111,7 @@ class UserAgent:
     def receive_data(self, data: bytes, now: Instant) -> list[Event]:
         """What came from the socket. Raises DecodeError when the framing is lost: close the connection."""
         events: list[Event] = []
+        self._heard_at = now
         for item in self._parser.feed(data):
             if isinstance(item, Request):
                 self._on_request(item, now, events)
@@ -141,6 +143,9 @@ class UserAgent:
         for key in self._clients.on_deadline(now):
             handle, _, _ = self._attempts.pop(key)
             events.append(TimedOut(handle))
+            if self._heard_at <= now - self._settings.timers.timeout_ms and FlowFailed() not in events:
+                # Nothing at all came since the request went out: the connection is dead, not the peer slow.
+                events.append(FlowFailed())
         self._servers.on_deadline(now)
         if self._pong_by is not None and now >= self._pong_by:
             self._pong_by = None

@@ -9,28 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import hashlib
-import ipaddress
 import logging
 import os
 import ssl
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from types import TracebackType
 
-from ..codec.cpim import ANONYMOUS, MEDIA_TYPE, Cpim, CpimLimits, decode_cpim, encode_cpim, headers
-from ..codec.mime import MimePart
-from ..codec.sip import Headers, Limits, NameAddr, Params, Request, Response, Uri, delta_seconds, media_type
+from .. import __version__
+from ..codec.sip import Headers, Limits, NameAddr, Params, Request, Response, Uri, delta_seconds
 from ..engine.carriage import Inbound, NetworkResult, Outbound
-from ..errors import DecodeError, InputError, LetterlockError, LimitExceeded, TransportError
-from ..ids import Instant, MessageId, Number, Rng, message_id
+from ..errors import DecodeError, LetterlockError, LimitExceeded, TransportError
+from ..ids import Instant, Number, Rng
 from ..sip.authenticator import Authenticator
 from ..sip.message import call_id, new_tag
 from ..sip.options import LETTERLOCK_FEATURES, FeatureTags, features_of, options_headers, response_headers
-from ..sip.pager import PAGER_LIMIT, OutgoingMessage, PagerProfile, build_message, read_message
+from ..sip.pager import PAGER_LIMIT, OutgoingMessage, PagerProfile, build_message
 from ..sip.registration import (
     Binding,
     Registered,
@@ -42,51 +38,16 @@ from ..sip.registration import (
 )
 from ..sip.transaction import Timers, TransactionKey
 from ..sip.user_agent import UserAgentSettings
+from .rcs_config import RcsConfig, check, is_loopback, tls_context
+from .rcs_content import ACCEPTED_TYPES, unwrap, wrap
 from .sip_connection import SipConnection
 
 __all__ = ["RcsConfig", "RcsState", "RcsStatus", "RcsTransport"]
 
 _log = logging.getLogger(__name__)
 
-_USER_AGENT = "IM-client/OMA1.0 Letterlock/0.1"
-_CPIM_LIMITS = CpimLimits(max_size=256 * 1024, max_headers=64, max_header_bytes=8192)
-_PLAIN_TYPES = ("text/plain", "message/imdn+xml", "application/im-iscomposing+xml")
-_MESSAGE_ID_LABEL = b"\xff\x80letterlock/sip-message-id/v1\x00"  # SR-23
-
-
-@dataclass(frozen=True, slots=True)
-class RcsConfig:
-    """One account at one carrier, as a provisioning document would give it.
-
-    `username` is the private identity (IMPI), `instance` a UUID that stays with the device. TLS is verified
-    against `ca_file`, or the system's authorities, for `tls_name` (else `server`). `tls=False` is for a server on
-    this machine; anywhere else it needs `insecure_lab` (SR-19). `trust_from` takes From for the sender where the
-    network asserts nobody, and is likewise for labs.
-    """
-
-    number: Number
-    domain: str
-    username: str
-    password: str = field(repr=False)
-    server: str
-    port: int
-    instance: str
-    tls: bool = True
-    ca_file: str | None = None
-    tls_name: str | None = None
-    insecure_lab: bool = False
-    trust_from: bool = False
-    tel_addresses: bool = False
-    expires_s: int = 3600
-    max_message: int = 60_000
-    max_in_flight: int = 64
-    connect_timeout_s: float = 10.0
-    answer_timeout_s: float = 32.0
-    register_wait_s: float = 10.0
-    ping_s: float = 95.0
-    pong_s: float = 10.0
-    backoff_s: tuple[float, float] = (1.0, 60.0)
-    refused_wait_s: float = 900.0
+_USER_AGENT = f"IM-client/OMA1.0 Letterlock/{__version__}"
+_GOODBYE_SECONDS = 5.0
 
 
 class RcsState(enum.Enum):
@@ -124,7 +85,7 @@ class RcsTransport:
         rng: Rng = os.urandom,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        _check(config)
+        check(config)
         self._config = config
         self._on_message = on_message
         self._on_state = on_state
@@ -154,7 +115,7 @@ class RcsTransport:
             ping_ms=int(config.ping_s * 1000),
             pong_ms=int(config.pong_s * 1000),
         )
-        self._context = _tls_context(config) if config.tls else None
+        self._context = tls_context(config) if config.tls else None
         self._connection: SipConnection | None = None
         self._contact: Uri | None = None
         self._slots = asyncio.Semaphore(config.max_in_flight)
@@ -174,11 +135,19 @@ class RcsTransport:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="letterlock-rcs")
 
     async def close(self) -> None:
-        """Take no more messages, finish acknowledging, remove the registration, disconnect."""
+        """Take no more messages, finish acknowledging, remove the registration, disconnect. Takes seconds at most."""
         self._stopping.set()
-        if self._task is not None:
-            await self._task
-            self._task = None
+        task, self._task = self._task, None
+        if task is None:
+            return
+        if not self._registered.is_set():
+            task.cancel()  # connecting, or waiting for a registrar that does not answer: nothing to take back
+        await asyncio.wait({task}, timeout=2 * _GOODBYE_SECONDS)
+        task.cancel()
+        for handler in self._handlers:
+            handler.cancel()
+        await asyncio.gather(task, *self._handlers, return_exceptions=True)
+        self._set(RcsState.OFFLINE, "closed")
 
     async def __aenter__(self) -> RcsTransport:
         await self.start()
@@ -200,7 +169,7 @@ class RcsTransport:
         Raises TransportError when there is none (offline, time-out, connection lost): the network may then have
         the message or not. A message over the carrier's size is answered 513 without being sent.
         """
-        body = encode_cpim(_wrap(outbound, self._clock()))
+        body = wrap(outbound, self._clock())
         large = outbound.large or len(body) > PAGER_LIMIT
         async with self._slots:
             connection, binding = await self._ready()
@@ -216,7 +185,9 @@ class RcsTransport:
                 if error.code == "sip.limit.message":
                     return NetworkResult(False, 513, str(error))
                 raise TransportError(str(error), code="transport.busy") from error
-        return NetworkResult(200 <= response.status < 300, response.status, response.reason, _retry_after(response))
+        return NetworkResult(
+            200 <= response.status < 300, response.status, _printable(response.reason), _retry_after(response)
+        )
 
     async def capabilities(self, number: Number) -> FeatureTags | None:
         """The feature tags of a number: empty when the network says that it has no RCS, None when nobody knows now.
@@ -286,7 +257,6 @@ class RcsTransport:
             self._set(state, reason)
             failures = 0 if was_registered else failures + 1
             await self._pause(self._backoff(failures) if wait is None else wait)
-        self._set(RcsState.OFFLINE, "closed")
 
     async def _connect(self) -> SipConnection:
         config = self._config
@@ -301,7 +271,7 @@ class RcsTransport:
                 self._on_request,
                 self._rng,
             )
-        if not config.tls and not config.insecure_lab and not _is_loopback(connection.peer[0]):
+        if not config.tls and not config.insecure_lab and not is_loopback(connection.peer[0]):
             # A name that we took for this machine led elsewhere (SR-19).
             connection.close()
             raise OSError("refused to speak without TLS beyond this machine")
@@ -340,7 +310,7 @@ class RcsTransport:
                         self._set(RcsState.REGISTERED, "registered")
                     elif isinstance(effect, RegistrationFailed):
                         self._registered.clear()
-                        reason = f"registration refused: {effect.status} {effect.reason}"
+                        reason = f"registration refused: {effect.status} {_printable(effect.reason)}"
                         wait = None if effect.retry_after_ms is None else effect.retry_after_ms / 1000
                         if effect.permanent:
                             return reason, max(wait or 0, config.refused_wait_s), was_registered, RcsState.REFUSED
@@ -372,7 +342,7 @@ class RcsTransport:
         """Let what arrived be acknowledged, then take our contact off the registrar."""
         self._registered.clear()
         with contextlib.suppress(TimeoutError, TransportError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
                 if self._handlers:
                     await asyncio.gather(*self._handlers, return_exceptions=True)
                 effects = self._registration.stop(self._now())
@@ -419,7 +389,13 @@ class RcsTransport:
     async def _take(self, connection: SipConnection, key: TransactionKey, request: Request) -> None:
         """Read, hand up, and only then acknowledge."""
         try:
-            inbound = self._read(request)
+            inbound = unwrap(
+                request,
+                self._config.number,
+                self._clock(),
+                max_body=self._settings.limits.max_body,
+                trust_from=self._config.trust_from,
+            )
         except LimitExceeded as error:
             connection.respond(key, 413, f"Too Large ({error.code})")
             return
@@ -427,7 +403,7 @@ class RcsTransport:
             if error.code == "mime.content_encoding":
                 connection.respond(key, 415, headers=(("Accept-Encoding", "deflate, gzip"),))
             elif error.code == "rcs.content_type":
-                connection.respond(key, 415, headers=(("Accept", ", ".join((MEDIA_TYPE, *_PLAIN_TYPES))),))
+                connection.respond(key, 415, headers=(("Accept", ", ".join(ACCEPTED_TYPES)),))
             else:
                 connection.respond(key, 400, f"Bad Message ({error.code})")
             return
@@ -443,47 +419,6 @@ class RcsTransport:
         else:
             connection.respond(key, 200)
 
-    def _read(self, request: Request) -> Inbound:
-        claimed = read_message(request, max_body=self._settings.limits.max_body, trust_from=self._config.trust_from)
-        recipient = claimed.recipient or self._config.number
-        kind = media_type(claimed.content_type)
-        if kind == MEDIA_TYPE:
-            cpim = decode_cpim(claimed.body, _CPIM_LIMITS)
-            identifier = cpim.message_id
-            content_type = cpim.content.header("content-type") or "text/plain"
-            body = cpim.content.content()
-        elif kind in _PLAIN_TYPES:
-            identifier, content_type, body = None, claimed.content_type, claimed.body
-        else:
-            raise DecodeError("content type not supported", code="rcs.content_type")
-        return Inbound(claimed.sender, recipient, _identifier(identifier, request), content_type, body, self._clock())
-
-
-def _wrap(outbound: Outbound, now: Instant) -> Cpim:
-    """CPIM as RCS writes it between two people: anonymous inside, the network asserts who it is (rcs.md 2.4)."""
-    lines = [
-        ("From", ANONYMOUS),
-        ("To", ANONYMOUS),
-        ("DateTime", _rfc3339(now)),
-        ("NS", "imdn <urn:ietf:params:imdn>"),
-        ("imdn.Message-ID", outbound.message_id),
-    ]
-    if outbound.receipts:
-        lines.append(("imdn.Disposition-Notification", "positive-delivery, negative-delivery, display"))
-    is_receipt = outbound.content_type.partition(";")[0].strip().lower() == "message/imdn+xml"
-    part = MimePart.of(outbound.content_type, outbound.body, disposition="notification" if is_receipt else "")
-    return Cpim(headers(*lines), part)
-
-
-def _identifier(text: str | None, request: Request) -> MessageId:
-    """The message id of CPIM; without a usable one an id made of the SIP transaction, the same for its repeats."""
-    if text is not None:
-        with contextlib.suppress(InputError):
-            return message_id(text)
-    name = "\n".join((request.headers.get("Call-ID") or "", request.headers.get("CSeq") or "")).encode()
-    digest = hashlib.sha256(_MESSAGE_ID_LABEL + name).digest()
-    return message_id(str(uuid.UUID(bytes=digest[:16], version=4)))
-
 
 def _retry_after(response: Response) -> int | None:
     text = response.headers.get("Retry-After")
@@ -495,33 +430,6 @@ def _retry_after(response: Response) -> int | None:
         return None
 
 
-def _check(config: RcsConfig) -> None:
-    if not config.tls and not config.insecure_lab and not _is_loopback(config.server):
-        raise InputError(
-            f"SIP without TLS to {config.server}",
-            code="rcs.plaintext",
-            hint="use TLS, or set insecure_lab for a closed test network",
-        )
-    if config.trust_from and not config.insecure_lab and not _is_loopback(config.server):
-        raise InputError("From is not proof of a sender", code="rcs.trust_from", hint="only for a lab")
-
-
-def _tls_context(config: RcsConfig) -> ssl.SSLContext:
-    """Verification on, name checked, TLS 1.2 or newer (SR-19)."""
-    context = ssl.create_default_context(cafile=config.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _network_reason(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the carrier's certificate does not hold: {error.verify_message}"
@@ -530,8 +438,9 @@ def _network_reason(error: BaseException) -> str:
     return f"cannot reach the carrier: {error}"
 
 
-def _rfc3339(now: Instant) -> str:
-    return datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _printable(text: str) -> str:
+    """The network's words, fit for a terminal: no control characters, not a page of them."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
 
 
 def _name(error: Exception) -> str:

@@ -21,6 +21,7 @@ from ..sip.user_agent import Answered, FlowFailed, Received, TimedOut, UserAgent
 __all__ = ["OnRequest", "SipConnection"]
 
 _GOODBYE_SECONDS = 2.0
+_MAX_UNSENT = 16 << 20  # well over what the requests in flight can hold (SR-08)
 
 OnRequest = Callable[["SipConnection", TransactionKey, Request], None]
 """Called for each new request; somebody must `respond` to its key."""
@@ -169,7 +170,7 @@ class SipConnection(asyncio.Protocol):
         if isinstance(event, Received):
             self._on_request(self, event.key, event.request)
         elif isinstance(event, FlowFailed):
-            self._abort("the server stopped answering keep-alives")
+            self._abort("the server stopped answering")
         else:
             answer = self._waiting.pop(event.handle, None)
             if answer is None or answer.done():
@@ -201,6 +202,8 @@ class SipConnection(asyncio.Protocol):
         data = self._agent.data_to_send()
         if data:
             self._transport.write(data)
+            if self._transport.get_write_buffer_size() > _MAX_UNSENT:
+                self._abort("the server does not read")
 
     def _arm(self) -> None:
         """Set the timer, unless one is set that fires early enough."""
