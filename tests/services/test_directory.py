@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import sqlite3
 import stat
@@ -16,6 +17,7 @@ from letterlock.errors import DirectoryError, InputError, StoreError, StoreLocke
 from letterlock.ids import DeviceId
 from letterlock.services.directory import Directory, DirectoryLimits, Rate
 from letterlock.transport.directory import DirectoryAlert, DirectoryClient, PrekeyCounts
+from letterlock.trust.requests import participant_key_hash
 from services.towns import Town
 from trust.people import CRYPTO, DAY, NOW, Device, Owner, stream
 
@@ -70,10 +72,6 @@ async def test_the_code_goes_to_the_operator_and_not_to_the_requester_sr21(tmp_p
 
 
 def begin(owner: Owner) -> dict[str, str]:
-    import base64
-
-    from letterlock.trust.requests import participant_key_hash
-
     return {"number": owner.number, "key_hash": base64.b64encode(participant_key_hash(owner.spki)).decode()}
 
 
@@ -474,6 +472,59 @@ async def test_look_ups_are_limited_by_account_and_refill_sr17(tmp_path: Path) -
         town.clock.now += 20_000
         await client.lists(ana.number)
         assert (await refusal(client.lists(ana.number)))[0] == 429
+
+
+@pytest.mark.parametrize("what", ["calls", "list_uploads", "prekey_uploads", "bundles"])
+async def test_every_kind_of_call_has_a_rate_sr17(tmp_path: Path, what: str) -> None:
+    ana = Owner.make(ANA)
+    async with Town.open(tmp_path, DirectoryLimits(**{what: Rate(3, MINUTE)})) as town:
+        client = await town.register(ana, prekeys=0 if what == "calls" else 1)
+        if what == "prekey_uploads":
+            town.clock.now += MINUTE  # that of `register` counted
+        for _ in range(3):
+            await call_once(client, ana, what)
+        assert await refusal(call_once(client, ana, what)) == (429, "directory.rate")
+        town.clock.now += 20_000
+        await call_once(client, ana, what)
+
+
+async def call_once(client: DirectoryClient, owner: Owner, what: str) -> object:
+    if what == "calls":
+        return await client.alerts()
+    if what == "list_uploads":
+        old, new = owner.list, owner.renew()
+        try:
+            return await client.upload_list(new.encoded)
+        except DirectoryError:
+            owner.list = old
+            raise
+    if what == "prekey_uploads":
+        return await client.upload_prekeys(encode_upload(owner.primary.prekeys(100, 0)))
+    return await client.bundle(owner.number, owner.account, DeviceId(1))
+
+
+async def test_a_claim_is_in_time_and_by_the_primary_itself_sr17(tmp_path: Path) -> None:
+    ana = Owner.make(ANA)
+    async with Town.open(tmp_path) as town:
+        client = town.client(ana)
+        await client.begin_claim(ana.number, ana.spki)
+        code = town.codes.pop().code
+        client._now = lambda: town.clock.now - 5 * MINUTE - 1
+        assert await refusal(client.claim(code, ana.list.encoded)) == (401, "directory.clock")
+        client._now = town.clock
+        for other in ({"device": DeviceId(2)}, {"number": ids.number(BEN)}):
+            client.signer = dataclasses.replace(ana.signer(), me=dataclasses.replace(ana.signer().me, **other))
+            assert await refusal(client.claim(code, ana.list.encoded)) == (401, "directory.unauthenticated")
+        client.signer = ana.signer()
+        await client.claim(code, ana.list.encoded)
+
+
+async def test_a_code_is_bound_to_a_whole_hash_sr21(tmp_path: Path) -> None:
+    async with Town.open(tmp_path) as town:
+        for length in (0, 31, 33):
+            body = {"number": ANA, "key_hash": base64.b64encode(bytes(length)).decode()}
+            assert (await refusal(town.client()._call("POST", "/v1/claims", body, signed=False)))[0] == 400
+        assert not town.codes
 
 
 async def test_one_asker_cannot_drain_a_device_sr13(tmp_path: Path) -> None:

@@ -69,12 +69,20 @@ def test_the_primary_goes_on_renewing_adding_and_removing(ana: Owner) -> None:
     renamed = dataclasses.replace(ana.list.devices[0], name="kitchen", added_at=0)
     changed = trust.replace_device(ana.list, renamed, sign=ana.sign, crypto=CRYPTO, now=later)
     assert changed.devices[0].name == "kitchen" and changed.devices[0].added_at == NOW
-    with pytest.raises(InputError):
-        trust.add_device(ana.list, other.entry(ana.number, ana.spki), sign=ana.sign, crypto=CRYPTO, now=later)
-    with pytest.raises(InputError):
-        trust.remove_device(ana.list, DeviceId(1), sign=ana.sign, crypto=CRYPTO, now=later)
-    with pytest.raises(InputError):
-        trust.remove_device(ana.list, DeviceId(9), sign=ana.sign, crypto=CRYPTO, now=later)
+    nine = dataclasses.replace(renamed, device=DeviceId(9))
+    for code, call in (
+        ("taken", lambda: trust.add_device(ana.list, other.entry(ana.number, ana.spki), **by(ana))),
+        ("unknown", lambda: trust.replace_device(ana.list, nine, **by(ana))),
+        ("primary", lambda: trust.remove_device(ana.list, DeviceId(1), **by(ana))),
+        ("unknown", lambda: trust.remove_device(ana.list, DeviceId(9), **by(ana))),
+    ):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert caught.value.code == f"input.device_{code}"
+
+
+def by(owner: Owner) -> dict[str, object]:
+    return {"sign": owner.sign, "crypto": CRYPTO, "now": owner.list.content.issued}
 
 
 def test_a_clock_set_back_makes_no_list_that_others_refuse(ana: Owner) -> None:
@@ -445,6 +453,14 @@ def test_more_devices_than_allowed_are_refused_while_decoding(ana: Owner) -> Non
 def test_any_bytes_are_a_signature_in_one_form_or_none(data: bytes) -> None:
     if ecdsa.is_canonical(data):
         assert ecdsa.low_s(data) == data
+
+
+def test_what_a_broken_signer_gives_is_no_signature(ana: Owner) -> None:
+    good = ana.list.content.signature
+    assert ecdsa.low_s(good) == good
+    for bad in (b"", b"\x31" + good[1:], good + b"\x00", good[:-1], b"\x30\x06\x02\x01\x00\x02\x01\x01"):
+        with pytest.raises(DecodeError):
+            ecdsa.low_s(bad)
 
 
 @given(st.integers(1, ORDER - 1), st.integers(1, ORDER - 1))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from letterlock import trust
 from letterlock.errors import DecodeError, DeviceListError
 from letterlock.ids import DeviceId
+from letterlock.trust import labels
 from letterlock.trust.enrolment import DeviceOffer, confirmation_digits
 from trust.people import CRYPTO, NOW, Device, Owner
 
@@ -72,6 +76,39 @@ def test_the_primary_place_is_never_offered() -> None:
     forged = trust.encode_offer(DeviceOffer(ANA.number, ANA.spki, DeviceId(1)))
     with pytest.raises(DecodeError):
         trust.decode_offer(forged, CRYPTO)
+
+
+def repacked(text: str, prefix: str, change: Callable[[bytes], bytes]) -> str:
+    """The same string about other content, with a checksum that fits."""
+    data = base64.urlsafe_b64decode(text[len(prefix) :] + "==")[:-6]
+    body = change(data)
+    checksum = hashlib.sha256(labels.ENROLMENT_CHECKSUM + prefix.encode() + body).digest()[:6]
+    return prefix + base64.urlsafe_b64encode(body + checksum).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda body: b"\x02" + body[1:], "enrolment.version"),
+        (lambda body: body + b"\x00", "tls.trailing"),
+        (lambda body: body[:-1], "tls.truncated"),
+    ],
+)
+def test_a_fitting_checksum_is_not_enough(change: Callable[[bytes], bytes], code: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        trust.decode_offer(repacked(OFFER, "ll-offer-", change), CRYPTO)
+    assert caught.value.code == code
+    with pytest.raises(DecodeError) as caught:
+        trust.decode_request(repacked(REQUEST, "ll-request-", change), ANA.list, CRYPTO)
+    assert caught.value.code == code
+
+
+def test_an_offer_names_a_real_key_and_number_sr12() -> None:
+    spki = ANA.spki[:-1] + bytes((ANA.spki[-1] ^ 1,))
+    for change in (lambda body: body.replace(ANA.spki, spki), lambda body: body.replace(b"+1555", b"1+555")):
+        with pytest.raises(DecodeError) as caught:
+            trust.decode_offer(repacked(OFFER, "ll-offer-", change), CRYPTO)
+        assert caught.value.code == "enrolment.malformed"
 
 
 @given(st.text(max_size=300), st.sampled_from(["", "ll-offer-", "ll-request-"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 
@@ -91,3 +92,12 @@ def test_any_header_is_a_signature_or_a_decode_error(text: str) -> None:
 
 def test_a_decoded_header_encodes_the_same() -> None:
     assert encode_signature(SIGNED) == HEADER
+
+
+def test_a_header_is_bounded_and_has_nothing_behind_it_sr08() -> None:
+    data = base64.urlsafe_b64decode(HEADER + "==")
+    for odd in (data + b"\x00", data[:-1], b"\x02" + data[1:]):
+        with pytest.raises(DecodeError):
+            decode_signature(base64.urlsafe_b64encode(odd).decode().rstrip("="))
+    with pytest.raises(DecodeError, match="too long"):
+        decode_signature(HEADER + "A" * 257)

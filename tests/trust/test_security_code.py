@@ -70,6 +70,12 @@ def test_every_flipped_byte_of_a_scanned_code_fails() -> None:
             assert not matches(OURS, bytes(data))
 
 
+def test_nothing_may_stand_behind_a_code_and_its_version_has_an_end() -> None:
+    for odd in (THEIRS.scannable + b"\x00", b"\x08" + b"\x80" * 20 + THEIRS.scannable[2:]):
+        with pytest.raises(DecodeError):
+            matches(OURS, odd)
+
+
 @pytest.mark.node
 def test_it_is_libsignals_algorithm_for_libsignals_keys(peer: LibsignalPeer) -> None:
     from interop.peer import b64, raw
