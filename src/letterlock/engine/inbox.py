@@ -189,7 +189,7 @@ def _take(
     party = Party(sender, frame.sender_account, frame.sender_device)
     result = protocol.open(turn.staged, _seam_frame(core, inbound, party, device, copy), turn.now)
     if isinstance(result, Rejected):
-        raise _rejection(turn, sender, inbound, party, result)
+        raise _rejection(core, turn, sender, inbound, frame, result)
     header = result.content.header
     _check_header(core, inbound, party, header)
     _check_heads(core, turn, own, after, header, may_park)
@@ -259,11 +259,16 @@ def _seam_frame(core: Core, inbound: Inbound, party: Party, device: Device, copy
     return Frame(envelope, party, device, core.me, copy.type, copy.ciphertext)
 
 
-def _rejection(turn: Turn, sender: Number, inbound: Inbound, party: Party, result: Rejected) -> _Refused:
-    known = turn.staged.get(inbox_key(sender, inbound.message_id, party.account, party.device)) is not None
-    # A copy of what we have, in another wrapping: of no interest to anybody.
-    silent = known and result.reason is Rejection.DUPLICATE
-    return _Refused(result.reason.value, ask=result.ask_again, silent=silent)
+def _rejection(
+    core: Core, turn: Turn, sender: Number, inbound: Inbound, frame: WireFrame, result: Rejected
+) -> _Refused:
+    entry = turn.staged.get(inbox_key(sender, inbound.message_id, frame.sender_account, frame.sender_device))
+    if entry is None:
+        return _Refused(result.reason.value, ask=result.ask_again)
+    # Nothing is missing, so there is nothing to ask for. Whoever sent this, that we have the message is
+    # true, and perhaps its sender still waits to hear so.
+    _receipt_again(core, turn, sender, inbound.message_id, frame, entry)
+    return _Refused(result.reason.value, silent=result.reason is Rejection.DUPLICATE)
 
 
 def _check_header(core: Core, inbound: Inbound, party: Party, header: Header) -> None:

@@ -11,11 +11,11 @@ from dataclasses import replace
 from .. import ids
 from ..ids import DeviceId, Instant, MessageId, Number
 from ..seam import EncryptionProtocol, Party
-from . import chats, outbox, policy, sealing
+from . import chats, fetching, outbox, policy, sealing
 from .content import Receipt, encode_receipt
 from .core import Core, media_type_of
 from .events import MessageDelivered, MessageDisplayed
-from .records import Chat, Contact, Delivery, Row, Status, delivery_key, outbox_key
+from .records import Chat, Contact, Delivery, Row, Status, Task, Waiting, delivery_key, outbox_key, waiting_key
 from .sealing import Letter, NotReady
 from .step import Turn
 
@@ -25,17 +25,33 @@ __all__ = ["delivered_here", "displayed_here", "received", "send_control"]
 def delivered_here(
     core: Core, turn: Turn, chat: Chat, contact: Contact, sender: Party, message_id: MessageId, sent_at: Instant
 ) -> None:
-    """Tell the sender's devices that the message is stored here; our own sending device is told too."""
+    """Tell the sender's devices that the message is stored here; of our own devices only the one that sent it."""
+    body = encode_receipt(message_id, sent_at, displayed=False)
     if sender.account == core.me.account:
-        body = encode_receipt(message_id, sent_at, displayed=False)
-        send_control(core, turn, core.me.number, contact, body, only=(sender.device,))
+        reached = send_control(core, turn, core.me.number, contact, body, only=(sender.device,))
+    elif core.privacy.delivery_receipts and (chat.accepted or core.privacy.receipts_to_strangers):
+        span = core.privacy.receipt_jitter_ms
+        # Timing of receipts tells when a phone is on; a random delay blurs it (SR-18).
+        delay = int.from_bytes(turn.rng(4), "big") % (span + 1) if span else 0
+        reached = send_control(core, turn, chat.number, contact, body, delay_ms=delay)
+    else:
         return
-    if not core.privacy.delivery_receipts or not (chat.accepted or core.privacy.receipts_to_strangers):
+    if sender.device not in reached:
+        _wait_for_keys(core, turn, contact, sender, message_id)
+
+
+def _wait_for_keys(core: Core, turn: Turn, contact: Contact, sender: Party, message_id: MessageId) -> None:
+    """The session with the sending device is gone, and it waits for our word: begin a new one for it."""
+    protocol = policy.encrypting(core, contact, turn.now)
+    devices = tuple(device for device in contact.recipient.devices if device.id == sender.device)
+    if protocol is None or not devices:
         return
-    span = core.privacy.receipt_jitter_ms
-    # Timing of receipts tells when a phone is on; a random delay blurs it (SR-18).
-    delay = int.from_bytes(turn.rng(4), "big") % (span + 1) if span else 0
-    send_control(core, turn, chat.number, contact, encode_receipt(message_id, sent_at, displayed=False), delay_ms=delay)
+    expires = turn.now + core.limits.control_expiry_ms
+    waiting = Waiting(Task.RECEIPT, message_id, "", sender.account, sender.device, turn.now, expires)
+    turn.staged.put(waiting_key(contact.list.number, waiting), waiting)
+    turn.wake(expires)
+    for need in protocol.needs(turn.staged, (replace(contact.recipient, devices=devices),), turn.now):
+        fetching.material(core, turn, need)
 
 
 def displayed_here(
@@ -55,24 +71,24 @@ def send_control(
     *,
     only: tuple[DeviceId, ...] | None = None,
     delay_ms: int = 0,
-) -> bool:
-    """Encrypt something that takes no place in the order, for the devices that we have a session with."""
+) -> tuple[DeviceId, ...]:
+    """Encrypt something that takes no place in the order, for the devices that we have a session with; these."""
     protocol = policy.encrypting(core, contact, turn.now)
     own = chats.contact_of(turn, core.me.number)
     if protocol is None or own is None:
-        return False
+        return ()
     recipient = sealing.settled_devices(core, turn, protocol, contact.recipient, only)
     if recipient is None:
-        return False
+        return ()
     message_id = ids.new_message_id(turn.rng)
     letter = Letter(message_id, 0, 0, (), body, conversation_with)
     try:
         frame, devices, _ = sealing.seal(core, turn, protocol, letter, recipient, own)
     except NotReady:
-        return False
+        return ()
     row = control_row(core, turn, protocol, conversation_with, contact, message_id, frame, devices)
     outbox.add(core, turn, row, delay_ms=delay_ms)
-    return True
+    return devices
 
 
 def control_row(

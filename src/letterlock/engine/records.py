@@ -270,6 +270,8 @@ class Task(enum.IntEnum):
     """The same message again, for one device that asked."""
     REQUEST = 2
     """Our request that a device sends a message again."""
+    RECEIPT = 3
+    """A delivery receipt for a device that we have no session with (any more)."""
 
 
 @dataclass(frozen=True, slots=True)

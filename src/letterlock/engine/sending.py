@@ -13,7 +13,7 @@ from ..ids import DeviceId, MessageId, Number
 from ..seam import Device, EncryptionProtocol, Key, Recipient, Seen
 from . import chats, fetching, ordering, outbox, plain, policy, receipts, sealing
 from .carriage import Outbound
-from .content import TEXT_TYPE, Text, encode_resend_request, encode_text, encode_typing
+from .content import TEXT_TYPE, Text, encode_receipt, encode_resend_request, encode_text, encode_typing
 from .core import Core, media_type_of
 from .effects import Transmit
 from .events import MessageExpired, MessageResent, MessageSent
@@ -245,7 +245,7 @@ def _flush_single(
         if message is not None:
             _seal_again(core, turn, number, message, recipient, side, own, protocol)
         else:
-            _seal_request(core, turn, number, waiting, recipient, side, own, protocol)
+            _seal_control(core, turn, number, waiting, recipient, side, own, protocol)
     except NotReady:
         return
     turn.staged.delete(key)
@@ -354,7 +354,7 @@ def _seal_again(
         turn.tell(MessageResent(number, message.message_id, devices[0]))
 
 
-def _seal_request(
+def _seal_control(
     core: Core,
     turn: Turn,
     number: Number,
@@ -365,7 +365,11 @@ def _seal_request(
     protocol: EncryptionProtocol,
 ) -> None:
     message_id = ids.new_message_id(turn.rng)
-    letter = Letter(message_id, 0, 0, (), encode_resend_request(waiting.message_id), number)
+    if waiting.task is Task.RECEIPT:
+        body = encode_receipt(waiting.message_id, waiting.created, displayed=False)
+    else:
+        body = encode_resend_request(waiting.message_id)
+    letter = Letter(message_id, 0, 0, (), body, number)
     frame, devices, _ = sealing.seal(core, turn, protocol, letter, recipient, own)
     outbox.add(core, turn, receipts.control_row(core, turn, protocol, number, side, message_id, frame, devices))
 
