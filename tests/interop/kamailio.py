@@ -66,7 +66,7 @@ class Kamailio:
         }
         if self._lab_password is not None:
             defines["LAB_PASSWORD"] = f'"{self._lab_password}"'
-        command = [program() or "kamailio", "-DD", "-E", "-m", "64", "-M", "8"]
+        command = [program() or "kamailio", "-DD", "-E", "-m", "512", "-M", "16"]
         command += ["-f", str(self.folder / "kamailio.cfg"), "-w", str(self.folder), "-Y", str(self.folder)]
         command += ["-P", str(self.folder / "kamailio.pid")]
         for name, value in defines.items():

@@ -77,7 +77,8 @@ class Carrier:
             self._settings,
             self._accounts,
             transport="TCP" if self._tls is None else "TLS",
-            host=self.host,
+            # A wildcard is no address that could stand in Via or Service-Route.
+            host=self._settings.domain if self.host in ("", "0.0.0.0", "::") else self.host,  # noqa: S104
             port=self.port,
             key=self._rng(32),
             rng=self._rng,

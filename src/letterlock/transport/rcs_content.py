@@ -7,12 +7,12 @@ import hashlib
 import uuid
 from datetime import UTC, datetime
 
-from ..codec.cpim import ANONYMOUS, MEDIA_TYPE, Cpim, CpimLimits, decode_cpim, encode_cpim, headers
-from ..codec.mime import MimePart
+from ..codec.cpim import MEDIA_TYPE, CpimLimits, decode_cpim, encode_cpim
 from ..codec.sip import Request, media_type
 from ..engine.carriage import Inbound, Outbound
 from ..errors import DecodeError, InputError
 from ..ids import Instant, MessageId, Number, message_id
+from ..imdn import chat_message
 from ..sip.pager import read_message
 
 __all__ = ["ACCEPTED_TYPES", "unwrap", "wrap"]
@@ -27,18 +27,14 @@ _MESSAGE_ID_LABEL = b"\xff\x80letterlock/sip-message-id/v1\x00"  # SR-23
 
 def wrap(outbound: Outbound, now: Instant) -> bytes:
     """CPIM as RCS writes it between two people: anonymous inside, the network asserts who it is (rcs.md 2.4)."""
-    lines = [
-        ("From", ANONYMOUS),
-        ("To", ANONYMOUS),
-        ("DateTime", _rfc3339(now)),
-        ("NS", "imdn <urn:ietf:params:imdn>"),
-        ("imdn.Message-ID", outbound.message_id),
-    ]
-    if outbound.receipts:
-        lines.append(("imdn.Disposition-Notification", "positive-delivery, negative-delivery, display"))
-    is_receipt = outbound.content_type.partition(";")[0].strip().lower() == "message/imdn+xml"
-    part = MimePart.of(outbound.content_type, outbound.body, disposition="notification" if is_receipt else "")
-    return encode_cpim(Cpim(headers(*lines), part))
+    message = chat_message(
+        outbound.content_type,
+        outbound.body,
+        message_id=outbound.message_id,
+        date_time=_rfc3339(now),
+        receipts=outbound.receipts,
+    )
+    return encode_cpim(message)
 
 
 def unwrap(request: Request, own: Number, now: Instant, *, max_body: int, trust_from: bool) -> Inbound:
