@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.world import ALICE, BOB, World
-
 from letterlock.engine.events import (
     ContactKeysSeen,
     MessageAccepted,
@@ -37,7 +36,7 @@ def test_two_phones_talk() -> None:
     assert not [name for name in alice.state.records if name.startswith("outbox/")]
     assert world.plaintexts_sent == 0
     assert all(event.encrypted for event in bob.told(MessageReceived))
-    assert [event.state for event in alice.told(SecurityChanged)][0] == "checking"
+    assert alice.told(SecurityChanged)[0].state == "checking"
 
 
 def test_typing_travels_and_is_limited() -> None:

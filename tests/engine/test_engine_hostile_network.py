@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from engine.world import ALICE, BOB, CAROL, Hostility, World, counted
 
+from engine.world import ALICE, BOB, CAROL, Hostility, World, counted
 from letterlock.engine.events import MessageDelivered, MessageMissing, MessageReceived, MessageUnreadable
 from letterlock.engine.records import order_parts
 
