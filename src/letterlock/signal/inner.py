@@ -18,6 +18,7 @@ MAX_SEEN = 256
 
 _VERSION = 1
 _BLOCK = 160
+_SMALL = 25 * _BLOCK
 _SEEN_SIZE = 16 + 1 + 8
 _MAX_NUMBER = 16
 _MAX_MESSAGE_ID = 64
@@ -92,11 +93,11 @@ def decode_inner(data: bytes, max_size: int) -> Content:
 
 
 def padded_size(size: int) -> int:
-    """The size of the bucket: the next multiple of 160 bytes, from 4 KiB on of Padmé's step (at most 12 % more)."""
-    exponent = size.bit_length() - 1
-    step = 1 << max(exponent - exponent.bit_length(), 0)
-    if step <= _BLOCK:
+    """The size of the bucket: multiples of 160 up to 4000 bytes, Padmé above (at most 12 % more)."""
+    if size <= _SMALL:
         return -(-size // _BLOCK) * _BLOCK
+    exponent = size.bit_length() - 1
+    step = 1 << exponent - exponent.bit_length()
     return -(-size // step) * step
 
 
