@@ -1,0 +1,77 @@
+"""What the demo prints: each message beside what the carrier saw of it, read from the wire log."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...carrier import read_wire_log
+from ...codec.cpim import CpimLimits, decode_cpim
+from ...codec.sip import Limits, Request, StreamParser
+from ...errors import DecodeError
+
+__all__ = ["Sight", "beside", "sights"]
+
+_SIP = Limits(max_header_bytes=65_536, max_headers=256, max_line=16_384, max_body=2_000_000)
+_CPIM = CpimLimits(max_size=2_000_000, max_headers=128, max_header_bytes=65_536)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One message as it reached the carrier: its claimed id, how it names its content, and the first bytes of that."""
+
+    message_id: str
+    size: int
+    content_type: str
+    body: bytes
+
+
+def sights(log: Path) -> dict[str, Sight]:
+    """Message id to what the carrier saw first under it."""
+    found: dict[str, Sight] = {}
+    for stream in read_wire_log(log).visible():
+        if not stream.received:
+            continue
+        for request in _requests(stream.data):
+            try:
+                cpim = decode_cpim(request.body, _CPIM)
+                body = cpim.content.content()
+            except DecodeError:
+                continue
+            kind = cpim.content.header("content-type") or "?"
+            if cpim.message_id and cpim.message_id not in found:
+                found[cpim.message_id] = Sight(cpim.message_id, len(request.body), kind, body)
+    return found
+
+
+def _requests(data: bytes) -> Iterator[Request]:
+    parser = StreamParser(_SIP)
+    try:
+        for item in parser.feed(data):
+            if isinstance(item, Request) and item.method == "MESSAGE":
+                yield item
+    except DecodeError:
+        return
+
+
+def beside(who: str, text: str, marks: str, sight: Sight | None) -> str:
+    """Two columns: what was said, and what the carrier saw of it."""
+    width = max(72, min(shutil.get_terminal_size((100, 24)).columns, 120))
+    half = width // 2 - 2
+    left = [who, *textwrap.wrap(text, half - 2, initial_indent="  ", subsequent_indent="  ")]
+    if marks:
+        left.append(f"  ({marks})")
+    if sight is None:
+        right = ["the carrier saw: nothing yet"]
+    else:
+        readable = sight.content_type.startswith(("text/", "message/imdn"))
+        shown = sight.body.decode("utf-8", "replace") if readable else sight.body[-2 * 16 :].hex(" ", 2)
+        right = [f"MESSAGE, {sight.size:,} bytes", sight.content_type.partition(";")[0], *textwrap.wrap(shown, half)]
+    rows = max(len(left), len(right))
+    left += [""] * (rows - len(left))
+    right += [""] * (rows - len(right))
+    return os.linesep.join(f"{a:<{half}}  | {b}".rstrip() for a, b in zip(left, right, strict=True))

@@ -1,0 +1,171 @@
+"""`letterlock carrier` and `letterlock directory`: the network side for labs, each in a terminal of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...carrier import Accounts, Carrier
+from ...carrier.settings import DEFAULT_DOMAIN
+from ...carrier.settings import Settings as CarrierSettings
+from ...crypto.x509_pyca import make_lab_ca, make_lab_certificate
+from ...errors import InputError, TransportError
+from ...services.directory import Directory, IssuedCode
+from .terminal import Terminal
+
+__all__ = ["DEFAULT_DIRECTORY_PORT", "DEFAULT_SIP_PORT", "LAB_PASSWORD", "add_parsers", "until_stopped"]
+
+DEFAULT_SIP_PORT = 5060
+DEFAULT_DIRECTORY_PORT = 8460
+LAB_PASSWORD = "lab"  # noqa: S105 - the password of a lab where whoever knows it can be anybody
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    carrier = commands.add_parser(
+        "carrier",
+        help="run a SIP carrier for labs",
+        description="Run a SIP registrar and proxy with store and forward, for labs and tests. It is no production "
+        "server: what it stores is gone when it stops. Without --account, any number may register with one password.",
+    )
+    carrier.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    carrier.add_argument("--port", type=int, default=DEFAULT_SIP_PORT, help="default %(default)s; 0 takes a free one")
+    carrier.add_argument("--domain", default=DEFAULT_DOMAIN, help="default %(default)s")
+    carrier.add_argument("--password", default=LAB_PASSWORD, help="the one password of the lab (default: %(default)s)")
+    carrier.add_argument(
+        "--account", action="append", default=[], metavar="NUMBER:PASSWORD", help="admit only these; may be repeated"
+    )
+    carrier.add_argument("--log", metavar="FILE", help="append every byte of every connection to FILE")
+    carrier.add_argument(
+        "--tls", metavar="DIR", help="speak TLS; makes a lab certificate in DIR (DIR/ca.pem for clients)"
+    )
+    carrier.set_defaults(run=run_carrier)
+
+    directory = commands.add_parser(
+        "directory",
+        help="run the directory: device lists and pre-keys",
+        description="Run the directory service. Enrolment codes are printed here: the operator passes them to the "
+        "owner of the number.",
+    )
+    directory.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    directory.add_argument(
+        "--port", type=int, default=DEFAULT_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
+    )
+    directory.add_argument("--database", metavar="FILE", help="default: directory.db in the data directory")
+    directory.add_argument("--certificate", metavar="FILE", help="PEM chain; with --key, speak TLS")
+    directory.add_argument("--key", metavar="FILE", help="PEM private key of the certificate")
+    directory.set_defaults(run=run_directory)
+
+
+async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if arguments.account:
+        pairs = [item.partition(":") for item in arguments.account]
+        accounts = Accounts.of({name: password for name, _, password in pairs})
+        who = f"{len(pairs)} accounts"
+    else:
+        accounts = Accounts.lab(arguments.password)
+        who = f"any number, password '{arguments.password}'"
+    tls = lab_tls(Path(arguments.tls), [arguments.host, arguments.domain, "localhost"]) if arguments.tls else None
+    carrier = Carrier(
+        arguments.host,
+        arguments.port,
+        accounts,
+        tls=tls,
+        wire_log=arguments.log,
+        settings=CarrierSettings(domain=arguments.domain),
+    )
+    await _listening(carrier.start(), arguments)
+    scheme = "sips" if tls else "sip"
+    uri = f"{scheme}:{carrier.host}:{carrier.port}"
+    terminal.data(
+        {"carrier": uri, "domain": carrier.domain, "log": arguments.log},
+        f"carrier for labs at {uri}, domain {carrier.domain}; {who}",
+    )
+    if tls is None:
+        terminal.say("no TLS: fit for loopback only")
+    if arguments.tls:
+        terminal.say(f"clients trust it with --carrier-ca {Path(arguments.tls) / 'ca.pem'}")
+    try:
+        await until_stopped()
+    finally:
+        await carrier.close()
+    return 0
+
+
+async def run_directory(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if bool(arguments.certificate) != bool(arguments.key):
+        raise InputError(
+            "a certificate and its key go together", code="input.tls", hint="give both --certificate and --key"
+        )
+    tls = None
+    if arguments.certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            tls.load_cert_chain(arguments.certificate, arguments.key)
+        except (OSError, ssl.SSLError) as error:
+            raise InputError(f"the certificate cannot be used: {error}", code="input.tls") from error
+    database = Path(arguments.database) if arguments.database else arguments.data_dir / "directory.db"
+    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def on_code(issued: IssuedCode) -> None:
+        until = datetime.fromtimestamp(issued.expires / 1000, UTC).strftime("%H:%M UTC")
+        text = f"code for {issued.number}: {issued.code} (until {until})"
+        if issued.replaces:
+            text += "; this number has an account: using the code resets it and alerts its devices"
+        terminal.data(
+            {"number": issued.number, "code": issued.code, "expires": issued.expires, "replaces": issued.replaces}, text
+        )
+
+    directory = Directory(str(database), on_code=on_code, host=arguments.host, port=arguments.port, tls=tls)
+    await _listening(directory.start(), arguments)
+    terminal.data({"directory": directory.url}, f"directory at {directory.url}")
+    try:
+        await until_stopped()
+    finally:
+        await directory.close()
+    return 0
+
+
+def lab_tls(folder: Path, names: list[str]) -> ssl.SSLContext:
+    """A server context with a lab certificate, made in `folder` on first use; clients trust `ca.pem` there."""
+    ca_file, certificate_file, key_file = (folder / name for name in ("ca.pem", "server.pem", "server.key"))
+    if not certificate_file.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        ca = make_lab_ca(now)
+        server = make_lab_certificate(ca, sorted(set(names)), now)
+        ca_file.write_bytes(ca.certificate)
+        with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(server.private_key)
+        certificate_file.write_bytes(server.certificate)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate_file, key_file)
+    return context
+
+
+async def until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        await stopped.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _listening(starting: object, arguments: argparse.Namespace) -> None:
+    try:
+        await starting  # type: ignore[misc]
+    except OSError as error:
+        raise TransportError(
+            f"cannot listen on {arguments.host}:{arguments.port}: {error.strerror or error}",
+            code="transport.listen",
+            hint="another program has the port, or it is not yours to take; choose another with --port",
+        ) from error

@@ -1,0 +1,151 @@
+"""`letterlock setup` and `letterlock devices`: making a profile, claiming the number, adding a second device."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ... import ids
+from ...client import Client
+from ...errors import InputError
+from ...keystore import KeyFile
+from .network import DEFAULT_DIRECTORY_PORT, DEFAULT_SIP_PORT, LAB_PASSWORD
+from .options import Unlock, add_profile, ask, carrier_account, interactive, open_client, profile_path, unlock_arguments
+from .terminal import Terminal, visible
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    setup = commands.add_parser(
+        "setup",
+        help="make a profile and claim a number",
+        description="Make a profile for a number and claim the number at the directory with the operator's one-time "
+        "code. The defaults are those of 'letterlock carrier' and 'letterlock directory' on this machine.",
+    )
+    setup.add_argument("number", nargs="?", metavar="NUMBER", help="for example +15550100")
+    setup.add_argument(
+        "--join", metavar="OFFER", help="be another device of an account ('devices offer' printed OFFER)"
+    )
+    setup.add_argument("--name", default="", help="what you call this device")
+    setup.add_argument("--code", help="the operator's code, if you have it already")
+    setup.add_argument("--new-key-file", metavar="FILE", help="make a key file and protect the profile with it alone")
+    setup.add_argument(
+        "--directory",
+        default=os.environ.get("LETTERLOCK_DIRECTORY", f"http://127.0.0.1:{DEFAULT_DIRECTORY_PORT}"),
+        metavar="URL",
+        help="default %(default)s",
+    )
+    setup.add_argument("--directory-ca", metavar="FILE", help="trust this authority for the directory's certificate")
+    setup.add_argument(
+        "--carrier",
+        default=os.environ.get("LETTERLOCK_CARRIER", f"sip:127.0.0.1:{DEFAULT_SIP_PORT}"),
+        metavar="URI",
+        help="default %(default)s",
+    )
+    setup.add_argument("--carrier-ca", metavar="FILE", help="trust this authority for the carrier's certificate")
+    setup.add_argument("--domain", help="SIP domain, if it is not the carrier's host")
+    setup.add_argument("--sip-user", help="private identity at the carrier (default: the number)")
+    setup.add_argument(
+        "--sip-password", default=os.environ.get("LETTERLOCK_SIP_PASSWORD", LAB_PASSWORD), help="default: the lab's"
+    )
+    setup.add_argument("--insecure-lab", action="store_true", help="permit plaintext SIP beyond this machine")
+    add_profile(setup)
+    setup.set_defaults(run=run_setup)
+
+    devices = commands.add_parser("devices", help="list, add and remove the devices of your account")
+    devices.add_argument("action", nargs="?", choices=("list", "offer", "add", "remove"), default="list")
+    devices.add_argument("what", nargs="?", metavar="REQUEST|DEVICE", help="for add and remove")
+    add_profile(devices)
+    devices.set_defaults(run=run_devices)
+
+
+async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if (arguments.number is None) == (arguments.join is None):
+        raise InputError(
+            "name a number, or --join another device's offer", code="input.setup", hint="letterlock setup +15550100"
+        )
+    if arguments.number is not None:
+        ids.number(arguments.number)
+    path = profile_path(arguments)
+    unlock = await _unlock_new(arguments)
+    sip = carrier_account(arguments, arguments.number or _offered_number(arguments.join))
+    if arguments.join is not None:
+        request = await Client.join(
+            path,
+            arguments.join,
+            directory=arguments.directory,
+            directory_ca=arguments.directory_ca,
+            sip=sip,
+            name=arguments.name,
+            **unlock,
+        )
+        terminal.say("carry this to the primary device: letterlock devices add REQUEST; then use this profile")
+        terminal.data({"request": request}, request)
+        return 0
+
+    async def code() -> str:
+        if not interactive():
+            terminal.say(f"the directory's operator has a code for {arguments.number} now; one line on stdin:")
+        return await ask("code that the operator of the directory has for you: ")
+
+    await Client.create(
+        path,
+        arguments.number,
+        code=arguments.code or code,
+        directory=arguments.directory,
+        directory_ca=arguments.directory_ca,
+        sip=sip,
+        name=arguments.name,
+        **unlock,
+    )
+    terminal.data(
+        {"number": arguments.number, "profile": str(path)},
+        f"{arguments.number} is yours; profile '{arguments.profile}' is ready",
+    )
+    terminal.say(f"next: letterlock listen --profile {arguments.profile}")
+    return 0
+
+
+async def _unlock_new(arguments: argparse.Namespace) -> Unlock:
+    if not arguments.new_key_file:
+        return await unlock_arguments(arguments, new=True)
+    path = Path(arguments.new_key_file).expanduser().absolute()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    KeyFile(path).create(os.urandom)
+    return Unlock(passphrase=None, key_file=str(path))
+
+
+def _offered_number(offer: str) -> str:
+    from ...crypto.pyca import Pyca
+    from ...trust import decode_offer
+
+    return decode_offer(offer, Pyca()).number
+
+
+async def run_devices(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if (arguments.action in ("add", "remove")) != (arguments.what is not None):
+        raise InputError("add takes a request, remove a device number, the others nothing", code="input.devices")
+    async with await open_client(arguments) as me:
+        if arguments.action == "offer":
+            offer = await me.device_offer()
+            terminal.say("on the new device: letterlock setup --join OFFER")
+            terminal.data({"offer": offer}, offer)
+        elif arguments.action == "add":
+            added = await me.add_device(arguments.what)
+            terminal.data({"added": added}, f"device {added} is listed")
+        elif arguments.action == "remove":
+            if not arguments.what.isdecimal():
+                raise InputError("name the device by its number", code="input.devices", hint="letterlock devices list")
+            await me.remove_device(int(arguments.what))
+            terminal.data({"removed": int(arguments.what)}, f"device {arguments.what} is not listed any more")
+        else:
+            for device in await me.devices():
+                since = datetime.fromtimestamp(device.added_at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+                terminal.data(
+                    {"device": device.device, "name": device.name, "added_at": device.added_at, "this": device.this},
+                    f"{device.device:3}  {visible(device.name) or '-'}  since {since}{'  (this one)' if device.this else ''}",
+                )
+    return 0
