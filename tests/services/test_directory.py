@@ -9,6 +9,7 @@ import sqlite3
 import stat
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from letterlock import ids, trust
@@ -517,6 +518,26 @@ async def test_a_claim_is_in_time_and_by_the_primary_itself_sr17(tmp_path: Path)
             assert await refusal(client.claim(code, ana.list.encoded)) == (401, "directory.unauthenticated")
         client.signer = ana.signer()
         await client.claim(code, ana.list.encoded)
+
+
+async def test_wrong_claims_are_limited_by_address_sr21(tmp_path: Path) -> None:
+    ana = Owner.make(ANA)
+    async with Town.open(tmp_path, DirectoryLimits(claims_by_address=Rate(3, MINUTE))) as town:
+        client = town.client(ana)
+        for _ in range(3):
+            assert (await refusal(client.claim("00000000", ana.list.encoded)))[0] == 403
+        assert await refusal(client.claim("00000000", ana.list.encoded)) == (429, "directory.rate")
+
+
+async def test_a_rate_limit_says_when_to_come_back(tmp_path: Path) -> None:
+    async with (
+        Town.open(tmp_path, DirectoryLimits(address=Rate(1, MINUTE))) as town,
+        aiohttp.ClientSession() as session,
+    ):
+        for expected in (200, 429):
+            async with session.get(town.directory.url + "/v1/health") as got:
+                assert got.status == expected
+        assert got.headers["Retry-After"] == "60"
 
 
 async def test_a_code_is_bound_to_a_whole_hash_sr21(tmp_path: Path) -> None:

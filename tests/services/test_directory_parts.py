@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from letterlock.errors import DirectoryError, StoreError
 from letterlock.services.directory import Rate
 from letterlock.services.directory.buckets import Buckets
+from letterlock.services.directory.http import address_key
 from letterlock.services.directory.tables import Tables
 from letterlock.services.directory.writer import Writer
 
@@ -49,6 +50,21 @@ def test_a_flood_of_keys_is_bounded_and_lifts_no_limit_sr17() -> None:
     assert buckets.take("a", "victim", RATE, 0) > 0
     # Later, when the buckets are full again, they make room.
     assert buckets.take("a", "late", RATE, 10_000) == 0 and len(buckets) < 10
+
+
+@pytest.mark.parametrize(
+    ("remote", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9%eth0", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        (None, ""),
+        ("unix", "unix"),
+    ],
+)
+def test_an_ipv6_subscriber_is_one_address(remote: str | None, key: str) -> None:
+    assert address_key(remote) == key
 
 
 async def opened(folder: Path) -> Writer:

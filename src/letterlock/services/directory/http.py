@@ -250,7 +250,7 @@ class Directory:
 
     def _spend(self, purpose: str, request: web.Request) -> None:
         rate = self._limits.address if purpose == "address" else self._limits.claims_by_address
-        wait = self._addresses.take(purpose, _address_key(request.remote), rate, self._now())
+        wait = self._addresses.take(purpose, address_key(request.remote), rate, self._now())
         if wait:
             raise too_many(wait)
 
@@ -311,14 +311,16 @@ def _refusal(error: LetterlockError, status: int = 0) -> web.Response:
     return answer
 
 
-def _address_key(remote: str | None) -> str:
+def address_key(remote: str | None) -> str:
     """Whom an address stands for: an IPv6 subscriber has a whole /64."""
     try:
         address = ipaddress.ip_address((remote or "").split("%")[0])
     except ValueError:
         return remote or ""
-    if address.version == 6 and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, 64), strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)
 
 
