@@ -60,6 +60,7 @@ PLANTED: dict[str, Callable[[str], bytes]] = {
     "raw deflate": lambda text: b"Content-Encoding: deflate\r\n\r\n" + raw_deflate(f"a {text}".encode()),
     "cut off zlib": lambda text: b"\r\n\r\n" + zlib.compress(f"{text} ".encode() + NOISE[:900])[:-40],
     "zlib in base64": lambda text: b"x: " + base64.b64encode(zlib.compress(f"b {text} {OTHER[:3]}".encode())),
+    "zlib in base64 glued to a letter": lambda text: b"x" + base64.b64encode(zlib.compress(f"b {text} c".encode())),
     "base64 in zlib": lambda text: zlib.compress(b"." + base64.b64encode(text.encode())),
     "UTF-16 in gzip": lambda text: gzip.compress(text.encode("utf-16-le")),
 }
@@ -78,6 +79,15 @@ def test_what_is_planted_is_found_and_what_is_not_is_not(form: str) -> None:
 def test_a_split_between_packets_hides_nothing(form: str) -> None:
     data = b"\r\n\r\n" + PLANTED[form](SECRET)
     assert search(log_of(*(data[at : at + 3] for at in range(0, len(data), 3))), SECRET)
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_a_short_text_in_base64_is_found_at_each_alignment(shift: int) -> None:
+    """Too short for a run of base64 to be told from a word: only the needle's own forms find it."""
+    token = base64.b64encode(b"\xfb" * shift + b"eightch" + b"r").rstrip(b"=")
+    assert search(log_of(b"id: " + token + b" x"), "eightchr")
+    assert search(log_of(b"id: " + token.replace(b"+", b"-").replace(b"/", b"_") + b" x"), "eightchr")
+    assert not search(log_of(b"id: " + token + b" x"), "wrongchr")
 
 
 def test_noise_holds_nothing() -> None:

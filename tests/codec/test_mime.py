@@ -210,7 +210,10 @@ def bombs() -> list[tuple[str, bytes]]:
     parts = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + b"\r\n\r\n--b\r\n" * 7000
     fields = b"A:\r\n" * 16000 + b"\r\n"
     many = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + (b"A:\r\n" * 60 + b"\r\n\r\n--b\r\n") * 250
+    some = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + (b"--b\r\n" + b"A:\r\n" * 60 + b"\r\n\r\n") * 20
     return [
+        ("fields over several parts", some + b"--b--"),
+        ("one field too many", b"A:\r\n" * 65 + b"\r\n"),
         ("deep", nested(700, 65000)),
         ("deep and large", nested(5, 65536)),
         ("too large", nested(5, 10_000_000)),
