@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from letterlock.codec import mime
+from letterlock.codec import mime, transfer
 from letterlock.codec.mime import MimeLimits, MimePart, Multipart
 from letterlock.errors import DecodeError, LimitExceeded
 
@@ -121,14 +121,14 @@ def test_inflating_knows_both_readings_of_deflate_and_stops_at_the_bound() -> No
         ("GZIP", gzip.compress(text)),
         ("identity", text),
     ]:
-        assert mime.inflate(data, name, len(text)) == text
+        assert transfer.inflate(data, name, len(text)) == text
     with pytest.raises(LimitExceeded):
-        mime.inflate(zlib.compress(text), "deflate", len(text) - 1)
+        transfer.inflate(zlib.compress(text), "deflate", len(text) - 1)
     for broken in (b"", b"nonsense", zlib.compress(text)[:-9]):
         with pytest.raises(DecodeError):
-            mime.inflate(broken, "deflate", 10_000)
+            transfer.inflate(broken, "deflate", 10_000)
     bomb = zlib.compress(bytes(50_000_000))
-    assert _peak(lambda: _refused(lambda: mime.inflate(bomb, "deflate", 65536))) < 2 * 65536
+    assert _peak(lambda: _refused(lambda: transfer.inflate(bomb, "deflate", 65536))) < 2 * 65536
 
 
 ENTITY = st.deferred(lambda: PART | MULTIPART)

@@ -10,8 +10,8 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 
-from ..codec.mime import inflate
 from ..codec.sip import CSeq, Headers, NameAddr, Request, Uri, media_type
+from ..codec.transfer import inflate
 from ..errors import DecodeError
 from ..ids import ConversationId, MessageId, Number, Rng
 from .message import call_id, new_tag
