@@ -42,7 +42,7 @@ class Access:
     _socket: OwnerSocket | None = field(default=None, init=False)
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
-    async def open(self) -> LocalProfile | RemoteProfile:
+    async def open(self) -> None:
         """Become the owner, or reach the one there is.
 
         Raises WrongStoreKey, StoreRolledBack, StoreError; StoreLocked when the owner does not answer for long.
@@ -50,18 +50,14 @@ class Access:
         async with self._changing:
             if self.profile is None:
                 self.profile = await self._attach()
-            return self.profile
 
-    async def again(self, lost: RemoteProfile) -> LocalProfile | RemoteProfile:
+    async def again(self, lost: RemoteProfile) -> None:
         """The owner behind `lost` has gone: find the next one, or be it."""
         async with self._changing:
+            # Until there is a next one the lost one stays: calls to it come here and wait.
             if self.profile is lost:
                 await lost.close()
-                self.profile = None
                 self.profile = await self._attach()
-            if self.profile is None:
-                raise StoreError("the profile is closed", code="client.closed")
-            return self.profile
 
     async def close(self) -> None:
         """Give the profile back; another process that waits becomes the owner."""

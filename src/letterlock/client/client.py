@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from types import TracebackType
@@ -164,18 +165,16 @@ class Client:
         (`Recorded.cursor`). The iteration ends when the client is closed.
         """
         cursor = await self.cursor() if after is None else after
-        while True:
-            profile = await self._access.open()
+        while (profile := self._access.profile) is not None:
             try:
-                async for recorded in profile.events(cursor):
-                    yield recorded
-                    cursor = recorded.cursor
+                async with contextlib.aclosing(profile.events(cursor)) as events:
+                    async for recorded in events:
+                        yield recorded
+                        cursor = recorded.cursor
                 return
             except ConnectionLost:
                 if not isinstance(profile, RemoteProfile):
                     raise
-                if self._access.profile is None:
-                    return
                 await self._access.again(profile)
 
     async def cursor(self) -> int:

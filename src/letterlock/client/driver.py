@@ -47,6 +47,8 @@ class _Command(Generic[T]):
     step: StepFunction[T]
     done: asyncio.Future[T]
     heavy: bool
+    alone: bool = False
+    """Something in its round could not be encoded: try it in a round of its own, to find out whose fault it was."""
     outcome: Step[T] | None = None
 
 
@@ -178,6 +180,8 @@ class Driver:
         """Run queued steps on the overlay, up to a round's worth."""
         began = time.perf_counter()
         while self._queue and len(this.commands) < _ROUND and (below is None or below.written is not False):
+            if this.commands and (self._queue[0].alone or this.commands[0].alone):
+                break
             command = self._queue.popleft()
             if command.done.cancelled():
                 continue
@@ -205,7 +209,12 @@ class Driver:
         try:
             prepared = self._store.prepare((), this.overlay.writes, self._store.generation)
         except Exception as error:
-            self._refuse(this, error)
+            if len(this.commands) == 1:
+                self._refuse(this, error)
+                return
+            for command in this.commands:
+                command.alone = True
+            self._queue.extendleft(reversed(this.commands))
             return
         self._writing = this
         written = asyncio.get_running_loop().run_in_executor(self._worker, self._store.write, prepared)

@@ -40,6 +40,7 @@ class OwnerSocket:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[None]] = set()
+        self._streams: set[asyncio.Task[None]] = set()
         self._closing = False
 
     async def start(self) -> None:
@@ -74,9 +75,10 @@ class OwnerSocket:
         self._server.close()
         if self._requests:
             await asyncio.wait(set(self._requests), timeout=_FINISH_SECONDS)
-        for task in (*self._connections, *self._requests):
+        tasks = (*self._connections, *self._requests, *self._streams)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._connections, *self._requests, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._server = None
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,27 +95,34 @@ class OwnerSocket:
             while (line := await reader.readline()).endswith(b"\n"):
                 if self._closing:
                     break  # unread requests are asked again of the next owner
-                task = asyncio.get_running_loop().create_task(self._answer(line, writer))
-                for known in (mine, self._requests):
-                    known.add(task)
-                    task.add_done_callback(known.discard)
+                self._begin(line, writer, mine)
                 while len(mine) >= _MAX_PENDING:
                     await asyncio.wait(mine, return_when=asyncio.FIRST_COMPLETED)
         except (OSError, ValueError):
             pass  # gone, or a line over the limit
         finally:
-            # What was begun is finished by the driver all the same; only nobody waits for it.
-            if not self._closing:
-                for task in mine:
-                    task.cancel()
-            elif mine:
-                await asyncio.wait(mine, timeout=_FINISH_SECONDS)
+            # What was begun is finished by the driver all the same; only nobody waits for it any more.
+            for task in mine:
+                task.cancel()
             writer.close()
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+    def _begin(self, line: bytes, writer: asyncio.StreamWriter, mine: set[asyncio.Task[None]]) -> None:
+        """Work on one request in a task of its own; a stream of events is nothing that `close` waits for."""
+        try:
+            value: Any = decode_line(line)
+            stream = value.get("method") == "events"
+        except LetterlockError as error:
+            value, stream = error, False
+        task = asyncio.get_running_loop().create_task(self._answer(value, writer))
+        for known in (mine, self._streams if stream else self._requests):
+            known.add(task)
+            task.add_done_callback(known.discard)
+
+    async def _answer(self, value: dict[str, Any] | LetterlockError, writer: asyncio.StreamWriter) -> None:
         request: Any = None
         try:
-            value = decode_line(line)
+            if isinstance(value, LetterlockError):
+                raise value
             request = value.get("id")
             method, params = value.get("method"), value.get("params") or {}
             if method == "events":
@@ -122,7 +131,7 @@ class OwnerSocket:
             answer = {"id": request, "result": await self._perform(str(method), params)}
         except LetterlockError as error:
             answer = {"id": request, "error": encode_error(error)}
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             wrong = InputError("not a request that this version knows", code="owner.request")
             answer = {"id": request, "error": encode_error(wrong)}
         except Exception as error:
