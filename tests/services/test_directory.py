@@ -331,7 +331,6 @@ async def test_draining_is_noticed_sr13(tmp_path: Path) -> None:
         await bundle_of(client, ana)
         assert await owner.prekey_counts() == PrekeyCounts(1, 1) and await owner.alerts() == ()
         await bundle_of(client, ana)
-        await bundle_of(client, ana)
         assert [alert.kind for alert in await owner.alerts()] == ["prekeys_drained"]
         counts = await owner.upload_prekeys(encode_upload(ana.primary.prekeys(3, 5)))
         assert counts == PrekeyCounts(5, 5) and counts.lowest == 5 and await owner.alerts() == ()
@@ -633,6 +632,69 @@ async def test_every_table_has_a_retention_bound_sr17(tmp_path: Path) -> None:
         await town.restart()
         await town.directory.close()
         assert not any(rows(town.path).values()), rows(town.path)
+
+
+async def count(town: Town, table: str, owner: Owner) -> int:
+    query = f"SELECT COUNT(*) FROM {table} WHERE account = ?"
+    return await town.directory._writer.run(lambda t: t.connection.execute(query, (owner.account,)).fetchone()[0])
+
+
+async def test_a_reset_drops_what_the_old_account_published_sr17(tmp_path: Path) -> None:
+    old, new = Owner.make(ANA), Owner.make(ANA, "new")
+    async with Town.open(tmp_path) as town:
+        client = await town.register(old, prekeys=2)
+        await client.upload_list(old.renew().encoded)
+        await town.register(new)
+        assert [await count(town, table, old) for table in ("lists", "prekeys", "one_time")] == [1, 0, 0]
+
+
+async def test_a_removed_device_leaves_nothing_behind_sr17(tmp_path: Path) -> None:
+    ana, ben = Owner.make(ANA), Owner.make(BEN)
+    async with Town.open(tmp_path) as town:
+        client = await town.register(ana)
+        await client.upload_list(ana.add(2).encoded)
+        await town.client(ana, 2).upload_prekeys(encode_upload(ana.device(2).prekeys(1, 1)))
+        await bundle_of(await town.register(ben), ana, 2)
+        assert [await count(town, table, ana) for table in ("prekeys", "one_time", "alerts")] == [1, 2, 1]
+        await client.upload_list(ana.remove(2).encoded)
+        assert [await count(town, table, ana) for table in ("prekeys", "one_time", "alerts")] == [0, 0, 0]
+        # The id with other keys starts afresh: its key ids do not clash with those of the removed device.
+        await client.upload_list(ana.add(2, seed="new").encoded)
+        tablet = town.client(ana, 2)
+        assert await tablet.upload_prekeys(encode_upload(ana.device(2).prekeys(1, 1))) == PrekeyCounts(1, 1)
+
+
+async def test_spent_keys_and_alerts_of_a_living_account_go_too_sr17(tmp_path: Path) -> None:
+    ana, ben = Owner.make(ANA), Owner.make(BEN)
+    async with Town.open(tmp_path) as town:
+        client = await town.register(ana, prekeys=1)
+        asker = await town.register(ben)
+        await bundle_of(asker, ana)
+        town.clock.now += 91 * DAY
+        await client.upload_list(ana.renew(now=town.clock.now).encoded)
+        await town.directory.purge()
+        assert [await count(town, table, ana) for table in ("alerts", "one_time")] == [0, 2]
+        town.clock.now += 90 * DAY
+        await town.directory.purge()
+        assert await count(town, "one_time", ana) == 0
+        nonces = await town.directory._writer.run(
+            lambda t: t.connection.execute("SELECT COUNT(*) FROM nonces").fetchone()[0]
+        )
+        assert nonces == 0
+
+
+async def test_nonces_go_when_their_time_has_passed_sr17(tmp_path: Path) -> None:
+    ana = Owner.make(ANA)
+    async with Town.open(tmp_path) as town:
+        client = await town.register(ana)
+        for _ in range(5):
+            await client.alerts()
+        town.clock.now += 10 * MINUTE + 1
+        await client.alerts()
+        nonces = await town.directory._writer.run(
+            lambda t: t.connection.execute("SELECT COUNT(*) FROM nonces").fetchone()[0]
+        )
+        assert nonces == 1
 
 
 async def test_retention_of_lists_keeps_the_newest(tmp_path: Path) -> None:

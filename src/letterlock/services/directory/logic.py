@@ -338,7 +338,8 @@ class Registry:
         lasting = codec.decode_upload(stored, max_one_time=0)
         one_time = tables.take_one_time(account, device, _EC, now)
         kem = tables.take_one_time(account, device, _KEM, now)
-        if kem is None or one_time is None:
+        left = _counts(tables, account, device)
+        if not (left.one_time and left.one_time_kem):
             tables.put_alert(account, device, Alert("prekeys_drained", now))
         bundle = PreKeyBundle(
             registration_id=lasting.registration_id,
