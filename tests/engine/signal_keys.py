@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from engine.world import CRYPTO, Account
-
 from letterlock.codec.prekeys import (
     KemPreKey,
     OneTimePreKey,

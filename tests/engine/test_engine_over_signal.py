@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from engine.signal_keys import SignalKeys
 from engine.test_engine_hostile_network import HOSTILE, check, converse
 from engine.world import ALICE, BOB, CAROL, World
-
 from letterlock.engine.events import MessageDelivered, MessageUnreadable
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
+from engine.toy_protocol import ToyProtocol, bundle
 from letterlock.codec.frame import decode_frame
 from letterlock.crypto.pyca import Pyca
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
@@ -27,14 +28,13 @@ from letterlock.engine.effects import (
 from letterlock.engine.engine import Engine
 from letterlock.engine.events import Event, MessageReceived, MessageSent
 from letterlock.engine.limits import DEFAULTS, EngineLimits, Privacy
+from letterlock.engine.records import MESSAGE, Message
 from letterlock.engine.step import Step
 from letterlock.ids import DeviceId, MessageId, Number, account_id
 from letterlock.seam import EncryptionProtocol, Key, Party, RecordKind, Writes
 from letterlock.trust.authoring import add_device, create_list, remove_device, renew_list
 from letterlock.trust.device_entry import DeviceEntry, create_entry
 from letterlock.trust.device_list import VerifiedDeviceList
-
-from engine.toy_protocol import ToyProtocol, bundle
 
 T = TypeVar("T")
 CRYPTO = Pyca()
@@ -242,6 +242,11 @@ class Phone:
             for event in self.events
             if isinstance(event, MessageReceived) and (chat is None or event.chat == chat)
         ]
+
+    def history(self, chat: Number) -> list[Message]:
+        """The chat as it is stored, in its order."""
+        found = (self.state.get(key) for key in self.state.scan(MESSAGE, f"{chat}/"))
+        return [message for message in found if message is not None]
 
     def all_shown(self) -> list[str]:
         """The same with what our own devices sent."""

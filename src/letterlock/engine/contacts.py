@@ -95,8 +95,8 @@ def learn(core: Core, turn: Turn, number: Number, lists: Sequence[bytes] | None)
         fetching.failed(core, turn, number)
         return
     lists = tuple(lists)[-core.limits.max_lists :]
-    fetching.answered(turn, number)
     if number == core.me.number:
+        fetching.answered(turn, number)
         _learn_own(core, turn, lists)
         return
     contact = chats.contact_of(turn, number)
@@ -109,8 +109,10 @@ def learn(core: Core, turn: Turn, number: Number, lists: Sequence[bytes] | None)
         if error.code == "device_list.expired":
             _nothing_new(core, turn, number, contact)
         else:
+            fetching.answered(turn, number)
             trouble.list_refused(core, turn, number, error.code)
         return
+    fetching.answered(turn, number)
     pin(core, turn, contact, replace(after, fetched_at=turn.now))
 
 
@@ -159,9 +161,14 @@ def _known(core: Core, turn: Turn, number: Number) -> Contact:
 
 
 def _nothing_new(core: Core, turn: Turn, number: Number, contact: Contact | None) -> None:
+    chat = chats.load(turn, number)
+    if chat.waiting:
+        fetching.failed(core, turn, number)
+    else:
+        fetching.answered(turn, number)
     if contact is None:
         # Absence is unproven: this is "no keys found" (SR-02).
-        chats.save(core, turn, replace(chats.load(turn, number), absent_at=turn.now))
+        chats.save(core, turn, replace(chat, absent_at=turn.now))
     else:
         # What is pinned stays pinned (SR-01): a directory that forgets a number takes nothing away.
         turn.staged.put(contact_key(number), replace(contact, fetched_at=turn.now))

@@ -59,7 +59,7 @@ def send(core: Core, turn: Turn, number: Number, content: Text, allow: PlainOpti
             return plain.send(core, turn, chat, content.text)
         if state is not Security.CHECKING or not wait:
             raise policy.refusal(chat, state)
-        look_up(core, turn, chat, contact)
+        look_up(core, turn, chat, contact, waiting=True)
         return _queue(core, turn, chat, content.text)
     if turn.now - contact.fetched_at >= core.limits.list_refresh_ms:
         fetching.lists(core, turn, number, contact.list.serial)
@@ -131,13 +131,16 @@ def typing(core: Core, turn: Turn, number: Number, active: bool) -> None:
     turn.effects.append(Transmit("", outbound))
 
 
-def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None) -> None:
-    """See to it that we know what the directory has to say about this number."""
-    if contact is not None:
-        if contact.list.expired(turn.now) or turn.now - contact.fetched_at >= core.limits.list_refresh_ms:
-            fetching.lists(core, turn, chat.number, contact.list.serial)
-    elif not chat.absent_at or turn.now - chat.absent_at >= core.limits.absent_refresh_ms:
-        fetching.lists(core, turn, chat.number, 0)
+def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, waiting: bool = False) -> None:
+    """See to it that we know what the directory has to say about this number; `waiting` for it, ask in any case."""
+    if contact is None:
+        at, since = (chat.absent_at + core.limits.absent_refresh_ms if chat.absent_at else 0), 0
+    else:
+        since = contact.list.serial
+        pause = core.limits.fetch_first_ms if contact.list.expired(turn.now) else core.limits.list_refresh_ms
+        at = contact.fetched_at + pause
+    if waiting or at <= turn.now:
+        fetching.lists(core, turn, chat.number, since, at)
 
 
 # --- what waits --------------------------------------------------------------------------------------------
