@@ -15,7 +15,6 @@ from ..engine.limits import DEFAULTS, EngineLimits, Privacy
 from ..ids import Instant, Rng
 from ..keystore.wrapped import Argon2Parameters
 from ..signal.limits import LIBSIGNAL_LIMITS, Limits
-from ..transport.directory import DirectoryClient
 from ..transport.rcs import RcsTransport
 from .checkpoints import Checkpoint, no_checkpoint
 from .identity import Identity
@@ -65,6 +64,9 @@ def _rcs(environment: Environment, settings: Settings, identity: Identity, on_me
 
 
 def _http(environment: Environment, settings: Settings, identity: Identity) -> Directory | None:
+    # aiohttp takes longer to import than all the rest, and a process that works through the owner needs none of it.
+    from ..transport.directory import DirectoryClient
+
     return DirectoryClient(
         settings.directory,
         rng=environment.rng,

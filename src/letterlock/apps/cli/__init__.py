@@ -8,74 +8,106 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from ... import __version__
-from ...errors import Bug, LetterlockError
-from . import chat, demo, doctor, network, profile
+from ...errors import Bug, InputError, LetterlockError
 from .terminal import EXIT, Terminal
+from .usage import Parser, json_wanted
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
+
+_VERBS = {
+    "demo": "demo",
+    "carrier": "network",
+    "directory": "network",
+    "setup": "profile",
+    "devices": "profile",
+    "send": "chat",
+    "listen": "chat",
+    "chats": "chat",
+    "verify": "trust",
+    "doctor": "doctor",
+}
+"""Verb to the module that adds it. Only what is asked for is imported: `listen` starts without the carrier's code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    arguments = _parser().parse_args(argv)
-    if arguments.data_dir is None:
-        arguments.data_dir = platformdirs.user_data_path("letterlock")
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.verbose > 1 else logging.INFO if arguments.verbose else logging.ERROR,
-        format="letterlock: %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    terminal = Terminal(as_json=arguments.output == "json")
+    given = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a locale without umlauts is no reason to fail
+    terminal = Terminal(as_json=json_wanted(given))
+    verbose = False
     try:
+        arguments = parser(given).parse_args(given)
+        verbose = bool(arguments.verbose)
+        if arguments.output not in ("text", "json"):
+            raise InputError("LETTERLOCK_OUTPUT is text or json", code="input.output")
+        if arguments.data_dir is None:
+            arguments.data_dir = platformdirs.user_data_path("letterlock")
+        logging.basicConfig(
+            level=logging.DEBUG if arguments.verbose > 1 else logging.INFO if verbose else logging.ERROR,
+            format="letterlock: %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
         code: int = asyncio.run(arguments.run(arguments, terminal))
         return code
     except LetterlockError as error:
         return terminal.error(error)
     except KeyboardInterrupt:
+        print(file=sys.stderr)  # the shell's prompt starts on a line of its own
         return 130
     except BrokenPipeError:
         # Whoever read our output went away; that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT["ok"]
     except Exception as error:
-        if arguments.verbose:
+        if verbose:
             raise
         return terminal.error(
             Bug(f"{type(error).__name__}: {error}", hint="this is ours; run it again with -v and report what it prints")
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser for a command line; for one that names no verb, with all of them."""
+    top = Parser(
         prog="letterlock",
-        description="End-to-end-encrypted RCS from the command line.",
+        description="End-to-end-encrypted RCS from the command line. New here? Try: letterlock demo",
         epilog="exit codes: 1 wrong input, 2 our bug, 3 network or store, 4 a human must decide about keys, "
         "5 too many requests, 7 it would have been sent unencrypted",
     )
-    parser.add_argument("--version", action="version", version=f"letterlock {__version__}")
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more on stderr; twice for everything")
-    parser.add_argument(
-        "-o", "--output", choices=("text", "json"), default=os.environ.get("LETTERLOCK_OUTPUT", "text"),
+    top.add_argument("--version", action="version", version=f"letterlock {__version__}")
+    top.add_argument("-v", "--verbose", action="count", default=0, help="say more on stderr; twice for everything")
+    top.add_argument(
+        "-o", "--output", choices=("text", "json"), default=os.environ.get("LETTERLOCK_OUTPUT") or "text",
         help="json is one object a line",
     )  # fmt: skip
-    parser.add_argument(
-        "--data-dir", type=Path, default=os.environ.get("LETTERLOCK_DATA_DIR"), help="where profiles lie"
-    )
-    commands = parser.add_subparsers(metavar="VERB", required=True)
-    demo.add_parsers(commands)
-    network.add_parsers(commands)
-    profile.add_parsers(commands)
-    chat.add_parsers(commands)
-    doctor.add_parsers(commands)
-    for command in commands.choices.values():
+    top.add_argument(
+        "--data-dir", type=Path, metavar="DIR", default=os.environ.get("LETTERLOCK_DATA_DIR") or None,
+        help="where profiles lie (default: the user's data directory)",
+    )  # fmt: skip
+    verbs = top.add_subparsers(metavar="VERB", required=True, dest="verb")
+    helping = bool(given) and given[0] in ("-h", "--help")
+    wanted = [module for verb, module in _VERBS.items() if verb in given and not helping] or _VERBS.values()
+    for module in dict.fromkeys(wanted):
+        import_module(f".{module}", __name__).add_parsers(verbs)
+    for command in verbs.choices.values():
         # Also behind the verb, where hands type them; there they say nothing unless given.
-        command.add_argument(
-            "-o", "--output", choices=("text", "json"), default=argparse.SUPPRESS, help=argparse.SUPPRESS
-        )
-        command.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    return parser
+        for options, more in _ANYWHERE.items():
+            command.add_argument(*options, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **more)
+    top.verbs = tuple(_VERBS)
+    return top
+
+
+_ANYWHERE: dict[tuple[str, ...], dict[str, Any]] = {
+    ("-o", "--output"): {"choices": ("text", "json")},
+    ("-v", "--verbose"): {"action": "count"},
+    ("--data-dir",): {"type": Path},
+}

@@ -1,11 +1,10 @@
-"""`letterlock send`, `listen`, `chats`, `verify`: talking, and knowing with whom."""
+"""`letterlock send`, `listen`, `chats`: talking."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
-import sys
 from typing import Any
 
 from ...client import Chat, Client
@@ -14,10 +13,11 @@ from ...engine.events import Recorded, event_to_json
 from ...engine.policy import PlainOption
 from ...engine.security import Security
 from ...errors import InputError, NotEncrypted
-from .network import until_stopped
-from .options import add_profile, ask, interactive, open_client
-from .terminal import Terminal, visible
-from .words import event_text, option_token, security_label, security_sentence
+from .asking import ask, interactive, read_all
+from .options import add_profile, open_client
+from .stopping import until_stopped
+from .terminal import Terminal, option_token, visible
+from .words import event_text, security_label
 
 __all__ = ["add_parsers"]
 
@@ -62,48 +62,44 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_profile(chats)
     chats.set_defaults(run=run_chats)
 
-    verify = commands.add_parser(
-        "verify",
-        help="compare security codes with a contact",
-        description="Show the security code of a chat. Read the digits to each other over another channel. Then type the "
-        "last group that the other person reads out, here or with --last-group.",
-    )
-    verify.add_argument("number", metavar="NUMBER")
-    verify.add_argument("--last-group", metavar="DIGITS", help="the last five digits that the contact read out")
-    verify.add_argument("--accept-new-keys", action="store_true", help="go on with changed keys without comparing")
-    add_profile(verify)
-    verify.set_defaults(run=run_verify)
-
 
 async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = arguments.text
     if text == "-":
-        text = (await asyncio.to_thread(sys.stdin.read)).rstrip("\n")
-    async with await open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
+        text = read_all().rstrip("\n")
+    async with open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
         chat = await me.chat(arguments.number)
         cursor = await me.cursor()
         if chat.security is Security.CHECKING:
-            with contextlib.suppress(TimeoutError):
-                # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
-                await asyncio.wait_for(me.settled(), _ANSWER_SECONDS)
+            # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
+            await _answered(me)
         try:
-            message = await _send(chat, text, await _allowed(chat, arguments.allow))
+            message = await chat.send(text, allow=await _allowed(chat, arguments.allow))
         except NotEncrypted as error:
-            message = await _decide(chat, text, error)
+            message = await chat.send(text, allow=await _decided(error, terminal))
         state = chat.security
         terminal.data(
             {"message_id": message, "chat": chat.number, "security": state.value},
             f"{message}  {security_label(state, chat.number)}",
         )
+        if state is Security.CHECKING:
+            terminal.say(f"it waits for the keys of {chat.number}, and goes out encrypted once they are here")
         if arguments.wait > 0:
             await _until_delivered(me, message, cursor, arguments.wait, terminal)
-        else:
-            await me.settled()
+        elif not await _answered(me):
+            terminal.say(
+                "the network has not taken it yet; it stays in the outbox and is sent while this profile is open"
+            )
     return 0
 
 
-async def _send(chat: Chat, text: str, allow: PlainOption | None) -> str:
-    return await chat.send(text, allow=allow)
+async def _answered(me: Client) -> bool:
+    """Whether the network has answered everything that is under way, before patience ends."""
+    try:
+        await asyncio.wait_for(me.settled(), _ANSWER_SECONDS)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _allowed(chat: Chat, token: str | None) -> PlainOption | None:
@@ -120,18 +116,18 @@ async def _allowed(chat: Chat, token: str | None) -> PlainOption | None:
     )
 
 
-async def _decide(chat: Chat, text: str, error: NotEncrypted) -> str:
-    """Ask the user, once, in words; or give the refusal back with the tokens."""
-    tokens = [option_token(option) for option in error.options if isinstance(option, PlainOption)]
-    if not tokens:
+async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
+    """Ask the user, once, in words; or give the refusal back with the token that stands for the decision."""
+    option = next((option for option in error.options if isinstance(option, PlainOption)), None)
+    if option is None:
         raise error
-    if not interactive():
-        error.hint = f"to send it unencrypted, readable for the carriers: --allow {tokens[0]}"
+    if interactive() and not terminal.json:
+        terminal.say(f"{error}. The carriers can read what is sent unencrypted.")
+        if await ask("type 'unencrypted' to send it so, anything else to keep it: ") == "unencrypted":
+            return option
         raise error
-    print(f"letterlock: {error}. The carriers can read what is sent unencrypted.", file=sys.stderr)
-    if await ask("type 'unencrypted' to send it so, anything else to keep it: ") != "unencrypted":
-        raise error
-    return await _send(chat, text, error.options[0])
+    error.hint = f"to send it unencrypted, readable for the carriers: --allow {option_token(option)}"
+    raise error
 
 
 async def _until_delivered(me: Client, message: str, cursor: int, seconds: float, terminal: Terminal) -> None:
@@ -148,7 +144,7 @@ async def _until_delivered(me: Client, message: str, cursor: int, seconds: float
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with await open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
+    async with open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
         after = arguments.after
         if after is None:
             after = await me.recall(arguments.consumer) or 0
@@ -180,7 +176,7 @@ def _record(recorded: Recorded) -> dict[str, Any]:
 
 
 async def run_chats(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with await open_client(arguments) as me:
+    async with open_client(arguments) as me:
         if arguments.number is None:
             for chat in await me.chats():
                 state = chat.security
@@ -208,35 +204,3 @@ async def run_chats(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 f"{who:>16}  {visible(message.text or f'({message.content_type})')}{mark}",
             )
     return 0
-
-
-async def run_verify(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with await open_client(arguments) as me:
-        chat = await me.chat(arguments.number)
-        if arguments.accept_new_keys:
-            await chat.accept_keys()
-            _say_state(terminal, chat)
-            return 0
-        await me.settled()  # both ends' keys as the directory has them now, before anybody compares
-        code = await chat.security_code()
-        given = arguments.last_group
-        groups = code.groups
-        table = "\n".join("   " + "  ".join(groups[row : row + 4]) for row in range(0, 12, 4))
-        terminal.data(
-            {"chat": chat.number, "digits": code.digits, "scannable": code.scannable.hex()},
-            f"security code of {me.number} and {chat.number}:\n\n{table}\n",
-        )
-        if given is None and interactive() and not terminal.json:
-            given = await ask(f"last group that {chat.number} reads out (empty: not now): ") or None
-        if given is not None:
-            await chat.verify(last_group=given)
-        _say_state(terminal, chat)
-    return 0
-
-
-def _say_state(terminal: Terminal, chat: Chat) -> None:
-    state: Security = chat.security
-    terminal.data(
-        {"chat": chat.number, "security": state.value},
-        f"{security_label(state, chat.number)}: {security_sentence(state, chat.number)}",
-    )

@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -29,9 +28,9 @@ from ...engine.security import WORDS, Security
 from ...errors import InputError, NotEncrypted
 from ...keystore import KeyFile
 from ...services.directory import Directory, IssuedCode
+from .asking import ask, interactive
 from .demo_phone import Phone
 from .demo_view import beside, sights
-from .options import interactive
 from .terminal import EXIT, Terminal
 
 __all__ = ["add_parsers"]
@@ -187,8 +186,10 @@ class _Stage:
         ana, ben = self.phones
         self._narrate("your turn: write as Ana; an empty line ends")
         while True:
-            print("Ana> ", end="", file=sys.stderr, flush=True)
-            text = (await asyncio.to_thread(sys.stdin.readline)).strip()
+            try:
+                text = await ask("Ana> ")
+            except InputError:  # the end of the input
+                return
             if not text:
                 return
             await self._say(ana, ben, text)

@@ -8,23 +8,26 @@ import os
 import platform
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 
-from ...client import Client, Settings
-from ...client.identity import IDENTITY, Identity
+from ...client import Client, Environment, Settings
+from ...client.identity import IDENTITY
+from ...client.opening import open_store
+from ...client.profile import ProfilePaths, unlock_with
 from ...client.settings import SETTINGS
 from ...crypto.kyber import kyber1024_decapsulate, kyber1024_encapsulate
 from ...crypto.pyca import Pyca
-from ...errors import InputError, LetterlockError, StoreLocked
-from ...keystore import KeyFile, Keystore, Passphrase
-from ...store import ProfileLock, Store
-from .options import add_profile, open_client, profile_path, unlock_arguments
+from ...engine.events import NumberReset, OwnListMismatch, Recorded
+from ...errors import InputError, LetterlockError, StoreError, TransportError
+from ...store import ProfileLock
+from .options import Unlock, add_profile, is_open_elsewhere, open_client, profile_path, unlock_arguments
 from .terminal import EXIT, Terminal
 
 __all__ = ["add_parsers"]
+
+_SECONDS = 10.0
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,7 +52,7 @@ class _Findings:
         self.failed += not ok
         text = f"{'ok  ' if ok else 'FAIL'}  {name}: {result}"
         if hint and not ok:
-            text += f"\n      {hint}"
+            text += f"\n      hint: {hint}"
         self._terminal.data({"check": name, "ok": ok, "result": result, "hint": hint}, text)
 
     async def check(self, name: str, work: Callable[[], Awaitable[str]]) -> bool:
@@ -58,9 +61,6 @@ class _Findings:
         except LetterlockError as error:
             self.tell(name, str(error), ok=False, hint=error.hint)
             return False
-        except (OSError, aiohttp.ClientError, TimeoutError, ssl.SSLError) as error:
-            self.tell(name, f"{type(error).__name__}: {error}", ok=False)
-            return False
         return True
 
 
@@ -68,18 +68,29 @@ async def run_doctor(arguments: argparse.Namespace, terminal: Terminal) -> int:
     findings = _Findings(terminal)
     findings.tell("python", platform.python_version(), ok=sys.version_info >= (3, 11), hint="3.11 or newer is needed")
     await findings.check("cryptography", _cryptography)
-    path = profile_path(arguments)
-    if not (path / "key.json").exists():
-        findings.tell("profile", f"there is none called '{arguments.profile}'; make one: letterlock setup +15550100")
+    paths = ProfilePaths.of(profile_path(arguments))
+    if not paths.exists():
+        findings.tell("profile", f"there is none called '{arguments.profile}'; make one: letterlock setup NUMBER")
         return EXIT["user"] if findings.failed else EXIT["ok"]
-    mode = path.stat().st_mode & 0o077
-    findings.tell("profile", str(path), ok=mode == 0, hint=f"others can read the folder: chmod 700 {path}")
-    found = await _look_inside(arguments, path, findings)
-    if found is not None:
-        settings, _ = found
-        await findings.check("directory", lambda: _directory(settings))
-        await findings.check("carrier", lambda: _carrier(settings))
-    await findings.check("account", lambda: _account(arguments))
+    others = paths.folder.stat().st_mode & 0o077
+    findings.tell(
+        "profile", str(paths.folder), ok=not others, hint=f"others can read the folder: chmod 700 {paths.folder}"
+    )
+    if is_open_elsewhere(paths.folder):
+        findings.tell("store", "another process has this profile open; end it to have directory and carrier checked")
+        await findings.check("account", lambda: _account(arguments, None))
+        return EXIT["network"] if findings.failed else EXIT["ok"]
+    unlock = unlock_arguments(arguments)
+    try:
+        settings, who = await _look_inside(paths, unlock)
+    except LetterlockError as error:
+        findings.tell("store", str(error), ok=False, hint=error.hint)
+        return EXIT["network"]
+    findings.tell("store", f"opens; {who}")
+    directory = await findings.check("directory", lambda: _directory(settings))
+    carrier = await findings.check("carrier", lambda: _carrier(settings))
+    if directory and carrier:
+        await findings.check("account", lambda: _account(arguments, unlock))
     return EXIT["network"] if findings.failed else EXIT["ok"]
 
 
@@ -93,57 +104,44 @@ async def _cryptography() -> str:
     return "ML-KEM, X25519 and the rest work"
 
 
-async def _look_inside(
-    arguments: argparse.Namespace, path: Path, findings: _Findings
-) -> tuple[Settings, Identity] | None:
-    """Read the settings, if no other process owns the profile."""
+async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, str]:
+    """The settings, and whose profile it is; without connecting to anything."""
+    given = unlock_with(unlock["passphrase"], unlock["key_file"])
+    assert given is not None  # unlock_arguments() saw to it
+    lock = ProfileLock.acquire(paths.lock)
     try:
-        lock = ProfileLock.acquire(path / "owner.lock")
-        try:
-            unlock = await unlock_arguments(arguments)
-        except LetterlockError:
-            lock.release()
-            raise
-        passphrase = unlock["passphrase"] or os.environ.get("LETTERLOCK_PASSPHRASE")
-        key_file = unlock["key_file"] or os.environ.get("LETTERLOCK_KEY_FILE")
-    except StoreLocked:
-        findings.tell("store", "another process has the profile open, and it answers for it")
-        return None
-    except LetterlockError as error:
-        findings.tell("store", str(error), ok=False, hint=error.hint)
-        return None
-    try:
-        keystore = Keystore(path / "key.json", Pyca(), os.urandom)
-        secret = KeyFile(Path(key_file)) if key_file else Passphrase(passphrase or "")
-        key = await asyncio.to_thread(keystore.unwrap, secret)
-        from ...client.profile import ProfilePaths
-
-        paths = ProfilePaths.of(path)
-        store = await asyncio.to_thread(lambda: Store.open(paths.store, key, witness_folder=paths.state, lock=lock))
-    except LetterlockError as error:
+        store = await open_store(paths, given, Environment(), lock)
+    except BaseException:
         lock.release()
-        findings.tell("store", str(error), ok=False, hint=error.hint)
-        return None
+        raise
     try:
         settings, identity = store.get(SETTINGS), store.get(IDENTITY)
     finally:
         await asyncio.to_thread(store.close)
     if settings is None or identity is None:
-        findings.tell("store", "set up only in part", ok=False, hint="run letterlock setup again")
-        return None
-    findings.tell("store", f"opens; {identity.number}, device {identity.device}")
-    return settings, identity
+        raise StoreError(
+            "this profile was set up only in part", code="store.unclaimed", hint="run letterlock setup again"
+        )
+    return settings, f"{identity.number}, device {identity.device}"
 
 
 async def _directory(settings: Settings) -> str:
     tls = ssl.create_default_context(cafile=settings.directory_ca) if settings.directory_ca else True
-    timeout = aiohttp.ClientTimeout(total=10)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.get(f"{settings.directory.rstrip('/')}/v1/health", ssl=tls) as answer,
-    ):
-        if answer.status != 200:
-            raise InputError(f"{settings.directory} answers {answer.status}", code="doctor.directory")
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{settings.directory.rstrip('/')}/v1/health", ssl=tls) as answer,
+        ):
+            status = answer.status
+    except (OSError, aiohttp.ClientError, TimeoutError) as error:
+        raise TransportError(
+            f"{settings.directory} does not answer ({_reason(error)})",
+            code="doctor.directory",
+            hint="is it running? on this machine: letterlock directory",
+        ) from error
+    if status != 200:
+        raise TransportError(f"{settings.directory} answers {status}", code="doctor.directory")
     return f"{settings.directory} answers"
 
 
@@ -151,34 +149,40 @@ async def _carrier(settings: Settings) -> str:
     sip = settings.sip
     if sip is None:
         return "none is set"
-    tls = ssl.create_default_context(cafile=sip.ca_file) if sip.tls else None
-    async with asyncio.timeout(10):
-        _, writer = await asyncio.open_connection(
-            sip.server, sip.port, ssl=tls, server_hostname=(sip.tls_name or sip.server) if tls else None
-        )
+    where = f"{sip.server}:{sip.port}"
+    try:
+        tls = ssl.create_default_context(cafile=sip.ca_file) if sip.tls else None
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_connection(
+                sip.server, sip.port, ssl=tls, server_hostname=(sip.tls_name or sip.server) if tls else None
+            )
+    except (OSError, TimeoutError) as error:
+        raise TransportError(
+            f"{where} does not answer ({_reason(error)})",
+            code="doctor.carrier",
+            hint="is it running? on this machine: letterlock carrier",
+        ) from error
     writer.close()
-    return f"{sip.server}:{sip.port} takes connections{'' if sip.tls else ', without TLS'}"
+    return f"{where} takes connections{'' if sip.tls else ', without TLS'}"
 
 
-async def _account(arguments: argparse.Namespace) -> str:
+async def _account(arguments: argparse.Namespace, unlock: Unlock | None) -> str:
     """Open the profile as any command does; its engine looks itself up as a stranger would (SR-22)."""
-    client: Client = await open_client(arguments)
-    async with client as me:
+    async with open_client(arguments, unlock=unlock) as me:
         cursor = await me.cursor()
         await me.settled()
         devices = await me.devices()
-        newer = [recorded async for recorded in _until(me, cursor)]
-        wrong = [r.event for r in newer if type(r.event).__name__ in ("OwnListMismatch", "NumberReset")]
-        if wrong:
-            raise InputError(
-                "strangers are shown other keys for your number",
-                code="doctor.own_list",
-                hint="ask the directory's operator; compare codes with your contacts",
-            )
+        async for recorded in _new_events(me, cursor):
+            if isinstance(recorded.event, OwnListMismatch | NumberReset):
+                raise InputError(
+                    "strangers are shown other keys for your number",
+                    code="doctor.own_list",
+                    hint="ask the directory's operator; compare codes with your contacts",
+                )
         return f"{me.number} with {len(devices)} device{'s' if len(devices) != 1 else ''}"
 
 
-async def _until(me: Client, cursor: int):  # type: ignore[no-untyped-def]
+async def _new_events(me: Client, cursor: int) -> AsyncIterator[Recorded]:
     """The events between `cursor` and now."""
     last = await me.cursor()
     if last <= cursor:
@@ -187,3 +191,8 @@ async def _until(me: Client, cursor: int):  # type: ignore[no-untyped-def]
         yield recorded
         if recorded.cursor >= last:
             return
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "os_error", error)
+    return "no answer in time" if isinstance(error, TimeoutError) else getattr(inner, "strerror", None) or str(error)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import signal
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +14,11 @@ from ...carrier.settings import Settings as CarrierSettings
 from ...crypto.x509_pyca import make_lab_ca, make_lab_certificate
 from ...errors import InputError, TransportError
 from ...services.directory import Directory, IssuedCode
+from .account import LAB_DIRECTORY_PORT, LAB_PASSWORD, LAB_SIP_PORT
+from .stopping import until_stopped
 from .terminal import Terminal
 
-__all__ = ["DEFAULT_DIRECTORY_PORT", "DEFAULT_SIP_PORT", "LAB_PASSWORD", "add_parsers", "until_stopped"]
-
-DEFAULT_SIP_PORT = 5060
-DEFAULT_DIRECTORY_PORT = 8460
-LAB_PASSWORD = "lab"  # noqa: S105 - the password of a lab where whoever knows it can be anybody
+__all__ = ["add_parsers"]
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,7 +29,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "server: what it stores is gone when it stops. Without --account, any number may register with one password.",
     )
     carrier.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    carrier.add_argument("--port", type=int, default=DEFAULT_SIP_PORT, help="default %(default)s; 0 takes a free one")
+    carrier.add_argument("--port", type=int, default=LAB_SIP_PORT, help="default %(default)s; 0 takes a free one")
     carrier.add_argument("--domain", default=DEFAULT_DOMAIN, help="default %(default)s")
     carrier.add_argument("--password", default=LAB_PASSWORD, help="the one password of the lab (default: %(default)s)")
     carrier.add_argument(
@@ -53,7 +49,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     directory.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     directory.add_argument(
-        "--port", type=int, default=DEFAULT_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
+        "--port", type=int, default=LAB_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
     )
     directory.add_argument("--database", metavar="FILE", help="default: directory.db in the data directory")
     directory.add_argument("--certificate", metavar="FILE", help="PEM chain; with --key, speak TLS")
@@ -145,19 +141,6 @@ def lab_tls(folder: Path, names: list[str]) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate_file, key_file)
     return context
-
-
-async def until_stopped() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    try:
-        await stopped.wait()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 async def _listening(starting: object, arguments: argparse.Namespace) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from ... import ids
 from ...client import Client
+from ...client.profile import ProfilePaths
 from ...errors import InputError
 from ...keystore import KeyFile
-from .network import DEFAULT_DIRECTORY_PORT, DEFAULT_SIP_PORT, LAB_PASSWORD
-from .options import Unlock, add_profile, ask, carrier_account, interactive, open_client, profile_path, unlock_arguments
+from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account
+from .asking import ask, interactive
+from .options import Unlock, add_profile, open_client, profile_path, unlock_arguments
 from .terminal import Terminal, visible
 
 __all__ = ["add_parsers"]
@@ -34,14 +36,14 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     setup.add_argument("--new-key-file", metavar="FILE", help="make a key file and protect the profile with it alone")
     setup.add_argument(
         "--directory",
-        default=os.environ.get("LETTERLOCK_DIRECTORY", f"http://127.0.0.1:{DEFAULT_DIRECTORY_PORT}"),
+        default=os.environ.get("LETTERLOCK_DIRECTORY") or LAB_DIRECTORY,
         metavar="URL",
         help="default %(default)s",
     )
     setup.add_argument("--directory-ca", metavar="FILE", help="trust this authority for the directory's certificate")
     setup.add_argument(
         "--carrier",
-        default=os.environ.get("LETTERLOCK_CARRIER", f"sip:127.0.0.1:{DEFAULT_SIP_PORT}"),
+        default=os.environ.get("LETTERLOCK_CARRIER") or LAB_CARRIER,
         metavar="URI",
         help="default %(default)s",
     )
@@ -49,7 +51,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     setup.add_argument("--domain", help="SIP domain, if it is not the carrier's host")
     setup.add_argument("--sip-user", help="private identity at the carrier (default: the number)")
     setup.add_argument(
-        "--sip-password", default=os.environ.get("LETTERLOCK_SIP_PASSWORD", LAB_PASSWORD), help="default: the lab's"
+        "--sip-password",
+        default=os.environ.get("LETTERLOCK_SIP_PASSWORD") or LAB_PASSWORD,
+        help="better in LETTERLOCK_SIP_PASSWORD, where other users do not see it (default: the lab's)",
     )
     setup.add_argument("--insecure-lab", action="store_true", help="permit plaintext SIP beyond this machine")
     add_profile(setup)
@@ -70,8 +74,8 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.number is not None:
         ids.number(arguments.number)
     path = profile_path(arguments)
-    unlock = await _unlock_new(arguments)
     sip = carrier_account(arguments, arguments.number or _offered_number(arguments.join))
+    unlock = _unlock_new(arguments)  # last, so that nobody chooses a passphrase for nothing
     if arguments.join is not None:
         request = await Client.join(
             path,
@@ -87,9 +91,9 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return 0
 
     async def code() -> str:
-        if not interactive():
-            terminal.say(f"the directory's operator has a code for {arguments.number} now; one line on stdin:")
-        return await ask("code that the operator of the directory has for you: ")
+        terminal.say(f"asked the directory for a code for {arguments.number}; its operator has it now")
+        question = f"code for {arguments.number}: "
+        return await ask(question if interactive() and not terminal.json else "")
 
     await Client.create(
         path,
@@ -109,9 +113,10 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-async def _unlock_new(arguments: argparse.Namespace) -> Unlock:
+def _unlock_new(arguments: argparse.Namespace) -> Unlock:
     if not arguments.new_key_file:
-        return await unlock_arguments(arguments, new=True)
+        # Begun before and not finished: its passphrase was chosen then.
+        return unlock_arguments(arguments, new=not ProfilePaths.of(profile_path(arguments)).exists())
     path = Path(arguments.new_key_file).expanduser().absolute()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     KeyFile(path).create(os.urandom)
@@ -128,7 +133,7 @@ def _offered_number(offer: str) -> str:
 async def run_devices(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if (arguments.action in ("add", "remove")) != (arguments.what is not None):
         raise InputError("add takes a request, remove a device number, the others nothing", code="input.devices")
-    async with await open_client(arguments) as me:
+    async with open_client(arguments) as me:
         if arguments.action == "offer":
             offer = await me.device_offer()
             terminal.say("on the new device: letterlock setup --join OFFER")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ...engine.policy import PlainOption
 from ...errors import (
     Bug,
     DirectoryError,
@@ -23,7 +24,7 @@ from ...errors import (
     TrustRequired,
 )
 
-__all__ = ["EXIT", "Terminal", "exit_code", "visible"]
+__all__ = ["EXIT", "Terminal", "exit_code", "option_token", "visible"]
 
 EXIT = {"ok": 0, "user": 1, "bug": 2, "network": 3, "trust": 4, "rate": 5, "not_encrypted": 7}
 """Exit codes, as signal-cli's users know them; 7 is ours: it would have been unencrypted."""
@@ -53,6 +54,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
 
 
+def option_token(option: PlainOption) -> str:
+    """What a person or script hands back to choose an option; of this chat and this transition only (SR-01)."""
+    return f"{option.name}.{option.transition}.{option.nonce.hex()}"
+
+
 class Terminal:
     """Where a command prints. `json` chooses NDJSON."""
 
@@ -62,11 +68,11 @@ class Terminal:
 
     def data(self, record: dict[str, Any], text: str) -> None:
         """One result: the record for programs, the text for people."""
-        self._write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) if self.json else text)
+        self._write(_json(record) if self.json else text)
 
     def say(self, text: str) -> None:
-        """Progress and advice, on stderr, never mixed into data."""
-        print(f"letterlock: {text}", file=sys.stderr, flush=True)
+        """Progress and advice, on stderr, never mixed into data; as JSON there too where JSON is wanted."""
+        print(_json({"note": text}) if self.json else f"letterlock: {visible(text)}", file=sys.stderr, flush=True)
 
     def error(self, error: LetterlockError) -> int:
         """Phrase an error; returns the exit code."""
@@ -75,12 +81,22 @@ class Terminal:
             record = {"error": error.code, "message": str(error), "hint": error.hint, "exit": code}
             if isinstance(error, NotEncrypted):
                 record["reason"] = error.reason
-            print(json.dumps(record, ensure_ascii=False), file=sys.stderr, flush=True)
+                record["options"] = [
+                    {"name": option.name, "allow": option_token(option)}
+                    for option in error.options
+                    if isinstance(option, PlainOption)
+                ]
+            print(_json(record), file=sys.stderr, flush=True)
         else:
             print(f"letterlock: error: {visible(str(error))}", file=sys.stderr)
             if error.hint:
                 print(f"letterlock: hint: {visible(error.hint)}", file=sys.stderr, flush=True)
         return code
+
+
+def _json(record: dict[str, Any]) -> str:
+    # ASCII: what a peer wrote cannot reach a terminal as a control character this way either (SR-14).
+    return json.dumps(record, separators=(",", ":"))
 
 
 def _stdout(line: str) -> None:

@@ -6,26 +6,20 @@ from datetime import UTC, datetime
 
 from ...engine import events as ev
 from ...engine.events import Event, Recorded, event_to_json
-from ...engine.policy import PlainOption
 from ...engine.security import WORDS, Security
 from .terminal import visible
 
-__all__ = ["event_text", "option_token", "security_label", "security_sentence"]
+__all__ = ["event_text", "security_label", "security_sentence"]
 
 
 def security_label(state: Security, name: str) -> str:
     """At most four words, with the contact's name filled in."""
-    return WORDS[state].label.format(name=name, date="an earlier day", wait="...")
+    return WORDS[state].label.format(name=name)
 
 
-def security_sentence(state: Security, name: str) -> str:
-    """One sentence that says who can read."""
-    return WORDS[state].sentence.format(name=name, date="an earlier day", wait="...")
-
-
-def option_token(option: PlainOption) -> str:
-    """What a person or script hands back to choose an option; of this chat and this transition only (SR-01)."""
-    return f"{option.name}.{option.transition}.{option.nonce.hex()}"
+def security_sentence(state: Security, name: str, date: str = "an earlier day") -> str:
+    """One sentence that says who can read. `date`: when codes were compared, where that is known."""
+    return WORDS[state].sentence.replace(" ({wait})", "").format(name=name, date=date)
 
 
 def event_text(recorded: Recorded) -> str:
@@ -72,7 +66,21 @@ def _text(event: Event) -> str:
             return f"chat with {event.chat}: {security_label(Security(event.state), event.chat)}"
         case ev.NumberReset():
             return "somebody claimed your number with other keys; if that was not you, ask your operator"
-        case _:
+        case ev.MessageResent():
+            return f"encrypted a message to {event.chat} again, for a device that could not read it"
+        case ev.ResendRequested():
+            return f"asked {event.chat} to encrypt a message again"
+        case ev.DeviceListRefused():
+            return f"refused a false list of the devices of {event.chat} ({event.reason})"
+        case ev.OwnListMismatch():
+            return f"strangers are shown other keys for your number ({event.reason}); ask the directory's operator"
+        case ev.PrekeysLow():
+            return "the directory has few one-time keys of yours left; new ones are on their way"
+        case ev.SessionWithoutOneTimePrekey():
+            return f"first contact with {event.chat} was made without a one-time key"
+        case ev.StoreRolledBack():
+            return "this profile was an older copy; every conversation has begun anew"
+        case _:  # of a later version
             record = event_to_json(event)
             kind = record.pop("kind")
             return f"{kind} " + " ".join(f"{name}={value}" for name, value in record.items())

@@ -1,0 +1,60 @@
+"""The account at the carrier that `setup` is told of, and what it is in a lab on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+from pathlib import Path
+
+from ...carrier.settings import DEFAULT_DOMAIN
+from ...client import SipAccount
+from ...codec.sip import Uri
+from ...errors import DecodeError, InputError
+
+__all__ = ["LAB_CARRIER", "LAB_DIRECTORY", "LAB_DIRECTORY_PORT", "LAB_PASSWORD", "LAB_SIP_PORT", "carrier_account"]
+
+LAB_SIP_PORT = 5060
+LAB_DIRECTORY_PORT = 8460
+LAB_PASSWORD = "lab"  # noqa: S105 - the password of a lab where whoever knows it can be anybody
+LAB_CARRIER = f"sip:127.0.0.1:{LAB_SIP_PORT}"
+LAB_DIRECTORY = f"http://127.0.0.1:{LAB_DIRECTORY_PORT}"
+
+
+def carrier_account(arguments: argparse.Namespace, number: str) -> SipAccount:
+    """The SIP account that --carrier and its companions describe. TLS unless the server is on this machine."""
+    try:
+        uri = Uri.parse(arguments.carrier)
+    except DecodeError as error:
+        raise InputError(
+            f"not a SIP address: {arguments.carrier}",
+            code="input.carrier",
+            hint="for example sips:sip.example.net:5061",
+        ) from error
+    if uri.scheme not in ("sip", "sips"):
+        raise InputError("the carrier is a sip: or sips: address", code="input.carrier")
+    tls = uri.scheme == "sips" or (uri.params.get("transport") or "").lower() == "tls"
+    local = uri.host == "localhost" or _is_loopback(uri.host)
+    if not tls and not local and not arguments.insecure_lab:
+        # SR-19: said here, before anything connects.
+        raise InputError(
+            "plaintext SIP beyond this machine",
+            code="input.plaintext_sip",
+            hint="write sips:, or --insecure-lab if this is a lab and you mean it",
+        )
+    return SipAccount(
+        server=uri.host,
+        port=uri.port or (5061 if tls else 5060),
+        domain=arguments.domain or (DEFAULT_DOMAIN if local else uri.host),
+        username=arguments.sip_user or number,
+        password=arguments.sip_password,
+        tls=tls,
+        ca_file=str(Path(arguments.carrier_ca).expanduser().absolute()) if arguments.carrier_ca else None,
+        insecure_lab=arguments.insecure_lab,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
