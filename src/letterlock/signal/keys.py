@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..codec.prekeys import EC_PUBLIC_SIZE, KEM_PUBLIC_SIZE, PreKeyBundle
 from ..crypto.provider import CryptoProvider
@@ -45,8 +46,7 @@ class IdentityKeyPair:
         return crypto.xeddsa_sign(self.private, message, rng)
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedBundle:
+class VerifiedBundle(NamedTuple):
     """A pre-key bundle whose identity key was the expected one and whose signatures held. Keys are raw.
 
     Only `verify_bundle` makes one.
@@ -92,12 +92,8 @@ def verify_bundle(
         raise BadSignature("an XEdDSA signature is 64 bytes")
     # A torsion component in these two is lost in the agreement and identifies nothing, so it needs no check of its
     # own; small order gives an all-zero agreement, which is refused. A base key is different: see pqxdh.respond.
-    crypto.verify_many(
-        (
-            ("xeddsa", identity, bundle.signed.public, bundle.signed.signature),
-            ("xeddsa", identity, bundle.kem.public, bundle.kem.signature),
-        )
-    )
+    crypto.xeddsa_verify(identity, bundle.signed.public, bundle.signed.signature)
+    crypto.xeddsa_verify(identity, bundle.kem.public, bundle.kem.signature)
     _canonical(signed_key)
     one_time_id = one_time_key = None
     if bundle.one_time is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import DecodeError
@@ -28,14 +27,13 @@ __all__ = [
 
 NO_UPLOAD = bytes(32)
 
-_STOCK = struct.Struct(">BBIIIIQIIQ32s")
+_STOCK = struct.Struct(">BBIIIIQIIIQ32s")
 _EC_PAIR = struct.Struct(">32s32sQQ")
 _KEM_PAIR = struct.Struct(">64sBQQ")
 _NEVER = 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class EcPreKeyPair:
+class EcPreKeyPair(NamedTuple):
     """A signed or one-time Curve25519 pre-key. `retired_at` is set when a newer signed one took its place."""
 
     private: bytes
@@ -60,8 +58,7 @@ class EcPreKeyPair:
         return f"EcPreKeyPair(created_at={self.created_at})"
 
 
-@dataclass(frozen=True, slots=True)
-class KemPreKeyPair:
+class KemPreKeyPair(NamedTuple):
     """A Kyber1024 pre-key as its seed."""
 
     seed: bytes
@@ -89,7 +86,8 @@ class KemPreKeyPair:
 class Stock(NamedTuple):
     """Which pre-keys are current, what the directory should still hold, and what is on its way there.
 
-    `remaining` counts one-time keys believed to be at the directory, `uploading` those on their way.
+    `remaining` counts one-time keys believed to be at the directory when there were `held` private halves here,
+    `uploading` those on their way.
     `awaiting` is the hash of an upload that was not confirmed yet, zero when there is none. `drained` says
     that the directory held far fewer keys than messages explain, `worn` that the last-resort key has served
     for many sessions.
@@ -101,6 +99,7 @@ class Stock(NamedTuple):
     next_kem_id: int
     rotated_at: Instant
     remaining: int = 0
+    held: int = 0
     uploading: int = 0
     uploaded_at: Instant = 0
     awaiting: bytes = NO_UPLOAD
@@ -118,6 +117,7 @@ class Stock(NamedTuple):
             self.next_kem_id,
             self.rotated_at,
             self.remaining,
+            self.held,
             self.uploading,
             self.uploaded_at,
             self.awaiting,

@@ -9,7 +9,6 @@ last-resort key remembers every base key it met, so that a replayed first messag
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from ..codec.prekeys import MAX_PREKEY_ID, KemPreKey, OneTimePreKey, PreKeyUpload, SignedPreKey, encode_upload
@@ -60,7 +59,7 @@ def replenish(
     staged = Staged(state)
     notes: list[str] = []
     stored = staged.get(STOCK)
-    stock = stored or _first_stock(rng)
+    stock = _first_stock(rng) if stored is None else _counted(stored, staged)
     if stock.drained:
         notes.append("prekeys_drained")
         stock = stock._replace(drained=False)
@@ -77,7 +76,7 @@ def replenish(
             stock, upload = _make_upload(staged, crypto, identity, stock, registration_id, batch, now, rng)
             publish = Publish(encode_upload(upload))
             digest = hashlib.sha256(publish.payload).digest()
-            stock = stock._replace(awaiting=digest, uploading=batch, uploaded_at=now)
+            stock = stock._replace(awaiting=digest, uploading=batch, uploaded_at=now, held=_held(staged))
     if stock != stored:
         staged.put(STOCK, stock)
     next_at = now + _MINUTE_MS if _is_short(stock, limits) else stock.rotated_at + limits.prekey_rotation_ms
@@ -86,9 +85,10 @@ def replenish(
 
 def on_published(state: State, publish: Publish, remaining: int | None) -> Writes:
     """The directory took an upload, and says how many one-time keys it now holds."""
-    stock = state.get(STOCK)
-    if stock is None:
+    stored = state.get(STOCK)
+    if stored is None:
         return {}
+    stock = _counted(stored, state)
     expected = stock.remaining
     if stock.awaiting == hashlib.sha256(publish.payload).digest():
         expected += stock.uploading
@@ -134,7 +134,6 @@ def answer(
     if signed is None or kem is None or (one_time is None and message.one_time_id is not None):
         raise UnknownPrekey("the message names a pre-key that is not held here (any more)")
     writes: Writes = {}
-    stock = state.get(STOCK)
     if kem.is_last_resort:
         met_key = base_keys_key(message.kem_id)
         met = state.get(met_key) or frozenset()
@@ -143,16 +142,13 @@ def answer(
         if len(met) >= limits.max_base_keys:
             raise UnknownPrekey("the last-resort pre-key is worn out", code="protocol.unknown_prekey.worn")
         writes[met_key] = met | {message.base_key}
+        stock = state.get(STOCK)
         if stock is not None and 2 * len(met) >= limits.max_base_keys:
-            stock = stock._replace(worn=True)
+            writes[STOCK] = stock._replace(worn=True)
     else:
         writes[kem_key(message.kem_id)] = None
     if message.one_time_id is not None:
         writes[one_time_key(message.one_time_id)] = None
-    if stock is not None:
-        if one_time is not None or not kem.is_last_resort:
-            stock = stock._replace(remaining=max(stock.remaining - 1, 0))
-        writes[STOCK] = stock
     secrets = respond(
         crypto,
         identity,
@@ -176,6 +172,16 @@ def _usable(pair: _Pair | None, limits: Limits, now: Instant) -> _Pair | None:
     return pair
 
 
+def _held(state: State) -> int:
+    return sum(1 for _ in state.scan(ONE_TIME_PREKEYS))
+
+
+def _counted(stock: Stock, state: State) -> Stock:
+    """Less what was used since the last count. Counting here keeps the first message of a session to small writes."""
+    held = _held(state)
+    return stock._replace(remaining=max(stock.remaining - max(stock.held - held, 0), 0), held=held)
+
+
 def _is_short(stock: Stock, limits: Limits) -> bool:
     return stock.remaining + stock.uploading <= limits.one_time_prekeys - limits.prekey_batch
 
@@ -194,10 +200,10 @@ def _rotate(staged: Staged, crypto: CryptoProvider, stock: Stock, now: Instant, 
     """A new signed and a new last-resort pre-key; the old ones are kept for messages under way."""
     old_signed = staged.get(signed_key(stock.signed_id))
     if old_signed is not None:
-        staged.put(signed_key(stock.signed_id), replace(old_signed, retired_at=now))
+        staged.put(signed_key(stock.signed_id), old_signed._replace(retired_at=now))
     old_kem = staged.get(kem_key(stock.last_resort_id))
     if old_kem is not None:
-        staged.put(kem_key(stock.last_resort_id), replace(old_kem, retired_at=now))
+        staged.put(kem_key(stock.last_resort_id), old_kem._replace(retired_at=now))
     signed_id, kem_id = stock.next_ec_id, stock.next_kem_id
     private, public = crypto.x25519_generate(rng)
     staged.put(signed_key(signed_id), EcPreKeyPair(private, public, now, None))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..crypto.provider import CryptoProvider
-from ..errors import BadMac, DecodeError, NoSession, RemoteError
+from ..errors import BadMac, DecodeError, DuplicateMessage, NoSession, RemoteError, TooFarAhead
 from ..ids import Instant, Rng
 from .limits import Limits
 from .messages import SignalMessage
@@ -23,6 +23,8 @@ __all__ = ["Archived", "Read", "SessionRecord", "pack_archive", "unpack_archive"
 
 _ENTRY = struct.Struct(">QI")
 _MAX_ARCHIVED = 1_000
+_OF_ANOTHER = (BadMac, NoSession, DuplicateMessage, TooFarAhead)
+"""What a session answers to a message that is none of its own: counters of another session mean nothing to it."""
 
 
 class Archived(NamedTuple):
@@ -112,11 +114,11 @@ class SessionRecord:
                 if base_key is not None or session.has_chain(message.ratchet_key):
                     # Ratchet keys are unique: no other session could read it, so this error is the answer.
                     raise
-                if failure is None or isinstance(failure, (BadMac, NoSession)):
+                if failure is None or isinstance(failure, _OF_ANOTHER):
                     failure = error
                 continue
             return Read(self._promoted(session, after, now, limits), plaintext, session, after)
-        if failure is None or isinstance(failure, (BadMac, NoSession)):
+        if failure is None or isinstance(failure, _OF_ANOTHER):
             raise NoSession("no session reads this message") from failure
         raise failure
 
