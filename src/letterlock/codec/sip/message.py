@@ -20,8 +20,10 @@ _STATUS = re.compile(r"[1-6][0-9][0-9]", re.ASCII)
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"\\^`{|}\x00-\x20\x7f]+", re.ASCII)
 _LENGTH = re.compile(r"[0-9]{1,20}", re.ASCII)
 # Control characters may only stand behind a backslash (quoted-pair, RFC 3261 section 25.1), line ends never.
-_CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\r\n]")
-_CONTROL_BYTES = re.compile(rb"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", re.ASCII)
+_BARE_CONTROL = re.compile(r"(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", re.ASCII)
+# One line. It matches from a line's start only, so that a malformed line is missed and the count shows it.
+_HEADER_LINE = re.compile(r"^([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*:[ \t]*([^\r]*)", re.MULTILINE | re.ASCII)
 _NAME_BREAK = re.compile(r"[\x00-\x20:\x7f]")
 
 
@@ -76,26 +78,28 @@ def encode(message: Request | Response) -> bytes:
             raise InputError("not a SIP method or address", code="sip.injection")
         lines = [f"{message.method} {message.uri} {_VERSION}"]
     else:
-        if not 100 <= message.status <= 699 or _CONTROL.search(message.reason):
+        if not 100 <= message.status <= 699:
             raise InputError("not a SIP status", code="sip.injection")
         lines = [f"{_VERSION} {message.status} {message.reason}"]
-    length = f"Content-Length: {len(message.body)}"
+    length = str(len(message.body))
     written = False
     for name, value in message.headers:
-        if _CONTROL.search(value) or _NAME_BREAK.search(name):
-            raise InputError("a header holds a control character", code="sip.injection")
         if name.lower() == "content-length":
             if written:
                 continue
-            lines.append(length)
+            value = length
             written = True
-        else:
-            lines.append(f"{name}: {value}")
+        if _NAME_BREAK.search(name):
+            raise InputError("not a header name", code="sip.injection")
+        lines.append(f"{name}: {value}")
     if not written:
-        lines.append(length)
-    lines.append("\r\n")
+        lines.append(f"Content-Length: {length}")
+    text = "\r\n".join(lines)
+    # Every line break must be one of ours.
+    if text.count("\r\n") != len(lines) - 1 or not _is_clean(text):
+        raise InputError("a header holds a control character", code="sip.injection")
     try:
-        return "\r\n".join(lines).encode() + message.body
+        return text.encode() + b"\r\n\r\n" + message.body
     except UnicodeEncodeError:
         raise InputError("a header holds half a character", code="sip.injection") from None
 
@@ -139,30 +143,40 @@ def parse_head(data: bytes | bytearray, end: int, limits: Limits) -> Head:
         raise LimitExceeded("headers too long", code="sip.limit.header_bytes")
     if data.count(b"\r\n", 0, end) > limits.max_headers:
         raise LimitExceeded(f"more than {limits.max_headers} header lines", code="sip.limit.headers")
-    raw = bytes(data[:end])
-    if _CONTROL_BYTES.search(raw):
-        raise DecodeError("control character in the headers", code="sip.control")
     try:
-        text = raw.decode()
+        text = str(memoryview(data)[:end], "utf-8")
     except UnicodeDecodeError:
         raise DecodeError("headers are not UTF-8", code="sip.utf8") from None
-    del raw
-    first, *lines = text.split("\r\n")
-    if len(first) > limits.max_line or (lines and len(max(lines, key=len)) > limits.max_line):
-        raise LimitExceeded("header line too long", code="sip.limit.line")
+    if not _is_clean(text):
+        raise DecodeError("control character in the headers", code="sip.control")
+    if len(text) > limits.max_line:
+        _check_lines(text, limits)
+    first, _, rest = text.partition("\r\n")
     start = _start_line(first)
+    lines = text.count("\r\n")
     if "\r\n " in text or "\r\n\t" in text:
-        lines = _unfold(lines)
-        if lines and len(max(lines, key=len)) > limits.max_line:
-            raise LimitExceeded("header line too long", code="sip.limit.line")
-    items = []
-    for line in lines:
-        name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        if not colon or not TOKEN.fullmatch(name):
-            raise DecodeError("not a header line", code="sip.header")
-        items.append((name, value.strip(" \t")))
+        unfolded = _unfold(rest.split("\r\n"))
+        lines, rest = len(unfolded), "\r\n".join(unfolded)
+        _check_lines(rest, limits)
+    items = _HEADER_LINE.findall(rest)
+    if len(items) != lines:
+        raise DecodeError("not a header line", code="sip.header")
+    if " \r\n" in rest or "\t\r\n" in rest or rest[-1:] in (" ", "\t"):
+        items = [(name, value.rstrip(" \t")) for name, value in items]
     return Head(start, Headers(items))
+
+
+def _is_clean(text: str) -> bool:
+    """No line break but CRLF, no control character but in a quoted-pair."""
+    breaks = text.count("\r\n")
+    if text.count("\r") != breaks or text.count("\n") != breaks:
+        return False
+    return _CONTROL.search(text) is None or _BARE_CONTROL.search(text) is None
+
+
+def _check_lines(text: str, limits: Limits) -> None:
+    if max(map(len, text.split("\r\n"))) > limits.max_line:
+        raise LimitExceeded("header line too long", code="sip.limit.line")
 
 
 def _start_line(line: str) -> tuple[str, str] | tuple[int, str]:
