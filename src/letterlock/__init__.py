@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import LetterlockError, NotEncrypted
+from .version import __version__
 
 if TYPE_CHECKING:
     from .client import Client as Client
 
-__version__ = "0.1.0"
 __all__ = ["Client", "LetterlockError", "NotEncrypted", "__version__"]
 
 

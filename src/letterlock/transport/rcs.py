@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 
-from .. import __version__
 from ..codec.sip import Headers, Limits, NameAddr, Params, Request, Response, Uri, delta_seconds
 from ..engine.carriage import Inbound, NetworkResult, Outbound
 from ..errors import DecodeError, LetterlockError, LimitExceeded, TransportError
@@ -38,6 +37,7 @@ from ..sip.registration import (
 )
 from ..sip.transaction import Timers, TransactionKey
 from ..sip.user_agent import UserAgentSettings
+from ..version import __version__
 from .rcs_config import RcsConfig, check, is_loopback, tls_context
 from .rcs_content import ACCEPTED_TYPES, unwrap, wrap
 from .sip_connection import SipConnection

@@ -14,8 +14,8 @@ from typing import Any
 
 import platformdirs
 
-from ... import __version__
 from ...errors import Bug, InputError, LetterlockError
+from ...version import __version__
 from .terminal import EXIT, Terminal
 from .usage import Parser, json_wanted
 
