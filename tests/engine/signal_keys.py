@@ -48,6 +48,10 @@ class SignalKeys:
             self._one_time_kem.setdefault(party, {}).update({key.id: key for key in upload.one_time_kem})
         return min(len(self._one_time[party]), len(self._one_time_kem[party]))
 
+    def drained(self, party: Party) -> int:
+        """One-time keys of both sorts that are left."""
+        return len(self._one_time[party]) + len(self._one_time_kem[party])
+
     def material(self, party: Party) -> bytes | None:
         upload = self._uploads.get(party)
         if upload is None:

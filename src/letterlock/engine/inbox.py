@@ -264,7 +264,8 @@ def _rejection(
 ) -> _Refused:
     entry = turn.staged.get(inbox_key(sender, inbound.message_id, frame.sender_account, frame.sender_device))
     if entry is None:
-        return _Refused(result.reason.value, ask=result.ask_again)
+        # "Duplicate" may also mean "too late for its keys": what we have never seen is worth asking for.
+        return _Refused(result.reason.value, ask=result.ask_again or result.reason is Rejection.DUPLICATE)
     # Nothing is missing, so there is nothing to ask for. Whoever sent this, that we have the message is
     # true, and perhaps its sender still waits to hear so.
     _receipt_again(core, turn, sender, inbound.message_id, frame, entry)

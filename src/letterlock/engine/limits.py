@@ -36,7 +36,6 @@ class EngineLimits:
     expiry_ms: int
     control_expiry_ms: int
     """For receipts and requests, which a repeat of the message calls forth again."""
-    max_outbox: int
     max_waiting: int
     """Messages of one chat that wait for keys."""
     # Directory
@@ -67,7 +66,9 @@ class EngineLimits:
     unreadable_per_hour: int
     """Events of one peer; the rest is only counted."""
     resend_requests_per_hour: int
-    """That we send to one device."""
+    """That we send to one contact."""
+    session_reset_ms: int
+    """A session that cannot be read is retired at most this often per contact."""
     resends_per_message: int
     """That we answer for one message and device."""
     resends_per_hour: int
@@ -102,7 +103,6 @@ DEFAULTS = EngineLimits(
     retry_accepted_longest_ms=_HOUR,
     expiry_ms=7 * _DAY,
     control_expiry_ms=10 * _MINUTE,
-    max_outbox=100_000,
     max_waiting=1_000,
     fetch_first_ms=2 * _SECOND,
     fetch_longest_ms=5 * _MINUTE,
@@ -120,7 +120,8 @@ DEFAULTS = EngineLimits(
     max_gaps=32,
     max_lamport_jump=1 << 40,
     unreadable_per_hour=20,
-    resend_requests_per_hour=6,
+    resend_requests_per_hour=20,
+    session_reset_ms=10 * _MINUTE,
     resends_per_message=3,
     resends_per_hour=60,
     typing_ms=3 * _SECOND,

@@ -322,6 +322,8 @@ class Trouble:
     resends: int
     recent: tuple[bytes, ...] = ()
     """Starts of hashes of what was unreadable lately: told once, however often it comes."""
+    reset_at: Instant = 0
+    """When a session with this contact was last retired because of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -701,19 +703,19 @@ def _decode_parked(data: bytes) -> Parked:
     )
 
 
-_TROUBLE = struct.Struct(">QIQII")
+_TROUBLE = struct.Struct(">QIQIIQ")
 
 
 def _encode_trouble(trouble: Trouble) -> bytes:
-    counters = (trouble.hour, trouble.unreadable, trouble.total, trouble.requests, trouble.resends)
+    counters = (trouble.hour, trouble.unreadable, trouble.total, trouble.requests, trouble.resends, trouble.reset_at)
     return _TROUBLE.pack(*counters) + b"".join(trouble.recent)
 
 
 def _decode_trouble(data: bytes) -> Trouble:
-    hour, unreadable, total, requests, resends = _TROUBLE.unpack(data[: _TROUBLE.size])
+    hour, unreadable, total, requests, resends, reset_at = _TROUBLE.unpack(data[: _TROUBLE.size])
     recent = data[_TROUBLE.size :]
     digests = tuple(recent[at : at + 8] for at in range(0, len(recent), 8))
-    return Trouble(hour, unreadable, total, requests, resends, digests)
+    return Trouble(hour, unreadable, total, requests, resends, digests, reset_at)
 
 
 def _encode_upkeep(upkeep: Upkeep) -> bytes:

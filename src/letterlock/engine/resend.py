@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import MessageId, Number
+from ..ids import DeviceId, MessageId, Number
 from ..seam import EncryptionProtocol, Party
 from . import outbox, sending, trouble
 from .core import Core
@@ -20,15 +20,14 @@ __all__ = ["answer", "ask"]
 
 
 def ask(
-    core: Core, turn: Turn, protocol: EncryptionProtocol, contact: Contact, device: int, message_id: MessageId
+    core: Core, turn: Turn, protocol: EncryptionProtocol, contact: Contact, device: DeviceId, message_id: MessageId
 ) -> bool:
     """Ask a listed device to encrypt a message again; False when that was asked too often."""
     number = contact.list.number
     if not trouble.allow_request(core, turn, number):
         return False
-    peer = Party(number, contact.account, contact.list.devices[0].device)
-    peer = replace(peer, device=next(d.id for d in contact.recipient.devices if d.id == device))
-    turn.staged.merge(protocol.on_rejected(turn.staged, peer, turn.now))
+    if trouble.allow_reset(core, turn, number):
+        turn.staged.merge(protocol.on_rejected(turn.staged, Party(number, contact.account, device), turn.now))
     expires = turn.now + core.limits.control_expiry_ms
     sending.wait_for(turn, number, Waiting(Task.REQUEST, message_id, "", contact.account, device, turn.now, expires))
     sending.flush(core, turn, number)
@@ -43,7 +42,9 @@ def answer(
     """A device that authenticated itself could not read a message of ours."""
     if not trouble.allow_resend(core, turn, sender.number):
         return
-    turn.staged.merge(protocol.on_rejected(turn.staged, sender, turn.now))
+    first_in_a_while = trouble.allow_reset(core, turn, sender.number)
+    if first_in_a_while:
+        turn.staged.merge(protocol.on_rejected(turn.staged, sender, turn.now))
     row = turn.staged.get(outbox_key(message_id, sender.account)) or turn.staged.get(
         outbox_key(message_id, sender.account, sender.device)
     )
@@ -59,6 +60,9 @@ def answer(
     done = counts.get((sender.account, sender.device), 0)
     if done >= core.limits.resends_per_message:
         return
+    if done and not first_in_a_while:
+        # The new session could not be read either.
+        turn.staged.merge(protocol.on_rejected(turn.staged, sender, turn.now))
     counts[(sender.account, sender.device)] = done + 1
     resends = tuple((account, device, n) for (account, device), n in counts.items())
     turn.staged.put(delivery_key(message_id), replace(delivery, resends=resends))

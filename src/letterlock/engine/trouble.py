@@ -13,7 +13,15 @@ from .events import DeviceListRefused, MessageUnreadable, OwnListMismatch
 from .records import Trouble, contact_key, trouble_key
 from .step import Turn
 
-__all__ = ["STRANGERS", "allow_request", "allow_resend", "list_refused", "own_list_mismatch", "unreadable"]
+__all__ = [
+    "STRANGERS",
+    "allow_request",
+    "allow_resend",
+    "allow_reset",
+    "list_refused",
+    "own_list_mismatch",
+    "unreadable",
+]
 
 STRANGERS = "strangers"
 
@@ -80,11 +88,20 @@ def allow_resend(core: Core, turn: Turn, number: Number) -> bool:
     return True
 
 
+def allow_reset(core: Core, turn: Turn, number: Number) -> bool:
+    """Whether a session with this contact may be retired again; a burst of trouble is one reason, not many."""
+    name, trouble = _load(turn, number)
+    if trouble.reset_at and turn.now - trouble.reset_at < core.limits.session_reset_ms:
+        return False
+    turn.staged.put(trouble_key(name), replace(trouble, reset_at=turn.now))
+    return True
+
+
 def _load(turn: Turn, number: Number | None) -> tuple[str, Trouble]:
     known = number is not None and turn.staged.get(contact_key(number)) is not None
     name = number if known and number is not None else STRANGERS
     hour = turn.now // _HOUR_MS
     trouble = turn.staged.get(trouble_key(name)) or Trouble(hour, 0, 0, 0, 0)
     if trouble.hour != hour:
-        trouble = Trouble(hour, 0, trouble.total, 0, 0, trouble.recent)
+        trouble = Trouble(hour, 0, trouble.total, 0, 0, trouble.recent, trouble.reset_at)
     return name, trouble
