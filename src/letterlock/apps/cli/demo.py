@@ -11,12 +11,14 @@ import argparse
 import asyncio
 import contextlib
 import json
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from ...carrier import Accounts, Carrier, Searcher
@@ -24,7 +26,7 @@ from ...client import Client, SipAccount
 from ...engine import events as ev
 from ...engine.events import Event
 from ...engine.policy import PlainOption
-from ...engine.security import WORDS, Security
+from ...engine.security import Security
 from ...errors import InputError, NotEncrypted
 from ...keystore import KeyFile
 from ...services.directory import Directory, IssuedCode
@@ -32,6 +34,7 @@ from .asking import ask, interactive
 from .demo_phone import Phone
 from .demo_view import beside, sights
 from .terminal import EXIT, Terminal
+from .words import security_label, security_sentence
 
 __all__ = ["add_parsers"]
 
@@ -106,6 +109,7 @@ class _Stage:
     async def build(self) -> None:
         """Carrier, directory, and two phones with a number each."""
         began = time.monotonic()
+        self._narrate("starting a carrier, a directory and two phones on this machine")
         carrier = await self.stack.enter_async_context(
             Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), wire_log=self.log)
         )
@@ -116,33 +120,30 @@ class _Stage:
             for name, number in (("Ana", "+15550100"), ("Ben", "+15550199"))
         )
         self.phones = (ana, ben)
-        sip = {
-            "server": "127.0.0.1",
-            "port": carrier.port,
-            "domain": carrier.domain,
-            "password": _PASSWORD,
-            "tls": False,
-        }
-        for phone, directory in zip(self.phones, (directories[0], directories[-1]), strict=True):
-            phone.folder.mkdir()
-            KeyFile(phone.key_file).create(phone.environment.rng)
-            self._codes[phone.number] = asyncio.get_running_loop().create_future()
-            await Client.create(
-                phone.profile,
-                phone.number,
-                directory=directory.url,
-                code=lambda number=phone.number: self._codes[number],  # type: ignore[misc]
-                sip=SipAccount(username=phone.number, **sip),  # type: ignore[arg-type]
-                name=f"{phone.name}'s phone",
-                key_file=phone.key_file,
-                environment=phone.environment,
-            )
-            self.stack.push_async_callback(phone.kill)
-        await asyncio.gather(*(phone.switch_on() for phone in self.phones))
+        where = [directories[0], directories[-1]]
+        await asyncio.gather(*(self._bring_up(*pair, carrier) for pair in zip(self.phones, where, strict=True)))
         self._narrate(
-            f"a carrier, {'two directories' if self.plain else 'a directory'} and two phones are up "
-            f"({time.monotonic() - began:.1f} s)"
+            f"all up after {time.monotonic() - began:.1f} s"
+            + ("; as a control the phones have a directory each, and find no keys of the other" if self.plain else "")
         )
+
+    async def _bring_up(self, phone: Phone, directory: Directory, carrier: Carrier) -> None:
+        """A profile with a number, and the phone's own process on it."""
+        phone.folder.mkdir()
+        KeyFile(phone.key_file).create(phone.environment.rng)
+        self._codes[phone.number] = asyncio.get_running_loop().create_future()
+        await Client.create(
+            phone.profile,
+            phone.number,
+            directory=directory.url,
+            code=lambda: self._codes[phone.number],
+            sip=SipAccount("127.0.0.1", carrier.port, carrier.domain, phone.number, _PASSWORD, tls=False),
+            name=f"{phone.name}'s phone",
+            key_file=phone.key_file,
+            environment=phone.environment,
+        )
+        self.stack.push_async_callback(phone.kill)
+        await phone.switch_on()
 
     async def _directory(self, name: str) -> Directory:
         def on_code(issued: IssuedCode) -> None:
@@ -178,8 +179,22 @@ class _Stage:
         await self._until_received()
         await self._say(ben, ana, "Read it, once. See you at the crane.")
         await self._show()
+        if not self.plain:
+            await self._compare_codes()
         state = await self._security()
-        self._narrate(f"Ana's phone says of the chat: {WORDS[state].label}. {WORDS[state].sentence}")
+        self._narrate(
+            f"Ana's phone says of the chat: {security_label(state, ben.name)}. "
+            f"{security_sentence(state, ben.name, f'{date.today():%d %B}'.lstrip('0'))}"
+        )
+
+    async def _compare_codes(self) -> None:
+        """Each reads the last group of the security code out to the other, who types it."""
+        ana, ben = self.phones
+        async with ana.chat(ben) as ana_chat, ben.chat(ana) as ben_chat:
+            read_by_ana, read_by_ben = await ana_chat.security_code(), await ben_chat.security_code()
+            await ana_chat.verify(last_group=read_by_ben.groups[-1])
+            await ben_chat.verify(last_group=read_by_ana.groups[-1])
+        self._narrate(f"they compare security codes over the telephone; the last group is {read_by_ben.groups[-1]}")
 
     async def improvise(self) -> None:
         """Whoever watches may speak as Ana."""
@@ -272,7 +287,7 @@ class _Stage:
             row = beside(
                 f"{item.speaker.name} to {item.listener.name}", item.text, ", ".join(marks), seen.get(item.message_id)
             )
-            print(row + "\n", flush=True)
+            self._print(row)
         self._shown = len(self.said)
 
     async def _security(self) -> Security:
@@ -296,7 +311,11 @@ class _Stage:
         }
 
     def _narrate(self, text: str) -> None:
-        print(f"-- {text}\n", flush=True)
+        self._print(f"-- {text}")
+
+    def _print(self, text: str) -> None:
+        # With -o json standard output holds JSON alone.
+        print(text + "\n", file=sys.stderr if self.terminal.json else sys.stdout, flush=True)
 
 
 def _plain(error: NotEncrypted) -> PlainOption:
