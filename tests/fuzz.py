@@ -13,7 +13,6 @@ import traceback
 from collections import Counter
 
 from decoders import decoders, mutated
-
 from letterlock.errors import DecodeError, Downgrade, MalformedMessage, RemoteError
 
 DOCUMENTED: tuple[type[RemoteError], ...] = (DecodeError, MalformedMessage, Downgrade)
