@@ -60,6 +60,8 @@ class RemoteProfile:
 
     # --- the methods ---------------------------------------------------------------------------------------
     def security(self, number: Number) -> Security:
+        # As the owner last told it: the events bring every change, a little later. What the caller does itself is
+        # asked for again at once (`open_chat`, `chats`), so that nobody reads the state of before.
         return self._security.get(number, Security.CHECKING)
 
     async def open_chat(self, number: Number) -> Security:
@@ -74,6 +76,8 @@ class RemoteProfile:
 
     async def send(self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str) -> MessageId:
         sent: MessageId = await self._call("send", number=number, text=text, allow=allow, wait=wait, request=request)
+        if allow is not None or not self.security(number).encrypted:
+            await self.open_chat(number)
         return sent
 
     async def options(self, number: Number) -> Sequence[PlainOption]:
@@ -81,7 +85,9 @@ class RemoteProfile:
         return options
 
     async def release(self, number: Number, allow: PlainOption) -> int:
-        return int(await self._call("release", number=number, allow=allow))
+        released = int(await self._call("release", number=number, allow=allow))
+        await self.open_chat(number)
+        return released
 
     async def typing(self, number: Number, active: bool) -> None:
         await self._call("typing", number=number, active=active)
@@ -99,9 +105,11 @@ class RemoteProfile:
 
     async def verify(self, number: Number, scanned: bytes | None, last_group: str | None) -> None:
         await self._call("verify", number=number, scanned=scanned, last_group=last_group)
+        await self.open_chat(number)
 
     async def accept_keys(self, number: Number) -> None:
         await self._call("accept_keys", number=number)
+        await self.open_chat(number)
 
     async def devices(self) -> Sequence[DeviceInfo]:
         devices: list[DeviceInfo] = await self._call("devices")
@@ -128,6 +136,7 @@ class RemoteProfile:
 
     async def settled(self) -> None:
         await self._call("settled")
+        await self.chats()
 
     async def events(self, after: int) -> AsyncGenerator[Recorded, None]:
         """As `LocalProfile.events`. Raises ConnectionLost when the owner goes.
