@@ -23,6 +23,7 @@ from typing import Final, Generic, TypeVar
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -48,7 +49,7 @@ _P256_SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010
 
 _FIELD: Final = 2**255 - 19
 _ORDER: Final = 2**252 + 27742317777372353535851937790883648493
-_MINUS_ONE: Final = (5 * _ORDER - 1).to_bytes(32, "little")  # clamping leaves it as it is
+_MINUS_ONE: Final = X25519PrivateKey.from_private_bytes((5 * _ORDER - 1).to_bytes(32, "little"))  # clamped already
 _IPAD: Final = bytes(x ^ 0x36 for x in range(256))
 _OPAD: Final = bytes(x ^ 0x5C for x in range(256))
 _XEDDSA_HASH1: Final = b"\xfe" + b"\xff" * 31  # 2^256 - 2, little-endian: XEdDSA section 2.5, hash_1
@@ -85,9 +86,15 @@ class Pyca:
     def x25519_check(self, public: bytes) -> None:
         # The scalar is -1 modulo the prime order and 0 modulo 8: it gives u back exactly for a point of prime order,
         # loses any torsion, gives zero for small order and another u on the twist (SR-12).
+        if len(public) != 32:
+            raise BadPublicKey("an X25519 public key is 32 bytes", code="crypto.public_key.length")
         if int.from_bytes(public, "little") >= _FIELD:
             raise BadPublicKey("the public key is not in canonical form", code="crypto.public_key.canonical")
-        if self.x25519(_MINUS_ONE, public) != public:
+        try:
+            result = _MINUS_ONE.exchange(X25519PublicKey.from_public_bytes(public))
+        except ValueError as error:
+            raise BadPublicKey("the point is of small order", code="crypto.public_key.zero") from error
+        if result != public:
             raise BadPublicKey("the point is not in the prime-order group", code="crypto.public_key.torsion")
 
     # --- Edwards signatures ----------------------------------------------------------------------
