@@ -132,6 +132,7 @@ def test_a_short_content_length_shows_the_rest_as_garbage() -> None:
     [
         b"OPTIONS sip:a SIP/2.0\r\nX: a\nContent-Length: 0\r\n\r\n",
         b"OPTIONS sip:a SIP/2.0\r\nX: a\rContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello",
+        b"OPTIONS sip:a SIP/2.0\r\nX: a\n\nOPTIONS sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n",
         b"OPTIONS sip:a SIP/2.0\nContent-Length: 0\n\nOPTIONS sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n",
     ],
 )
