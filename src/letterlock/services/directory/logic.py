@@ -232,7 +232,8 @@ class Registry:
 
         `since` 0 asks for the newest alone: history is of no use to one who holds nothing of it.
         """
-        caller = self.authenticate(tables, request, now)
+        # A replaced device may still ask about its own number: the new list is how it hears of the reset (SR-21).
+        caller = self.authenticate(tables, request, now, replaced=number == request.signature.number)
         self._spend("lookups", caller.account.account, self._limits.lookups, now)
         account = self._registered(tables, number)
         # An account that replaced another starts at 1 again: `since` may lie beyond its end.
