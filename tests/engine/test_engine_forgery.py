@@ -9,7 +9,7 @@ import pytest
 
 from engine.signal_keys import SignalKeys
 from engine.world import ALICE, BOB, CAROL, Account, Phone, ToyKeys, World
-from letterlock.codec.frame import MEDIA_TYPE, FrameCopy, WireFrame, decode_frame, encode_frame
+from letterlock.codec.frame import FrameCopy, WireFrame, decode_frame, encode_frame
 from letterlock.engine.carriage import NetworkResult, Outbound
 from letterlock.engine.content import encode_receipt
 from letterlock.engine.events import (
@@ -209,7 +209,7 @@ def test_sr05_our_own_frames_back_are_a_reflection() -> None:
         world.inject(alice, sender, frame)
     world.run_for(1)
     assert alice.shown() == ["hello"]
-    _ = bob
+    assert bob.shown() == ["hi", "once"]
 
 
 def test_sr05_the_networks_word_does_not_end_the_retries() -> None:
@@ -494,4 +494,3 @@ def test_genuine_content_that_makes_no_sense_is_told_and_not_retried_for_ever() 
     alice.send(BOB, "x")
     world.run()
     assert bob.told(MessageUnreadable)[-1].reason.startswith("content:")
-    assert MEDIA_TYPE.startswith("application/")

@@ -28,7 +28,7 @@ from letterlock.engine.effects import (
 from letterlock.engine.engine import Engine
 from letterlock.engine.events import Event, MessageReceived, MessageSent
 from letterlock.engine.limits import DEFAULTS, EngineLimits, Privacy
-from letterlock.engine.records import MESSAGE, Message
+from letterlock.engine.records import MESSAGE, Chat, Message, chat_key, contact_key
 from letterlock.engine.step import Step
 from letterlock.ids import DeviceId, MessageId, Number, account_id
 from letterlock.seam import EncryptionProtocol, Key, Party, RecordKind, Writes
@@ -242,6 +242,15 @@ class Phone:
             for event in self.events
             if isinstance(event, MessageReceived) and (chat is None or event.chat == chat)
         ]
+
+    def listed(self, number: Number) -> set[str]:
+        """The devices of a number that this phone knows, by name."""
+        contact = self.state.get(contact_key(number))
+        return {f"{number}.{device.id}" for device in contact.recipient.devices} if contact else set()
+
+    def chat(self, number: Number) -> Chat:
+        """What the engine knows of a chat."""
+        return self.state.get(chat_key(number)) or Chat(number)
 
     def history(self, chat: Number) -> list[Message]:
         """The chat as it is stored, in its order."""
