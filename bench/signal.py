@@ -304,7 +304,7 @@ def main() -> None:
     peer_samples: Samples = {}
     gc.freeze()
     for turn in range(arguments.rounds + 2):
-        for op, n in (("setup", 20), ("setup_cold", 5), ("one_way", 25), ("ping_pong", 50)):
+        for op, n in (("setup", 20), ("setup_cold", 20), ("one_way", 25), ("ping_pong", 50)):
             mine = getattr(ours, op)(n)
             theirs = peer.call(op, n) if peer and op != "setup_cold" else {}
             if turn >= 2:  # two rounds to warm up

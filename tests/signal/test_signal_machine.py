@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -10,6 +11,8 @@ from crypto.deterministic import seeded_rng
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import DuplicateMessage, NoSession, RemoteError
 from signal_device import SignalDevice
+
+pytestmark = pytest.mark.slow
 
 CRYPTO = Pyca()
 WINDOW = 4  # turns that a message may be late: five chains are kept, and one earlier epoch
