@@ -41,9 +41,7 @@ class WireFrame:
 
 def encode_frame(frame: WireFrame) -> bytes:
     """The bytes of a frame."""
-    copies = b"".join(
-        tls.u8(copy.device) + tls.u8(copy.type) + tls.opaque(copy.ciphertext) for copy in frame.copies
-    )
+    copies = b"".join(tls.u8(copy.device) + tls.u8(copy.type) + tls.opaque(copy.ciphertext) for copy in frame.copies)
     return b"".join(
         (
             tls.u8(_VERSION),
