@@ -321,7 +321,9 @@ class EncryptionProtocol(Protocol):
         """The material without which `seal` would raise."""
         ...
 
-    def seal(self, state: State, content: Content, recipients: tuple[Recipient, ...], now: Instant, rng: Rng) -> tuple[Sealed, ...]:
+    def seal(
+        self, state: State, content: Content, recipients: tuple[Recipient, ...], now: Instant, rng: Rng
+    ) -> tuple[Sealed, ...]:
         """Encrypt one copy per device, one `Sealed` per recipient; a device equal to the sender's own is skipped.
 
         Apply the writes of all results in order. Raises CryptoError on a
@@ -335,6 +337,10 @@ class EncryptionProtocol(Protocol):
 
     def on_rejected(self, state: State, peer: Party, now: Instant) -> Writes:
         """The authenticated peer device could not read us: retire the session so that the next `seal` makes a new one."""
+        ...
+
+    def rolled_back(self, state: State) -> Writes:
+        """The state is an old copy: forget every session for good, since its keys may have been used after it was made (SR-06)."""
         ...
 
     def on_timer(self, state: State, now: Instant, rng: Rng) -> TimerStep:

@@ -167,6 +167,13 @@ class ToyProtocol:
         sessions = self._sessions(state, peer.account, peer.device)
         return {self._key(peer.account, peer.device): replace(sessions, current=False)}
 
+    def rolled_back(self, state: State) -> Writes:
+        writes: Writes = {}
+        for key in state.scan(SESSIONS):
+            sessions = state.get(key) or ToySessions()
+            writes[key] = ToySessions(gone=sessions.gone | {session.id for session in sessions.all})
+        return writes
+
     def on_timer(self, state: State, now: Instant, rng: Rng) -> TimerStep:
         publish = None if state.get(PUBLISHED.key("done")) else Publish(bundle(self._me))
         return TimerStep({}, publish, now + 86_400_000)

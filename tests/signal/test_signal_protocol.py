@@ -322,6 +322,20 @@ def test_after_on_rejected_the_next_message_begins_a_new_session_and_old_ones_st
     assert ana.protocol.on_rejected(ana.state, Party(BEN, AccountId(b"q" * 16), DeviceId(1)), NOW) == {}
 
 
+def test_sr06_in_an_old_copy_no_session_comes_to_life_again() -> None:
+    """SR-06: a message that comes in a session of the old copy does not read, for it would make that session current."""
+    ana, ben = talking()
+    ana.state.apply(ana.protocol.on_rejected(ana.state, ben.me, NOW))
+    ana.send(ben.recipient(fetch=True), ana.content(ben))
+    late = ana.frame(ben, ben.send(ana.recipient(), ben.content(ana)))
+    ana.state.apply(ana.protocol.rolled_back(ana.state))
+    rejected = ana.refuse(late)
+    assert (rejected.reason, rejected.ask_again) == (Rejection.NO_SESSION, True)
+    assert len(ana.protocol.needs(ana.state, (ben.recipient(),), NOW)) == 1
+    sealed = ana.send(ben.recipient(fetch=True), ana.content(ben))
+    assert ben.read(ben.frame(ana, sealed)).notes == ("session_started",)
+
+
 def test_archived_sessions_expire() -> None:
     ana, ben = talking()
     late = ana.frame(ben, ben.send(ana.recipient(), ben.content(ana)))

@@ -83,7 +83,7 @@ class Engine:
         return turn.finish(None)
 
     def rolled_back(self, state: State, now: Instant, rng: Rng) -> Step[None]:
-        """The user took an older copy of the store into use: say so, and retire every session of every contact (SR-06)."""
+        """The user took an older copy of the store into use: say so, and forget every session (SR-06)."""
         turn = Turn(state, now, rng)
         upkeep.rolled_back(self._core, turn)
         return turn.finish(None)

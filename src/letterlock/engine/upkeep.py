@@ -7,17 +7,17 @@ from typing import Any
 
 from ..errors import InputError
 from ..ids import Instant, Number
-from ..seam import Key, Party, Publish, RecordKind, TimerStep
+from ..seam import Key, Publish, RecordKind, TimerStep
 from . import chats, fetching, inbox, ordering, outbox, sending
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
 from .records import (
-    CONTACT,
     DELIVERY,
     EVENT_LOG,
     HELD,
     INBOX,
+    MATERIAL,
     UPKEEP,
     Upkeep,
     event_key,
@@ -64,16 +64,11 @@ def on_published(core: Core, turn: Turn, name: str, publish: Publish, remaining:
 def rolled_back(core: Core, turn: Turn) -> None:
     """See Engine.rolled_back."""
     turn.tell(StoreRolledBack())
-    for key in list(turn.staged.scan(CONTACT)):
-        contact = turn.staged.get(key)
-        if contact is None:
-            continue
-        for device in contact.recipient.devices:
-            if (contact.account, device.id) == (core.me.account, core.me.device):
-                continue
-            peer = Party(contact.list.number, contact.account, device.id)
-            for protocol in core.protocols.values():
-                turn.staged.merge(protocol.on_rejected(turn.staged, peer, turn.now))
+    for protocol in core.protocols.values():
+        turn.staged.merge(protocol.rolled_back(turn.staged))
+    for key in list(turn.staged.scan(MATERIAL)):
+        # Its one-time keys may have been used since.
+        turn.staged.delete(key)
 
 
 def _work(core: Core, turn: Turn) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from ..codec.prekeys import decode_bundle
 from ..crypto.provider import CryptoProvider
@@ -272,6 +273,11 @@ class SignalProtocol:
         record = self._record(staged, address)
         self._store(staged, address, record, record.without_current(now, self._limits))
         return staged.writes
+
+    def rolled_back(self, state: State) -> Writes:
+        """Drop every session, archived ones too: a message that still reads in one would make it current again (SR-06)."""
+        sessions: list[Key[Any]] = [*state.scan(self.sessions), *state.scan(self.archives)]
+        return {key: None for key in sessions}
 
     def on_timer(self, state: State, now: Instant, rng: Rng) -> TimerStep:
         """Rotate and replenish pre-keys; forget sessions and pre-keys that are over their time."""
