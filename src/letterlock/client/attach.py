@@ -121,7 +121,9 @@ class Access:
         environment = self.environment
         identity, settings = store.get(IDENTITY), store.get(SETTINGS)
         if identity is None or settings is None or identity.stage is Stage.UNCLAIMED:
-            raise StoreError("this profile is not set up completely", code="store.unclaimed", hint="letterlock setup")
+            raise StoreError(
+                "this profile is not set up completely", code="store.unclaimed", hint="run letterlock setup again"
+            )
         directory = environment.directory(environment, settings, identity)
         engine = engine_of(identity, environment)
         first: list[StepFunction[None]] = []

@@ -10,6 +10,7 @@ import base64
 import binascii
 import ipaddress
 import json
+import os
 import re
 import ssl
 from collections.abc import Callable
@@ -187,7 +188,7 @@ class DirectoryClient:
                 status = response.status
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise TransportError(
-                f"no answer from the directory: {type(error).__name__}",
+                f"no answer from the directory at {self._base}: {_reason(error)}",
                 code="transport.directory",
                 hint="check the address of the directory and the network",
             ) from error
@@ -249,6 +250,13 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 # --- answers: small, typed, or nothing ---------------------------------------------------------------
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "none in time"
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if isinstance(number, int) and number > 0 else type(error).__name__
+
+
 def _parse(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)

@@ -130,7 +130,8 @@ class RcsTransport:
         """Connect and stay registered, in the background."""
         if self._task is None:
             if not self._config.tls:
-                _log.warning("SIP without TLS: numbers, times and sizes are readable on the way (lab only)")
+                level = logging.INFO if is_loopback(self._config.server) else logging.WARNING
+                _log.log(level, "SIP without TLS: numbers, times and sizes are readable on the way (lab only)")
             self._stopping.clear()
             self._task = asyncio.get_running_loop().create_task(self._run(), name="letterlock-rcs")
 
@@ -256,6 +257,8 @@ class RcsTransport:
                 break
             self._set(state, reason)
             failures = 0 if was_registered else failures + 1
+            if failures <= 1:  # once an outage
+                _log.warning("%s (%s:%d); trying on", reason, self._config.server, self._config.port)
             await self._pause(self._backoff(failures) if wait is None else wait)
 
     async def _connect(self) -> SipConnection:
@@ -435,7 +438,9 @@ def _network_reason(error: BaseException) -> str:
         return f"the carrier's certificate does not hold: {error.verify_message}"
     if isinstance(error, TimeoutError):
         return "the carrier does not answer"
-    return f"cannot reach the carrier: {error}"
+    number = getattr(error, "errno", None)
+    known = isinstance(number, int) and number > 0
+    return f"cannot reach the carrier: {os.strerror(number).lower() if known else error}"
 
 
 def _printable(text: str) -> str:

@@ -51,11 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError("LETTERLOCK_OUTPUT is text or json", code="input.output")
         if arguments.data_dir is None:
             arguments.data_dir = platformdirs.user_data_path("letterlock")
-        logging.basicConfig(
-            level=logging.DEBUG if arguments.verbose > 1 else logging.INFO if verbose else logging.ERROR,
-            format="letterlock: %(name)s: %(message)s",
-            stream=sys.stderr,
-        )
+        terminal.keep_log(logging.DEBUG if arguments.verbose > 1 else logging.INFO if verbose else logging.WARNING)
         code: int = asyncio.run(arguments.run(arguments, terminal))
         return code
     except LetterlockError as error:

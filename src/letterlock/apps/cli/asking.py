@@ -34,7 +34,7 @@ async def ask(question: str) -> str:
             break
         line += byte
     if not line:
-        raise InputError("no answer", code="input.no_answer")
+        raise InputError("the input has ended without an answer", code="input.no_answer")
     return line.decode(errors="replace").strip()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any
 
 from ...client import Chat, Client
@@ -21,7 +22,8 @@ from .words import event_text, security_label
 
 __all__ = ["add_parsers"]
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
+_LATER = "kept, and sent while this profile is open: letterlock listen"
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,7 +74,7 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
         cursor = await me.cursor()
         if chat.security is Security.CHECKING:
             # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
-            await _answered(me)
+            await _within(_ANSWER_SECONDS, _no_longer_checking(me, chat, cursor), me.settled())
         try:
             message = await chat.send(text, allow=await _allowed(chat, arguments.allow))
         except NotEncrypted as error:
@@ -83,23 +85,43 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
             f"{message}  {security_label(state, chat.number)}",
         )
         if state is Security.CHECKING:
-            terminal.say(f"it waits for the keys of {chat.number}, and goes out encrypted once they are here")
+            terminal.say(f"it waits for the keys of {chat.number}, and is {_LATER}")
         if arguments.wait > 0:
             await _until_delivered(me, message, cursor, arguments.wait, terminal)
-        elif not await _answered(me):
-            terminal.say(
-                "the network has not taken it yet; it stays in the outbox and is sent while this profile is open"
-            )
+        else:
+            await _within(_ANSWER_SECONDS, me.settled())
+            if state is not Security.CHECKING and not await _taken(me, message, cursor):
+                terminal.say(f"the network has not taken it yet; it is {_LATER}")
     return 0
 
 
-async def _answered(me: Client) -> bool:
-    """Whether the network has answered everything that is under way, before patience ends."""
-    try:
-        await asyncio.wait_for(me.settled(), _ANSWER_SECONDS)
-    except TimeoutError:
-        return False
-    return True
+async def _within(seconds: float, *ways: Coroutine[Any, Any, None]) -> None:
+    """Wait until one of these is done, or time is up."""
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    done, pending = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _no_longer_checking(me: Client, chat: Chat, cursor: int) -> None:
+    async for _ in me.events(after=cursor):
+        if chat.security is not Security.CHECKING:
+            return
+
+
+async def _taken(me: Client, message: str, cursor: int) -> bool:
+    """Whether the network, or even the contact, has it."""
+    last = await me.cursor()
+    async for recorded in me.events(after=cursor):
+        event = recorded.event
+        if isinstance(event, ev.MessageAccepted | ev.MessageDelivered) and event.message_id == message:
+            return True
+        if recorded.cursor >= last:
+            break
+    return False
 
 
 async def _allowed(chat: Chat, token: str | None) -> PlainOption | None:
@@ -140,7 +162,7 @@ async def _until_delivered(me: Client, message: str, cursor: int, seconds: float
                 terminal.data(_record(recorded), event_text(recorded))
                 if isinstance(recorded.event, ev.MessageDelivered | ev.MessageFailed | ev.MessageExpired):
                     return
-    terminal.say("no receipt yet; the message stays in the outbox and is sent again when this profile is open")
+    terminal.say(f"no receipt yet; if the network loses it, it is {_LATER}")
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -194,5 +194,7 @@ async def _new_events(me: Client, cursor: int) -> AsyncIterator[Recorded]:
 
 
 def _reason(error: Exception) -> str:
-    inner = getattr(error, "os_error", error)
-    return "no answer in time" if isinstance(error, TimeoutError) else getattr(inner, "strerror", None) or str(error)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if isinstance(number, int) and number > 0 else str(error)

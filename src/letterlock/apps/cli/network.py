@@ -29,7 +29,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "server: what it stores is gone when it stops. Without --account, any number may register with one password.",
     )
     carrier.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    carrier.add_argument("--port", type=int, default=LAB_SIP_PORT, help="default %(default)s; 0 takes a free one")
+    carrier.add_argument("--port", type=_port, default=LAB_SIP_PORT, help="default %(default)s; 0 takes a free one")
     carrier.add_argument("--domain", default=DEFAULT_DOMAIN, help="default %(default)s")
     carrier.add_argument("--password", default=LAB_PASSWORD, help="the one password of the lab (default: %(default)s)")
     carrier.add_argument(
@@ -49,7 +49,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     directory.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     directory.add_argument(
-        "--port", type=int, default=LAB_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
+        "--port", type=_port, default=LAB_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
     )
     directory.add_argument("--database", metavar="FILE", help="default: directory.db in the data directory")
     directory.add_argument("--certificate", metavar="FILE", help="PEM chain; with --key, speak TLS")
@@ -143,12 +143,19 @@ def lab_tls(folder: Path, names: list[str]) -> ssl.SSLContext:
     return context
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
 async def _listening(starting: object, arguments: argparse.Namespace) -> None:
     try:
         await starting  # type: ignore[misc]
     except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error.strerror or str(error)
         raise TransportError(
-            f"cannot listen on {arguments.host}:{arguments.port}: {error.strerror or error}",
+            f"cannot listen on {arguments.host}:{arguments.port}: {reason}",
             code="transport.listen",
             hint="another program has the port, or it is not yours to take; choose another with --port",
         ) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from ... import ids
 from ...client import Client
 from ...client.profile import ProfilePaths
-from ...errors import InputError
+from ...errors import DirectoryError, InputError
 from ...keystore import KeyFile
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account
 from .asking import ask, interactive
@@ -90,21 +90,33 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.data({"request": request}, request)
         return 0
 
+    asking = interactive() and not terminal.json
+
     async def code() -> str:
         terminal.say(f"asked the directory for a code for {arguments.number}; its operator has it now")
-        question = f"code for {arguments.number}: "
-        return await ask(question if interactive() and not terminal.json else "")
+        return await ask(f"code for {arguments.number}: " if asking else "")
 
-    await Client.create(
-        path,
-        arguments.number,
-        code=arguments.code or code,
-        directory=arguments.directory,
-        directory_ca=arguments.directory_ca,
-        sip=sip,
-        name=arguments.name,
-        **unlock,
-    )
+    given: str | None = arguments.code
+    while True:
+        try:
+            await Client.create(
+                path,
+                arguments.number,
+                code=given or code,
+                directory=arguments.directory,
+                directory_ca=arguments.directory_ca,
+                sip=sip,
+                name=arguments.name,
+                **unlock,
+            )
+            break
+        except (DirectoryError, InputError) as error:
+            if error.code not in ("directory.code", "input.code") or not asking:
+                raise
+            terminal.error(error)  # a slip of the finger: the code still stands
+            given = await ask(f"code for {arguments.number} (empty: give up): ")
+            if not given:
+                raise
     terminal.data(
         {"number": arguments.number, "profile": str(path)},
         f"{arguments.number} is yours; profile '{arguments.profile}' is ready",

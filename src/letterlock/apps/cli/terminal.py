@@ -7,6 +7,7 @@ wrote are made visible, so that a message cannot move the cursor or fake a line.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -74,6 +75,12 @@ class Terminal:
         """Progress and advice, on stderr, never mixed into data; as JSON there too where JSON is wanted."""
         print(_json({"note": text}) if self.json else f"letterlock: {visible(text)}", file=sys.stderr, flush=True)
 
+    def keep_log(self, level: int) -> None:
+        """Send what the library logs to stderr, in this terminal's form."""
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_JsonLines() if self.json else logging.Formatter("letterlock: %(message)s"))
+        logging.basicConfig(level=level, handlers=[handler], force=True)
+
     def error(self, error: LetterlockError) -> int:
         """Phrase an error; returns the exit code."""
         code = exit_code(error)
@@ -92,6 +99,12 @@ class Terminal:
             if error.hint:
                 print(f"letterlock: hint: {visible(error.hint)}", file=sys.stderr, flush=True)
         return code
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)  # with the traceback, if there is one
+        return _json({"log": record.name, "level": record.levelname.lower(), "message": text})
 
 
 def _json(record: dict[str, Any]) -> str:

@@ -98,7 +98,10 @@ class Tables:
         except sqlite3.DatabaseError as error:
             self.connection.close()
             if "locked" in str(error):
-                raise StoreLocked("another process runs on this directory database") from error
+                raise StoreLocked(
+                    "another process runs on this directory database",
+                    hint="the directory is up already; or give another one --database",
+                ) from error
             raise StoreError(f"cannot open the directory database: {error}") from error
         except StoreError:
             self.connection.close()
