@@ -60,12 +60,19 @@ def follow(core: Core, contact: Contact, signed: bytes, now: int) -> Contact | U
         verified = verify_successor(contact.list, (signed,), core.crypto, now)
     except DeviceListError as error:
         if error.code == "device_list.replay":
-            # Older than what we have: of no use, and no reason to refuse what comes with it.
-            return contact
+            return _with_older(core, contact, signed, now)
         if error.code in ("device_list.gap", "device_list.expired"):
             return Unknown(contact.list.number, contact.list.serial)
         raise
-    return _succeeded(contact, verified)
+    return _succeeded(contact, verified, (signed,))
+
+
+def _with_older(core: Core, contact: Contact, signed: bytes, now: int) -> Contact:
+    """A device of theirs has not heard of the newest list. It must still be in that one (SR-22), but may name its own."""
+    older = verify_list(signed, core.crypto, now)
+    if (older.number, older.account) != (contact.list.number, contact.account):
+        raise DeviceListError("device list of another account", code="device_list.other_account")
+    return replace(contact, past_heads=(*contact.past_heads, older.head)[-_PAST_HEADS:])
 
 
 def pin(core: Core, turn: Turn, before: Contact | None, after: Contact) -> None:
@@ -185,16 +192,18 @@ def _newest(core: Core, contact: Contact | None, number: Number, lists: Sequence
             raise DeviceListError("an older device list was sent again", code="device_list.replay")
         same = [signed for signed in lists if head_of(signed) not in contact.past_heads]
         verified = verify_successor(contact.list, same, core.crypto, now)
-        return contact if verified is contact.list else _succeeded(contact, verified)
+        return contact if verified is contact.list else _succeeded(contact, verified, same)
     after = meet(core, number, lists[-1], now)
     if contact is None:
         return after
     return replace(after, keys_new=True, broken=contact.broken or contact.verified_at > 0)
 
 
-def _succeeded(contact: Contact, verified: VerifiedDeviceList) -> Contact:
-    past = (contact.head, *contact.past_heads)[:_PAST_HEADS]
-    return replace(contact, list=verified, past_heads=past)
+def _succeeded(contact: Contact, verified: VerifiedDeviceList, chain: Sequence[bytes]) -> Contact:
+    """The contact with the end of a verified chain; messages under way may name any list of it."""
+    heads = dict.fromkeys((*contact.past_heads, contact.head, *(head_of(signed) for signed in chain)))
+    past = [head for head in heads if head != verified.head]
+    return replace(contact, list=verified, past_heads=tuple(past[-_PAST_HEADS:]))
 
 
 def _new_keys(core: Core, turn: Turn, before: Contact, after: Contact) -> None:
@@ -238,7 +247,7 @@ def _learn_own(core: Core, turn: Turn, lists: Sequence[bytes]) -> None:
 
 def _own_after(core: Core, own: Contact, signed: bytes, now: int) -> Contact:
     verified = verify_successor(own.list, (signed,), core.crypto, now)
-    return own if verified is own.list else _succeeded(own, verified)
+    return own if verified is own.list else _succeeded(own, verified, (signed,))
 
 
 def _retire(core: Core, turn: Turn, peer: Party) -> None:
