@@ -28,7 +28,19 @@ from .events import (
     SessionWithoutOneTimePrekey,
     TypingChanged,
 )
-from .records import PARKED, Contact, InboxEntry, Message, Parked, Status, inbox_key, order_of, parked_key
+from .records import (
+    PARKED,
+    Contact,
+    InboxEntry,
+    Message,
+    Parked,
+    Status,
+    held_key,
+    inbox_key,
+    message_key,
+    order_of,
+    parked_key,
+)
 from .step import Turn
 
 __all__ = ["drop_parked", "received", "unpark"]
@@ -360,11 +372,16 @@ def _message(
 ) -> None:
     mine = party.account == core.me.account
     chat = chats.load(turn, chat_number)
-    if header.lamport > chat.lamport + core.limits.max_lamport_jump:
-        # One absurd clock must not push this chat's time to its end (SR-08).
+    order = order_of(header.lamport, party.account, party.device, header.sequence)
+    # One absurd clock must not push this chat's time to its end (SR-08). And a device that was put back from a
+    # backup counts again from there: its new message must not take the place of an old one.
+    if header.lamport > chat.lamport + core.limits.max_lamport_jump or (
+        header.lamport <= chat.lamport and _is_taken(turn, chat_number, order)
+    ):
         header = replace(header, lamport=chat.lamport + 1)
+        order = order_of(header.lamport, party.account, party.device, header.sequence)
     message = Message(
-        order=order_of(header.lamport, party.account, party.device, header.sequence),
+        order=order,
         message_id=header.message_id,
         sender=party.number,
         mine=mine,
@@ -393,6 +410,10 @@ def _message(
     if (due := ordering.next_due(chat)) is not None:
         turn.wake(due)
     receipts.delivered_here(core, turn, chat, contact, party, header.message_id, content.sent_at)
+
+
+def _is_taken(turn: Turn, number: Number, order: str) -> bool:
+    return any(turn.staged.get(key(number, order)) is not None for key in (message_key, held_key))
 
 
 def _chat_of(core: Core, party: Party, header: Header, content: Contents) -> Number:
