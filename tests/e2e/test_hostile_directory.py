@@ -136,6 +136,7 @@ async def test_sr_01_a_decision_counts_for_its_chat_and_transition_alone(world: 
     for stolen in (
         other,
         dataclasses.replace(other, chat=BEN),
+        dataclasses.replace(option, chat=CAROL),
         PlainOption(BEN, option.transition, bytes(16)),
         dataclasses.replace(option, nonce=b""),
         dataclasses.replace(option, transition=option.transition + 1),
@@ -148,6 +149,8 @@ async def test_sr_01_a_decision_counts_for_its_chat_and_transition_alone(world: 
     async with BarePhone(BEN, PASSWORD, port=world.carrier.port, domain=world.carrier.domain) as bare:
         await first.send("by my decision", allow=option)
         assert (await bare.next()).body == b"by my decision"
+        with pytest.raises(NotEncrypted):
+            await first.send("once more", allow=option)
     assert [passing.body for passing in world.wire] == [b"by my decision"]
     assert first.security is Security.PLAIN_RCS
     # Ben gets keys: the decision of before is over, the next message is encrypted, and the option is spent.
@@ -427,7 +430,7 @@ async def test_sr_21_a_reset_shows_as_new_keys_and_alerts_the_old_device(world: 
     await chat.send("for whoever you are")
     await new.hears("for whoever you are")
     assert "for the old phone" not in await new.heard()
-    assert (await ben.seen(NumberReset)).account == new.client.me.account
+    await ben.seen(NumberReset, lambda event: event.account == new.client.me.account)
 
 
 async def test_sr_21_a_reset_of_a_verified_contact_pauses_sending(world: World) -> None:

@@ -128,7 +128,12 @@ class Access:
         engine = engine_of(identity, environment)
         first: list[StepFunction[None]] = []
         if identity.stage is Stage.PENDING:
-            first.append(await first_list(identity, engine, directory, environment))
+            try:
+                first.append(await first_list(identity, engine, directory, environment))
+            except BaseException:
+                if directory is not None:
+                    await directory.close()
+                raise
         if store.get(OLD_COPY):
             first.append(retiring(engine))
         profile = LocalProfile(
