@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 
-sys.path[0] = __file__.rpartition("/")[0] + "/../tests"  # in place of this folder, which has a signal.py
+HERE = __file__.rpartition("/")[0]
+sys.path = [f"{HERE}/../tests", *(path for path in sys.path if path != HERE)]  # this folder has a signal.py
 
 import argparse  # noqa: E402
 import asyncio  # noqa: E402
@@ -23,7 +24,6 @@ import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from client.phones import BEN, Town, event  # noqa: E402
-
 from letterlock.client import Client  # noqa: E402
 from letterlock.engine.events import MessageDelivered  # noqa: E402
 

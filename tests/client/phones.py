@@ -96,6 +96,12 @@ class Counts:
     lowest: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Alert:
+    kind: str
+    at: int
+
+
 class Book:
     """A directory in memory that believes everybody; the real one is tested elsewhere."""
 
@@ -103,7 +109,7 @@ class Book:
         self.all_lists: dict[Number, list[bytes]] = defaultdict(list)
         self.uploads: dict[tuple[AccountId, int], Any] = {}
         self.down = False
-        self.handed_out: list[int] = []
+        self.alerts: list[Alert] = []
 
     def client(self, signer: Any) -> BookClient:
         return BookClient(self, signer)
@@ -179,6 +185,10 @@ class BookClient:
                 one_time=one,
             )
         )
+
+    async def alerts(self) -> Sequence[Any]:
+        self._check()
+        return self._book.alerts
 
     async def close(self) -> None:
         pass

@@ -7,12 +7,13 @@ import contextlib
 import dataclasses
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from client.phones import ANA, BEN, BookClient, Town, event, texts
+from client.phones import ANA, BEN, Alert, BookClient, Town, event, texts
 from letterlock.client import Client, SipAccount
 from letterlock.client.identity import IDENTITY, UNPUBLISHED_LIST, Identity, Stage
 from letterlock.client.profile import ProfilePaths, unlock_with
@@ -23,10 +24,11 @@ from letterlock.engine.events import (
     MessageDelivered,
     MessageReceived,
     MessageSent,
+    NumberReset,
+    PrekeysLow,
+    Recorded,
 )
-from letterlock.engine.events import (
-    StoreRolledBack as TookOldCopy,
-)
+from letterlock.engine.events import StoreRolledBack as TookOldCopy
 from letterlock.engine.security import Security
 from letterlock.errors import (
     DecodeError,
@@ -268,6 +270,28 @@ def town_now() -> int:
     from client.phones import now_ms
 
     return now_ms()
+
+
+async def test_alerts_of_the_directory_become_events_once(tmp_path: Path) -> None:
+    """SR-21: a reset alerts the old devices. SR-13: draining is noticed."""
+    town = Town(tmp_path)
+    await town.create(ANA)
+    town.book.alerts = [Alert("prekeys_drained", 5), Alert("replaced", 7), Alert("from the future", 6)]
+    for _ in range(2):
+        async with town.open(tmp_path / ANA) as ana:
+            reset = await event(ana, NumberReset)
+            assert (await event(ana, PrekeysLow)).cursor < reset.cursor
+            await asyncio.sleep(0.01)
+            told = [r async for r in upto(ana, await ana.cursor()) if isinstance(r.event, NumberReset | PrekeysLow)]
+            assert len(told) == 2
+
+
+async def upto(client: Client, cursor: int) -> AsyncIterator[Recorded]:
+    async with contextlib.aclosing(client.events(0)) as events:
+        async for recorded in events:
+            yield recorded
+            if recorded.cursor >= cursor:
+                return
 
 
 # --- old copies ----------------------------------------------------------------------------------------------

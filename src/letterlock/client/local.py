@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hmac
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TypeVar
 
 from ..crypto.provider import CryptoProvider
@@ -22,6 +22,7 @@ from ..ids import Instant, MessageId, Number, Rng, account_uuid
 from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
+from .alerts import Alerts
 from .api import DeviceInfo, Me
 from .checkpoints import Checkpoint
 from .devices import Devices
@@ -76,7 +77,7 @@ class LocalProfile:
         self._transport: Transport | None = None
         self._directory: Directory | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
-        self._before_store_closes: list[Callable[[], Awaitable[None]]] = []
+        self._alerts = Alerts(self._driver)
 
     async def start(
         self,
@@ -96,6 +97,8 @@ class LocalProfile:
         if self._transport is not None:
             await self._transport.start()
         await self._driver.submit(self._engine.start, heavy=True)
+        if directory is not None and self._transport is not None:
+            self._alerts.start(directory)
 
     async def receive(self, inbound: Inbound) -> None:
         """Something arrived. When this returns it is on disk and may be acknowledged to the network (SR-06)."""
@@ -240,6 +243,7 @@ class LocalProfile:
         try:
             if self._transport is not None:
                 await self._transport.close()
+            await self._alerts.close()
             await self._devices.close()
             await self._effects.close()
             await self._driver.close()

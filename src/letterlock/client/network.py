@@ -8,7 +8,7 @@ from typing import Protocol
 from ..engine.carriage import Inbound, NetworkResult, Outbound
 from ..ids import AccountId, DeviceId, Instant, Number
 
-__all__ = ["Directory", "OnMessage", "PrekeyCounts", "Transport"]
+__all__ = ["Directory", "DirectoryAlert", "OnMessage", "PrekeyCounts", "Transport"]
 
 OnMessage = Callable[[Inbound], Awaitable[None]]
 """Awaited for each arriving message; the network gets its acknowledgement when it returns, not when it raises."""
@@ -57,6 +57,10 @@ class Directory(Protocol):
         """A device's pre-key bundle; None when it has none to give."""
         ...
 
+    async def alerts(self) -> Sequence[DirectoryAlert]:
+        """What this device should hear; also answered to devices of an account that was replaced."""
+        ...
+
     async def close(self) -> None:
         """Drop connections."""
         ...
@@ -69,3 +73,13 @@ class PrekeyCounts(Protocol):
     def lowest(self) -> int:
         """Of the kind that there is least of."""
         ...
+
+
+class DirectoryAlert(Protocol):
+    """One of them: `replaced` or `prekeys_drained`, and since when."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def at(self) -> Instant: ...

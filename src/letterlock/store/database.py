@@ -98,6 +98,8 @@ def store_errors() -> Iterator[None]:
 
 
 def _translated(error: Any) -> StoreError:
+    if isinstance(error, sqlcipher3.ProgrammingError) and "closed" in str(error):
+        return StoreError("the profile is closed", code="client.closed")
     name = _name(error)
     if name.startswith("SQLITE_FULL"):
         return StoreError("the disk is full", code="store.full", hint="free some space; nothing was changed")

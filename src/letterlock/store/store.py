@@ -15,8 +15,8 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,10 +39,14 @@ OLD_COPY = Key(RecordKind[bool]("store", lambda _: b"\x01", lambda _: True), "st
 """Set while an old copy has been taken into use and its sessions have not been retired yet (SR-06)."""
 
 _SELECT = "SELECT value FROM records WHERE key = ?"
-_UPSERT = (
-    "INSERT INTO records (key, version, value) VALUES (?, ?, ?) "
-    "ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value"
-)
+_INSERT = "INSERT INTO records (key, version, value) VALUES "
+_REPLACE = " ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value"
+_UPSERT = _INSERT + "(?, ?, ?)" + _REPLACE
+_CHUNKS = (64, 16, 4, 1)
+# Rows per statement. Each execution lets go of the interpreter's lock and has to get it back from an event loop
+# that is busy encrypting, which may keep it for 5 ms: row by row, a commit of a hundred rows could take that often.
+_UPSERTS = tuple((n, _INSERT + ", ".join(["(?, ?, ?)"] * n) + _REPLACE) for n in _CHUNKS)
+_DELETES = tuple((n, "DELETE FROM records WHERE key IN (?" + ", ?" * (n - 1) + ")") for n in _CHUNKS)
 _BEYOND = "\U0010ffff"
 
 
@@ -56,8 +60,9 @@ class Prepared:
 
     generation: int
     writes: Writes = field(repr=False)
-    rows: tuple[tuple[str, int, bytes], ...] = field(repr=False)
-    gone: tuple[tuple[str], ...] = field(repr=False)
+    sizes: tuple[int, ...] = field(repr=False)
+    """Of the encoded values, in the order of `writes`."""
+    statements: tuple[tuple[str, tuple[Any, ...]], ...] = field(repr=False)
 
 
 class Store:
@@ -127,8 +132,7 @@ class Store:
             store._generation = generation
             # A new owner is a commit of its own: whoever held the store before can commit no more.
             jump = max(0, (seen or 0) - generation)
-            prepared = store.prepare((), {OLD_COPY: True} if old_copy else {}, generation)
-            prepared = replace(prepared, generation=prepared.generation + jump)
+            prepared = store._prepare({OLD_COPY: True} if old_copy else {}, generation + 1 + jump)
             store.write(prepared, previous=generation)
             store.settle(prepared)
             witness.sync()
@@ -209,15 +213,23 @@ class Store:
         """Check and encode, for `write`. Settle the commit before before preparing this one. Raises StoreConflict."""
         if generation != self._generation:
             self._refuse_moved(read, writes, generation)
-        version = self._generation + 1
-        rows: list[tuple[str, int, bytes]] = []
-        gone: list[tuple[str]] = []
+        return self._prepare(writes, self._generation + 1)
+
+    @staticmethod
+    def _prepare(writes: Writes, version: int) -> Prepared:
+        rows: list[Any] = []
+        gone: list[Any] = []
+        sizes: list[int] = []
         for key, value in writes.items():
             if value is None:
-                gone.append((key.name,))
+                gone.append(key.name)
+                sizes.append(0)
             else:
-                rows.append((key.name, version, key.kind.encode(value)))
-        return Prepared(version, writes, tuple(rows), tuple(gone))
+                encoded = key.kind.encode(value)
+                rows += (key.name, version, encoded)
+                sizes.append(len(encoded))
+        statements = (*_in_chunks(rows, 3, _UPSERTS), *_in_chunks(gone, 1, _DELETES))
+        return Prepared(version, writes, tuple(sizes), statements)
 
     def write(self, prepared: Prepared, *, previous: int | None = None) -> None:
         """The transaction. When it returns, the commit survives a power cut and the witness has seen it."""
@@ -237,10 +249,8 @@ class Store:
                 ).rowcount
                 if moved != 1:
                     raise StoreConflict("another owner has written to this store", code="store.owner")
-                if prepared.rows:
-                    connection.executemany(_UPSERT, prepared.rows)
-                if prepared.gone:
-                    connection.executemany("DELETE FROM records WHERE key = ?", prepared.gone)
+                for statement, parameters in prepared.statements:
+                    connection.execute(statement, parameters)
                 self._checkpoint("store.before-commit")
                 connection.execute("COMMIT")
         except BaseException as error:
@@ -252,12 +262,11 @@ class Store:
     def settle(self, prepared: Prepared) -> None:
         """Make a written commit the one that `get` shows."""
         names: list[str] = []
-        values = iter(prepared.rows)
         with self._caching:
             self._generation = prepared.generation
-            for key, value in prepared.writes.items():
+            for (key, value), size in zip(prepared.writes.items(), prepared.sizes, strict=True):
                 names.append(key.name)
-                self._cache.put(key.name, value, 0 if value is None else len(next(values)[2]))
+                self._cache.put(key.name, value, size)
         self._recent.append((prepared.generation, frozenset(names)))
 
     def _refuse_moved(self, read: Collection[str], writes: Writes, generation: int) -> None:
@@ -292,7 +301,8 @@ class Store:
         if not self._lock.held:
             return
         try:
-            self._reader.close()
+            with self._reading:  # SQLite must not lose a connection while another thread is inside it
+                self._reader.close()
             with contextlib.suppress(Exception):
                 # Truncating drops the older versions of pages, with the keys that were in them.
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -310,6 +320,18 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self.path}, generation {self._generation})"
+
+
+def _in_chunks(
+    values: list[Any], per_row: int, statements: Sequence[tuple[int, str]]
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The rows dealt out over statements of a few sizes, so that SQLite keeps them prepared."""
+    at = 0
+    for rows, statement in statements:
+        step = rows * per_row
+        while len(values) - at >= step:
+            yield statement, tuple(values[at : at + step])
+            at += step
 
 
 def _create_private(path: Path) -> None:
