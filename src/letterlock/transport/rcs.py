@@ -439,8 +439,9 @@ def _network_reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "the carrier does not answer"
     number = getattr(error, "errno", None)
-    known = isinstance(number, int) and number > 0
-    return f"cannot reach the carrier: {os.strerror(number).lower() if known else error}"
+    if isinstance(number, int) and number > 0:
+        return f"cannot reach the carrier: {os.strerror(number).lower()}"
+    return f"cannot reach the carrier: {error}"
 
 
 def _printable(text: str) -> str:

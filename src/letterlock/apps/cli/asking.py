@@ -51,6 +51,8 @@ def ask_passphrase(question: str) -> str:
 def read_all() -> str:
     """All of standard input. Blocks: used before anything is connected. Raises InputError when it is no text."""
     with _interruptible():
+        if interactive():
+            print("letterlock: write the message; Ctrl-D on a line of its own ends it", file=sys.stderr, flush=True)
         try:
             return sys.stdin.read()
         except UnicodeDecodeError as error:

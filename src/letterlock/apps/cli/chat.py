@@ -16,7 +16,7 @@ from ...engine.security import Security
 from ...errors import InputError, NotEncrypted
 from .asking import ask, interactive, read_all
 from .options import add_profile, open_client
-from .stopping import until_stopped
+from .stopping import stop_signals
 from .terminal import Terminal, option_token, visible
 from .words import event_text, security_label
 
@@ -95,7 +95,7 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-async def _within(seconds: float, *ways: Coroutine[Any, Any, None]) -> None:
+async def _within(seconds: float | None, *ways: Coroutine[Any, Any, None]) -> None:
     """Wait until one of these is done, or time is up."""
     tasks = [asyncio.ensure_future(way) for way in ways]
     done, pending = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -170,17 +170,14 @@ async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:
         after = arguments.after
         if after is None:
             after = await me.recall(arguments.consumer) or 0
-        terminal.say(f"{me.number}, device {me.me.device}: listening (stop with Ctrl-C)")
-        printing = asyncio.create_task(_print_events(me, arguments, terminal, after))
-        stopped = asyncio.create_task(until_stopped())
-        await asyncio.wait({printing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (printing, stopped):
-            task.cancel()
-        results = await asyncio.gather(printing, stopped, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+        with stop_signals() as stopped:
+            terminal.say(f"{me.number}, device {me.me.device}: listening (stop with Ctrl-C)")
+            await _within(None, _print_events(me, arguments, terminal, after), _until(stopped))
     return 0
+
+
+async def _until(stopped: asyncio.Event) -> None:
+    await stopped.wait()
 
 
 async def _print_events(me: Client, arguments: argparse.Namespace, terminal: Terminal, after: int) -> None:

@@ -15,7 +15,7 @@ from ...crypto.x509_pyca import make_lab_ca, make_lab_certificate
 from ...errors import InputError, TransportError
 from ...services.directory import Directory, IssuedCode
 from .account import LAB_DIRECTORY_PORT, LAB_PASSWORD, LAB_SIP_PORT
-from .stopping import until_stopped
+from .stopping import stop_signals
 from .terminal import Terminal
 
 __all__ = ["add_parsers"]
@@ -77,16 +77,17 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
     await _listening(carrier.start(), arguments)
     scheme = "sips" if tls else "sip"
     uri = f"{scheme}:{carrier.host}:{carrier.port}"
-    terminal.data(
-        {"carrier": uri, "domain": carrier.domain, "log": arguments.log},
-        f"carrier for labs at {uri}, domain {carrier.domain}; {who}",
-    )
-    if tls is None:
-        terminal.say("no TLS: fit for loopback only")
-    if arguments.tls:
-        terminal.say(f"clients trust it with --carrier-ca {Path(arguments.tls) / 'ca.pem'}")
     try:
-        await until_stopped()
+        with stop_signals() as stopped:
+            terminal.data(
+                {"carrier": uri, "domain": carrier.domain, "log": arguments.log},
+                f"carrier for labs at {uri}, domain {carrier.domain}; {who}",
+            )
+            if tls is None:
+                terminal.say("no TLS: fit for loopback only")
+            if arguments.tls:
+                terminal.say(f"clients trust it with --carrier-ca {Path(arguments.tls) / 'ca.pem'}")
+            await stopped.wait()
     finally:
         await carrier.close()
     return 0
@@ -118,9 +119,10 @@ async def run_directory(arguments: argparse.Namespace, terminal: Terminal) -> in
 
     directory = Directory(str(database), on_code=on_code, host=arguments.host, port=arguments.port, tls=tls)
     await _listening(directory.start(), arguments)
-    terminal.data({"directory": directory.url}, f"directory at {directory.url}")
     try:
-        await until_stopped()
+        with stop_signals() as stopped:
+            terminal.data({"directory": directory.url}, f"directory at {directory.url}")
+            await stopped.wait()
     finally:
         await directory.close()
     return 0
