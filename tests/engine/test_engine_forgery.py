@@ -11,7 +11,7 @@ from engine.signal_keys import SignalKeys
 from engine.world import ALICE, BOB, CAROL, Account, Phone, ToyKeys, World
 from letterlock.codec.frame import FrameCopy, WireFrame, decode_frame, encode_frame
 from letterlock.engine.carriage import NetworkResult, Outbound
-from letterlock.engine.content import encode_receipt
+from letterlock.engine.content import encode_receipt, encode_text
 from letterlock.engine.events import (
     MessageAccepted,
     MessageDelivered,
@@ -51,10 +51,12 @@ class LiarKeys(ToyKeys):
     def __init__(self) -> None:
         super().__init__()
         self.liars: dict[Number, Liar] = {}
+        self.first_liars: dict[Number, Liar] = {}
 
     def protocol(self, account: Account, device: int) -> EncryptionProtocol:
         liar = Liar(super().protocol(account, device))
         self.liars[account.number] = liar
+        self.first_liars.setdefault(account.number, liar)
         return liar  # type: ignore[return-value]
 
 
@@ -144,6 +146,26 @@ def test_sr03_the_recipient_in_the_header_counts() -> None:
         assert bob.shown() == ["hi"], change
 
 
+def test_sr03_a_copy_from_our_own_device_names_its_chat() -> None:
+    keys = LiarKeys()
+    world = World(4, keys)
+    first, second = world.person(ALICE, 2)
+    world.person(BOB)
+    first.send(BOB, "hi")
+    world.run()
+    assert second.all_shown() == ["hi"]
+    body = encode_text("for whom?", 0, CAROL)
+
+    def lie(content: Content) -> Content:
+        return Content(content.header, body) if content.header.recipient.number == ALICE else content
+
+    keys.first_liars[ALICE].lie = lie
+    first.send(BOB, "lie")
+    world.run()
+    assert second.all_shown() == ["hi"]
+    assert second.told(MessageUnreadable)[-1].reason == "content:content.conversation"
+
+
 def test_sr03_an_envelope_that_disagrees_is_refused() -> None:
     world, alice, bob = pair()
     bob.online = False
@@ -200,6 +222,29 @@ def test_sr05_byte_identical_repeats_and_replays_are_shown_once() -> None:
     assert bob.shown() == ["hi", "once"]
 
 
+def test_sr05_the_same_message_in_a_new_frame_is_opened_and_shown_once() -> None:
+    """A forged frame makes Bob ask; the genuine one comes first; the fresh copy still moves the session on."""
+    world, alice, bob = pair()
+    bob.online = False
+    message_id = alice.send(BOB, "once")
+    world.run()
+    world.flying.clear()
+    frame = last_frame(world, message_id)
+    bob.online = True
+    world.inject(bob, ALICE, dataclasses.replace(frame, body=frame.body[:-1] + bytes((frame.body[-1] ^ 1,))))
+    world.inject(bob, ALICE, frame)
+    world.run_for(1)
+    (resent,) = {out.body for phone, out in world.sent if out.message_id == message_id and phone is alice} - {
+        frame.body
+    }
+    wire = decode_frame(resent, max_frame=1 << 20, max_list=1 << 16, max_copies=9)
+    assert bob.shown() == ["hi", "once"]
+    assert (
+        wire.copies[0].ciphertext[:8].hex()
+        in bob.state.records[f"toy-session/{alice.account.account.hex()}/1"].decode()
+    )
+
+
 def test_sr05_our_own_frames_back_are_a_reflection() -> None:
     world, alice, bob = pair()
     message_id = alice.send(BOB, "once")
@@ -209,6 +254,7 @@ def test_sr05_our_own_frames_back_are_a_reflection() -> None:
         world.inject(alice, sender, frame)
     world.run_for(1)
     assert alice.shown() == ["hello"]
+    assert alice.told(MessageUnreadable) == []
     assert bob.shown() == ["hi", "once"]
 
 
@@ -267,6 +313,12 @@ def test_sr05_a_forged_plain_receipt_marks_nothing_in_an_encrypted_chat() -> Non
     assert message_id not in [event.message_id for event in alice.told(MessageDelivered)]
     assert alice.told(MessageDisplayed) == []
     assert [name for name in alice.state.records if name.startswith(f"outbox/{message_id}")]
+    bob.online = True
+    world.run_for(DAY)
+    assert message_id in [event.message_id for event in alice.told(MessageDelivered)]
+    world.inject(alice, BOB, outbound)
+    world.run()
+    assert alice.told(MessageDisplayed) == []
 
 
 def test_sr05_a_contact_cannot_confirm_what_went_to_another() -> None:
@@ -285,6 +337,25 @@ def test_sr05_a_contact_cannot_confirm_what_went_to_another() -> None:
     world.run()
     assert message_id not in [event.message_id for event in alice.told(MessageDelivered)]
     assert [name for name in alice.state.records if name.startswith(f"outbox/{message_id}")]
+    carol.online = True
+    world.run_for(DAY)
+    assert message_id in [event.message_id for event in alice.told(MessageDelivered)]
+    bob.send(ALICE, "lie again")
+    world.run()
+    assert alice.told(MessageDisplayed) == []
+
+
+def test_the_networks_wish_to_wait_is_kept() -> None:
+    world, alice, bob = pair()
+    bob.online = False
+    message_id = alice.send(BOB, "later")
+    world.on_transmit = lambda phone, outbound: NetworkResult(False, 503, retry_after_ms=30_000)
+    world.run()
+    world.on_transmit = lambda phone, outbound: NetworkResult(False, 503)
+    world.run_for(29_000)
+    assert [out.message_id for _, out in world.sent].count(message_id) == 1
+    world.run_for(2_000)
+    assert [out.message_id for _, out in world.sent].count(message_id) == 2
 
 
 def test_permanent_errors_of_the_network_are_visible() -> None:

@@ -118,6 +118,22 @@ def test_sr01_a_decision_ends_with_its_transition() -> None:
     assert world.plaintexts_sent == 1
 
 
+def test_sr01_an_old_decision_does_not_come_back_when_a_list_drops_the_protocol() -> None:
+    """In the clear by choice, then encrypted; then the peer's own list takes the protocol away: asked again."""
+    world, alice = keyless()
+    looked_up(world, alice)
+    alice.send(BOB, "in the clear", allow=refused(alice).options[0])
+    (bob,) = world.person(BOB)
+    world.run_for(world.limits.absent_refresh_ms)
+    assert looked_up(world, alice) is Security.ENCRYPTED
+    bob.account.capability = ""
+    bob.account.replace(1, world.now)
+    world.run_for(world.limits.list_refresh_ms)
+    assert looked_up(world, alice) is Security.NO_KEYS_FOUND
+    assert refused(alice).reason == "no-keys-found"
+    assert world.plaintexts_sent == 1
+
+
 def test_sr01_an_encrypted_chat_never_becomes_plain_by_itself() -> None:
     """The directory forgets the number, restarts happen, the pinned list runs out: messages wait, nothing is plain."""
     world = World()

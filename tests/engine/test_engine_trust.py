@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
 from engine.toy_protocol import bundle
-from engine.world import ALICE, BOB, CAROL, CRYPTO, Account, Phone, World
+from engine.world import ALICE, BOB, CAROL, CRYPTO, Account, Phone, ToyKeys, World
 from letterlock.codec.frame import decode_frame, encode_frame
 from letterlock.engine.events import (
     ContactKeysSeen,
@@ -108,6 +109,39 @@ def test_sr04_a_directory_that_lists_anothers_key_is_refused() -> None:
         "device_list.counter_signature",
     }
     assert len(alice.told(DeviceListRefused)) == 2
+
+
+def test_sr04_a_list_of_another_number_is_refused() -> None:
+    world = World()
+    (alice,), (bob,), (mallory,) = world.person(ALICE), world.person(BOB), world.person(CAROL)
+    world.lists_override[BOB] = [mallory.account.list.encoded]
+    alice.send(BOB, "to whom?")
+    world.run_for(60_000)
+    assert alice.told(DeviceListRefused)[-1] == DeviceListRefused(BOB, "device_list.other_account")
+    assert (bob.shown(), mallory.shown()) == ([], [])
+
+
+def test_sr04_a_device_with_new_keys_gets_a_new_session() -> None:
+    world, alice, (bob,) = talking()
+    name = f"toy-session/{bob.account.account.hex()}/1"
+    before = json.loads(alice.state.records[name])
+    bob.account.replace(1, world.now)
+    refetch(world, alice)
+    assert alice.told(DeviceListChanged) == [DeviceListChanged(BOB, 2, (1,), (1,))]
+    assert before[0] is True
+    assert json.loads(alice.state.records[name])[0] is False
+
+
+def test_sr13_a_bundle_is_used_once_and_not_kept() -> None:
+    world = World()
+    (alice,), (bob,), (carol,) = world.person(ALICE), world.person(BOB), world.person(CAROL)
+    assert isinstance(world.keys, ToyKeys)
+    world.keys.published.discard(carol.engine.me)
+    alice.send(CAROL, "waits for a bundle")
+    alice.send(BOB, "hi")
+    world.run()
+    assert bob.shown() == ["hi"]
+    assert not [name for name in alice.state.records if name.startswith("material/")]
 
 
 # --- changes --------------------------------------------------------------------------------------------

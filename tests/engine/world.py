@@ -32,7 +32,7 @@ from letterlock.engine.records import MESSAGE, Chat, Message, chat_key, contact_
 from letterlock.engine.step import Step
 from letterlock.ids import DeviceId, MessageId, Number, account_id
 from letterlock.seam import EncryptionProtocol, Key, Party, RecordKind, Writes
-from letterlock.trust.authoring import add_device, create_list, remove_device, renew_list
+from letterlock.trust.authoring import add_device, create_list, remove_device, renew_list, replace_device
 from letterlock.trust.device_entry import DeviceEntry, create_entry
 from letterlock.trust.device_list import VerifiedDeviceList
 
@@ -126,6 +126,10 @@ class Account:
 
     def remove(self, device: int, now: int) -> None:
         self._next(remove_device(self.list, DeviceId(device), sign=self.sign, crypto=CRYPTO, now=now))
+
+    def replace(self, device: int, now: int) -> None:
+        """The same device with new keys."""
+        self._next(replace_device(self.list, self.entry(device), sign=self.sign, crypto=CRYPTO, now=now))
 
     def renew(self, now: int) -> None:
         self._next(renew_list(self.list, sign=self.sign, crypto=CRYPTO, now=now))
