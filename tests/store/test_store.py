@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,6 +223,29 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         Store.open(path, KEY)
     assert caught.value.code == "store.newer"
+
+
+def test_closing_under_a_reader_in_another_thread_ends_it_cleanly(tmp_path: Path) -> None:
+    for n in range(20):
+        store = Store.open(tmp_path / f"{n}.db", KEY, cache_bytes=0)
+        store.commit([], {TEXT.key(f"{k:03d}"): "x" * 500 for k in range(200)}, store.generation)
+        codes: list[str] = []
+
+        def read(store: Store = store, codes: list[str] = codes) -> None:
+            try:
+                while True:
+                    store.after(TEXT, "", 200)
+                    store.get(TEXT.key("001"))
+            except StoreError as error:
+                codes.append(error.code)
+
+        readers = [threading.Thread(target=read) for _ in range(2)]
+        for reader in readers:
+            reader.start()
+        store.close()
+        for reader in readers:
+            reader.join(10)
+        assert codes == ["client.closed"] * 2
 
 
 def test_repr_shows_no_content(store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
@@ -13,7 +13,7 @@ from ..engine.security import Security
 from ..ids import MessageId, Number
 from ..trust import SecurityCode
 
-__all__ = ["DeviceInfo", "Me", "ProfileApi"]
+__all__ = ["ChatState", "DeviceInfo", "Me", "ProfileApi"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,14 @@ class DeviceInfo:
     this: bool
 
 
+class ChatState(NamedTuple):
+    """The security state of a chat as it was after the event with this cursor."""
+
+    number: Number
+    security: Security
+    cursor: int
+
+
 class ProfileApi(Protocol):
     """Every method raises StoreError when the profile cannot be used, ConnectionLost when its owner went away."""
 
@@ -45,8 +53,8 @@ class ProfileApi(Protocol):
     """Whether another process does the work, and may end in the middle of it."""
 
     def security(self, number: Number) -> Security: ...
-    async def open_chat(self, number: Number) -> Security: ...
-    async def chats(self) -> Sequence[tuple[Number, Security]]: ...
+    async def open_chat(self, number: Number) -> ChatState: ...
+    async def chats(self) -> Sequence[ChatState]: ...
     async def send(
         self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str
     ) -> MessageId: ...

@@ -155,7 +155,7 @@ class Client:
 
     async def chats(self) -> Sequence[Chat]:
         """All conversations that there are."""
-        return [Chat(number, self) for number, _ in await self.ask(lambda profile: profile.chats())]
+        return [Chat(state.number, self) for state in await self.ask(lambda profile: profile.chats())]
 
     # --- events --------------------------------------------------------------------------------------------
     async def events(self, after: int | None = None) -> AsyncGenerator[Recorded, None]:

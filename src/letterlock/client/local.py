@@ -17,13 +17,13 @@ from ..engine.policy import PlainOption
 from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, Contact, Message, contact_key
 from ..engine.security import Security
 from ..engine.step import Step
-from ..errors import InputError, TrustRequired
+from ..errors import InputError, StoreError, TrustRequired
 from ..ids import Instant, MessageId, Number, Rng, account_uuid
 from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
 from .alerts import Alerts
-from .api import DeviceInfo, Me
+from .api import ChatState, DeviceInfo, Me
 from .checkpoints import Checkpoint
 from .devices import Devices
 from .driver import Driver, StepFunction
@@ -110,12 +110,15 @@ class LocalProfile:
     def security(self, number: Number) -> Security:
         return self._engine.security(self._store, number, self._clock())
 
-    async def open_chat(self, number: Number) -> Security:
-        return await self._driver.submit(lambda s, now, rng: self._engine.open_chat(s, number, now, rng))
+    async def open_chat(self, number: Number) -> ChatState:
+        await self._driver.submit(lambda s, now, rng: self._engine.open_chat(s, number, now, rng))
+        # Read again, in one go with the cursor: what the step gave may be older than the newest event.
+        return ChatState(number, self.security(number), self._newest())
 
-    async def chats(self) -> Sequence[tuple[Number, Security]]:
+    async def chats(self) -> Sequence[ChatState]:
         numbers = [Number(key.name.partition("/")[2]) for key in self._store.scan(CHAT)]
-        return [(number, self.security(number)) for number in numbers]
+        newest = self._newest()
+        return [ChatState(number, self.security(number), newest) for number in numbers]
 
     async def send(self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str) -> MessageId:
         engine = self._engine
@@ -201,6 +204,9 @@ class LocalProfile:
 
     # --- events --------------------------------------------------------------------------------------------
     async def cursor(self) -> int:
+        return self._newest()
+
+    def _newest(self) -> int:
         log = self._store.get(EVENT_LOG)
         return log.next - 1 if log is not None else 0
 
@@ -209,7 +215,12 @@ class LocalProfile:
         cursor = after
         while True:
             change = self._driver.next_change()  # before reading, so that nothing falls in between
-            page = self._store.after(EVENT, f"{cursor:020d}", _PAGE)
+            try:
+                page = self._store.after(EVENT, f"{cursor:020d}", _PAGE)
+            except StoreError as error:
+                if error.code == "client.closed":
+                    return
+                raise
             for _, recorded in page:
                 self._checkpoint("event.before")
                 yield recorded

@@ -16,7 +16,7 @@ from ..engine.security import Security
 from ..errors import DecodeError, StoreError
 from ..ids import MessageId, Number
 from ..trust import SecurityCode
-from .api import DeviceInfo, Me
+from .api import ChatState, DeviceInfo, Me
 from .wire import MAX_LINE, METHODS, VERSION, decode_error, decode_line, encode_line
 
 __all__ = ["ConnectionLost", "RemoteProfile"]
@@ -39,7 +39,7 @@ class RemoteProfile:
         self._writer = writer
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._security: dict[Number, Security] = {}
+        self._states: dict[Number, ChatState] = {}
         self._lost = False
         self._tasks: list[asyncio.Task[None]] = []
         self.me: Me
@@ -60,19 +60,25 @@ class RemoteProfile:
 
     # --- the methods ---------------------------------------------------------------------------------------
     def security(self, number: Number) -> Security:
-        # As the owner last told it: the events bring every change, a little later. What the caller does itself is
-        # asked for again at once (`open_chat`, `chats`), so that nobody reads the state of before.
-        return self._security.get(number, Security.CHECKING)
+        state = self._states.get(number)
+        return Security.CHECKING if state is None else state.security
 
-    async def open_chat(self, number: Number) -> Security:
-        security: Security = await self._call("open_chat", number=number)
-        self._security[number] = security
-        return security
+    async def open_chat(self, number: Number) -> ChatState:
+        state: ChatState = await self._call("open_chat", number=number)
+        self._learn(state)
+        return state
 
-    async def chats(self) -> Sequence[tuple[Number, Security]]:
-        chats: list[tuple[Number, Security]] = await self._call("chats")
-        self._security.update(chats)
-        return chats
+    async def chats(self) -> Sequence[ChatState]:
+        states: list[ChatState] = await self._call("chats")
+        for state in states:
+            self._learn(state)
+        return states
+
+    def _learn(self, state: ChatState) -> None:
+        # Answers and events come over different connections, so either may be the older one.
+        known = self._states.get(state.number)
+        if known is None or known.cursor <= state.cursor:
+            self._states[state.number] = state
 
     async def send(self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str) -> MessageId:
         sent: MessageId = await self._call("send", number=number, text=text, allow=allow, wait=wait, request=request)
@@ -216,7 +222,7 @@ class RemoteProfile:
         with contextlib.suppress(StoreError):
             async for recorded in self.events(after):
                 if isinstance(recorded.event, SecurityChanged):
-                    self._security[recorded.event.chat] = Security(recorded.event.state)
+                    self._learn(ChatState(recorded.event.chat, Security(recorded.event.state), recorded.cursor))
 
     def __repr__(self) -> str:
         return "RemoteProfile()"

@@ -21,7 +21,7 @@ from ..engine.security import Security
 from ..errors import Bug, DecodeError, DirectoryError, IdentityChanged, LetterlockError, NotEncrypted
 from ..ids import MessageId, Number, number
 from ..trust import SecurityCode
-from .api import DeviceInfo, Me
+from .api import ChatState, DeviceInfo, Me
 
 __all__ = ["MAX_LINE", "METHODS", "VERSION", "Method", "decode_error", "decode_line", "encode_error", "encode_line"]
 
@@ -56,6 +56,14 @@ class Method:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _state_to_json(state: ChatState) -> Any:
+    return [state.number, state.security.value, state.cursor]
+
+
+def _state_from_json(value: Any) -> ChatState:
+    return ChatState(Number(value[0]), Security(value[1]), int(value[2]))
 
 
 def _option_to_json(option: PlainOption | None) -> Any:
@@ -105,16 +113,11 @@ def _list(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
 _NUMBER = {"number": (_same, lambda text: number(str(text)))}
 _PLAIN = Method({}, _same, _same)
 _BY_NUMBER = Method(_NUMBER, _same, _same)
-_SECURITY = Method(_NUMBER, lambda security: security.value, Security)
 _OPTION = (_option_to_json, _option_from_json)
 
 METHODS: dict[str, Method] = {
-    "open_chat": _SECURITY,
-    "chats": Method(
-        {},
-        lambda chats: [[chat, security.value] for chat, security in chats],
-        lambda chats: [(Number(chat), Security(security)) for chat, security in chats],
-    ),
+    "open_chat": Method(_NUMBER, _state_to_json, _state_from_json),
+    "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
     "send": Method({**_NUMBER, "allow": _OPTION}, _same, MessageId),
     "options": Method(_NUMBER, _list(_option_to_json), _list(_option_from_json)),
     "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),
