@@ -340,7 +340,7 @@ class EncryptionProtocol(Protocol):
         ...
 
     def rolled_back(self, state: State) -> Writes:
-        """The state is an old copy: forget every session for good, since its keys may have been used after it was made (SR-06)."""
+        """The state is an old copy: forget for good whatever may have been used after it was made, sessions and single-use keys (SR-06)."""
         ...
 
     def on_timer(self, state: State, now: Instant, rng: Rng) -> TimerStep:

@@ -253,6 +253,22 @@ def test_sr_04_a_session_with_a_former_identity_neither_sends_nor_reads() -> Non
     assert ben.read(ben.frame(relinked, first)).notes == ("session_started", "identity_changed")
 
 
+def test_sr_04_a_former_identity_gains_nothing_by_calling_itself_the_new_one() -> None:
+    """The identity key of a pre-key message is not authenticated by a session that there is already."""
+    ana, ben = phones()
+    ben.read(ben.frame(ana, ana.send(ben.recipient(fetch=True), ana.content(ben))))
+    again = ben.frame(ana, ana.send(ben.recipient(), ana.content(ben, name="m2")), "m2")
+    relinked = IdentityKeyPair.generate(CRYPTO, ana.rng).public
+    assert again.type == PREKEY_TYPE and again.ciphertext.count(ana.identity.public) == 1
+    forged = replace(
+        again,
+        ciphertext=again.ciphertext.replace(ana.identity.public, relinked),
+        sender_device=replace(ana.entry(), keys={"signal": relinked}),
+    )
+    assert ben.refuse(forged).reason is Rejection.IDENTITY_CHANGED
+    ben.read(again)
+
+
 def test_sr_12_a_bundle_that_does_not_hold_is_refused_before_use() -> None:
     ana, ben = phones()
     good = bytearray(ben.fetch())
@@ -334,6 +350,26 @@ def test_sr06_in_an_old_copy_no_session_comes_to_life_again() -> None:
     assert len(ana.protocol.needs(ana.state, (ben.recipient(),), NOW)) == 1
     sealed = ana.send(ben.recipient(fetch=True), ana.content(ben))
     assert ben.read(ben.frame(ana, sealed)).notes == ("session_started",)
+
+
+@pytest.mark.parametrize("last_resort", [False, True])
+def test_sr06_in_an_old_copy_no_first_message_opens_again(last_resort: bool) -> None:
+    """SR-06: its session would begin with the chains that have been sent with since the copy was made."""
+    ana, ben = phones()
+    if last_resort:
+        ben.shelf.clear()
+    copy = dict(ben.state.records)
+    first = ben.frame(ana, ana.send(ben.recipient(fetch=True), ana.content(ben)))
+    ben.read(first)
+    ben.send(ana.recipient(), ben.content(ana))
+    ben.state.records = copy
+    ben.state.apply(ben.protocol.rolled_back(ben.state))
+    rejected = ben.refuse(first)
+    assert rejected.reason is Rejection.UNKNOWN_PREKEY and rejected.ask_again
+    ben.shelf.clear()
+    ben.timer()  # new pre-keys, under ids that the directory has not seen
+    ana.state = Memory()
+    ben.read(ben.frame(ana, ana.send(ben.recipient(fetch=True), ana.content(ben))))
 
 
 def test_archived_sessions_expire() -> None:

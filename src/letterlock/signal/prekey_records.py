@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import DecodeError
 from ..ids import Instant
@@ -14,6 +14,7 @@ __all__ = [
     "KEM_PREKEYS",
     "NO_UPLOAD",
     "ONE_TIME_PREKEYS",
+    "RECORD_KINDS",
     "SIGNED_PREKEYS",
     "STOCK",
     "EcPreKeyPair",
@@ -143,6 +144,8 @@ BASE_KEYS: RecordKind[frozenset[bytes]] = RecordKind(
 _STOCKS = RecordKind("signal-stock", Stock.pack, Stock.unpack)
 STOCK = _STOCKS.key("own")
 """The one record of its kind."""
+RECORD_KINDS: tuple[RecordKind[Any], ...] = (SIGNED_PREKEYS, KEM_PREKEYS, ONE_TIME_PREKEYS, BASE_KEYS, _STOCKS)
+"""All there is of our own pre-keys."""
 
 
 def signed_key(prekey_id: int) -> Key[EcPreKeyPair]:

@@ -25,6 +25,7 @@ from .prekey_records import (
     KEM_PREKEYS,
     NO_UPLOAD,
     ONE_TIME_PREKEYS,
+    RECORD_KINDS,
     SIGNED_PREKEYS,
     STOCK,
     EcPreKeyPair,
@@ -36,7 +37,7 @@ from .prekey_records import (
     signed_key,
 )
 
-__all__ = ["Answer", "answer", "on_published", "replenish"]
+__all__ = ["RECORD_KINDS", "Answer", "answer", "on_published", "replenish"]
 
 _MINUTE_MS = 60_000
 

@@ -204,10 +204,7 @@ class SignalProtocol:
         known = current is not None and current.has_chain(message.ratchet_key)
         record = SessionRecord(current) if known else self._record(staged, address)
         read = record.decrypt(self._crypto, message, now, self._limits)
-        remote = read.before.origin.ends.remote_identity
-        if remote != identity:
-            # SR-04: genuine, but from an identity that the verified list has dropped.
-            raise IdentityChanged("the session is with a former identity", old=_typed(remote), new=_typed(identity))
+        _check_listed(read, identity)
         self._store(staged, address, record, read.record)
         return read, ()
 
@@ -228,6 +225,8 @@ class SignalProtocol:
                 base_key=message.base_key,
                 require_addresses=True,
             )
+            # The identity key beside the message is under no MAC: it says nothing of the session that has read it.
+            _check_listed(read, identity)
             self._store(staged, address, record, read.record)
             return read, ()
         return self._answer(staged, address, record, message, now)
@@ -275,9 +274,13 @@ class SignalProtocol:
         return staged.writes
 
     def rolled_back(self, state: State) -> Writes:
-        """Drop every session, archived ones too: a message that still reads in one would make it current again (SR-06)."""
-        sessions: list[Key[Any]] = [*state.scan(self.sessions), *state.scan(self.archives)]
-        return {key: None for key in sessions}
+        """Drop every session and every pre-key (SR-06).
+
+        An archived session that still reads would become current again. A first message that a pre-key opened after the
+        copy was made would open again, and begin the very chains that have been sent with since.
+        """
+        kinds: tuple[RecordKind[Any], ...] = (self.sessions, self.archives, *prekeys.RECORD_KINDS)
+        return {key: None for kind in kinds for key in state.scan(kind)}
 
     def on_timer(self, state: State, now: Instant, rng: Rng) -> TimerStep:
         """Rotate and replenish pre-keys; forget sessions and pre-keys that are over their time."""
@@ -349,6 +352,13 @@ def _rejected(error: RemoteError) -> Rejected:
         if isinstance(error, kind):
             return Rejected(reason, str(error), ask_again)
     raise AssertionError("RemoteError is the last row")
+
+
+def _check_listed(read: Read, identity: bytes) -> None:
+    remote = read.before.origin.ends.remote_identity
+    if remote != identity:
+        # SR-04: genuine, but from an identity that the verified list has dropped.
+        raise IdentityChanged("the session is with a former identity", old=_typed(remote), new=_typed(identity))
 
 
 def _listed(device: Device) -> bytes:
