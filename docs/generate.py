@@ -1,11 +1,13 @@
-"""Write the generated pages: docs/threat-model.md (requirements with their tests).
+"""Write the generated pages: docs/threat-model.md (requirements with their tests), the verbs in docs/cli.md.
 
 `python docs/generate.py` rewrites them, `--check` only says whether they are up to date (a test does that).
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
+import os
 import re
 import sys
 import tomllib
@@ -24,7 +26,7 @@ anything outside the end-to-end encryption, adds devices on paper, strips capabi
 falsely, and steals a powered-off disk. It does not run code on an unlocked device.
 
 Each requirement has an ID, which stands at the code that enforces it and in the tests that fail without it.
-What is not protected stands in [SECURITY.md](../SECURITY.md).
+What is not protected stands in [Security](security.md).
 """
 
 
@@ -57,7 +59,63 @@ def threat_model() -> str:
     return "".join(parts)
 
 
-PAGES = {HERE / "threat-model.md": threat_model}
+PROFILE = ("profile", "key_file", "passphrase_file")
+VERBS_BELOW = "<!-- verbs: written by docs/generate.py from the parser; do not edit below -->\n"
+
+
+def command_line() -> str:
+    """docs/cli.md: what is written by hand, then every verb with its options, from the parser itself."""
+    top = _parser()
+    verbs = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    profile = [action for action in verbs.choices["chats"]._actions if action.dest in PROFILE]
+    head = (HERE / "cli.md").read_text(encoding="utf-8").partition(VERBS_BELOW)[0]
+    parts = [head, VERBS_BELOW, "\nEvery verb takes:\n\n", _table(top._actions)]
+    parts += ["\nEvery verb that uses a profile, which is all but the first three, takes:\n\n", _table(profile)]
+    for choice in verbs._choices_actions:
+        verb = verbs.choices[choice.dest]
+        operands = [_operand(action) for action in verb._actions if not action.option_strings]
+        parts.append(f"\n### {choice.dest}\n\n`{' '.join(['letterlock', choice.dest, *operands])}`\n")
+        parts.append(f"\n{verb.description or f'{choice.help[:1].upper()}{choice.help[1:]}.'}\n\n")
+        parts.append(_table([action for action in verb._actions if action.dest not in PROFILE]))
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    """As for somebody who has set nothing: defaults are those of the program, not of whoever builds the pages."""
+    from letterlock.apps.cli import parser
+
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LETTERLOCK_")}
+    try:
+        return parser()
+    finally:
+        os.environ.update(kept)
+
+
+def _operand(action: argparse.Action) -> str:
+    name = action.metavar or ("|".join(action.choices) if action.choices else action.dest)
+    return f"[{name}]" if action.nargs == "?" else str(name)
+
+
+def _table(actions: list[argparse.Action]) -> str:
+    rows = []
+    for action in actions:
+        if not action.help or action.help is argparse.SUPPRESS or action.dest in ("help", "version", "verb"):
+            continue
+        shown = [f"`{option}`" for option in action.option_strings]
+        if not shown:
+            shown = [f"`{(action.metavar or action.dest)}`"]
+        elif action.nargs != 0:
+            shown[-1] += f" `{action.metavar or '|'.join(action.choices or ()) or action.dest.upper()}`"
+        text = action.help % {"default": action.default}
+        rows.append(f"| {_cell(', '.join(shown))} | {_cell(text)} |\n")
+    return "| option | meaning |\n|---|---|\n" + "".join(rows) if rows else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+PAGES = {HERE / "threat-model.md": threat_model, HERE / "cli.md": command_line}
 
 
 def main(arguments: list[str]) -> int:
