@@ -287,3 +287,18 @@ def test_no_answer_to_what_is_no_challenge() -> None:
     auth = Authenticator("ana", "pw", counting_rng())
     for response in (Response(403, "", Headers()), Response(401, "", Headers()), challenge(407, "n" * 5000)):
         assert auth.answer(Attempt(request()), response) is None
+
+
+def test_a_nonce_that_is_offered_again_goes_on_counting() -> None:
+    """Two requests under way are challenged with one nonce: a count used twice would be a replay (RFC 7616 3.4)."""
+    client = DigestClient("ana", "pw", counting_rng())
+    for expected in (1, 2):
+        client.accept(['Digest realm="r", nonce="n", qop="auth"'])
+        assert Credentials.parse(client.credentials("MESSAGE", "sip:r")).nc == expected
+
+
+@pytest.mark.parametrize("algorithm", ["MD5-\u017fESS", "\u017fHA-256"])
+def test_an_algorithm_that_only_looks_like_one_is_passed_over(algorithm: str) -> None:
+    """`upper()` folds letters of other scripts into ASCII ones; what comes out of a challenge must go back in."""
+    with pytest.raises(ProtocolError):
+        DigestClient("ana", "pw", counting_rng()).accept([f'Digest realm="r", nonce="n", algorithm="{algorithm}"'])

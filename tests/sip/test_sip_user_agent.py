@@ -287,3 +287,18 @@ def test_received_and_rport_are_added_for_a_server() -> None:
     assert (via.params.get("received"), via.params.get("rport")) == ("192.0.2.1", "7")
     plain = Request("MESSAGE", "sip:x", Headers([("Via", "SIP/2.0/TCP 192.0.2.1:1;branch=z")]))
     assert with_received(plain, "192.0.2.1", 7) is plain
+
+
+def test_credentials_that_make_a_message_too_large_cost_that_message_only() -> None:
+    """Under the carrier's size without an answer to its challenge, over it with one: the connection lives on."""
+    a = agent()
+    other = a.send(message(), 0)
+    a.data_to_send()
+    size = len(encode(message())) + 200
+    handle = a.send(message(b"x" * (2000 - size)), 0)
+    challenge = Challenge("h", "n" * 300, "SHA-256", ("auth",)).encode()
+    (done,) = a.receive_data(answer(sent(a), 407, ("Proxy-Authenticate", challenge)), 1)
+    assert isinstance(done, Answered)
+    assert (done.handle, done.response.status) == (handle, 513)
+    assert a.in_flight == 1
+    assert a.connection_lost() == [other]

@@ -60,8 +60,10 @@ class DigestClient:
                 best = challenge
         if best is None:
             raise ProtocolError("no digest challenge that we support", code="sip.auth.unsupported")
+        if self._challenge is None or (best.realm, best.nonce) != (self._challenge.realm, self._challenge.nonce):
+            # The same nonce goes on counting: requests under way together may be challenged with one (RFC 7616 3.4).
+            self._count = 0
         self._challenge = best
-        self._count = 0
         return best
 
     def credentials(self, method: str, uri: str, body: bytes = b"") -> str:
@@ -119,7 +121,8 @@ def blank_credentials(username: str, realm: str, uri: str) -> str:
 def supported_algorithm(name: str | None) -> str | None:
     """The algorithm in its registered spelling, MD5 for None, or None when it is not supported."""
     canonical = (name or "MD5").upper()
-    return canonical if _bare(canonical) in _HASHES else None
+    # ASCII as it came: `upper` makes an S of other letters too, and what they came as is no token.
+    return canonical if (name or "").isascii() and _bare(canonical) in _HASHES else None
 
 
 def ha1(algorithm: str | None, username: str, realm: str, password: str) -> str:

@@ -212,8 +212,12 @@ class UserAgent:
         if authenticate:
             again = self._authenticator.answer(attempt, response)
             if again is not None:
-                self._transmit(handle, again, now, authenticate=True)
-                return
+                try:
+                    self._transmit(handle, again, now, authenticate=True)
+                    return
+                except LimitExceeded as error:
+                    # Too large only with its credentials. It fails; the connection, and what else is on it, does not.
+                    response = response_to(attempt.request, 513, str(error))
         events.append(Answered(handle, response))
 
     # --- requests in -----------------------------------------------------------------------------
