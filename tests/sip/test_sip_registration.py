@@ -34,10 +34,13 @@ def rng_of(seed: str) -> object:
 class Registrar:
     """A registrar that knows RFC 5626, or with `by_instance=False` one that does not."""
 
-    def __init__(self, *, by_instance: bool = True, password: str = "pw", granted: int = 3600) -> None:
+    def __init__(
+        self, *, by_instance: bool = True, bare: bool = False, password: str = "pw", granted: int = 3600
+    ) -> None:
         self.digest = DigestServer(DOMAIN, b"k" * 32, {"ana@ims": password}.get)
         self.rng = rng_of("registrar")
         self.by_instance = by_instance
+        self.bare = bare
         self.granted = granted
         self.contacts: dict[str, NameAddr] = {}
         self.seen: list[Request] = []
@@ -59,7 +62,10 @@ class Registrar:
             if self.by_instance:
                 self.contacts = {k: c for k, c in self.contacts.items() if c.params.get("+sip.instance") != instance}
             self.contacts[contact.uri.encode()] = contact.with_param("expires", str(self.granted))
-        items = [("Contact", contact.encode()) for contact in self.contacts.values()]
+        items = [
+            ("Contact", (NameAddr(contact.uri) if self.bare else contact).encode())
+            for contact in self.contacts.values()
+        ]
         items.append(("Service-Route", "<sip:a.test;lr>, <sip:b.test;lr>"))
         items.append(("P-Associated-URI", f"<sip:+15550100@{DOMAIN}>, <tel:+15550100>"))
         return Response(200, "OK", Headers(items))
@@ -194,6 +200,32 @@ def test_no_stale_contact_after_a_restart(by_instance: bool) -> None:
     new = registration()
     play(new, [*new.start(SECOND, 5000)], registrar, 5000)
     assert list(registrar.contacts) == [SECOND.encode()]
+
+
+def test_no_stale_contact_where_the_registrar_keeps_no_parameters() -> None:
+    """Some registrars list bare addresses: those that we registered ourselves are known all the same."""
+    machine, registrar = registration(), Registrar(by_instance=False, bare=True)
+    other = "sip:+15550100@192.0.2.7:1"
+    registrar.contacts[other] = NameAddr.parse(f"<{other}>")
+    play(machine, [*machine.start(FIRST, 0)], registrar, 0)
+    machine.connection_lost()
+    play(machine, [*machine.start(SECOND, 5000)], registrar, 5000)
+    assert set(registrar.contacts) == {SECOND.encode(), other}
+    machine.connection_lost()
+    play(machine, [*machine.start(FIRST, 9000)], registrar, 9000)
+    assert set(registrar.contacts) == {FIRST.encode(), other}
+
+
+def test_a_registrar_that_invents_contacts_does_not_make_us_spin() -> None:
+    machine = registration()
+    effects: list[object] = [*machine.start(FIRST, 0)]
+    for count in range(1000):
+        if not any(isinstance(effect, SendRegister) for effect in effects):
+            return
+        invented = "".join(f', <sip:{count}-{i}@h>;+sip.instance="<{INSTANCE}>"' for i in range(8))
+        contacts = f"<{FIRST.encode()}>;expires=60{invented}"
+        effects = [*machine.on_response(Response(200, "", Headers([("Contact", contacts)])), 0)]
+    raise AssertionError("still asking")
 
 
 def test_contacts_of_other_devices_are_left_alone() -> None:

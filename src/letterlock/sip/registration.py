@@ -3,7 +3,7 @@
 One Call-ID and a rising CSeq for the life of the object, `+sip.instance` and `reg-id=1` on the
 contact, so that a registrar that knows RFC 5626 replaces the binding of a broken connection. One
 that does not lists the old binding in its answer, and it is removed by name: nothing is ever forked
-to a dead connection of ours.
+to a dead connection of ours. One that lists bare addresses is told of those that this object registered.
 
 One REGISTER is open at a time (section 10.2). Methods return effects; deadlines are asked for.
 """
@@ -36,6 +36,7 @@ __all__ = [
 _MAX_EXPIRES = 7 * 24 * 3600
 _MAX_ROUTES = 8
 _MAX_CONTACTS = 64
+_MAX_FORMER = 64
 ALLOW = "MESSAGE, OPTIONS"
 
 
@@ -118,11 +119,16 @@ class Registration:
         self._stop_wanted = False
         self._refresh_at: Instant | None = None
         self._cleaned: frozenset[str] = frozenset()
+        self._former: dict[str, None] = {}  # addresses that we registered before, oldest first
         self.binding: Binding | None = None
         self.state = RegistrationState.IDLE
 
     def start(self, contact: Uri, now: Instant) -> list[RegistrationEffect]:
         """Register this contact over a connection that was just made. What an earlier one left open is forgotten."""
+        self._former.pop(contact.address, None)
+        self._former[contact.address] = None
+        if len(self._former) > _MAX_FORMER:
+            del self._former[next(iter(self._former))]
         self._contact = contact
         self._open = None
         self._stop_wanted = False
@@ -274,11 +280,16 @@ class Registration:
     def _stale(self, listed: list[NameAddr]) -> list[NameAddr]:
         """Bindings of this device other than the present one; each is removed once, should the registrar refuse to."""
         assert self._contact is not None
+        if len(self._cleaned) >= _MAX_CONTACTS:
+            return []  # a registrar that invents them
         ours = f"<{self._config.instance}>"
         return [
             contact
             for contact in listed
-            if contact.params.get("+sip.instance") == ours
+            if (
+                contact.params.get("+sip.instance") == ours
+                or ("+sip.instance" not in contact.params and contact.uri.address in self._former)
+            )
             and contact.uri.address != self._contact.address
             and contact.uri.encode() not in self._cleaned
         ]
