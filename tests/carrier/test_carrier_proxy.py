@@ -235,7 +235,7 @@ def test_a_device_without_an_instance_is_not_stored_for() -> None:
 
 
 def test_sr_08_what_is_kept_is_bounded_by_count_bytes_and_age() -> None:
-    limits = MailboxLimits(max_messages=3, max_bytes=10_000, max_total_bytes=11_000, max_age_ms=60_000)
+    limits = MailboxLimits(max_messages=3, max_bytes=100_000, max_total_bytes=90_000, max_age_ms=60_000)
     net = Net(Settings(mailbox=limits))
     alice = net.phone(ALICE)
     for phone in (BOB, CAROL):
@@ -247,11 +247,43 @@ def test_sr_08_what_is_kept_is_bounded_by_count_bytes_and_age() -> None:
         return answer.status
 
     assert [send(BOB, 10) for _ in range(4)] == [202, 202, 202, 503]
-    assert [send(CAROL, 5_000), send(CAROL, 5_000)] == [202, 503]  # over the bytes of one device
-    assert [send(CAROL, 2_000), send(CAROL, 500)] == [503, 202]  # over the bytes of all
+    assert [send(CAROL, 50_000), send(CAROL, 50_000)] == [202, 503]  # over the bytes of one device
+    assert [send(CAROL, 40_000), send(CAROL, 5_000)] == [503, 202]  # over the bytes of all
     net.pass_time(62_000)
     assert send(BOB, 10) == 202
     assert len(net.phone(BOB, ONE).arrived()) == 1
+
+
+def test_sr_08_headers_count_for_what_is_kept() -> None:
+    limits = MailboxLimits(max_bytes=20_000)
+    net = Net(Settings(mailbox=limits))
+    alice, bob = net.phone(ALICE), net.phone(BOB, ONE)
+    bob.drop()
+    long = ("Subject", "x" * 8_000)
+    assert [answer.status for _ in range(3) if (answer := alice.message(ALICE, BOB, b"", long))] == [202, 202, 503]
+
+
+def test_options_do_not_wait_behind_kept_messages() -> None:
+    net = Net()
+    alice, bob = net.phone(ALICE), net.phone(BOB, ONE)
+    bob.drop()
+    alice.message(ALICE, BOB)
+    bob = net.phone(BOB, ONE)
+    assert alice.request("OPTIONS", f"sip:{BOB}@{DOMAIN}") is None
+    assert [request.method for request in bob.arrived()] == ["MESSAGE", "OPTIONS"]
+
+
+def test_a_kept_message_is_offered_again_after_a_moment_without_room() -> None:
+    net = Net(Settings(max_open_branches=1))
+    alice, bob, carol = net.phone(ALICE), net.phone(BOB, ONE), net.phone(CAROL, ONE)
+    bob.drop()
+    alice.message(ALICE, BOB)
+    alice.message(ALICE, CAROL)  # the one branch that there is room for
+    bob = net.phone(BOB, ONE)
+    assert bob.arrived() == []
+    carol.answer()
+    net.pass_time(5_000)
+    assert len(bob.arrived()) == 1
 
 
 def test_options_reach_the_devices_and_their_tags_come_back() -> None:

@@ -144,3 +144,23 @@ def test_an_old_cseq_changes_nothing() -> None:
     assert line.register(BOB, ONE, extra=(same, ("CSeq", "5 REGISTER"))).status == 200
     assert line.register(BOB, ONE, expires=0, extra=(same, ("CSeq", "5 REGISTER"))).status == 400
     assert line.register(BOB, ONE, expires=0, extra=(same, ("CSeq", "6 REGISTER"))).status == 200
+
+
+def test_an_honest_client_is_not_taken_for_one_that_guesses() -> None:
+    """Its nonce is stale at each refresh, and it answers each challenge with the right password."""
+    net = Net(Settings(max_auth_failures=3))
+    line = net.phone(ALICE, ONE)
+    for _ in range(8):
+        net.pass_time(400_000)
+        assert line.register(ALICE, ONE).status == 200
+    assert not line.hung_up
+
+
+def test_a_burst_that_is_challenged_is_no_guessing() -> None:
+    net = Net(Settings(max_auth_failures=3, challenge_requests=True))
+    line, _ = net.phone(ALICE, ONE), net.phone(BOB, ONE)
+    for _ in range(8):
+        answer = line.message(ALICE, BOB)
+        assert answer is not None
+        assert answer.status == 407
+    assert not line.hung_up

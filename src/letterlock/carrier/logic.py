@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..codec.sip import Headers, NameAddr, Params, Request, Response, Uri, Via
+from ..codec.sip import Challenge, Credentials, Headers, NameAddr, Params, Request, Response, Uri, Via
 from ..errors import DecodeError
 from ..ids import Instant, Number, Rng
 from ..sip.digest_server import DigestServer, Outcome
@@ -156,7 +156,7 @@ class Carriage:
             return self._register(connection, request, now)
         sender = self._sender(connection, request, now)
         if isinstance(sender, Response):
-            return self._refused(connection, peer, sender)
+            return self._refused(connection, request, sender)
         return self._forward(connection, request, sender, now)
 
     def _refusal(self, request: Request) -> Response | None:
@@ -201,15 +201,16 @@ class Carriage:
     def _registered(self, connection: int, request: Request, now: Instant) -> list[Effect]:
         response, bound = self._registrar.register(connection, request, now)
         if response.status in (401, 403):
-            return self._refused(connection, self._peers[connection], response)
+            return self._refused(connection, request, response)
         effects: list[Effect] = [Send(connection, response)]
         for device in bound:
             effects += self._proxy.hand_over(device, now)
         return effects
 
-    def _refused(self, connection: int, peer: _Peer, response: Response) -> list[Effect]:
+    def _refused(self, connection: int, request: Request, response: Response) -> list[Effect]:
         """Answer, and hang up on a peer that only guesses."""
-        peer.failures += 1
+        peer = self._peers[connection]
+        peer.failures += _guessed(request, response)
         effects: list[Effect] = [Send(connection, response)]
         if peer.failures > self._settings.max_auth_failures:
             effects.append(Hangup(connection, "authentication failed too often"))
@@ -305,6 +306,17 @@ class Carriage:
 
     def _tag(self) -> str:
         return new_tag(self._rng)
+
+
+def _guessed(request: Request, response: Response) -> bool:
+    """Whether what was refused is a guess. No credentials, or those of an old nonce, are how an honest exchange begins."""
+    if response.status == 403:
+        return True
+    given, asked = ("Proxy-Authorization", "Proxy-Authenticate")
+    if response.status == 401:
+        given, asked = ("Authorization", "WWW-Authenticate")
+    tried = any(Credentials.parse(text).response for text in request.headers.all(given))
+    return tried and not any(Challenge.parse(text).stale for text in response.headers.all(asked))
 
 
 def _claimed(headers: Headers) -> Number | None:

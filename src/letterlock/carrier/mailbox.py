@@ -11,7 +11,7 @@ from .location import DeviceKey
 
 __all__ = ["Mailbox", "MailboxLimits", "Stored"]
 
-_OVERHEAD = 1024  # counted for the headers of one message
+_OVERHEAD = 1024  # counted for one message beside its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Mailbox:
 
     def put(self, key: DeviceKey, request: Request, now: Instant) -> bool:
         """Keep a message; False when a bound forbids it."""
-        size = len(request.body) + _OVERHEAD
+        size = len(request.body) + sum(len(name) + len(value) for name, value in request.headers) + _OVERHEAD
         queue = self._queues.get(key, [])
         if (
             len(queue) >= self._limits.max_messages

@@ -99,7 +99,9 @@ class Proxy:
         for device in devices:
             if device.connection is not None and device.connection == mine:
                 continue
-            if device.connection is not None and not self._mailbox.waiting(device.key):
+            # A message queues behind those that are kept, so that order is kept; a question does not.
+            queues = request.method == "MESSAGE" and self._mailbox.waiting(device.key)
+            if device.connection is not None and not queues:
                 effects += self._try(fork, device, request, now, None)
             elif request.method == "MESSAGE":
                 self._keep(fork, device.key, request, now)
@@ -166,6 +168,7 @@ class Proxy:
         if len(self._branches) >= self._settings.max_open_branches:
             if stored is not None:
                 stored.in_flight = False
+                self._retry_at.setdefault(device.key, now + self._settings.retry_ms)
             elif fork is not None:
                 self._failed(fork, device.key, request, 503, now)
             return []
