@@ -352,6 +352,20 @@ async def test_an_upload_said_again_does_not_bring_a_spent_key_back_sr13(tmp_pat
         assert rest[-1].kem_is_last_resort
 
 
+async def test_taking_the_number_back_does_not_bring_a_spent_key_back_sr13(tmp_path: Path) -> None:
+    ana, ben, thief = Owner.make(ANA), Owner.make(BEN), Owner.make(ANA, "thief")
+    upload = encode_upload(ana.primary.prekeys(1, 3))
+    async with Town.open(tmp_path, LOOSE) as town:
+        await (await town.register(ana)).upload_prekeys(upload)
+        client = await town.register(ben)
+        first = await bundle_of(client, ana)
+        await town.register(thief)
+        owner = await town.register(ana)
+        assert await owner.upload_prekeys(upload) == PrekeyCounts(2, 2)
+        rest = [await bundle_of(client, ana) for _ in range(3)]
+        assert first.one_time not in [b.one_time for b in rest] and first.kem not in [b.kem for b in rest]
+
+
 @pytest.mark.parametrize("wrong", ["signed", "last_resort", "one_time_kem", "one_time", "registration"])
 async def test_every_key_of_an_upload_is_checked_sr12(tmp_path: Path, wrong: str) -> None:
     ana = Owner.make(ANA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import zlib
 from pathlib import Path
 
 import aiohttp
@@ -147,6 +148,14 @@ async def test_sizes_are_bounded_before_they_are_read_sr08(tmp_path: Path) -> No
         assert b" 400 " in await raw(town, b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n")
         assert b" 400 " in await raw(town, b"GET / HTTP/1.1\r\nA: " + b"x" * 20_000 + b"\r\n\r\n")
         assert await town.client(ana).alerts() == ()
+
+
+async def test_a_compressed_body_is_not_inflated_sr08(tmp_path: Path) -> None:
+    """What is signed is the body as sent; nobody makes us unpack sixty megabytes from sixty kilobytes."""
+    body = zlib.compress(bodies(0)[8])
+    head = f"POST /v1/claims HTTP/1.1\r\nHost: x\r\nContent-Encoding: deflate\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with Town.open(tmp_path, LIMITS) as town:
+        assert b" 400 " in await raw(town, head.encode() + body)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for_sr08(tmp_path: Path) -> None:

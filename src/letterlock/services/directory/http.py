@@ -88,7 +88,12 @@ class Directory:
         try:
             await self.purge()
             self._runner = web.AppRunner(
-                self.app, access_log=None, handle_signals=False, keepalive_timeout=75.0, max_line_size=2048
+                self.app,
+                access_log=None,
+                handle_signals=False,
+                keepalive_timeout=75.0,
+                max_line_size=2048,
+                auto_decompress=False,  # a body is what was sent and signed, and costs no more than its size
             )
             await self._runner.setup()
             site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)

@@ -167,7 +167,10 @@ class Tables:
         return [data for (data,) in rows]
 
     def mark_replaced(self, account: AccountId, now: Instant) -> None:
-        """Keep of a replaced account its newest list alone: enough to know its devices when they ask."""
+        """Keep of a replaced account its newest list, to know its devices when they ask, and which keys are spent.
+
+        The account may come back and publish the same keys: those that were handed out stay so (SR-13).
+        """
         run = self.connection.execute
         run("UPDATE accounts SET replaced_at = ? WHERE account = ?", (now, account))
         run(
@@ -175,7 +178,7 @@ class Tables:
             (account,),
         )
         run("DELETE FROM prekeys WHERE account = ?", (account,))
-        run("DELETE FROM one_time WHERE account = ?", (account,))
+        run("DELETE FROM one_time WHERE account = ? AND spent_at IS NULL", (account,))
 
     # --- codes -----------------------------------------------------------------------------------
     def code(self, number: Number, key_hash: bytes) -> PendingCode | None:
