@@ -79,14 +79,17 @@ class Phone:
         with contextlib.suppress(OSError):
             self.process.stdin.write(json.dumps(command).encode() + b"\n")
 
-    async def until(self, wanted: Callable[[list[dict[str, Any]]], Any]) -> bool:
-        """Wait for lines that satisfy `wanted`; False if the process ended before."""
+    async def until(self, wanted: Callable[[list[dict[str, Any]]], Any], *, unless: Phone | None = None) -> bool:
+        """Wait for lines that satisfy `wanted`; False if the process ended before, or the one of `unless` did."""
+        ends = {self._reading} if unless is None else {self._reading, unless._reading}
         async with asyncio.timeout(40):
             while not wanted(self.lines):
-                if self._reading.done():
-                    return bool(wanted(self.lines))
+                if any(end.done() for end in ends):
+                    return False
                 self._more.clear()
-                await self._more.wait()
+                more = asyncio.ensure_future(self._more.wait())
+                await asyncio.wait({more, *ends}, return_when=asyncio.FIRST_COMPLETED)
+                more.cancel()
         return True
 
     @property

@@ -51,7 +51,6 @@ class NetTransport:
     def __init__(self, net: Net, number: Number, on_message: OnMessage) -> None:
         self.net, self.number, self._on_message = net, number, on_message
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lock = asyncio.Lock()
 
     async def start(self) -> None:
         self.net.phones[self.number].append(self)
@@ -79,11 +78,10 @@ class NetTransport:
         task.add_done_callback(self._tasks.discard)
 
     async def _hand_up(self, inbound: Inbound) -> None:
-        async with self._lock:
-            try:
-                await self._on_message(inbound)
-            except StoreError:
-                self.net.kept[self.number].append(inbound)
+        try:
+            await self._on_message(inbound)
+        except StoreError:
+            self.net.kept[self.number].append(inbound)
 
     async def close(self) -> None:
         with contextlib.suppress(ValueError):

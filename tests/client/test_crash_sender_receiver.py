@@ -33,15 +33,19 @@ class NoUpload(DirectoryClient):
 
 
 async def _converse(lab: Lab, ana: Phone, ben: Phone, texts: list[str]) -> None:
+    """Texts one way, an answer the other; ends early when ana dies."""
     for text in texts:
         ana.say(send=[BEN, text])
     if not await ana.until(lambda lines: all(text in ana.sent for text in texts)):
         return
-    if not await ben.until(lambda lines: set(texts) <= {event["text"] for event in ben.events("message-received")}):
+    if not await ben.until(
+        lambda lines: set(texts) <= {event["text"] for event in ben.events("message-received")}, unless=ana
+    ):
         return
-    ben.say(send=[ANA, f"back to {texts[0]}"])
-    await ben.until(lambda lines: f"back to {texts[0]}" in ben.sent)
-    await ana.until(lambda lines: ana.events("message-received"))
+    back = f"back to {texts[0]}"
+    ben.say(send=[ANA, back])
+    await ben.until(lambda lines: back in ben.sent)
+    await ana.until(lambda lines: back in {event["text"] for event in ana.events("message-received")})
 
 
 async def _check(lab: Lab, paths: tuple[Path, Path], promised: dict[str, str], promised_back: dict[str, str]) -> None:
