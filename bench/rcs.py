@@ -16,7 +16,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parent.parent / "tests")  # in place of this folder, which has a signal.py
+_HERE = Path(__file__).resolve().parent
+# Without this folder, whose signal.py would hide the standard library's.
+sys.path[:] = [str(_HERE.parent / "tests"), *(path for path in sys.path if Path(path).resolve() != _HERE)]
 
 import argparse  # noqa: E402
 import asyncio  # noqa: E402
