@@ -46,7 +46,7 @@ CONTENT = Content(
 _SIGNED = SignedPreKey(1, b"\x05" + b"\x11" * 32, b"\x12" * 64)
 _KEM = KemPreKey(2, b"\x08" + b"\x21" * 1568, b"\x22" * 64)
 _ONE_TIME = OneTimePreKey(0xFFFFFF, b"\x05" + b"\x31" * 32)
-UPLOAD = PreKeyUpload(4242, _SIGNED, _KEM, (_ONE_TIME,), ())
+UPLOAD = PreKeyUpload(4242, _SIGNED, _KEM, (_ONE_TIME,), (), True)
 BUNDLE = PreKeyBundle(4242, DeviceId(1), b"\x05" + b"\x41" * 32, _SIGNED, _KEM, True, _ONE_TIME)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,10 @@ def upload(count: int) -> PreKeyUpload:
 
 def test_round_trips() -> None:
     assert decode_upload(encode_upload(upload(3)), max_one_time=3) == upload(3)
+    replacing = replace(upload(1), replaces=True)
+    assert decode_upload(encode_upload(replacing), max_one_time=3) == replacing
+    with pytest.raises(DecodeError, match="neither"):
+        decode_upload(encode_upload(replacing)[:-1] + b"\x02", max_one_time=3)
     assert decode_bundle(encode_bundle(BUNDLE)) == BUNDLE
     without = PreKeyBundle(1, DeviceId(1), BUNDLE.identity_key, SIGNED, KEM, False, None)
     assert decode_bundle(encode_bundle(without)) == without

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from crypto.deterministic import seeded_rng
-from letterlock.codec.prekeys import PreKeyBundle, decode_upload, encode_bundle
+from letterlock.codec.prekeys import PreKeyBundle, decode_bundle, decode_upload, encode_bundle
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import BadSignature, IdentityChanged, InputError, NoSession
 from letterlock.ids import AccountId, ConversationId, DeviceAddress, DeviceId, MessageId, Number
@@ -30,6 +31,7 @@ from letterlock.signal.inner import encode_inner
 from letterlock.signal.keys import IdentityKeyPair
 from letterlock.signal.limits import LIBSIGNAL_LIMITS, Limits
 from letterlock.signal.messages import PREKEY_TYPE, SIGNAL_TYPE
+from letterlock.signal.prekey_records import STOCK, Stock
 from letterlock.signal.protocol import SignalProtocol
 from signal_device import NOW, Memory
 
@@ -59,6 +61,8 @@ class Phone:
         if step.publish is not None:
             self.uploads += 1
             upload = decode_upload(step.publish.payload, max_one_time=100)
+            if upload.replaces:
+                self.shelf.clear()
             bundle = PreKeyBundle(
                 upload.registration_id,
                 self.me.device,
@@ -75,7 +79,10 @@ class Phone:
         return step.notes
 
     def fetch(self) -> bytes:
-        return self.shelf.pop(0) if self.shelf else self.last_resort
+        if not self.shelf:
+            return self.last_resort
+        signed = decode_bundle(self.last_resort).signed  # the newest, whenever the one-time keys came
+        return encode_bundle(replace(decode_bundle(self.shelf.pop(0)), signed=signed))
 
     def entry(self, material: bytes | None = None) -> Device:
         return Device(self.me.device, {"signal": self.identity.public}, frozenset({"signal"}), material)
@@ -366,8 +373,7 @@ def test_sr06_in_an_old_copy_no_first_message_opens_again(last_resort: bool) -> 
     ben.state.apply(ben.protocol.rolled_back(ben.state))
     rejected = ben.refuse(first)
     assert rejected.reason is Rejection.UNKNOWN_PREKEY and rejected.ask_again
-    ben.shelf.clear()
-    ben.timer()  # new pre-keys, under ids that the directory has not seen
+    ben.timer()  # new pre-keys take the place of those at the directory
     ana.state = Memory()
     ben.read(ben.frame(ana, ana.send(ben.recipient(fetch=True), ana.content(ben))))
 
@@ -505,6 +511,68 @@ def test_sr_13_draining_is_noticed() -> None:
     assert "prekeys_drained" not in ben.timer()
 
 
+def test_sr_13_keys_that_wait_are_renewed_while_their_private_halves_are_held() -> None:
+    """Few new contacts: a key that was handed out after half a year still opens."""
+    ana, ben = phones()
+    for day in range(200):
+        ben.now = ana.now = NOW + day * DAY_MS
+        for _ in range(6):
+            ben.now += 60_000
+            ben.timer()
+        assert len(ben.shelf) >= 80 and prekey_records(ben, "one-time-prekey") <= 300
+        if day % 10 == 0:
+            ana.state = Memory()
+            opened = ben.read(ben.frame(ana, ana.send(ben.recipient(fetch=True), ana.content(ben))))
+            assert "session_without_one_time_prekey" not in opened.notes
+
+
+@pytest.mark.parametrize("last_moment", [0, 60 * DAY_MS - 1])
+def test_sr_13_a_key_handed_out_on_its_last_day_opens_for_a_month(last_moment: int) -> None:
+    ana, ben = phones()
+    ben.now = NOW + last_moment
+    frame = ben.frame(ana, ana.send(ben.recipient(fetch=True), ana.content(ben)))
+    for _ in range(15):
+        ben.now += 2 * DAY_MS - 1
+        ben.timer()
+    ben.read(frame)
+
+
+def test_sr_08_a_directory_that_says_it_holds_nothing_gets_one_batch_a_minute_and_a_bounded_store() -> None:
+    limits = replace(LIBSIGNAL_LIMITS, max_one_time_held=150)
+    ben = Phone(BEN, b"b" * 16, 1, limits)
+    uploads = []
+    for _ in range(100):
+        step = ben.protocol.on_timer(ben.state, ben.now, ben.rng)
+        ben.state.apply(step.writes)
+        if step.publish is None:
+            assert step.next_at is not None
+            ben.now = step.next_at
+            continue
+        uploads.append(ben.now)
+        ben.state.apply(ben.protocol.published(ben.state, step.publish, 0, ben.now))
+        assert prekey_records(ben, "one-time-prekey") <= 150
+        assert prekey_records(ben, "kem-prekey") <= 150 + 1
+    assert len(uploads) > 50
+    assert all(later - earlier >= 60_000 for earlier, later in pairwise(uploads[5:]))
+
+
+@pytest.mark.parametrize("remaining", [-1, 1 << 32, (1 << 63) - 1])
+def test_sr_09_any_count_of_the_directory_can_be_stored(remaining: int) -> None:
+    ben = Phone(BEN, b"b" * 16, 1)
+    ben.now += 2 * DAY_MS
+    step = ben.protocol.on_timer(ben.state, ben.now, ben.rng)
+    ben.state.apply(step.writes)
+    assert step.publish is not None
+    ben.state.apply(ben.protocol.published(ben.state, step.publish, remaining, ben.now))
+    ben.timer()
+
+
+def test_a_stock_stored_by_an_earlier_version_still_opens() -> None:
+    stock = Phone(BEN, b"b" * 16, 1).state.get(STOCK)
+    assert stock is not None and stock.renewed_at == NOW
+    assert Stock.unpack(b"\x01" + stock.pack()[1:-8]) == stock._replace(renewed_at=0)
+
+
 def test_an_upload_that_is_never_confirmed_is_made_anew_after_a_while() -> None:
     rng = seeded_rng("lost upload")
     phone = Phone(ANA, b"a" * 16, 1)
@@ -515,3 +583,5 @@ def test_an_upload_that_is_never_confirmed_is_made_anew_after_a_while() -> None:
     assert phone.protocol.on_timer(phone.state, NOW + 60_000, rng).publish is None
     again = phone.protocol.on_timer(phone.state, NOW + 2 * DAY_MS, rng)
     assert again.publish is not None and again.publish != first.publish
+    # What the directory holds is not known, so this one takes its place.
+    assert decode_upload(again.publish.payload, max_one_time=100).replaces

@@ -76,7 +76,8 @@ class OneTimePreKey:
 class PreKeyUpload:
     """What a device publishes.
 
-    `signed` and `last_resort` replace the ones before; the one-time keys are added to those still there.
+    `signed` and `last_resort` replace the ones before; the one-time keys are added to those still there, unless
+    `replaces` says that the device has forgotten those: then only the ones of this upload stay.
     Uploading the same bytes twice must change nothing the second time, also when a key was handed out in between.
     """
 
@@ -85,6 +86,7 @@ class PreKeyUpload:
     last_resort: KemPreKey
     one_time: tuple[OneTimePreKey, ...]
     one_time_kem: tuple[KemPreKey, ...]
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def encode_upload(upload: PreKeyUpload) -> bytes:
             _encode_signed(upload.last_resort),
             tls.opaque(b"".join(tls.u32(key.id) + key.public for key in upload.one_time)),
             tls.opaque(b"".join(_encode_signed(key) for key in upload.one_time_kem)),
+            tls.u8(upload.replaces),
         )
     )
 
@@ -130,6 +133,7 @@ def decode_upload(data: bytes, *, max_one_time: int) -> PreKeyUpload:
     last_resort = _decode_kem(reader)
     one_time_bytes = tls.Reader(reader.opaque(max_one_time * ec_size))
     one_time_kem_bytes = tls.Reader(reader.opaque(max_one_time * kem_size))
+    replaces = _flag(reader)
     reader.end()
     one_time: list[OneTimePreKey] = []
     while one_time_bytes.more():
@@ -139,7 +143,7 @@ def decode_upload(data: bytes, *, max_one_time: int) -> PreKeyUpload:
         one_time_kem.append(_decode_kem(one_time_kem_bytes))
     _distinct([key.id for key in one_time])
     _distinct([last_resort.id, *(key.id for key in one_time_kem)])
-    return PreKeyUpload(registration_id, signed, last_resort, tuple(one_time), tuple(one_time_kem))
+    return PreKeyUpload(registration_id, signed, last_resort, tuple(one_time), tuple(one_time_kem), replaces)
 
 
 def encode_bundle(bundle: PreKeyBundle) -> bytes:
@@ -172,16 +176,14 @@ def decode_bundle(data: bytes) -> PreKeyBundle:
     identity_key = _public(reader, _EC_TYPE, EC_PUBLIC_SIZE)
     signed = _decode_signed(reader)
     kem = _decode_kem(reader)
-    last_resort = reader.u8()
-    if last_resort > 1:
-        raise DecodeError("neither yes nor no", code="prekeys.flag")
+    last_resort = _flag(reader)
     one_time_bytes = tls.Reader(reader.opaque(4 + EC_PUBLIC_SIZE))
     reader.end()
     one_time = None
     if one_time_bytes.more():
         one_time = _decode_one_time(one_time_bytes)
         one_time_bytes.end()
-    return PreKeyBundle(registration_id, DeviceId(device), identity_key, signed, kem, last_resort == 1, one_time)
+    return PreKeyBundle(registration_id, DeviceId(device), identity_key, signed, kem, last_resort, one_time)
 
 
 def _encode_signed(key: SignedPreKey | KemPreKey) -> bytes:
@@ -211,6 +213,13 @@ def _registration_id(reader: tls.Reader) -> int:
     if not 1 <= value <= _MAX_REGISTRATION_ID:
         raise DecodeError(f"registration id {value}", code="prekeys.registration_id")
     return value
+
+
+def _flag(reader: tls.Reader) -> bool:
+    value = reader.u8()
+    if value > 1:
+        raise DecodeError("neither yes nor no", code="prekeys.flag")
+    return value == 1
 
 
 def _id(reader: tls.Reader) -> int:

@@ -37,6 +37,8 @@ class Limits:
     """How long a replaced pre-key still opens a session, for messages that were under way."""
     one_time_prekey_ms: int
     """How long the private half of a one-time pre-key is kept when nobody uses it."""
+    max_one_time_held: int
+    """Private halves of one-time pre-keys of each sort kept at most, whatever the directory says is left; the oldest go first."""
     max_base_keys: int
     """Base keys remembered per last-resort pre-key; one that is worn out is rotated early."""
 
@@ -54,6 +56,7 @@ LIBSIGNAL_LIMITS = Limits(
     prekey_rotation_ms=2 * _DAY_MS,
     prekey_retention_ms=30 * _DAY_MS,
     one_time_prekey_ms=90 * _DAY_MS,
+    max_one_time_held=1_000,
     max_base_keys=4_096,
 )
 """libsignal's constants where it has them, ours where it leaves the choice to the app."""

@@ -28,7 +28,8 @@ __all__ = [
 
 NO_UPLOAD = bytes(32)
 
-_STOCK = struct.Struct(">BBIIIIQIIIQ32s")
+_STOCK = struct.Struct(">BBIIIIQIIIQ32sQ")
+_STOCK_1 = struct.Struct(">BBIIIIQIIIQ32s")
 _EC_PAIR = struct.Struct(">32s32sQQ")
 _KEM_PAIR = struct.Struct(">64sBQQ")
 _NEVER = 0xFFFFFFFFFFFFFFFF
@@ -89,6 +90,7 @@ class Stock(NamedTuple):
 
     `remaining` counts one-time keys believed to be at the directory when there were `held` private halves here,
     `uploading` those on their way.
+    `renewed_at` says since when every one-time key at the directory was made.
     `awaiting` is the hash of an upload that was not confirmed yet, zero when there is none. `drained` says
     that the directory held far fewer keys than messages explain, `worn` that the last-resort key has served
     for many sessions.
@@ -104,13 +106,14 @@ class Stock(NamedTuple):
     uploading: int = 0
     uploaded_at: Instant = 0
     awaiting: bytes = NO_UPLOAD
+    renewed_at: Instant = 0
     drained: bool = False
     worn: bool = False
 
     def pack(self) -> bytes:
         """The record's bytes."""
         return _STOCK.pack(
-            1,
+            2,
             self.drained | self.worn << 1,
             self.signed_id,
             self.last_resort_id,
@@ -122,14 +125,16 @@ class Stock(NamedTuple):
             self.uploading,
             self.uploaded_at,
             self.awaiting,
+            self.renewed_at,
         )
 
     @classmethod
     def unpack(cls, data: bytes) -> Stock:
         """The inverse. Raises DecodeError."""
-        if len(data) != _STOCK.size or data[0] != 1:
+        layout = {1: _STOCK_1, 2: _STOCK}.get(data[0]) if data else None
+        if layout is None or len(data) != layout.size:
             raise DecodeError("not a pre-key stock of this format", code="signal.prekey.format")
-        _, flags, *counts = _STOCK.unpack(data)
+        _, flags, *counts = layout.unpack(data)
         return cls(*counts)._replace(drained=flags & 1 == 1, worn=flags & 2 == 2)
 
 

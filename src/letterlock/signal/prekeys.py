@@ -1,7 +1,8 @@
 """Our own pre-keys: made, published, rotated, used once, and forgotten in time (SR-13).
 
 Each private half is a record of its own, so that using one deletes one small record. `Stock` is the one
-record that counts them. One-time keys are gone with their first use. The last-resort KEM key and the
+record that counts them. One-time keys are gone with their first use; those that wait at the directory are renewed
+as a whole before their private halves are over their time. The last-resort KEM key and the
 signed key serve many sessions: they are rotated, kept a while for messages under way, and the
 last-resort key remembers every base key it met, so that a replayed first message is known for what it is.
 """
@@ -9,13 +10,13 @@ last-resort key remembers every base key it met, so that a replayed first messag
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..codec.prekeys import MAX_PREKEY_ID, KemPreKey, OneTimePreKey, PreKeyUpload, SignedPreKey, encode_upload
 from ..crypto.provider import CryptoProvider
 from ..errors import Bug, DuplicateMessage, UnknownPrekey
 from ..ids import Instant, Rng
-from ..seam import Publish, Staged, State, TimerStep, Writes
+from ..seam import Publish, RecordKind, Staged, State, TimerStep, Writes
 from .keys import IdentityKeyPair
 from .limits import Limits
 from .messages import PreKeySignalMessage
@@ -40,6 +41,7 @@ from .prekey_records import (
 __all__ = ["RECORD_KINDS", "Answer", "answer", "on_published", "replenish"]
 
 _MINUTE_MS = 60_000
+_MOST = 0xFFFFFFFF
 
 
 # --- publishing ----------------------------------------------------------------------------------
@@ -65,16 +67,22 @@ def replenish(
         notes.append("prekeys_drained")
         stock = stock._replace(drained=False)
     if stock.awaiting != NO_UPLOAD and now - stock.uploaded_at >= limits.prekey_rotation_ms:
-        stock = stock._replace(awaiting=NO_UPLOAD, uploading=0)  # whoever had that upload has lost it
+        # Whoever had that upload has lost it; whether it was to replace what the directory holds, the next one will.
+        stock = stock._replace(awaiting=NO_UPLOAD, uploading=0, renewed_at=0)
     publish = None
     if stock.awaiting == NO_UPLOAD:
         rotate = stored is None or stock.worn or now - stock.rotated_at >= limits.prekey_rotation_ms
         if rotate:
             _forget_expired(staged, limits, now)
             stock = _rotate(staged, crypto, stock, now, rng)
-        if rotate or _is_short(stock, limits):
-            batch = limits.prekey_batch if _is_short(stock, limits) else 0
-            stock, upload = _make_upload(staged, crypto, identity, stock, registration_id, batch, now, rng)
+            # What is handed out on the last day still has the retention time to arrive.
+            if now - stock.renewed_at >= limits.one_time_prekey_ms - limits.prekey_retention_ms:
+                stock = stock._replace(renewed_at=now, remaining=0)
+        batch = limits.prekey_batch if _is_short(stock, limits) and (rotate or _may_fill(stock, limits, now)) else 0
+        if rotate or batch:
+            _forget_oldest(staged, limits.max_one_time_held - batch)
+            replaces = rotate and stock.renewed_at == now
+            stock, upload = _make_upload(staged, crypto, identity, stock, registration_id, batch, replaces, now, rng)
             publish = Publish(encode_upload(upload))
             digest = hashlib.sha256(publish.payload).digest()
             stock = stock._replace(awaiting=digest, uploading=batch, uploaded_at=now, held=_held(staged))
@@ -90,6 +98,8 @@ def on_published(state: State, publish: Publish, remaining: int | None) -> Write
     if stored is None:
         return {}
     stock = _counted(stored, state)
+    if remaining is not None:
+        remaining = max(0, min(remaining, _MOST))
     expected = stock.remaining
     if stock.awaiting == hashlib.sha256(publish.payload).digest():
         expected += stock.uploading
@@ -187,6 +197,11 @@ def _is_short(stock: Stock, limits: Limits) -> bool:
     return stock.remaining + stock.uploading <= limits.one_time_prekeys - limits.prekey_batch
 
 
+def _may_fill(stock: Stock, limits: Limits, now: Instant) -> bool:
+    """SR-08: the first fill goes fast; after that a directory that always says 0 gets one batch a minute out of us."""
+    return stock.held < limits.one_time_prekeys or not 0 <= now - stock.uploaded_at < _MINUTE_MS
+
+
 def _first_stock(rng: Rng) -> Stock:
     # PQXDH 4.13: ids run on from a random start, so that they say nothing about how many there were.
     ec, kem = (int.from_bytes(rng(3), "big") % MAX_PREKEY_ID + 1 for _ in range(2))
@@ -226,6 +241,7 @@ def _make_upload(
     stock: Stock,
     registration_id: int,
     batch: int,
+    replaces: bool,
     now: Instant,
     rng: Rng,
 ) -> tuple[Stock, PreKeyUpload]:
@@ -251,6 +267,7 @@ def _make_upload(
         _signed_kem(crypto, identity, stock.last_resort_id, last_resort.seed, rng),
         tuple(one_time),
         tuple(one_time_kem),
+        replaces,
     )
     return stock._replace(next_ec_id=ec_id, next_kem_id=kem_id), upload
 
@@ -278,3 +295,18 @@ def _forget_expired(staged: Staged, limits: Limits, now: Instant) -> None:
         pair = staged.get(one_time)
         if pair is not None and now - pair.created_at > limits.one_time_prekey_ms:
             staged.delete(one_time)
+
+
+def _forget_oldest(staged: Staged, most: int) -> None:
+    """Keep at most so many one-time keys of each sort (SR-08)."""
+    if _held(staged) <= most:
+        return
+    kinds: tuple[RecordKind[Any], ...] = (ONE_TIME_PREKEYS, KEM_PREKEYS)
+    for kind in kinds:
+        unused = [
+            (pair.created_at, key.name, key)
+            for key in staged.scan(kind)
+            if (pair := staged.get(key)) is not None and not getattr(pair, "is_last_resort", False)
+        ]
+        for _, _, key in sorted(unused)[: max(len(unused) - most, 0)]:
+            staged.delete(key)

@@ -261,16 +261,23 @@ class Registry:
 
     # --- pre-keys (SR-13) ------------------------------------------------------------------------
     def upload_prekeys(self, tables: Tables, request: SignedRequest, data: bytes, now: Instant) -> Counts:
-        """Take a device's pre-keys. Keys that are known, spent ones included, are not added again."""
+        """Take a device's pre-keys. Keys that are known, spent ones included, are not added again.
+
+        An upload that replaces spends all others that wait: their private halves are gone.
+        """
         caller = self.authenticate(tables, request, now)
         account, device = caller.account.account, caller.entry.device
         self._spend("prekeys", (account, device), self._limits.prekey_uploads, now)
         upload = codec.decode_upload(data, max_one_time=self._limits.max_one_time)
         self._check_upload(upload, caller.entry)
         # Both sorts are looked at before either is written: a refusal must leave the tables as they were.
-        one_time = self._fresh(tables, account, device, _EC, [(key.id, key.public) for key in upload.one_time])
+        ec_rows = [(key.id, key.public) for key in upload.one_time]
         kem_rows = [(key.id, key.public + key.signature) for key in upload.one_time_kem]
-        one_time_kem = self._fresh(tables, account, device, _KEM, kem_rows)
+        one_time = self._fresh(tables, account, device, _EC, ec_rows, upload.replaces)
+        one_time_kem = self._fresh(tables, account, device, _KEM, kem_rows, upload.replaces)
+        if upload.replaces:
+            tables.spend_one_time(account, device, _EC, {key_id for key_id, _ in ec_rows}, now)
+            tables.spend_one_time(account, device, _KEM, {key_id for key_id, _ in kem_rows}, now)
         tables.add_one_time(account, device, _EC, one_time)
         tables.add_one_time(account, device, _KEM, one_time_kem)
         lasting = PreKeyUpload(upload.registration_id, upload.signed, upload.last_resort, (), ())
@@ -294,7 +301,13 @@ class Registry:
             raise DirectoryError("pre-keys of another registration", code="directory.prekeys", status=422)
 
     def _fresh(
-        self, tables: Tables, account: AccountId, device: DeviceId, sort: str, keys: Sequence[tuple[int, bytes]]
+        self,
+        tables: Tables,
+        account: AccountId,
+        device: DeviceId,
+        sort: str,
+        keys: Sequence[tuple[int, bytes]],
+        replaces: bool,
     ) -> list[tuple[int, bytes, bytes]]:
         """The (id, digest, data) of the keys that were never here."""
         known = tables.one_time_digests(account, device, sort)
@@ -303,7 +316,8 @@ class Registry:
         if any(key_id in known and known[key_id] != digest for key_id, digest, _ in rows):
             raise DirectoryError("a pre-key id was used for another key", code="directory.prekey_id", status=409)
         fresh = [row for row in rows if row[0] not in known]
-        if tables.count_one_time(account, device, sort) + len(fresh) > self._limits.max_one_time:
+        waiting = 0 if replaces else tables.count_one_time(account, device, sort)
+        if waiting + len(fresh) > self._limits.max_one_time:
             raise DirectoryError(
                 f"more than {self._limits.max_one_time} one-time keys waiting",
                 code="directory.prekeys_full",

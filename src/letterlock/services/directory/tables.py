@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import StoreError, StoreLocked
@@ -255,6 +255,19 @@ class Tables:
         place, key_id, data = row
         self.connection.execute("UPDATE one_time SET spent_at = ?, data = NULL WHERE place = ?", (now, place))
         return key_id, data
+
+    def spend_one_time(
+        self, account: AccountId, device: DeviceId, sort: str, but: Collection[int], now: Instant
+    ) -> None:
+        """Mark all waiting keys but some as spent."""
+        rows = self.connection.execute(
+            "SELECT place, id FROM one_time WHERE account = ? AND device = ? AND sort = ? AND spent_at IS NULL",
+            (account, device, sort),
+        ).fetchall()
+        self.connection.executemany(
+            "UPDATE one_time SET spent_at = ?, data = NULL WHERE place = ?",
+            [(now, place) for place, key_id in rows if key_id not in but],
+        )
 
     def count_one_time(self, account: AccountId, device: DeviceId, sort: str) -> int:
         row = self.connection.execute(
