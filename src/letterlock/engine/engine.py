@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..ids import Instant, MessageId, Number, Rng
 from ..seam import EncryptionProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
-from . import chats, contacts, fetching, inbox, outbox, policy, receipts, sending, upkeep
+from . import chats, contacts, fetching, inbox, outbox, policy, receipts, sending, upkeep, waiting
 from .carriage import Inbound, NetworkResult
 from .content import Text
 from .core import Core, media_type_of
@@ -164,7 +164,7 @@ class Engine:
         contacts.learn(self._core, turn, number, lists)
         if lists is not None:
             inbox.unpark(self._core, turn, number)
-        sending.flush(self._core, turn, number)
+        waiting.flush(self._core, turn, number)
         return turn.finish(None)
 
     def on_material(
@@ -206,14 +206,14 @@ class Engine:
         """
         turn = Turn(state, now, rng)
         contacts.mark_verified(self._core, turn, number, account)
-        sending.flush(self._core, turn, number)
+        waiting.flush(self._core, turn, number)
         return turn.finish(None)
 
     def accept_keys(self, state: State, number: Number, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen the new keys and goes on without verifying ("send anyway")."""
         turn = Turn(state, now, rng)
         contacts.accept_keys(self._core, turn, number)
-        sending.flush(self._core, turn, number)
+        waiting.flush(self._core, turn, number)
         return turn.finish(None)
 
 
@@ -240,8 +240,8 @@ def _on_material(core: Core, turn: Turn, needed: MaterialNeeded, material: bytes
     else:
         fetching.answered(turn, needed)
         turn.staged.put(key, material)
-    for number in sending.chats_waiting(turn) if needed.number == core.me.number else [needed.number]:
-        sending.flush(core, turn, number)
+    for number in waiting.numbers_waiting(turn) if needed.number == core.me.number else [needed.number]:
+        waiting.flush(core, turn, number)
     if not any(True for _ in turn.staged.scan(WAITING)):
         # Nobody waits for it any more: a bundle that lies about would only age.
         turn.staged.delete(key)

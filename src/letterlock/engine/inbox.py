@@ -1,4 +1,4 @@
-"""From a frame to a message: who could have sent it, open, check, recognise repeats, order, tell.
+"""From a frame to genuine content: who could have sent it, open, check. What it leads to is in delivering.py.
 
 Until the protocol has opened a frame everything about it is a claim, so nothing before that point may
 suppress or change anything but bounded counters (SR-05, SR-07). After it, the inner header must agree
@@ -9,45 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import replace
 
 from ..codec.frame import FrameCopy, WireFrame, decode_frame
 from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
 from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
 from ..errors import DecodeError, DeviceListError
-from ..ids import MessageId, Number
+from ..ids import Number
 from ..seam import Device, EncryptionProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
-from . import chats, contacts, fetching, ordering, plain, receipts, resend, sending, trouble
+from . import chats, contacts, delivering, fetching, plain, resend, trouble, waiting
 from .carriage import Inbound
 from .contacts import Unknown
-from .content import Contents, Receipt, ResendRequest, TextContent, Typing, Unsupported, read
 from .core import Core
-from .events import (
-    MessageUnreadable,
-    ProtocolNoted,
-    SessionWithoutOneTimePrekey,
-    TypingChanged,
-)
-from .records import (
-    PARKED,
-    Contact,
-    InboxEntry,
-    Message,
-    Parked,
-    Status,
-    held_key,
-    inbox_key,
-    message_key,
-    order_of,
-    parked_key,
-)
+from .events import ProtocolNoted, SessionWithoutOneTimePrekey
+from .records import PARKED, Contact, Parked, inbox_key, parked_key
 from .step import Turn
 
 __all__ = ["drop_parked", "received", "unpark"]
 
 _MAX_SEQUENCE = (1 << 32) - 2
-_TYPING_MS = 120_000
-"""RFC 3994: after this, typing counts as ended."""
 
 
 class _Refused(Exception):
@@ -153,23 +132,8 @@ def _is_repeat(core: Core, turn: Turn, inbound: Inbound, frame: WireFrame, diges
     entry = turn.staged.get(key)
     if entry is None or not hmac.compare_digest(entry.digest, digest):
         return False
-    _receipt_again(core, turn, number, inbound.message_id, frame, entry)
+    delivering.receipt_again(core, turn, number, inbound.message_id, frame, entry)
     return True
-
-
-def _receipt_again(
-    core: Core, turn: Turn, number: Number, message_id: MessageId, frame: WireFrame, entry: InboxEntry
-) -> None:
-    """It is sent again because our receipt was lost, or late: send one more, not too often."""
-    if not entry.order or turn.now - entry.receipt_at < core.limits.repeat_receipt_ms:
-        return
-    contact = chats.contact_of(turn, number)
-    if contact is None or contact.account != frame.sender_account:
-        return
-    key = inbox_key(number, message_id, frame.sender_account, frame.sender_device)
-    turn.staged.put(key, replace(entry, receipt_at=turn.now))
-    sender = Party(number, frame.sender_account, frame.sender_device)
-    receipts.delivered_here(core, turn, chats.load(turn, number), contact, sender, message_id, entry.at)
 
 
 def _take(
@@ -216,9 +180,9 @@ def _take(
         # Trust on first use; whether the directory says the same is asked all the same.
         fetching.lists(core, turn, sender, after.list.serial)
     _notes(turn, protocol, sender, result)
-    _deliver(core, turn, protocol, after, party, result, digest)
+    delivering.deliver(core, turn, protocol, after, party, result, digest)
     if before is not after:
-        sending.flush(core, turn, after.list.number)
+        waiting.flush(core, turn, after.list.number)
 
 
 def _sender(
@@ -280,7 +244,7 @@ def _rejection(
         return _Refused(result.reason.value, ask=result.ask_again or result.reason is Rejection.DUPLICATE)
     # Nothing is missing, so there is nothing to ask for. Whoever sent this, that we have the message is
     # true, and perhaps its sender still waits to hear so.
-    _receipt_again(core, turn, sender, inbound.message_id, frame, entry)
+    delivering.receipt_again(core, turn, sender, inbound.message_id, frame, entry)
     return _Refused(result.reason.value, silent=result.reason is Rejection.DUPLICATE)
 
 
@@ -318,122 +282,6 @@ def _notes(turn: Turn, protocol: EncryptionProtocol, sender: Number, result: Ope
             turn.tell(SessionWithoutOneTimePrekey(sender, protocol.name))
         elif note not in ("session_started", "epoch_advanced"):
             turn.tell(ProtocolNoted(sender, protocol.name, note))
-
-
-# --- genuine content --------------------------------------------------------------------------------------------
-def _deliver(
-    core: Core,
-    turn: Turn,
-    protocol: EncryptionProtocol,
-    contact: Contact,
-    party: Party,
-    result: Opened,
-    digest: bytes,
-) -> None:
-    header = result.content.header
-    number = contact.list.number
-    key = inbox_key(number, header.message_id, party.account, party.device)
-    known = turn.staged.get(key)
-    if known is not None:
-        # The same message in a new frame (SR-05: recognised after authentication).
-        turn.staged.put(key, replace(known, digest=digest))
-        frame = WireFrame(party.account, party.device, core.me.account, b"", ())
-        _receipt_again(core, turn, number, header.message_id, frame, known)
-        return
-    try:
-        content = read(result.content.body, core.limits.max_text)
-        chat_number = _chat_of(core, party, header, content)
-    except DecodeError as error:
-        turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
-        turn.tell(MessageUnreadable(number, header.message_id, party.device, f"content:{error.code}"))
-        return
-    if isinstance(content, TextContent | Unsupported):
-        # Content without a place in the order is shown all the same: nothing that was authenticated is lost.
-        _message(core, turn, contact, party, header, content, chat_number, digest)
-        return
-    turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
-    if isinstance(content, Receipt):
-        receipts.received(core, turn, chat_number, party, content)
-    elif isinstance(content, ResendRequest):
-        resend.answer(core, turn, protocol, chat_number, party, content.message_id)
-    elif party.account != core.me.account:
-        _typing(core, turn, chat_number, content)
-
-
-def _message(
-    core: Core,
-    turn: Turn,
-    contact: Contact,
-    party: Party,
-    header: Header,
-    content: TextContent | Unsupported,
-    chat_number: Number,
-    digest: bytes,
-) -> None:
-    mine = party.account == core.me.account
-    chat = chats.load(turn, chat_number)
-    order = order_of(header.lamport, party.account, party.device, header.sequence)
-    # One absurd clock must not push this chat's time to its end (SR-08). And a device that was put back from a
-    # backup counts again from there: its new message must not take the place of an old one.
-    if header.lamport > chat.lamport + core.limits.max_lamport_jump or (
-        header.lamport <= chat.lamport and _is_taken(turn, chat_number, order)
-    ):
-        header = replace(header, lamport=chat.lamport + 1)
-        order = order_of(header.lamport, party.account, party.device, header.sequence)
-    message = Message(
-        order=order,
-        message_id=header.message_id,
-        sender=party.number,
-        mine=mine,
-        encrypted=True,
-        status=Status.SENDING if mine else Status.RECEIVED,
-        sent_at=content.sent_at,
-        at=turn.now,
-        content_type="text/plain" if isinstance(content, TextContent) else content.content_type,
-        text=content.text if isinstance(content, TextContent) else None,
-    )
-    key = inbox_key(contact.list.number, header.message_id, party.account, party.device)
-    turn.staged.put(key, InboxEntry(digest, message.order, turn.now, turn.now))
-    peer = contact if not mine else chats.contact_of(turn, chat_number)
-    if mine:
-        # Another device of ours encrypts to this chat: so must this one, whatever it is told (SR-01).
-        chat = replace(chat, sticky=True, accepted=True)
-        if peer is None:
-            sending.look_up(core, turn, chat, None)
-    else:
-        chat = replace(chat, typing_seen=0)
-    if header.sequence:
-        chat = ordering.admit(core, turn, chat, peer.account if peer else None, header, message)
-    else:
-        chat = ordering.admit_unplaced(core, turn, chat, header, message)
-    chats.save(core, turn, chat)
-    if (due := ordering.next_due(chat)) is not None:
-        turn.wake(due)
-    receipts.delivered_here(core, turn, chat, contact, party, header.message_id, content.sent_at)
-
-
-def _is_taken(turn: Turn, number: Number, order: str) -> bool:
-    return any(turn.staged.get(key(number, order)) is not None for key in (message_key, held_key))
-
-
-def _chat_of(core: Core, party: Party, header: Header, content: Contents) -> Number:
-    """The number of the chat that the content belongs to. Raises DecodeError when header and content disagree (SR-03)."""
-    me = core.me.number
-    if party.account != core.me.account:
-        return party.number
-    number = content.to if isinstance(content, TextContent | Unsupported) else me
-    if number is None or header.conversation != chats.conversation(me, number):
-        raise DecodeError("a copy of our own names no chat", code="content.conversation")
-    return number
-
-
-def _typing(core: Core, turn: Turn, number: Number, content: Typing) -> None:
-    chat = chats.load(turn, number)
-    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < _TYPING_MS
-    if content.active == typing:
-        return
-    chats.save(core, turn, replace(chat, typing_seen=turn.now if content.active else 0))
-    turn.tell(TypingChanged(number, content.active, encrypted=True))
 
 
 # --- what could not be taken --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..ids import DeviceId, MessageId, Number
 from ..seam import EncryptionProtocol, Party
-from . import outbox, sending, trouble
+from . import outbox, trouble, waiting
 from .core import Core
 from .events import ResendRequested
 from .records import Contact, Delivery, Row, Task, Waiting, delivery_key, message_key, outbox_key
@@ -29,8 +29,8 @@ def ask(
     if trouble.allow_reset(core, turn, number):
         turn.staged.merge(protocol.on_rejected(turn.staged, Party(number, contact.account, device), turn.now))
     expires = turn.now + core.limits.control_expiry_ms
-    sending.wait_for(turn, number, Waiting(Task.REQUEST, message_id, "", contact.account, device, turn.now, expires))
-    sending.flush(core, turn, number)
+    waiting.wait_for(turn, number, Waiting(Task.REQUEST, message_id, "", contact.account, device, turn.now, expires))
+    waiting.flush(core, turn, number)
     turn.wake(expires)
     turn.tell(ResendRequested(number, message_id, device))
     return True
@@ -68,10 +68,10 @@ def answer(
     turn.staged.put(delivery_key(message_id), replace(delivery, resends=resends))
     outbox.settle_device(turn, message_id, sender.account, sender.device)
     expires = message.at + core.limits.expiry_ms
-    sending.wait_for(
+    waiting.wait_for(
         turn, chat, Waiting(Task.RESEND, message_id, order, sender.account, sender.device, turn.now, expires)
     )
-    sending.flush(core, turn, chat)
+    waiting.flush(core, turn, chat)
 
 
 def _message_for(core: Core, sender: Party, row: Row | None, delivery: Delivery | None) -> tuple[Number, str]:

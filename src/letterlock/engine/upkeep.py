@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InputError
 from ..ids import Instant, Number
 from ..seam import Key, Publish, RecordKind, TimerStep
-from . import chats, fetching, inbox, ordering, outbox, sending
+from . import chats, fetching, inbox, ordering, outbox, waiting
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
@@ -72,9 +72,9 @@ def rolled_back(core: Core, turn: Turn) -> None:
 
 
 def _work(core: Core, turn: Turn) -> None:
-    sending.expire_waiting(core, turn)
-    for number in sending.chats_waiting(turn):
-        sending.flush(core, turn, number)
+    waiting.expire_waiting(core, turn)
+    for number in waiting.numbers_waiting(turn):
+        waiting.flush(core, turn, number)
     inbox.drop_parked(core, turn)
     _overdue(core, turn)
     _protocols(core, turn)

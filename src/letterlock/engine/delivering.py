@@ -1,0 +1,155 @@
+"""What a genuine frame leads to: a message in its order, a receipt, a resend, typing; and the receipt for it.
+
+The protocol has authenticated the sender and the header was checked (inbox.py); now repeats are
+recognised by (sender device, message id) and nothing else (SR-05).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..codec.frame import WireFrame
+from ..errors import DecodeError
+from ..ids import MessageId, Number
+from ..seam import EncryptionProtocol, Header, Opened, Party
+from . import chats, ordering, receipts, resend, sending
+from .content import Contents, Receipt, ResendRequest, TextContent, Typing, Unsupported, read
+from .core import Core
+from .events import MessageUnreadable, TypingChanged
+from .records import Contact, InboxEntry, Message, Status, held_key, inbox_key, message_key, order_of
+from .step import Turn
+
+__all__ = ["deliver", "receipt_again"]
+
+_TYPING_MS = 120_000
+"""RFC 3994: after this, typing counts as ended."""
+
+
+def deliver(
+    core: Core,
+    turn: Turn,
+    protocol: EncryptionProtocol,
+    contact: Contact,
+    party: Party,
+    result: Opened,
+    digest: bytes,
+) -> None:
+    header = result.content.header
+    number = contact.list.number
+    key = inbox_key(number, header.message_id, party.account, party.device)
+    known = turn.staged.get(key)
+    if known is not None:
+        # The same message in a new frame (SR-05: recognised after authentication).
+        turn.staged.put(key, replace(known, digest=digest))
+        frame = WireFrame(party.account, party.device, core.me.account, b"", ())
+        receipt_again(core, turn, number, header.message_id, frame, known)
+        return
+    try:
+        content = read(result.content.body, core.limits.max_text)
+        chat_number = _chat_of(core, party, header, content)
+    except DecodeError as error:
+        turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+        turn.tell(MessageUnreadable(number, header.message_id, party.device, f"content:{error.code}"))
+        return
+    if isinstance(content, TextContent | Unsupported):
+        # Content without a place in the order is shown all the same: nothing that was authenticated is lost.
+        _message(core, turn, contact, party, header, content, chat_number, digest)
+        return
+    turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+    if isinstance(content, Receipt):
+        receipts.received(core, turn, chat_number, party, content)
+    elif isinstance(content, ResendRequest):
+        resend.answer(core, turn, protocol, chat_number, party, content.message_id)
+    elif party.account != core.me.account:
+        _typing(core, turn, chat_number, content)
+
+
+def _message(
+    core: Core,
+    turn: Turn,
+    contact: Contact,
+    party: Party,
+    header: Header,
+    content: TextContent | Unsupported,
+    chat_number: Number,
+    digest: bytes,
+) -> None:
+    mine = party.account == core.me.account
+    chat = chats.load(turn, chat_number)
+    order = order_of(header.lamport, party.account, party.device, header.sequence)
+    # One absurd clock must not push this chat's time to its end (SR-08). And a device that was put back from a
+    # backup counts again from there: its new message must not take the place of an old one.
+    if header.lamport > chat.lamport + core.limits.max_lamport_jump or (
+        header.lamport <= chat.lamport and _is_taken(turn, chat_number, order)
+    ):
+        header = replace(header, lamport=chat.lamport + 1)
+        order = order_of(header.lamport, party.account, party.device, header.sequence)
+    message = Message(
+        order=order,
+        message_id=header.message_id,
+        sender=party.number,
+        mine=mine,
+        encrypted=True,
+        status=Status.SENDING if mine else Status.RECEIVED,
+        sent_at=content.sent_at,
+        at=turn.now,
+        content_type="text/plain" if isinstance(content, TextContent) else content.content_type,
+        text=content.text if isinstance(content, TextContent) else None,
+    )
+    key = inbox_key(contact.list.number, header.message_id, party.account, party.device)
+    turn.staged.put(key, InboxEntry(digest, message.order, turn.now, turn.now))
+    peer = contact if not mine else chats.contact_of(turn, chat_number)
+    if mine:
+        # Another device of ours encrypts to this chat: so must this one, whatever it is told (SR-01).
+        chat = replace(chat, sticky=True, accepted=True)
+        if peer is None:
+            sending.look_up(core, turn, chat, None)
+    else:
+        chat = replace(chat, typing_seen=0)
+    if header.sequence:
+        chat = ordering.admit(core, turn, chat, peer.account if peer else None, header, message)
+    else:
+        chat = ordering.admit_unplaced(core, turn, chat, header, message)
+    chats.save(core, turn, chat)
+    if (due := ordering.next_due(chat)) is not None:
+        turn.wake(due)
+    receipts.delivered_here(core, turn, chat, contact, party, header.message_id, content.sent_at)
+
+
+def _is_taken(turn: Turn, number: Number, order: str) -> bool:
+    return any(turn.staged.get(key(number, order)) is not None for key in (message_key, held_key))
+
+
+def _chat_of(core: Core, party: Party, header: Header, content: Contents) -> Number:
+    """The number of the chat that the content belongs to. Raises DecodeError when header and content disagree (SR-03)."""
+    me = core.me.number
+    if party.account != core.me.account:
+        return party.number
+    number = content.to if isinstance(content, TextContent | Unsupported) else me
+    if number is None or header.conversation != chats.conversation(me, number):
+        raise DecodeError("a copy of our own names no chat", code="content.conversation")
+    return number
+
+
+def _typing(core: Core, turn: Turn, number: Number, content: Typing) -> None:
+    chat = chats.load(turn, number)
+    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < _TYPING_MS
+    if content.active == typing:
+        return
+    chats.save(core, turn, replace(chat, typing_seen=turn.now if content.active else 0))
+    turn.tell(TypingChanged(number, content.active, encrypted=True))
+
+
+def receipt_again(
+    core: Core, turn: Turn, number: Number, message_id: MessageId, frame: WireFrame, entry: InboxEntry
+) -> None:
+    """It is sent again because our receipt was lost, or late: send one more, not too often."""
+    if not entry.order or turn.now - entry.receipt_at < core.limits.repeat_receipt_ms:
+        return
+    contact = chats.contact_of(turn, number)
+    if contact is None or contact.account != frame.sender_account:
+        return
+    key = inbox_key(number, message_id, frame.sender_account, frame.sender_device)
+    turn.staged.put(key, replace(entry, receipt_at=turn.now))
+    sender = Party(number, frame.sender_account, frame.sender_device)
+    receipts.delivered_here(core, turn, chats.load(turn, number), contact, sender, message_id, entry.at)

@@ -1,0 +1,158 @@
+"""From a message to rows in the outbox: copies for the peer and for our own other devices, now or again later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import ids
+from ..ids import DeviceId, Number
+from ..seam import EncryptionProtocol, Recipient, Seen
+from . import chats, fetching, ordering, outbox, policy, receipts, sealing
+from .content import encode_receipt, encode_resend_request, encode_text
+from .core import Core, media_type_of
+from .events import MessageResent
+from .records import Chat, Contact, Message, Row, Task, Waiting, order_parts, waiting_key
+from .sealing import Letter, NotReady
+from .step import Turn
+
+__all__ = ["seal_again", "seal_content", "seal_control"]
+
+
+def seal_content(
+    core: Core,
+    turn: Turn,
+    chat: Chat,
+    message: Message,
+    contact: Contact,
+    own: Contact,
+    protocol: EncryptionProtocol,
+) -> Chat:
+    """Rows for the peer and for our own other devices. Raises NotReady while the peer's key material is missing."""
+    lamport, _, _, sequence = order_parts(message.order)
+    others = tuple(device for device in own.recipient.devices if device.id != core.me.device)
+    audience = b"".join(
+        (
+            contact.account,
+            bytes(device.id for device in contact.recipient.devices),
+            b"\x00",
+            bytes(device.id for device in others),
+        )
+    )
+    if audience != chat.audience:
+        # Newcomers must not wait for what was never sent to them (ordering.py).
+        chat = replace(chat, audience=audience, base=sequence - 1)
+    text = message.text or ""
+    body = encode_text(text, message.sent_at)
+    seen = ordering.seen_of(core, chat)
+    letter = Letter(message.message_id, lamport, sequence, seen, body, chat.number)
+    frame, devices, skipped = sealing.seal(
+        core, turn, protocol, letter, contact.recipient, own, may_skip=len(contact.recipient.devices) > 1
+    )
+    outbox.add(core, turn, _row(core, turn, chat.number, contact.recipient, message, protocol, frame, devices))
+    for device in skipped:
+        _later(core, turn, chat.number, message, contact, device)
+    if others:
+        copy = replace(letter, body=encode_text(text, message.sent_at, chat.number))
+        _seal_for_own(core, turn, chat.number, message, copy, own)
+    return chat
+
+
+def seal_again(
+    core: Core,
+    turn: Turn,
+    number: Number,
+    message: Message,
+    recipient: Recipient,
+    side: Contact,
+    own: Contact,
+    protocol: EncryptionProtocol,
+) -> None:
+    """The same logical message in a new frame: same id and place, never the same key (SR-06)."""
+    lamport, _, _, sequence = order_parts(message.order)
+    chat = chats.load(turn, number)
+    to = number if side.account == core.me.account else None
+    body = encode_text(message.text or "", message.sent_at, to)
+    # Nothing but the audience: what we have seen since is no cause of it.
+    seen = (Seen(core.me.account, core.me.device, chat.base),) if 0 < chat.base < sequence else ()
+    letter = Letter(message.message_id, lamport, sequence, seen, body, number)
+    frame, devices, _ = sealing.seal(core, turn, protocol, letter, recipient, own)
+    row = _row(core, turn, number, recipient, message, protocol, frame, devices)
+    outbox.settle_device(turn, message.message_id, side.account, devices[0])
+    outbox.add(core, turn, row, devices[0])
+    if to is None:
+        turn.tell(MessageResent(number, message.message_id, devices[0]))
+
+
+def seal_control(
+    core: Core,
+    turn: Turn,
+    number: Number,
+    waiting: Waiting,
+    recipient: Recipient,
+    side: Contact,
+    own: Contact,
+    protocol: EncryptionProtocol,
+) -> None:
+    message_id = ids.new_message_id(turn.rng)
+    if waiting.task is Task.RECEIPT:
+        body = encode_receipt(waiting.message_id, waiting.created, displayed=False)
+    else:
+        body = encode_resend_request(waiting.message_id)
+    letter = Letter(message_id, 0, 0, (), body, number)
+    frame, devices, _ = sealing.seal(core, turn, protocol, letter, recipient, own)
+    outbox.add(core, turn, receipts.control_row(core, turn, protocol, number, side, message_id, frame, devices))
+
+
+def _seal_for_own(core: Core, turn: Turn, number: Number, message: Message, letter: Letter, own: Contact) -> None:
+    """Copies for our own other devices; one without key material gets its copy later and holds up nobody."""
+    others = tuple(device for device in own.recipient.devices if device.id != core.me.device)
+    protocol = policy.encrypting(core, own, turn.now)
+    recipient = sealing.settled_devices(core, turn, protocol, own.recipient) if protocol is not None else None
+    reached: tuple[DeviceId, ...] = ()
+    if recipient is not None and protocol is not None:
+        try:
+            frame, reached, _ = sealing.seal(core, turn, protocol, letter, recipient, own)
+        except NotReady:
+            pass
+        else:
+            outbox.add(core, turn, _row(core, turn, number, recipient, message, protocol, frame, reached))
+    missing = [device.id for device in others if device.id not in reached]
+    for device in missing:
+        _later(core, turn, number, message, own, device)
+    if missing and protocol is not None:
+        lacking = tuple(device for device in others if device.id in missing)
+        for need in protocol.needs(turn.staged, (replace(own.recipient, devices=lacking),), turn.now):
+            fetching.material(core, turn, need)
+
+
+def _later(core: Core, turn: Turn, number: Number, message: Message, side: Contact, device: DeviceId) -> None:
+    expires = message.at + core.limits.expiry_ms
+    waiting = Waiting(Task.RESEND, message.message_id, message.order, side.account, device, turn.now, expires)
+    turn.staged.put(waiting_key(number, waiting), waiting)
+
+
+def _row(
+    core: Core,
+    turn: Turn,
+    number: Number,
+    recipient: Recipient,
+    message: Message,
+    protocol: EncryptionProtocol,
+    frame: bytes,
+    devices: tuple[DeviceId, ...],
+) -> Row:
+    return Row(
+        chat=number,
+        to=recipient.number,
+        account=recipient.account,
+        message_id=message.message_id,
+        order=message.order,
+        content_type=media_type_of(protocol),
+        body=frame,
+        pending=devices,
+        created=turn.now,
+        expires=message.at + core.limits.expiry_ms,
+        attempts=1,
+        next_at=turn.now + core.limits.retry_first_ms,
+        accepted=False,
+    )
