@@ -257,6 +257,26 @@ async def test_garbage_from_the_server_ends_the_connection_and_it_comes_back() -
         assert any("not SIP" in status.reason for status in phone.states)
 
 
+async def test_a_challenge_that_cannot_be_answered_is_an_outage_and_not_the_end() -> None:
+    """The REGISTER that answers it would be over the carrier's size: tried again, until the server thinks better."""
+    server = Server()
+    honest = server._register
+
+    def absurd(request: Request) -> Response:
+        server.registers.append(request)
+        challenge = f'Digest realm="{DOMAIN}", nonce="n", opaque="{"x" * 3000}"'
+        return response_to(request, 401, tag="s", headers=(("WWW-Authenticate", challenge),))
+
+    server._register = absurd  # type: ignore[method-assign]
+    async with server.run():
+        phone = Phone(server, max_message=3000)
+        await phone.transport.start()
+        await phone.until(RcsState.OFFLINE)
+        server._register = honest  # type: ignore[method-assign]
+        await phone.until(RcsState.REGISTERED)
+        await phone.transport.close()
+
+
 async def test_waits_for_a_server_that_is_not_there_yet() -> None:
     server = Server()
     async with server.run():
@@ -477,6 +497,16 @@ async def test_close_acknowledges_what_was_taken() -> None:
             assert (await server.reply()).headers.get("CSeq") == "1 MESSAGE"
             await closing
         assert len(phone.inbox) == 1
+
+
+async def test_close_takes_its_contact_off_although_a_message_cannot_be_taken() -> None:
+    async with Server().run() as server:
+        async with Phone(server) as phone:
+            phone.gate.clear()
+            server.send(incoming())
+            server.send(incoming(method="OPTIONS", n=2))
+            await server.reply()
+        assert "expires=0" in (server.registers[-1].headers.get("Contact") or "")
 
 
 async def test_a_repeated_request_is_taken_once() -> None:

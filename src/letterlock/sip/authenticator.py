@@ -66,7 +66,7 @@ class Authenticator:
         return Attempt(self._sign(again), (*attempt.answered, kind))
 
     def forget(self) -> None:
-        """Drop all nonces."""
+        """Drop all nonces: the next connection may lead to another server."""
         self._clients.clear()
 
     def __repr__(self) -> str:

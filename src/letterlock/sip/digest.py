@@ -98,11 +98,6 @@ class DigestClient:
             nc=self._count if qop else None,
         ).encode()
 
-    def forget(self) -> None:
-        """Drop the nonce: the next server may be another."""
-        self._challenge = None
-        self._count = 0
-
     def _rank(self, challenge: Challenge) -> int:
         return self._algorithms.index(_bare(supported_algorithm(challenge.algorithm) or "MD5"))
 

@@ -47,6 +47,7 @@ __all__ = ["RcsConfig", "RcsState", "RcsStatus", "RcsTransport"]
 _log = logging.getLogger(__name__)
 
 _USER_AGENT = f"IM-client/OMA1.0 Letterlock/{__version__}"
+_LAST_MESSAGES_SECONDS = 2.0
 _GOODBYE_SECONDS = 5.0
 
 
@@ -253,6 +254,8 @@ class RcsTransport:
                     await connection.finish()
                     self._connection = None
                     self._registration.connection_lost()
+                    # A new registration begins with blank credentials, and whatever this server asked may not be the next's.
+                    self._authenticator.forget()
             if self._stopping.is_set():
                 break
             self._set(state, reason)
@@ -327,7 +330,8 @@ class RcsTransport:
                 timeout = None if deadline is None else max(0.0, (deadline - self._now()) / 1000)
                 await asyncio.wait((connection.closed, stopping), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 effects = registration.on_deadline(self._now())
-        except TransportError as error:
+        except LetterlockError as error:
+            # Lost, or a carrier whose answers cannot be answered: an outage, never the end of trying.
             return str(error), None, was_registered, RcsState.OFFLINE
         finally:
             stopping.cancel()
@@ -344,10 +348,10 @@ class RcsTransport:
     async def _leave(self, connection: SipConnection) -> None:
         """Let what arrived be acknowledged, then take our contact off the registrar."""
         self._registered.clear()
-        with contextlib.suppress(TimeoutError, TransportError):
+        if self._handlers:
+            await asyncio.wait(self._handlers, timeout=_LAST_MESSAGES_SECONDS)
+        with contextlib.suppress(TimeoutError, LetterlockError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                if self._handlers:
-                    await asyncio.gather(*self._handlers, return_exceptions=True)
                 effects = self._registration.stop(self._now())
                 while effects:
                     effect = effects.pop(0)
