@@ -28,6 +28,7 @@ MINUTE = 60_000
 LOOSE = DirectoryLimits(
     claims_by_address=Rate(10_000, MINUTE),
     codes_by_number=Rate(10_000, MINUTE),
+    codes_by_number_and_address=Rate(10_000, MINUTE),
     bundles_of_one_device=Rate(10_000, MINUTE),
     bundles=Rate(10_000, MINUTE),
 )
@@ -587,10 +588,28 @@ async def test_codes_are_limited_by_number_and_by_address_sr21(tmp_path: Path) -
         assert len(town.codes) == 3
 
 
+async def test_one_address_cannot_lock_a_number_out_sr21(tmp_path: Path) -> None:
+    """A flood of codes for Ana's number, all from one place: she still gets hers at home."""
+    ana = Owner.make(ANA)
+    async with Town.open(tmp_path) as town:
+        refused = 0
+        for n in range(20):
+            try:
+                await town.client().begin_claim(ana.number, Owner.make(ANA, f"{n}").spki)
+            except DirectoryError as error:
+                refused += error.code == "directory.rate"
+        assert refused == 15
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))) as elsewhere,
+            elsewhere.post(town.directory.url + "/v1/claims", json=begin(ana)) as got,
+        ):
+            assert got.status == 202
+
+
 async def test_pending_codes_are_bounded_sr17(tmp_path: Path) -> None:
     async with Town.open(tmp_path, LOOSE) as town:
         client = town.client()
-        for n in range(5):
+        for n in range(10):
             await client.begin_claim(ids.number(ANA), Owner.make(ANA, f"{n}").spki)
         more = Owner.make(ANA, "more").spki
         assert await refusal(client.begin_claim(ids.number(ANA), more)) == (429, "directory.rate")

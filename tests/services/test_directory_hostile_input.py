@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import json
 import random
 import zlib
@@ -19,7 +21,8 @@ from trust.people import Owner
 pytestmark = pytest.mark.anyio
 PLENTY = Rate(1_000_000, 1000)
 LIMITS = DirectoryLimits(
-    address=PLENTY, claims_by_address=PLENTY, codes_by_number=PLENTY, calls=PLENTY, lookups=PLENTY, bundles=PLENTY,
+    address=PLENTY, claims_by_address=PLENTY, codes_by_number=PLENTY,
+    codes_by_number_and_address=PLENTY, calls=PLENTY, lookups=PLENTY, bundles=PLENTY,
     bundles_of_one_device=PLENTY, list_uploads=PLENTY, prekey_uploads=PLENTY, body_timeout_s=0.2,
 )  # fmt: skip
 ROUTES = [
@@ -165,6 +168,24 @@ async def test_a_body_that_does_not_come_is_not_waited_for_sr08(tmp_path: Path) 
         header = ana.signer().sign("PUT", "/v1/lists", b"", town.clock(), town.rng)
         head = f"PUT /v1/lists HTTP/1.1\r\nHost: x\r\n{HEADER}: {header}\r\nContent-Length: 100\r\n\r\nslow".encode()
         assert b" 408 " in await raw(town, head)
+
+
+async def test_one_address_cannot_hold_every_place_sr17(tmp_path: Path) -> None:
+    """Bodies that do not come, more than there are places: somebody else is served all the same."""
+    limits = dataclasses.replace(LIMITS, max_in_flight=8, max_in_flight_by_address=4, body_timeout_s=5.0)
+    head = b"POST /v1/claims HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow"
+    async with Town.open(tmp_path, limits) as town, contextlib.AsyncExitStack() as stack:
+        for _ in range(12):
+            _, writer = await asyncio.open_connection("127.0.0.1", town.directory.port)
+            stack.callback(writer.close)
+            writer.write(head)
+        await asyncio.sleep(0.1)
+        for address, status in (("127.0.0.1", 503), ("127.0.0.2", 200)):
+            async with (
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(address, 0))) as session,
+                session.get(town.directory.url + "/v1/health") as got,
+            ):
+                assert got.status == status
 
 
 async def test_a_broken_chunk_is_no_bug_of_the_directory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

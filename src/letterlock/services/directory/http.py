@@ -13,6 +13,7 @@ import logging
 import os
 import ssl
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -77,7 +78,7 @@ class Directory:
         self._registry = Registry(crypto or Pyca(), self._limits)
         self._writer = Writer(database)
         self._addresses = Buckets(self._limits.max_buckets)
-        self._in_flight = 0
+        self._in_flight: Counter[str] = Counter()
         self._runner: web.AppRunner | None = None
         self._purging: asyncio.Task[None] | None = None
         self.app = self._application()
@@ -161,6 +162,7 @@ class Directory:
         self._spend("claims", request)
         body = _decode(await self._body(request), m.BeginClaim)
         number = _number(body.number)
+        self._spend("codes", request, number)
         issued = await self._writer.run(
             lambda tables: self._registry.begin_claim(tables, number, body.key_hash, self._now(), self._rng)
         )
@@ -226,11 +228,15 @@ class Directory:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Limits by address and number of requests; every error as one JSON shape."""
-        if self._in_flight >= self._limits.max_in_flight:
+        address = address_key(request.remote)
+        if (
+            self._in_flight.total() >= self._limits.max_in_flight
+            or self._in_flight[address] >= self._limits.max_in_flight_by_address
+        ):
             return _refusal(
                 DirectoryError("the directory is busy", code="directory.busy", hint="try again", status=503)
             )
-        self._in_flight += 1
+        self._in_flight[address] += 1
         try:
             self._spend("address", request)
             return await handler(request)
@@ -251,11 +257,18 @@ class Directory:
             _log.exception("bug in the directory")
             return _refusal(DirectoryError("the directory made a mistake", code="bug", status=500))
         finally:
-            self._in_flight -= 1
+            self._in_flight[address] -= 1
+            if not self._in_flight[address]:
+                del self._in_flight[address]
 
-    def _spend(self, purpose: str, request: web.Request) -> None:
-        rate = self._limits.address if purpose == "address" else self._limits.claims_by_address
-        wait = self._addresses.take(purpose, address_key(request.remote), rate, self._now())
+    def _spend(self, purpose: str, request: web.Request, number: Number | None = None) -> None:
+        limits = self._limits
+        rates = {
+            "address": limits.address,
+            "claims": limits.claims_by_address,
+            "codes": limits.codes_by_number_and_address,
+        }
+        wait = self._addresses.take(purpose, (address_key(request.remote), number), rates[purpose], self._now())
         if wait:
             raise too_many(wait)
 

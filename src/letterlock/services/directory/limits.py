@@ -29,7 +29,7 @@ class DirectoryLimits:
     # Claims (SR-21).
     code_lifetime_ms: int = 10 * _MINUTE
     code_tries: int = 5
-    max_codes_per_number: int = 5
+    max_codes_per_number: int = 10
     max_codes: int = 10_000
 
     # Requests.
@@ -38,6 +38,8 @@ class DirectoryLimits:
     max_prekey_body: int = 786_432
     body_timeout_s: float = 15.0
     max_in_flight: int = 256
+    max_in_flight_by_address: int = 64
+    """So that one address, with bodies that do not come, cannot hold every place."""
     max_one_time: int = 200
     """One-time keys of each sort that a device may have waiting."""
     max_lists_per_answer: int = 64
@@ -46,6 +48,8 @@ class DirectoryLimits:
     address: Rate = Rate(600, _MINUTE)
     claims_by_address: Rate = Rate(40, 10 * _MINUTE)
     codes_by_number: Rate = Rate(10, _HOUR)
+    codes_by_number_and_address: Rate = Rate(5, _HOUR)
+    """Half of it, so that no single address can keep a number from being claimed."""
     calls: Rate = Rate(600, _MINUTE)
     lookups: Rate = Rate(120, _MINUTE)
     list_uploads: Rate = Rate(60, _DAY)
