@@ -251,7 +251,8 @@ class Floors:
         CRYPTO.xeddsa_verify(self.public, self.kem, self.kem_signature)
         CRYPTO.x25519_generate(os.urandom)
         kyber1024_encapsulate(CRYPTO, self.kem, os.urandom)
-        CRYPTO.x25519_check(self.public)
+        for _ in range(3):  # signed and one-time pre-key, base key
+            CRYPTO.x25519_check(self.public)
         CRYPTO.mlkem768_public(self.seed)  # the post-quantum ratchet's first key
         kyber1024_decapsulate(CRYPTO, self.seed, self.kem_ciphertext)
         for _ in range(8):

@@ -65,13 +65,16 @@ def test_sr_12_a_base_key_spelt_otherwise_begins_no_second_session(spelling: str
     assert b.snapshot() == before
 
 
-def test_sr_12_a_bundle_key_that_is_not_canonical_is_refused_although_it_is_signed() -> None:
+def test_sr_12_a_bundle_key_that_is_no_proper_point_is_refused_although_it_is_signed() -> None:
     _, b = devices("canonical")
     bundle = b.bundle()
     public = bundle.signed.public[1:]
     verify(replace(bundle, signed=signed(b, public)))
     high = public[:31] + bytes((public[31] | 0x80,))
-    for other in (high, (P + 2).to_bytes(32, "little")):
+    twist = next(
+        n.to_bytes(32, "little") for n in range(2, 99) if pow(n**3 + 486662 * n * n + n, (P - 1) // 2, P) == P - 1
+    )
+    for other in (high, (P + 2).to_bytes(32, "little"), with_torsion(public), twist):
         with pytest.raises(BadPublicKey):
             verify(replace(bundle, signed=signed(b, other)))
         with pytest.raises(BadPublicKey):
