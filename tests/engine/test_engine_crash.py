@@ -72,7 +72,7 @@ def places(keys: Callable[[], Keys]) -> int:
     return -1 - plan.left
 
 
-@pytest.mark.parametrize("keys", [ToyKeys, SignalKeys])
+@pytest.mark.parametrize("keys", [ToyKeys, pytest.param(SignalKeys, marks=pytest.mark.slow)])
 def test_sr06_a_crash_at_every_commit_and_effect_loses_and_repeats_nothing(keys: Callable[[], Keys]) -> None:
     count = places(keys)
     assert count > 40
@@ -89,6 +89,7 @@ def test_sr06_a_crash_at_every_commit_and_effect_loses_and_repeats_nothing(keys:
             assert n < 15, "died outside a guarded place"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [22, 23])
 def test_sr06_random_crashes_on_a_hostile_network(seed: int) -> None:
     world = World(seed, hostility=HOSTILE)
