@@ -140,9 +140,7 @@ def commands() -> list[tuple[str, list[str]]]:
                     words.pop(0)
                 if words[:2] == ["./run", "shell"]:
                     found.append((page, words[2:]))
-                elif words[:2] == ["./run", "demo"]:
-                    found.append((page, words[1:]))
-                elif words[:1] == ["letterlock"]:
+                elif words[:2] == ["./run", "demo"] or words[:1] == ["letterlock"]:
                     found.append((page, words[1:]))
     return found
 

@@ -72,13 +72,13 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
     async with open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
         chat = await me.chat(arguments.number)
         cursor = await me.cursor()
-        if chat.security is Security.CHECKING:
-            # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
-            await _within(_ANSWER_SECONDS, _no_longer_checking(me, chat, cursor), me.settled())
+        # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
+        await _checked(me, chat, cursor)
         try:
             message = await chat.send(text, allow=await _allowed(chat, arguments.allow))
         except NotEncrypted as error:
             message = await chat.send(text, allow=await _decided(error, terminal))
+        await _checked(me, chat, cursor)  # the first message waits for one-time keys, too
         state = chat.security
         terminal.data(
             {"message_id": message, "chat": chat.number, "security": state.value},
@@ -106,10 +106,16 @@ async def _within(seconds: float | None, *ways: Coroutine[Any, Any, None]) -> No
         task.result()
 
 
-async def _no_longer_checking(me: Client, chat: Chat, cursor: int) -> None:
-    async for _ in me.events(after=cursor):
-        if chat.security is not Security.CHECKING:
-            return
+async def _checked(me: Client, chat: Chat, cursor: int) -> None:
+    """Wait until keys are here, the directory has said that there are none, or patience ends."""
+
+    async def known() -> None:
+        async for _ in me.events(after=cursor):
+            if chat.security is not Security.CHECKING:
+                return
+
+    if chat.security is Security.CHECKING:
+        await _within(_ANSWER_SECONDS, known(), me.settled())
 
 
 async def _taken(me: Client, message: str, cursor: int) -> bool:

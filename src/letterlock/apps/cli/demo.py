@@ -13,9 +13,10 @@ import contextlib
 import json
 import sys
 import tempfile
+import textwrap
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,7 +33,7 @@ from ...keystore import KeyFile
 from ...services.directory import Directory, IssuedCode
 from .asking import ask, interactive
 from .demo_phone import Phone
-from .demo_view import beside, sights
+from .demo_view import beside, sights, width
 from .terminal import EXIT, Terminal
 from .words import security_label, security_sentence
 
@@ -236,21 +237,14 @@ class _Stage:
         """Wait until everything said has arrived, been shown, and been receipted."""
         for phone in self.phones:
             wanted = {item.message_id for item in self.said if item.listener is phone}
-            sent = {item.message_id for item in self.said if item.speaker is phone}
-
-            async def seen(events: list[Event], wanted: set[str] = wanted, phone: Phone = phone) -> bool:
-                arrived = {e.message_id for e in events if isinstance(e, ev.MessageReceived)}
-                return wanted <= arrived
-
-            await self._until(phone, seen)
+            await self._until(phone, _all_of(wanted, ev.MessageReceived))
             await self._mark_displayed(phone)
-            if not self.plain:
-                await self._until(
-                    phone,
-                    lambda events, sent=sent: (
-                        sent <= {e.message_id for e in events if isinstance(e, ev.MessageDelivered)}
-                    ),
-                )
+        if self.plain:
+            return  # receipts travel encrypted or not at all
+        for phone in self.phones:
+            sent = {item.message_id for item in self.said if item.speaker is phone}
+            for kind in (ev.MessageDelivered, ev.MessageDisplayed):
+                await self._until(phone, _all_of(sent, kind))
 
     async def _mark_displayed(self, phone: Phone) -> None:
         async with phone.client() as client:
@@ -258,19 +252,17 @@ class _Stage:
                 if item.listener is phone:
                     await (await client.chat(item.speaker.number)).mark_displayed(item.message_id)  # type: ignore[arg-type]
 
-    async def _until(
-        self, phone: Phone, condition: Callable[[list[Event]], bool] | Callable[[list[Event]], Awaitable[bool]]
-    ) -> None:
-        """Follow a phone's events until a condition on all of them holds."""
+    async def _until(self, phone: Phone, condition: Callable[[list[Event]], bool]) -> None:
+        """Follow a phone's events until a condition on all of them holds; what it shows later says if it did not."""
         events: list[Event] = []
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                async with phone.client() as client:
-                    async for recorded in client.events(after=0):
-                        events.append(recorded.event)
-                        answer = condition(events)
-                        if answer if isinstance(answer, bool) else await answer:
-                            return
+            async with asyncio.timeout(_PATIENCE_SECONDS), phone.client() as client:
+                if condition(events):
+                    return
+                async for recorded in client.events(after=0):
+                    events.append(recorded.event)
+                    if condition(events):
+                        return
 
     # --- what it shows -----------------------------------------------------------------------------------
     async def _show(self) -> None:
@@ -311,11 +303,17 @@ class _Stage:
         }
 
     def _narrate(self, text: str) -> None:
-        self._print(f"-- {text}")
+        self._print(textwrap.fill(f"-- {text}", width()))
 
     def _print(self, text: str) -> None:
         # With -o json standard output holds JSON alone.
         print(text + "\n", file=sys.stderr if self.terminal.json else sys.stdout, flush=True)
+
+
+def _all_of(
+    ids: set[str], kind: type[ev.MessageReceived | ev.MessageDelivered | ev.MessageDisplayed]
+) -> Callable[[list[Event]], bool]:
+    return lambda events: ids <= {event.message_id for event in events if isinstance(event, kind)}
 
 
 def _plain(error: NotEncrypted) -> PlainOption:

@@ -14,7 +14,7 @@ from ...codec.cpim import CpimLimits, decode_cpim
 from ...codec.sip import Limits, Request, StreamParser
 from ...errors import DecodeError
 
-__all__ = ["Sight", "beside", "sights"]
+__all__ = ["Sight", "beside", "sights", "width"]
 
 _SIP = Limits(max_header_bytes=65_536, max_headers=256, max_line=16_384, max_body=2_000_000)
 _CPIM = CpimLimits(max_size=2_000_000, max_headers=128, max_header_bytes=65_536)
@@ -58,10 +58,14 @@ def _requests(data: bytes) -> Iterator[Request]:
         return
 
 
+def width() -> int:
+    """How many columns to use."""
+    return max(72, min(shutil.get_terminal_size((100, 24)).columns, 120))
+
+
 def beside(who: str, text: str, marks: str, sight: Sight | None) -> str:
     """Two columns: what was said, and what the carrier saw of it."""
-    width = max(72, min(shutil.get_terminal_size((100, 24)).columns, 120))
-    half = width // 2 - 2
+    half = width() // 2 - 2
     left = [who, *textwrap.wrap(text, half - 2, initial_indent="  ", subsequent_indent="  ")]
     if marks:
         left.append(f"  ({marks})")
