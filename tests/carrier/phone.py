@@ -8,7 +8,7 @@ from pathlib import Path
 
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.ids import MessageId, Number, conversation_of
-from letterlock.transport.rcs import RcsConfig, RcsTransport
+from letterlock.transport.rcs import RcsConfig, RcsState, RcsTransport
 
 FRAME = "application/vnd.letterlock.signal"
 
@@ -29,6 +29,7 @@ class Phone:
         trust_from: bool = False,
     ) -> None:
         self.inbox: asyncio.Queue[Inbound] = asyncio.Queue()
+        self.states: list[RcsState] = []
         self.me = me
         self.transport = RcsTransport(
             RcsConfig(
@@ -47,6 +48,7 @@ class Phone:
                 trust_from=trust_from,
             ),
             self.inbox.put,
+            lambda status: self.states.append(status.state),
         )
 
     async def __aenter__(self) -> Phone:

@@ -259,8 +259,20 @@ def test_sr_08_headers_count_for_what_is_kept() -> None:
     net = Net(Settings(mailbox=limits))
     alice, bob = net.phone(ALICE), net.phone(BOB, ONE)
     bob.drop()
-    long = ("Subject", "x" * 8_000)
+    long = ("Subject", "x" * 6_000)
     assert [answer.status for _ in range(3) if (answer := alice.message(ALICE, BOB, b"", long))] == [202, 202, 503]
+
+
+@pytest.mark.parametrize(("count", "length"), [(122, 10), (1, 8_000), (3, 5_200)])
+def test_what_would_come_back_too_large_does_not_go_out(count: int, length: int) -> None:
+    """A device's answer repeats every Via; over our own bounds it would end the device's connection, not the sender's."""
+    net = Net()
+    alice, bob = net.phone(ALICE), net.phone(BOB, ONE)
+    via = ("Via", f"SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK{'x' * length}")
+    answer = alice.request("MESSAGE", f"sip:{BOB}@{DOMAIN}", *[via] * count)
+    assert answer is not None
+    assert answer.status == 513
+    assert bob.arrived() == []
 
 
 def test_options_do_not_wait_behind_kept_messages() -> None:

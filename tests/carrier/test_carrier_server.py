@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import os
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,8 +18,9 @@ from lab_certificate import LabCertificate, make_lab_certificate
 from letterlock.carrier import Accounts, Carrier, Interference, Searcher, Seen, read_wire_log, replaced, swallowed
 from letterlock.carrier.settings import Settings
 from letterlock.carrier.wirelog import Layer
-from letterlock.codec.sip import Limits, Request
+from letterlock.codec.sip import Headers, Limits, Request, Response, StreamParser, encode
 from letterlock.ids import Number, number
+from letterlock.sip.digest import DigestClient
 from letterlock.transport.rcs import RcsState
 
 pytestmark = pytest.mark.anyio
@@ -115,6 +118,62 @@ async def test_an_offline_phone_and_a_second_device(tmp_path: Path) -> None:
                 assert (await back.next()).body == b"later"
                 assert back.inbox.empty()
         await until(lambda: carrier.kept(BOB) == 0)
+
+
+@pytest.mark.parametrize("what", ["a body", "a line"])
+async def test_nobody_sends_what_cuts_anothers_connection(tmp_path: Path, what: str) -> None:
+    """What the carrier lets through, a phone takes or refuses: kept and offered again, it would shut the phone out."""
+    async with carrier_of(tmp_path) as carrier, Phone(carrier, BOB) as bob:
+        reader, writer = await asyncio.open_connection("127.0.0.1", carrier.port)
+        branch, parser = itertools.count(), StreamParser(Limits(65_536, 200, 32_768, 65_536))
+        client = DigestClient(ALICE, ACCOUNTS.passwords[ALICE], os.urandom)
+
+        def hostile(*more: tuple[str, str], body: bytes = b"", via: str = "") -> bytes:
+            uri = f"sip:{BOB}@{carrier.domain}"
+            n = next(branch)
+            signed = (("Proxy-Authorization", client.credentials("MESSAGE", uri)),) if client.ready else ()
+            items = [
+                ("Via", f"SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK{n};rport{via}"),
+                ("From", f"<sip:{ALICE}@{carrier.domain}>;tag=x"),
+                ("To", f"<{uri}>"),
+                ("Call-ID", "x"),
+                ("CSeq", f"{n} MESSAGE"),
+                ("Content-Type", "text/plain"),
+                *signed,
+                *more,
+            ]
+            return encode(Request("MESSAGE", uri, Headers(items), body))
+
+        async def status() -> int | None:
+            while data := await reader.read(65_536):
+                for item in parser.feed(data):
+                    if isinstance(item, Response):
+                        if item.status == 407:
+                            client.accept(item.headers.all("Proxy-Authenticate"))
+                        return item.status
+            return None
+
+        try:
+            writer.write(hostile())
+            async with asyncio.timeout(5):
+                assert await status() == 407
+            if what == "a body":
+                writer.write(hostile(body=bytes(1_000_000)))
+            else:
+                # As long as the carrier takes; it adds where the request came from.
+                bare = f"SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK{1};rport;x="
+                writer.write(hostile(via=";x=" + "y" * (8192 - len("Via: ") - len(bare))))
+            with contextlib.suppress(ConnectionError):
+                async with asyncio.timeout(5):
+                    assert await status() in (200, 413, 513, None)
+        finally:
+            writer.close()
+        async with Phone(carrier, ALICE) as alice:
+            assert await alice.send(BOB, b"genuine") == 200
+            while (await bob.next()).body != b"genuine":
+                pass
+        assert carrier.kept(BOB) == 0
+        assert RcsState.OFFLINE not in bob.states
 
 
 async def test_a_connection_that_breaks_leaves_nothing_to_trip_over(tmp_path: Path) -> None:

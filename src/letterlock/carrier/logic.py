@@ -29,6 +29,7 @@ __all__ = ["Carriage", "Effect", "Hangup", "Send"]
 
 _ALLOW = "REGISTER, MESSAGE, OPTIONS"
 _HOUSEKEEPING_MS = 1000
+_ADDED, _ADDED_LINES = 1024, 8  # bytes and lines of header that a request and its answer gain on the way
 
 _Job: TypeAlias = Callable[[Instant], list[Effect]]
 
@@ -163,6 +164,15 @@ class Carriage:
         """What is wrong with a request whoever sends it."""
         if request.method not in ("REGISTER", "MESSAGE", "OPTIONS"):
             return self._answer(request, 405, ("Allow", _ALLOW))
+        # A device's answer brings the same lines back with ours added: over the bounds it would cut the device off.
+        sizes = [len(name) + len(value.encode()) + 4 for name, value in request.headers]
+        bounds = self._settings.sip
+        if (
+            len(sizes) + _ADDED_LINES > bounds.max_headers
+            or max(sizes) + _ADDED > bounds.max_line
+            or sum(sizes) + _ADDED > bounds.max_header_bytes
+        ):
+            return self._answer(request, 513, reason="Headers Too Long")
         hops = request.headers.get("Max-Forwards")
         if hops is not None and (not hops.isascii() or not hops.isdigit() or len(hops) > 3):
             return self._answer(request, 400, reason="Bad Max-Forwards")

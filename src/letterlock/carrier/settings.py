@@ -51,6 +51,8 @@ class Settings:
     """For a peer that does not read."""
 
     sip: Limits = field(
-        default_factory=lambda: Limits(max_header_bytes=16_384, max_headers=128, max_line=8_192, max_body=1_048_576)
+        default_factory=lambda: Limits(max_header_bytes=16_384, max_headers=128, max_line=8_192, max_body=262_144)
     )
+    """Nothing may pass that a phone does not take, or it would be offered to it, and cut it off, again and again."""
+
     mailbox: MailboxLimits = field(default_factory=MailboxLimits)

@@ -109,7 +109,8 @@ class RcsTransport:
         )
         self._profile = PagerProfile(identity, None if config.tel_addresses else config.domain, _USER_AGENT)
         self._settings = UserAgentSettings(
-            limits=Limits(max_header_bytes=32 * 1024, max_headers=200, max_line=8192, max_body=256 * 1024),
+            # Wider than a carrier's own bounds: it adds to the lines of others, and what we cannot frame cuts us off.
+            limits=Limits(max_header_bytes=32 * 1024, max_headers=200, max_line=16 * 1024, max_body=256 * 1024),
             timers=Timers(timeout_ms=int(config.answer_timeout_s * 1000), absorb_ms=32_000),
             max_open=max(256, config.max_in_flight + 8),
             max_message=config.max_message,
