@@ -135,6 +135,41 @@ def test_sr_08_skipped_keys_of_several_jumps_count_together() -> None:
     assert readable == [3, 5, 6, 7, 8]
 
 
+class Counting(Pyca):
+    """Counts the steps of the chains."""
+
+    steps = 0
+
+    def hmac_sha256(self, key: bytes, message: bytes) -> bytes:
+        Counting.steps += 1
+        return super().hmac_sha256(key, message)
+
+    def hkdf_sha256(self, ikm: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+        Counting.steps += 1
+        return super().hkdf_sha256(ikm, salt, info, length)
+
+
+def test_sr_08_a_forged_counter_costs_two_full_jumps_however_many_sessions_there_are() -> None:
+    jump = 50
+    a, b = pair("flood", limits=replace(LIBSIGNAL_LIMITS, max_forward_jump=jump))
+    b.crypto = Counting()
+    late = []
+    for _ in range(10):
+        a.process_bundle(b.address, b.bundle())
+        b.decrypt(a.address, *a.encrypt(b.address, b"another session"))
+        a.decrypt(b.address, *b.encrypt(a.address, b"answer"))
+        late.append(a.encrypt(b.address, b"late"))  # begins a chain that b has not met
+    b.records[a.address] = SessionRecord.unpack(b.crypto, b.record(a.address).pack())
+    fresh_key = CRYPTO.x25519_generate(a.rng)[1]
+    body = encode_signal_body(fresh_key, jump, 0, bytes(32), b"\x01\x01" + bytes((jump,)) + b"\x00", b"")
+    Counting.steps = 0
+    with pytest.raises(NoSession):
+        b.decrypt(a.address, SIGNAL_TYPE, body + bytes(8))
+    assert 4 * jump < Counting.steps < 8 * jump
+    for message in late:
+        assert b.decrypt(a.address, *message) == b"late"
+
+
 def test_sr_08_archived_sessions_are_bounded_and_the_oldest_go_first() -> None:
     a, b = pair("archive", limits=replace(LIBSIGNAL_LIMITS, max_archived_sessions=3))
     sent = []

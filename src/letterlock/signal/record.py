@@ -18,6 +18,7 @@ from ..ids import Instant, Rng
 from .limits import Limits
 from .messages import SignalMessage
 from .session import Session
+from .spqr import key_index
 
 __all__ = ["Archived", "Read", "SessionRecord", "pack_archive", "unpack_archive"]
 
@@ -105,9 +106,15 @@ class SessionRecord:
         the session that knows the message's ratchet key, or NoSession when none does and none reads it.
         """
         failure: RemoteError | None = None
+        guesses = 2 * limits.max_forward_jump
         for session in self._live(now, limits):
             if base_key is not None and session.origin.base_key != base_key:
                 continue
+            if base_key is None and session is not self.current and not session.has_chain(message.ratchet_key):
+                # SR-08: a forged counter may cost every earlier session its full jump, so they share an allowance.
+                guesses -= message.counter + key_index(message.pq_ratchet)
+                if guesses < 0:
+                    break
             try:
                 after, plaintext = session.decrypt(crypto, message, limits, require_addresses=require_addresses)
             except RemoteError as error:

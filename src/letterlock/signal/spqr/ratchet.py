@@ -17,7 +17,7 @@ from . import chain as _chain
 from . import wire
 from .wire import varint
 
-__all__ = ["LIMITS", "Spqr"]
+__all__ = ["LIMITS", "Spqr", "key_index"]
 
 LIMITS: Final = _chain.ChainLimits(max_jump=25_000, max_skipped=2_000)
 """What SPQR version 1 peers allow each other. A smaller `max_jump` would refuse what a peer may send."""
@@ -132,3 +132,11 @@ class Spqr:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a ratchet is not pickled; use pack (SR-10)")
+
+
+def key_index(message: bytes) -> int:
+    """Which key of its epoch a message takes, so how many chain steps `Spqr.receive` may run for it at most.
+
+    Raises Downgrade or MalformedMessage.
+    """
+    return wire.decode(message).key_index
