@@ -112,6 +112,10 @@ def test_the_list_holds_at_most_its_number_of_devices(ana: Owner) -> None:
         {"registration_id": 0},
         {"capabilities": ("Signal",)},
         {"name": "\x00"},
+        {"name": "\u202eenohp"},
+        {"name": "\ue000"},
+        {"name": "\udcff"},  # what os.fsdecode makes of a command line that is not UTF-8
+        {"name": "x" * 65},
         {"sign_identity": lambda message: b"short"},
         {"mls_signature_key": b"\x04" + bytes(64)},
         {"sign_mls": lambda message: b""},
@@ -127,7 +131,7 @@ def test_an_entry_that_none_would_accept_is_not_made(ana: Owner, wrong: dict[str
         "sign_identity": ana.primary.sign_identity,
         "capabilities": ("signal",),
     }
-    trust.create_entry(**good)
+    trust.create_entry(**good, name="\u0378 of a later Unicode")
     with pytest.raises(InputError) as caught:
         trust.create_entry(**{**good, **wrong})
     assert caught.value.code == "input.device_entry"
