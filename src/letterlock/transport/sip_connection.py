@@ -77,10 +77,6 @@ class SipConnection(asyncio.Protocol):
         """Our address as it stands in a URI."""
         return _bracketed(self.local[0])
 
-    @property
-    def in_flight(self) -> int:
-        return self._agent.in_flight if self._agent is not None else 0
-
     async def request(self, request: Request, *, authenticate: bool = True) -> Response:
         """Send and wait for the final response.
 
