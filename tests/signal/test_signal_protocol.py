@@ -431,6 +431,15 @@ def test_sr_13_one_time_prekeys_are_consumed_and_replenished() -> None:
     assert len(ben.shelf) == 100
 
 
+def test_sr_13_what_messages_use_up_is_seen_within_the_hour() -> None:
+    _, ben = phones()
+    for _ in range(6):
+        ben.timer()
+    step = ben.protocol.on_timer(ben.state, ben.now, ben.rng)
+    assert step.publish is None and not step.writes
+    assert step.next_at is not None and step.next_at - ben.now <= 60 * 60_000
+
+
 def test_sr_13_the_last_resort_is_noted_and_remembers_base_keys() -> None:
     ana, ben = phones()
     ben.shelf.clear()

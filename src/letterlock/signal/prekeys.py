@@ -41,6 +41,7 @@ from .prekey_records import (
 __all__ = ["RECORD_KINDS", "Answer", "answer", "on_published", "replenish"]
 
 _MINUTE_MS = 60_000
+_HOUR_MS = 60 * _MINUTE_MS
 _MOST = 0xFFFFFFFF
 
 
@@ -88,8 +89,9 @@ def replenish(
             stock = stock._replace(awaiting=digest, uploading=batch, uploaded_at=now, held=_held(staged))
     if stock != stored:
         staged.put(STOCK, stock)
-    next_at = now + _MINUTE_MS if _is_short(stock, limits) else stock.rotated_at + limits.prekey_rotation_ms
-    return TimerStep(staged.writes, publish, max(next_at, now + _MINUTE_MS), tuple(notes))
+    # First messages use keys up, and wear the last resort out, without a word to the timer: so it looks every hour.
+    next_at = now + (_MINUTE_MS if _is_short(stock, limits) else _HOUR_MS)
+    return TimerStep(staged.writes, publish, next_at, tuple(notes))
 
 
 def on_published(state: State, publish: Publish, remaining: int | None) -> Writes:
