@@ -69,6 +69,11 @@ def rolled_back(core: Core, turn: Turn) -> None:
     for key in list(turn.staged.scan(MATERIAL)):
         # Its one-time keys may have been used since.
         turn.staged.delete(key)
+    # New keys go out before anything comes in: until they are there, peers are handed keys that nobody holds any more.
+    upkeep = turn.staged.get(UPKEEP) or Upkeep()
+    turn.staged.put(UPKEEP, replace(upkeep, protocols=(), publishing=()))
+    _protocols(core, turn)
+    _publish(core, turn)
 
 
 def _work(core: Core, turn: Turn) -> None:
