@@ -325,8 +325,7 @@ async def test_sr_02_a_capability_taken_off_the_signed_list_is_a_forgery(world: 
 async def test_sr_12_a_bundle_that_does_not_hold_is_not_used(world: World) -> None:
     """SR-12: a signature over another key, and another's identity: the message waits; the honest bundle sends it."""
     ana, ben = await world.phone(ANA), await world.phone(BEN)
-    await world.phone(CAROL)
-    mallory = await Attacker.claim(world, Number("+15550103"))
+    mallory = await Attacker.claim(world, CAROL)
     evil = b"\x05" + CRYPTO.x25519_generate(os.urandom)[1]
     served: list[str] = []
 
@@ -364,33 +363,41 @@ async def test_sr_12_a_bundle_that_does_not_hold_is_not_used(world: World) -> No
 
 
 async def test_sr_13_a_one_time_key_handed_out_twice_reads_once(world: World) -> None:
-    """SR-13: Ana and Carol are given the same bundle of Ben's. One is read; the other is shown, asked for again, and read."""
-    ana, ben, carol = await world.phone(ANA), await world.phone(BEN), await world.phone(CAROL)
-    await ben.say(CAROL, "hi carol")
-    await carol.hears("hi carol")
-    await carol.say(BEN, "hi ben")
-    await ben.hears("hi ben")
+    """SR-13: the directory gives one bundle of Ben's to Dora and to Ana. Dora is read; Ana, a contact, is asked for a
+    fresh copy in a session that Ben begins; a stranger who gets it too is shown as unreadable. Nothing else suffers."""
+    ana, ben = await talking(world)
+    await ana.switch_off()
+    shutil.copytree(ana.profile, world.folder / "backup")
+    await ana.switch_on()
+    await ana.switch_off()
+    shutil.rmtree(ana.profile)
+    shutil.copytree(world.folder / "backup", ana.profile)
     handed: list[bytes] = []
 
-    def twice(who: RequestSignature, number: Number, device: int, honest: bytes | None) -> bytes | None:
-        if number != BEN or honest is None or len(handed) == 2:
+    def again(who: RequestSignature, number: Number, device: int, honest: bytes | None) -> bytes | None:
+        if number != BEN or honest is None or who.number == BEN:
             return honest
         handed.append(handed[0] if handed else honest)
         return handed[0]
 
-    world.directory.bundle = twice
-    await ana.say(BEN, "mine first")
+    world.directory.bundle = again
+    dora, eve = await world.phone(CAROL), await world.phone(Number("+15550103"))
+    await dora.say(BEN, "mine first")
     await ben.hears("mine first")
-    dora = await world.phone(Number("+15550103"))
-    sent = await dora.say(BEN, "mine second")
-    unreadable = await ben.seen(MessageUnreadable)
-    assert (unreadable.message_id, unreadable.reason) == (sent, "unknown_prekey")
-    assert len(handed) == 2
+    await ana.switch_on(use_old_copy=True)  # she has no session any more and needs a bundle
+    sent = await ana.say(BEN, "mine second")
+    refused = await ben.seen(MessageUnreadable)
+    assert (refused.message_id, refused.reason, refused.asked_again) == (sent, "unknown_prekey", True)
+    await ben.hears("mine second")
+    await eve.say(BEN, "mine third")
+    refused = await ben.seen(MessageUnreadable, lambda event: event.chat == eve.number)
+    assert (refused.reason, refused.asked_again) == ("unknown_prekey", False)
+    assert len(handed) == 3
     assert len(set(handed)) == 1
-    assert (await ben.heard()).count("mine first") == 1
-    # Nothing of it has touched the others.
-    await carol.say(BEN, "and me")
-    await ben.hears("and me")
+    for phone in (ana, dora):
+        await phone.say(BEN, f"and {phone.name}")
+        await ben.hears(f"and {phone.name}")
+    assert await ben.heard() == ["hello", "mine first", "mine second", f"and {ANA}", f"and {CAROL}"]
 
 
 # --- resets ---------------------------------------------------------------------------------------------------------

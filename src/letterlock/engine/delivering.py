@@ -59,7 +59,8 @@ def deliver(
     if isinstance(content, Receipt):
         receipts.received(core, turn, chat_number, party, content)
     elif isinstance(content, ResendRequest):
-        resend.answer(core, turn, protocol, chat_number, party, content.message_id)
+        new_session = "session_started" in result.notes
+        resend.answer(core, turn, protocol, chat_number, party, content.message_id, new_session=new_session)
     elif party.account != core.me.account:
         _typing(core, turn, chat_number, content)
 

@@ -37,12 +37,23 @@ def ask(
 
 
 def answer(
-    core: Core, turn: Turn, protocol: EncryptionProtocol, number: Number, sender: Party, message_id: MessageId
+    core: Core,
+    turn: Turn,
+    protocol: EncryptionProtocol,
+    number: Number,
+    sender: Party,
+    message_id: MessageId,
+    *,
+    new_session: bool,
 ) -> None:
-    """A device that authenticated itself could not read a message of ours."""
+    """A device that authenticated itself could not read a message of ours.
+
+    `new_session`: the request has begun a session. That one serves: another would cost a one-time key more, and
+    a directory that gives none, or a spent one, could keep us from answering (SR-13).
+    """
     if not trouble.allow_resend(core, turn, sender.number):
         return
-    first_in_a_while = trouble.allow_reset(core, turn, sender.number)
+    first_in_a_while = not new_session and trouble.allow_reset(core, turn, sender.number)
     if first_in_a_while:
         turn.staged.merge(protocol.on_rejected(turn.staged, sender, turn.now))
     row = turn.staged.get(outbox_key(message_id, sender.account)) or turn.staged.get(
@@ -60,7 +71,7 @@ def answer(
     done = counts.get((sender.account, sender.device), 0)
     if done >= core.limits.resends_per_message:
         return
-    if done and not first_in_a_while:
+    if done and not first_in_a_while and not new_session:
         # The new session could not be read either.
         turn.staged.merge(protocol.on_rejected(turn.staged, sender, turn.now))
     counts[(sender.account, sender.device)] = done + 1
