@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -39,33 +40,8 @@ class Uri:
     @classmethod
     def parse(cls, text: str) -> Uri:
         """Raises DecodeError."""
-        scheme, colon, rest = text.partition(":")
-        if not colon or not _SCHEME.fullmatch(scheme):
-            raise DecodeError("not an address", code="sip.uri")
-        scheme = scheme.lower()
-        if scheme == "tel":
-            digits, semicolon, params = rest.partition(";")
-            if not _TEL.fullmatch(digits):
-                raise DecodeError("not a telephone number", code="sip.uri")
-            return cls(scheme, digits, params=_uri_params(semicolon + params))
-        if scheme not in ("sip", "sips"):
-            if not _OPAQUE.fullmatch(rest):
-                raise DecodeError("not an address", code="sip.uri")
-            return cls(scheme, rest)
-        # The user part may hold ; and ?, so the @ is looked for first (RFC 3261 section 19.1.1).
-        user_part, at, server = rest.rpartition("@")
-        user: str | None = None
-        password: str | None = None
-        if at:
-            user, secret, password = _split_user(user_part)
-            if not secret:
-                password = None
-        hostport, mark, headers = server.partition("?")
-        if not _URI_HEADERS.fullmatch(headers) or (mark and not headers):
-            raise DecodeError("not an address", code="sip.uri")
-        hostport, semicolon, params = hostport.partition(";")
-        host, port = host_port(hostport)
-        return cls(scheme, user, host, port, _uri_params(semicolon + params), headers, password)
+        # A handful of addresses makes up nearly all of a connection's traffic; long ones are not worth keeping.
+        return _parse_kept(text) if len(text) <= _KEPT_LENGTH else _parse(text)
 
     @classmethod
     def of_number(cls, phone: Number, domain: str | None = None) -> Uri:
@@ -106,6 +82,40 @@ class Uri:
             if self.headers:
                 text += f"?{self.headers}"
         return text
+
+
+def _parse(text: str) -> Uri:
+    scheme, colon, rest = text.partition(":")
+    if not colon or not _SCHEME.fullmatch(scheme):
+        raise DecodeError("not an address", code="sip.uri")
+    scheme = scheme.lower()
+    if scheme == "tel":
+        digits, semicolon, params = rest.partition(";")
+        if not _TEL.fullmatch(digits):
+            raise DecodeError("not a telephone number", code="sip.uri")
+        return Uri(scheme, digits, params=_uri_params(semicolon + params))
+    if scheme not in ("sip", "sips"):
+        if not _OPAQUE.fullmatch(rest):
+            raise DecodeError("not an address", code="sip.uri")
+        return Uri(scheme, rest)
+    # The user part may hold ; and ?, so the @ is looked for first (RFC 3261 section 19.1.1).
+    user_part, at, server = rest.rpartition("@")
+    user: str | None = None
+    password: str | None = None
+    if at:
+        user, secret, password = _split_user(user_part)
+        if not secret:
+            password = None
+    hostport, mark, headers = server.partition("?")
+    if not _URI_HEADERS.fullmatch(headers) or (mark and not headers):
+        raise DecodeError("not an address", code="sip.uri")
+    hostport, semicolon, params = hostport.partition(";")
+    host, port = host_port(hostport)
+    return Uri(scheme, user, host, port, _uri_params(semicolon + params), headers, password)
+
+
+_KEPT_LENGTH = 256
+_parse_kept = functools.lru_cache(maxsize=256)(_parse)
 
 
 @dataclass(frozen=True, slots=True)
