@@ -14,7 +14,7 @@ from letterlock.codec.frame import FrameCopy, WireFrame, encode_frame
 from letterlock.crypto.pyca import Pyca
 from letterlock.engine.content import encode_text
 from letterlock.ids import DeviceId, MessageId, Number, conversation_of, new_message_id
-from letterlock.seam import Content, Header, Party, Recipient, Seen
+from letterlock.seam import Content, Header, Party, Recipient
 from letterlock.signal.keys import IdentityKeyPair
 from letterlock.signal.limits import LIBSIGNAL_LIMITS
 from letterlock.signal.protocol import SignalProtocol
@@ -78,9 +78,7 @@ class Attacker:
         recipient_head: bytes | None = None,
         sequence: int | None = None,
         lamport: int | None = None,
-        seen: tuple[Seen, ...] = (),
         asker: Attacker | None = None,
-        device_list: bytes | None = None,
     ) -> tuple[MessageId, bytes]:
         """The id and the frame of a message for all devices of `to`; the rest are the lies.
 
@@ -98,7 +96,7 @@ class Attacker:
             message_id=header_id or identifier,
             lamport=self.sequence if lamport is None else lamport,
             sequence=self.sequence if sequence is None else sequence,
-            seen=seen,
+            seen=(),
             sender_list_head=sender_head or self.owner.list.head,
             recipient_list_head=recipient.list_head,
         )
@@ -113,7 +111,7 @@ class Attacker:
             sender_account=self.owner.account,
             sender_device=DeviceId(1),
             recipient_account=recipient.account,
-            device_list=self.owner.list.encoded if device_list is None else device_list,
+            device_list=self.owner.list.encoded,
             copies=tuple(FrameCopy(copy.device, copy.type, copy.ciphertext) for copy in sealed.copies),
         )
         return identifier, encode_frame(frame)

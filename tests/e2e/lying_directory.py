@@ -27,12 +27,11 @@ BundleLie = Callable[[RequestSignature, Number, int, bytes | None], bytes | None
 
 
 class LyingDirectory:
-    """`lists` and `bundle` are the lies; without them it is honest. `asked` remembers the paths of all requests."""
+    """`lists` and `bundle` are the lies; without them it is honest."""
 
     def __init__(self, honest: str) -> None:
         self.lists: ListsLie | None = None
         self.bundle: BundleLie | None = None
-        self.asked: list[tuple[str, Number | None]] = []
         self._honest = honest
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -59,7 +58,6 @@ class LyingDirectory:
         who = decode_signature(signature) if signature else None
         status, answer = await self._forward(request, body, signature)
         query = json.loads(body) if body else {}
-        self.asked.append((request.path, who.number if who else None))
         if who is not None and request.path == "/v1/lists/query" and self.lists is not None:
             honest = [_bytes(item) for item in answer["lists"]] if status == 200 else []
             status, answer = _lists(self.lists(who, Number(query["number"]), query["since"], honest))

@@ -12,6 +12,7 @@ import pytest
 
 from carrier.phone import Phone as BarePhone
 from e2e.attacker import CRYPTO, Attacker
+from e2e.lying_directory import ListsLie
 from e2e.world import ANA, BEN, CAROL, DAY, LIMITS, PASSWORD, Phone, World
 from letterlock.carrier import swallowed
 from letterlock.client.identity import Identity
@@ -51,7 +52,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-def about(number: Number, *lists: bytes, to: Number | None = None):  # type: ignore[no-untyped-def]
+def about(number: Number, *lists: bytes, to: Number | None = None) -> ListsLie:
     """A lie: these lists for one number (to one asker), the truth about all others."""
 
     def lie(who: RequestSignature, asked: Number, since: int, honest: Sequence[bytes]) -> Sequence[bytes]:

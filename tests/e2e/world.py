@@ -152,6 +152,7 @@ class Phone:
     environment: Environment
     client: Client = field(init=False)
     taken: list[Inbound] = field(default_factory=list)
+    _seen: int = 0
 
     @property
     def profile(self) -> Path:
@@ -174,7 +175,7 @@ class Phone:
         online = self.world.carrier.online(self.number)
         client = Client.open(self.profile, key_file=self.key_file, environment=self.environment, **options)
         await client.__aenter__()
-        self.client = client
+        self.client, self._seen = client, 0  # a restored copy has fewer events
         await self.world.until(lambda: self.world.carrier.online(self.number) > online)
 
     async def switch_off(self) -> None:
@@ -205,6 +206,7 @@ class Phone:
             async for recorded in events:
                 if isinstance(recorded.event, kind) and where(recorded.event):
                     found = recorded
+                    self._seen = max(self._seen, recorded.cursor)
                     break
         assert found is not None and isinstance(found.event, kind)
         return found.event
@@ -215,7 +217,8 @@ class Phone:
 
     async def everything(self, after: int = 0) -> list[Event]:
         """All events so far."""
-        last = await self.client.cursor()
+        # What was read from the disk may be newer by a moment than what `cursor` says.
+        last = max(self._seen, await self.client.cursor())
         found: list[Event] = []
         if last > after:
             async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(self.client.events(after)) as events:
@@ -276,9 +279,7 @@ class World:
                 await phone.switch_off()
 
     # --- phones ------------------------------------------------------------------------------------------------
-    async def phone(
-        self, number: Number, name: str = "", *, limits: EngineLimits = LIMITS, online: bool = True, **changes: Any
-    ) -> Phone:
+    async def phone(self, number: Number, name: str = "", *, limits: EngineLimits = LIMITS, **changes: Any) -> Phone:
         """The primary device of a number: set up with the operator's code, open, registered."""
         phone = self._device(number, name or number, limits, changes)
 
@@ -295,8 +296,7 @@ class World:
             key_file=phone.key_file,
             environment=phone.environment,
         )
-        if online:
-            await phone.switch_on()
+        await phone.switch_on()
         return phone
 
     async def linked(self, primary: Phone, name: str) -> Phone:
