@@ -282,7 +282,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--count", type=int, default=1500, help="messages per run")
-    parser.add_argument("--window", type=int, default=64, help="messages on their way at once")
+    parser.add_argument("--window", type=int, default=128, help="messages on their way at once")
     parser.add_argument("--phone", help=argparse.SUPPRESS)
     parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

@@ -14,7 +14,7 @@ from ..engine.content import Text
 from ..engine.engine import Engine
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
-from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, Contact, Message, contact_key
+from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, Contact, Message, contact_key, event_key
 from ..engine.security import Security
 from ..engine.step import Step
 from ..errors import InputError, StoreError, TrustRequired
@@ -216,12 +216,12 @@ class LocalProfile:
         while True:
             change = self._driver.next_change()  # before reading, so that nothing falls in between
             try:
-                page = self._store.after(EVENT, f"{cursor:020d}", _PAGE)
+                page = self._recorded_after(cursor)
             except StoreError as error:
                 if error.code == "client.closed":
                     return
                 raise
-            for _, recorded in page:
+            for recorded in page:
                 self._checkpoint("event.before")
                 yield recorded
                 cursor = recorded.cursor
@@ -232,6 +232,15 @@ class LocalProfile:
                     if change.cancelled() and not _being_cancelled():
                         return
                     raise
+
+    def _recorded_after(self, cursor: int) -> Sequence[Recorded]:
+        """A page of events behind the cursor."""
+        newest = self._newest()
+        if newest - cursor > _PAGE:
+            return [recorded for _, recorded in self._store.after(EVENT, f"{cursor:020d}", _PAGE)]
+        # Whoever keeps up finds them decoded in the store's cache. One that is not there any more was pruned.
+        recent = (self._store.get(event_key(number)) for number in range(cursor + 1, newest + 1))
+        return [recorded for recorded in recent if recorded is not None]
 
     async def recall(self, consumer: str) -> int | None:
         return self._store.get(_CURSOR.key(_consumer(consumer)))
