@@ -15,6 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests"
+sys.path.insert(0, str(HERE.parent / "src"))
 
 HEAD = """\
 # Threat model
