@@ -1,4 +1,5 @@
-"""Write the generated pages: docs/threat-model.md (requirements with their tests), the verbs in docs/cli.md.
+"""Write the generated pages: docs/threat-model.md (requirements with their tests), the verbs in docs/cli.md,
+and what is unreleased in CHANGELOG.md.
 
 `python docs/generate.py` rewrites them, `--check` only says whether they are up to date (a test does that).
 """
@@ -116,7 +117,26 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {HERE / "threat-model.md": threat_model, HERE / "cli.md": command_line}
+FRAGMENTS = HERE.parent / "changelog.d"
+CHANGELOG = HERE.parent / "CHANGELOG.md"
+UNRELEASED = "## Unreleased\n"
+KINDS = ("added", "changed", "fixed", "security")
+
+
+def changelog() -> str:
+    """CHANGELOG.md: the fragments of changelog.d/ under "Unreleased", then the releases as they stand."""
+    head, _, rest = CHANGELOG.read_text(encoding="utf-8").partition(UNRELEASED)
+    releases = rest[rest.find("\n## ") + 1 :] if "\n## " in rest else ""
+    parts = [head.rstrip("\n") + "\n\n", UNRELEASED]
+    for kind in KINDS:
+        fragments = sorted(FRAGMENTS.glob(f"*.{kind}.md"), key=lambda path: int(path.name.partition(".")[0]))
+        if fragments:
+            parts.append(f"\n### {kind.capitalize()}\n\n")
+            parts += [f"* {path.read_text(encoding='utf-8').strip()}\n" for path in fragments]
+    return "".join(parts) + (f"\n{releases}" if releases else "")
+
+
+PAGES = {HERE / "threat-model.md": threat_model, HERE / "cli.md": command_line, CHANGELOG: changelog}
 
 
 def main(arguments: list[str]) -> int:
