@@ -1,7 +1,7 @@
 """Writes `tests/vectors/spqr/own_conversation.json`: run `python -m spqr.make_spqr_vectors` in `tests` when the wire is meant to change.
 
 The conversation is made with seeded randomness, so that any change of format, derivation or order shows as
-a difference. `packed` holds one stored state of each kind: those must open for ever.
+a difference. `packed` holds one stored state of each kind, and of `KeysSampled` both forms: those must open for ever.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def conversation() -> dict[str, Any]:
                 {"from": sender, "message": flight.message.hex(), "key": flight.key.hex(), "delivered": delivered}
             )
             for end in pair.ends:
-                packed.setdefault(end.state, end.pack().hex())
+                data = end.pack()
+                early = end.state == "KeysSampled" and data.endswith(bytes(64))
+                packed.setdefault(end.state + ", no key yet" * early, data.hex())
     return {
         "epochs": [end.epoch for end in pair.ends],
         "steps": steps,

@@ -22,6 +22,7 @@ from letterlock.crypto.mlkem_split import (
     encapsulate1,
     encapsulate2,
     header_of,
+    rho_of,
 )
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import BadPublicKey
@@ -54,6 +55,12 @@ def test_the_first_half_needs_only_the_header() -> None:
     assert header_of(public) == public[VECTOR_BYTES:] + hashlib.sha3_256(public).digest()
     assert encapsulate1(header_of(public), coins)[1:] == encapsulate1(header_of(public), coins)[1:]
     assert encapsulate1(header_of(public), rng(32))[1] != encapsulate1(header_of(public), coins)[1]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_rho_is_known_before_the_key(number: int) -> None:
+    seed = seeded_rng(f"rho {number}")(64)
+    assert rho_of(seed) == header_of(PROVIDER.mlkem768_public(seed))[:32]
 
 
 @pytest.mark.parametrize("size", [768, 1024])

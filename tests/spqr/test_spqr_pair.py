@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from crypto.deterministic import seeded_rng
+from letterlock.crypto.pyca import Pyca
 from letterlock.errors import (
     BadMac,
     BadPublicKey,
@@ -294,6 +296,30 @@ def _change_chunk(message: bytes, kind: MessageType) -> bytes:
     parsed = decode(message)
     assert parsed.type == kind
     return encode(parsed._replace(chunk=bytes(byte ^ 1 for byte in parsed.chunk)))
+
+
+def test_the_key_is_made_with_the_second_message_and_once() -> None:
+    """The message that opens a session does not wait for it; a restart in between loses nothing."""
+
+    class Counting(Pyca):
+        made = 0
+
+        def mlkem768_public(self, seed: bytes) -> bytes:
+            self.made += 1
+            return super().mlkem768_public(seed)
+
+    provider = Counting()
+    rng = seeded_rng("lazy")
+    pqr_key = rng(32)
+    alice = Spqr.initiate(provider, pqr_key, True)
+    bob = Spqr.initiate(PROVIDER, pqr_key, False)
+    for made in (0, 1, 1, 1, 1):
+        alice, message, key = alice.send(rng)
+        bob, received = bob.receive(message)
+        assert received == key
+        assert provider.made == made
+        alice = Spqr.unpack(provider, alice.pack())
+    assert bob.state == "HeaderReceived"
 
 
 def test_a_wrong_header_is_caught_by_its_mac() -> None:

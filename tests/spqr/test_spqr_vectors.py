@@ -21,11 +21,11 @@ def test_our_own_conversation_is_as_recorded() -> None:
     assert conversation() == json.loads(OWN.read_text())
 
 
-@pytest.mark.parametrize("state", [kind.__name__ for kind in STATES])
+@pytest.mark.parametrize("state", [*(kind.__name__ for kind in STATES), "KeysSampled, no key yet"])
 def test_a_stored_state_of_each_kind_opens(state: str) -> None:
     data = bytes.fromhex(json.loads(OWN.read_text())["packed"][state])
     ratchet = Spqr.unpack(PROVIDER, data)
-    assert ratchet.state == state
+    assert ratchet.state == state.partition(",")[0]
     assert ratchet.pack() == data
 
 

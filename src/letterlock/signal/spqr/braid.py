@@ -34,7 +34,7 @@ class Transition(NamedTuple):
 
 
 TRANSITIONS: Final = (
-    Transition(1, "KeysUnsampled", "send: make a key, begin its header", "KeysSampled"),
+    Transition(1, "KeysUnsampled", "send: draw a key's seed, begin its header", "KeysSampled"),
     Transition(2, "KeysSampled", "receive the first chunk of ct1", "HeaderSent"),
     Transition(3, "HeaderSent", "receive the last chunk of ct1", "Ct1Received"),
     Transition(4, "Ct1Received", "receive the first chunk of ct2", "EkSentCt1Received"),

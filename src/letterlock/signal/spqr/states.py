@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["STATES", "Ct2Sampled", "KeysUnsampled", "NoHeaderReceived", "State"]
 
 _SEED: Final = 64
+_LATER: Final = bytes(HEADER_BYTES + MAC - 32)
+"""Stands for the hash and the MAC of a header that are not made yet."""
 
 
 class State:
@@ -60,10 +62,10 @@ class KeysUnsampled(State):
     acts_on_send = True
 
     def on_send(self, braid: Braid, provider: CryptoProvider, rng: Rng) -> tuple[Braid, bytes | None]:
+        # The first chunk is rho, which is known before the key is. The key costs a tenth of what a new session does,
+        # and the message that opens one need not wait for it.
         seed = rng(_SEED)
-        header = mlkem_split.header_of(provider.mlkem768_public(seed))
-        mac = braid.auth.mac_header(provider, braid.epoch, header)
-        return braid.enter(KeysSampled(seed, header + mac)), None  # transition 1
+        return braid.enter(KeysSampled(seed, mlkem_split.rho_of(seed) + _LATER)), None  # transition 1
 
 
 @final
@@ -74,15 +76,23 @@ class KeysSampled(State):
     seed: bytes
     """d || z of the decapsulation key (FIPS 203): 64 bytes instead of 2400."""
     header: bytes
-    """Header and MAC."""
+    """Header and MAC; of the header only rho, with zeros behind, until the second chunk is sent."""
 
     tag = 1
     sends = MessageType.HEADER
+    acts_on_send = True
     fields = (("seed", _SEED), ("header", HEADER_BYTES + MAC))
 
     @property
     def outgoing(self) -> bytes:
         return self.header
+
+    def on_send(self, braid: Braid, provider: CryptoProvider, rng: Rng) -> tuple[Braid, bytes | None]:
+        if not self.header.endswith(_LATER):
+            return braid, None
+        header = mlkem_split.header_of(provider.mlkem768_public(self.seed))
+        mac = braid.auth.mac_header(provider, braid.epoch, header)
+        return braid.keep_sending(KeysSampled(self.seed, header + mac)), None
 
     def on_receive(self, braid: Braid, provider: CryptoProvider, message: Message) -> tuple[Braid, bytes | None]:
         if message.type != MessageType.CT1:
