@@ -36,7 +36,7 @@ def chunk(value: bytes, index: int) -> bytes:
     if start < len(value):
         return value[start : start + CHUNK]
     n = len(value) // CHUNK
-    return _evaluate(range(n), _differences(n), _rows(value), index)
+    return combine(_weights(n, index), _rows(value)).to_bytes(CHUNK, "big")
 
 
 def add(received: Received, index: int, data: bytes, size: int) -> Received:
@@ -95,6 +95,12 @@ def _evaluate(nodes: range | list[int], differences: list[int], rows: tuple[int,
 def _differences(n: int) -> list[int]:
     """Constant per length; the braid has four lengths (3, 5, 30 and 36 chunks)."""
     return log_differences(range(n))
+
+
+@lru_cache(maxsize=256)
+def _weights(n: int, index: int) -> tuple[int, ...]:
+    """Every one-way sender walks through the same first indices beyond its value, so they are worth keeping."""
+    return tuple(lagrange_weights(range(n), _differences(n), index))
 
 
 @lru_cache(maxsize=16)

@@ -27,11 +27,14 @@ def combine(weights: Sequence[int], rows: Sequence[int]) -> int:
 
     Four bits at a time: rows are first gathered by their weight's four bits, which halves the work.
     """
+    highest, high, low, lowest = by_bits = [0] * 16, [0] * 16, [0] * 16, [0] * 16
+    for weight, row in zip(weights, rows, strict=True):
+        highest[weight >> 12] ^= row
+        high[weight >> 8 & 15] ^= row
+        low[weight >> 4 & 15] ^= row
+        lowest[weight & 15] ^= row
     total = 0
-    for shift in (12, 8, 4, 0):
-        gathered = [0] * 16
-        for weight, row in zip(weights, rows, strict=True):
-            gathered[weight >> shift & 15] ^= row
+    for gathered in by_bits:
         for bit in (8, 4, 2, 1):
             having = 0
             for rest in range(bit):
