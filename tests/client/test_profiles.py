@@ -286,6 +286,27 @@ async def test_alerts_of_the_directory_become_events_once(tmp_path: Path) -> Non
             assert len(told) == 2
 
 
+async def test_sr13_drained_prekeys_are_replaced_at_once(tmp_path: Path) -> None:
+    """SR-13: somebody has taken all of them and used none; the device is told and uploads more without waiting for a timer."""
+    town = Town(tmp_path)
+    await town.create(ANA)
+    async with town.open(tmp_path / ANA) as ana:
+        await ana.settled()
+    (entry,) = town.book.uploads.values()
+    assert entry["one"] and entry["kem"]
+    taken = {key.id for key in entry["one"]}
+    entry["one"].clear()
+    entry["kem"].clear()
+    town.book.alerts = [Alert("prekeys_drained", 5)]
+    # A batch a minute at most, whatever a directory says.
+    async with town.open(tmp_path / ANA, clock=lambda: town_now() + 120_000) as ana:
+        await event(ana, PrekeysLow)
+        async with asyncio.timeout(10):
+            while not (entry["one"] and entry["kem"]):
+                await asyncio.sleep(0.01)
+    assert not taken & {key.id for key in entry["one"]}
+
+
 async def upto(client: Client, cursor: int) -> AsyncIterator[Recorded]:
     async with contextlib.aclosing(client.events(0)) as events:
         async for recorded in events:

@@ -11,11 +11,12 @@ import functools
 import logging
 from collections.abc import Sequence
 
-from ..engine.events import NumberReset, PrekeysLow
+from ..engine.engine import Engine
+from ..engine.events import NumberReset
 from ..engine.step import Step, Turn
 from ..errors import DirectoryError, StoreError, TransportError
 from ..ids import Instant, Rng
-from ..seam import Key, RecordKind, State
+from ..seam import Key, Publish, RecordKind, State
 from .driver import Driver
 from .network import Directory, DirectoryAlert
 
@@ -36,8 +37,9 @@ _TOLD = Key(
 class Alerts:
     """Asks at the start and then every hour."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, engine: Engine) -> None:
         self._driver = driver
+        self._engine = engine
         self._task: asyncio.Task[None] | None = None
 
     def start(self, directory: Directory) -> None:
@@ -53,6 +55,7 @@ class Alerts:
             pause = _PAUSE_SECONDS
             try:
                 if alerts := await directory.alerts():
+                    await self._driver.submit(functools.partial(_refill, self._engine, alerts), heavy=True)
                     await self._driver.submit(functools.partial(_tell, alerts))
             except (DirectoryError, TransportError) as error:
                 _log.info("alerts: %s (%s)", error, error.code)
@@ -62,15 +65,24 @@ class Alerts:
             await asyncio.sleep(pause)
 
 
+def _new(alerts: Sequence[DirectoryAlert], state: State) -> list[DirectoryAlert]:
+    told = state.get(_TOLD) or 0
+    return [alert for alert in alerts if alert.at > told]
+
+
+def _refill(engine: Engine, alerts: Sequence[DirectoryAlert], state: State, now: Instant, rng: Rng) -> Step[None]:
+    """SR-13: drained means that the directory holds none: the engine says so, and makes and uploads new ones."""
+    if not any(alert.kind == "prekeys_drained" for alert in _new(alerts, state)):
+        return Step(None, {})
+    return engine.on_published(state, "signal", Publish(b""), 0, now, rng)
+
+
 def _tell(alerts: Sequence[DirectoryAlert], state: State, now: Instant, rng: Rng) -> Step[None]:
     turn = Turn(state, now, rng)
-    told = state.get(_TOLD) or 0
-    new = [alert for alert in alerts if alert.at > told]
+    new = _new(alerts, state)
     for alert in new:
         if alert.kind == "replaced":
             turn.tell(NumberReset(account=""))
-        elif alert.kind == "prekeys_drained":
-            turn.tell(PrekeysLow("signal"))
     if new:
         turn.staged.put(_TOLD, max(alert.at for alert in new))
     return turn.finish(None)

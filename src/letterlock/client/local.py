@@ -77,7 +77,7 @@ class LocalProfile:
         self._transport: Transport | None = None
         self._directory: Directory | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
-        self._alerts = Alerts(self._driver)
+        self._alerts = Alerts(self._driver, engine)
 
     async def start(
         self,
