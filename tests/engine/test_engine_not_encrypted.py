@@ -202,6 +202,31 @@ def test_sr01_a_new_device_of_ours_is_sticky_from_the_first_copy_on() -> None:
     assert bob.shown() == ["hi", "there", "from the other"]
 
 
+def test_sr01_a_standing_decision_ends_when_another_device_of_ours_encrypts() -> None:
+    """This device was told "no keys" and the user chose plain text here; then it learns that the chat is encrypted."""
+    world = World()
+    first, second = world.person(ALICE, 2)
+    world.person(BOB)
+    world.hidden.add(BOB)
+    assert looked_up(world, second) is Security.NO_KEYS_FOUND
+    (option,) = refused(second).options
+    second.send(BOB, "in the clear", allow=option)
+    world.run()
+    assert world.plaintexts_sent == 1
+    # The directory tells the truth to the first device alone.
+    world.hidden.clear()
+    first.do(first.engine.open_chat, BOB)
+    world.run()
+    world.hidden.add(BOB)
+    first.send(BOB, "sealed")
+    world.run()
+    assert "sealed" in second.all_shown()
+    assert second.engine.security(second.state, BOB, world.now) is Security.CHECKING
+    second.send(BOB, "never in the clear")
+    world.run_for(DAY)
+    assert world.plaintexts_sent == 1
+
+
 def test_sr01_while_the_directory_is_away_messages_wait_in_order() -> None:
     world = World()
     (alice,), (bob,) = world.person(ALICE), world.person(BOB)

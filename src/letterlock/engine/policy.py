@@ -42,7 +42,8 @@ def encrypting(core: Core, contact: Contact | None, now: Instant) -> EncryptionP
 
 def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> Security:
     """The security state of a chat. It follows from signed lists and decisions of the user alone (SR-02)."""
-    plain = chat.plain == chat.transition
+    # A standing decision ends where encryption begins, also when only another device of ours could encrypt (SR-01).
+    plain = chat.plain == chat.transition and not chat.sticky
     if contact is None:
         if plain:
             return Security.PLAIN_RCS
