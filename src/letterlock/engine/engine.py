@@ -235,13 +235,16 @@ def _mark_displayed(core: Core, turn: Turn, number: Number, message_id: MessageI
 
 def _on_material(core: Core, turn: Turn, needed: MaterialNeeded, material: bytes | None) -> None:
     key = material_key(needed.account, needed.device)
+    asked = fetching.pending(turn, needed)
     if material is None:
         fetching.failed(core, turn, needed)
     else:
-        fetching.answered(turn, needed)
         turn.staged.put(key, material)
     for number in waiting.numbers_waiting(turn) if needed.number == core.me.number else [needed.number]:
         waiting.flush(core, turn, number)
+    if material is not None and fetching.pending(turn, needed) is asked:
+        # Not before it was tried: a bundle that is refused counts as no answer, and is asked for ever more rarely.
+        fetching.answered(turn, needed)
     if not any(True for _ in turn.staged.scan(WAITING)):
         # Nobody waits for it any more: a bundle that lies about would only age.
         turn.staged.delete(key)

@@ -11,7 +11,7 @@ from .effects import FetchLists, FetchMaterial
 from .records import FETCH, Fetch
 from .step import Turn
 
-__all__ = ["answered", "ask_all", "due", "failed", "lists", "material", "started"]
+__all__ = ["answered", "ask_all", "due", "failed", "lists", "material", "pending", "started"]
 
 
 def lists(core: Core, turn: Turn, number: Number, since_serial: int, not_before: Instant = 0) -> None:
@@ -26,8 +26,13 @@ def material(core: Core, turn: Turn, need: MaterialNeeded) -> None:
 
 def started(turn: Turn, what: Number | MaterialNeeded) -> int | None:
     """Since when we ask; None if we do not."""
-    fetch = turn.staged.get(_key(what))
+    fetch = pending(turn, what)
     return None if fetch is None else fetch.started
+
+
+def pending(turn: Turn, what: Number | MaterialNeeded) -> Fetch | None:
+    """What we ask for and have not been answered."""
+    return turn.staged.get(_key(what))
 
 
 def answered(turn: Turn, what: Number | MaterialNeeded) -> Fetch | None:

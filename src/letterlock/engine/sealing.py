@@ -138,14 +138,18 @@ def _refused(
     error: CryptoError | ProtocolError,
 ) -> None:
     """A bundle that does not hold (SR-12), or a session for a key that is no longer listed: begin afresh, with back-off."""
+    other_key = isinstance(error, IdentityChanged)
+    fetched = any(device.material is not None for device in recipient.devices)
     for device in recipient.devices:
         peer = Party(recipient.number, recipient.account, device.id)
-        if isinstance(error, IdentityChanged):
+        if other_key:
             turn.staged.merge(protocol.on_rejected(turn.staged, peer, turn.now))
         if device.material is not None:
             turn.staged.delete(material_key(recipient.account, device.id))
             fetching.failed(core, turn, MaterialNeeded(recipient.number, recipient.account, device.id))
-    if not isinstance(error, IdentityChanged):
+    # An old session for a key that was listed before is no news: the list's change was told. That somebody hands out
+    # a bundle with a key that the list does not name is (SR-04).
+    if fetched or not other_key:
         turn.tell(ProtocolNoted(chat, protocol.name, f"seal-refused:{error.code}"))
 
 
