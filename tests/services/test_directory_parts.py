@@ -101,6 +101,43 @@ async def test_a_refusal_stands_and_a_mistake_is_undone(tmp_path: Path) -> None:
         await writer.run(lambda t: None)
 
 
+class FailingDisk:
+    """A connection on which neither COMMIT nor ROLLBACK works, `times` times each."""
+
+    def __init__(self, connection: sqlite3.Connection, times: int) -> None:
+        self._connection = connection
+        self._left = {"COMMIT": times, "ROLLBACK": times}
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, statement: str, *parameters: object) -> sqlite3.Cursor:
+        if self._left.get(statement, 0):
+            self._left[statement] -= 1
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(statement, *parameters)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.mark.anyio
+async def test_a_disk_on_which_even_the_rollback_fails_leaves_nobody_waiting(tmp_path: Path) -> None:
+    writer = await opened(tmp_path)
+
+    def break_disk(tables: Tables) -> None:
+        tables.connection = FailingDisk(tables.connection, 1)  # type: ignore[assignment]
+
+    await writer.run(break_disk)
+    async with asyncio.timeout(10):
+        for _ in range(2):  # its own failure, then the transaction that it left open
+            with pytest.raises(StoreError):
+                await writer.run(lambda t: t.remember_nonce(put_nonce(1), 10, 0))
+        assert await writer.run(lambda t: t.remember_nonce(put_nonce(1), 10, 0)), "the failed steps left something"
+    await writer.close()
+
+
 @pytest.mark.anyio
 async def test_what_was_answered_is_on_the_disk(tmp_path: Path) -> None:
     """A copy of the files, taken after the answer, holds the step: as after a power cut."""

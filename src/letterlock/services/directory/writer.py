@@ -7,6 +7,7 @@ disk. One slow disk flush serves all steps that came meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -89,7 +90,10 @@ class Writer:
             run("COMMIT")
         except sqlite3.Error as error:
             if tables.connection.in_transaction:
-                run("ROLLBACK")
+                # A disk that fails here too must not end the thread: callers would wait for ever. The next
+                # batch finds the transaction open, fails as this one did, and rolls back again.
+                with contextlib.suppress(sqlite3.Error):
+                    run("ROLLBACK")
             failure = StoreError(f"the directory database failed: {error}")
             outcomes = [(None, failure)] * len(batch)
         assert self._loop is not None
