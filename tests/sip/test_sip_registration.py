@@ -289,6 +289,7 @@ def test_a_wrong_password_is_permanent_and_tried_once() -> None:
         (404, True, "", None),
         (500, False, "", None),
         (503, False, "30", 30_000),
+        (503, False, "600000", 3_600_000),  # nobody silences a phone for a week
         (503, False, "junk", None),
         (302, False, "", None),
     ],

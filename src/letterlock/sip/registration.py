@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _MAX_EXPIRES = 7 * 24 * 3600
+_MAX_RETRY_AFTER = 3600  # a slip of a registrar, or a forgery without TLS, must not silence a phone for days
 _MAX_ROUTES = 8
 _MAX_CONTACTS = 64
 _MAX_FORMER = 64
@@ -235,7 +236,7 @@ class Registration:
         wait: int | None = None
         if retry_after is not None:
             try:
-                wait = min(delta_seconds(retry_after), _MAX_EXPIRES) * 1000
+                wait = min(delta_seconds(retry_after), _MAX_RETRY_AFTER) * 1000
             except DecodeError:
                 wait = None
         self.state = RegistrationState.FAILED
