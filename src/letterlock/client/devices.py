@@ -7,6 +7,7 @@ that fails, or the process dies, it is uploaded again: the upload is safe to rep
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
@@ -65,6 +66,8 @@ class Devices:
         self._directory: Directory | None = None
         self._task: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
+        self._unpublished = asyncio.Event()
+        """A list could not be uploaded by whoever made it."""
 
     def connect(self, directory: Directory | None) -> None:
         self._directory = directory
@@ -98,7 +101,7 @@ class Devices:
             entry = decode_request(request, current, self._crypto)
             new = add_device(current, entry, sign=self._sign, crypto=self._crypto, now=self._clock())
             await self._adopt(new)
-        await self._upload(new.encoded)
+        await self._publish(new.encoded)
         return entry.device
 
     async def remove(self, device: int) -> None:
@@ -108,7 +111,7 @@ class Devices:
                 self.current(), device_id(device), sign=self._sign, crypto=self._crypto, now=self._clock()
             )
             await self._adopt(new)
-        await self._upload(new.encoded)
+        await self._publish(new.encoded)
 
     async def renew(self) -> None:
         """Make a new list when the old one expires soon, and publish what is not published, now and every day."""
@@ -137,11 +140,17 @@ class Devices:
                     break
                 try:
                     await self._upload(unpublished)
-                except (DirectoryError, TransportError) as error:
+                except (DirectoryError, TransportError, StoreError) as error:
                     _log.warning("the device list could not be published: %s (%s)", error, error.code)
                     await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
-            await asyncio.sleep(_DAY_SECONDS)
-            await self._renew_if_due()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DAY_SECONDS):
+                    await self._unpublished.wait()
+            self._unpublished.clear()
+            try:
+                await self._renew_if_due()
+            except StoreError as error:  # a disk that is full today must not end the renewals
+                _log.warning("the device list could not be renewed: %s (%s)", error, error.code)
 
     async def _adopt(self, new: VerifiedDeviceList) -> None:
         def step(state: State, now: Instant, rng: Rng) -> Step[None]:
@@ -149,6 +158,14 @@ class Devices:
             return dataclasses.replace(adopted, writes={**adopted.writes, UNPUBLISHED_LIST: new.encoded})
 
         await self._driver.submit(step)
+
+    async def _publish(self, encoded: bytes) -> None:
+        try:
+            await self._upload(encoded)
+        except BaseException:
+            # Now, not at the next daily look: a device that was removed stays listed until then (SR-22).
+            self._unpublished.set()
+            raise
 
     async def _upload(self, encoded: bytes) -> None:
         if self._directory is None:

@@ -116,8 +116,8 @@ class Driver:
         return self._told
 
     async def idle(self) -> None:
-        """Wait until no command is queued or being written."""
-        while self._queue or self._running or self._writing is not None:
+        """Wait until no command is queued or being written, or nothing works any more."""
+        while self._failed is None and (self._queue or self._running or self._writing is not None):
             if self._idle is None:
                 self._idle = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._idle)
@@ -125,14 +125,14 @@ class Driver:
     async def close(self) -> None:
         """Finish what was submitted, then stop. The store stays open."""
         self._closing = True
-        if self._task is not None:
-            self._rouse()
-            await self._task
-            self._task = None
-        if self._told is not None:
-            self._told.cancel()
-            self._told = None
-        self._worker.shutdown()
+        task, self._task = self._task, None
+        try:
+            if task is not None:
+                self._rouse()
+                await task
+        finally:
+            self._say_no_more()
+            self._worker.shutdown()
 
     # --- the loop ----------------------------------------------------------------------------------------
     async def _run(self) -> None:
@@ -154,6 +154,8 @@ class Driver:
                 if not command.done.done():
                     command.done.set_exception(StoreError("the profile has stopped working", code="client.failed"))
             self._queue.clear()
+            self._say_idle()
+            self._say_no_more()
             raise
 
     async def _round(self) -> None:
@@ -185,8 +187,8 @@ class Driver:
             command = self._queue.popleft()
             if command.done.cancelled():
                 continue
-            self._checkpoint("step.before")
             try:
+                self._checkpoint("step.before")
                 if command.heavy:
                     run = functools.partial(command.step, this.overlay, self._clock(), self._rng)
                     step = await asyncio.get_running_loop().run_in_executor(self._worker, run)
@@ -197,6 +199,9 @@ class Driver:
                 if not command.done.cancelled():
                     command.done.set_exception(error)
                 continue
+            except BaseException:
+                self._queue.appendleft(command)  # whoever ends the actor tells all that are left
+                raise
             this.overlay.merge(step.writes)
             command.outcome = step
             this.commands.append(command)
@@ -272,3 +277,8 @@ class Driver:
         if self._idle is not None:
             self._idle.set_result(None)
             self._idle = None
+
+    def _say_no_more(self) -> None:
+        if self._told is not None:
+            self._told.cancel()
+            self._told = None

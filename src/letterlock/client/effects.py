@@ -25,6 +25,7 @@ __all__ = ["Effects"]
 _log = logging.getLogger(__name__)
 
 _TRANSMIT_SECONDS = 90.0  # longer than a transport's own patience; this only ends what would hang for ever
+_RETRY_MS = 30_000  # after a timer that failed
 _MAX_SLEEP_SECONDS = 60.0  # the wall clock may be set, or the machine sleep; look again
 
 
@@ -157,7 +158,16 @@ class Effects:
         if at > self._clock():
             self._set_alarm(at)
             return
-        self._begin(("timer", at), self._tell(self._engine.on_timer, heavy=True))
+        self._begin(("timer", at), self._run_timers())
+
+    async def _run_timers(self) -> None:
+        done = False
+        try:
+            done = await self._tell(self._engine.on_timer, heavy=True)
+        finally:
+            # Only a step that was committed says when to wake up next: without this a full disk would end all retries.
+            if not done and not self._closed:
+                self._set_alarm(self._clock() + _RETRY_MS)
 
     # --- tasks ---------------------------------------------------------------------------------------------
     def _begin(self, name: Hashable, work: Coroutine[Any, Any, None]) -> None:
@@ -174,9 +184,12 @@ class Effects:
             # Nobody awaits it; the record stays pending and is tried again.
             _log.error("an effect failed", exc_info=error)
 
-    async def _tell(self, step: Any, *, heavy: bool = False) -> None:
+    async def _tell(self, step: Any, *, heavy: bool = False) -> bool:
+        """Record an answer; whether that is done."""
         assert self._driver is not None, "connected before the first effect"
         try:
             await self._driver.submit(step, heavy=heavy)
+            return True
         except StoreError as error:
             _log.warning("an answer was not recorded: %s (%s)", error, error.code)
+            return False

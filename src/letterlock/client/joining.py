@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ..engine.engine import Engine
 from ..errors import DeviceListError, DirectoryError, InputError
 from ..keystore import Unlock
@@ -37,7 +39,7 @@ async def join_profile(
             decoded.device,
         ):
             identity = linked_identity(decoded, name, crypto, environment.rng)
-        store.commit((), {IDENTITY: identity, SETTINGS: settings}, store.generation)
+        await asyncio.to_thread(store.commit, (), {IDENTITY: identity, SETTINGS: settings}, store.generation)
         return encode_request(identity.entry(crypto, environment.rng))
 
 

@@ -267,10 +267,12 @@ class LocalProfile:
             await self._devices.close()
             await self._effects.close()
             await self._driver.close()
-            if self._directory is not None:
-                await self._directory.close()
         finally:
-            await asyncio.to_thread(self._store.close)
+            try:
+                if self._directory is not None:
+                    await self._directory.close()
+            finally:
+                await asyncio.to_thread(self._store.close)
 
     def _forget_requests(self, state: State, now: Instant, rng: Rng) -> Step[None]:
         before = f"{now - _REQUESTS_KEPT_MS:015d}"

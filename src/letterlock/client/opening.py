@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 
 from ..engine.engine import Engine
@@ -28,7 +29,11 @@ async def open_store(
     *,
     use_old_copy: bool = False,
 ) -> Store:
-    """Unwrap the key and open the store, both off the event loop (Argon2id takes long by design)."""
+    """Unwrap the key and open the store, both off the event loop (Argon2id takes long by design).
+
+    It does not return before the thread has ended, cancelled or not: a caller that gave the lock back earlier would
+    have two owners open the store (SR-06).
+    """
 
     def work() -> Store:
         key = Keystore(paths.key, environment.crypto, environment.rng).unwrap(unlock)
@@ -41,7 +46,16 @@ async def open_store(
             checkpoint=environment.checkpoint,
         )
 
-    return await asyncio.to_thread(work)
+    opening = asyncio.get_running_loop().run_in_executor(None, work)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        while not opening.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait((opening,))
+        if opening.exception() is None:
+            opening.result().close()
+        raise
 
 
 def engine_of(identity: Identity, environment: Environment) -> Engine:

@@ -55,7 +55,7 @@ async def create_profile(
                 hint="name another profile",
             )
         # Before the directory hears of the key: a key that was claimed and lost would need a reset.
-        store.commit((), {IDENTITY: identity, SETTINGS: settings}, store.generation)
+        await asyncio.to_thread(store.commit, (), {IDENTITY: identity, SETTINGS: settings}, store.generation)
         directory = environment.directory(environment, settings, identity)
         if directory is None:
             raise InputError("a number is claimed at a directory; name one", code="input.directory")
@@ -77,7 +77,7 @@ async def create_profile(
             await directory.close()
         engine = engine_of(identity, environment)
         step = adopting(engine, identity, signed)(store, environment.clock(), environment.rng)
-        store.commit((), step.writes, store.generation)
+        await asyncio.to_thread(store.commit, (), step.writes, store.generation)
         await publish_keys(dataclasses.replace(identity, stage=Stage.ACTIVE), store, engine, settings, environment)
 
 
@@ -94,9 +94,11 @@ async def publish_keys(
         rng=environment.rng,
         checkpoint=environment.checkpoint,
     )
-    await profile.start(None, environment.directory(environment, settings, identity))
-    await profile.settled()
-    await profile.close()
+    try:
+        await profile.start(None, environment.directory(environment, settings, identity))
+        await profile.settled()
+    finally:
+        await profile.close()
 
 
 @asynccontextmanager

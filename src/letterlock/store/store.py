@@ -82,6 +82,7 @@ class Store:
         self._failed: StoreError | None = None
         self._checkpoint: Callable[[str], None] = _nothing
         self._reading = threading.Lock()
+        self._writing = threading.Lock()
         self._caching = threading.Lock()
 
     @classmethod
@@ -233,6 +234,10 @@ class Store:
 
     def write(self, prepared: Prepared, *, previous: int | None = None) -> None:
         """The transaction. When it returns, the commit survives a power cut and the witness has seen it."""
+        with self._writing:  # and `close` waits: SQLite must not lose a connection while another thread is inside it
+            self._write(prepared, previous)
+
+    def _write(self, prepared: Prepared, previous: int | None) -> None:
         if self._failed is not None:
             raise self._failed
         version = prepared.generation
@@ -303,12 +308,13 @@ class Store:
         try:
             with self._reading:  # SQLite must not lose a connection while another thread is inside it
                 self._reader.close()
-            with contextlib.suppress(Exception):
-                # Truncating drops the older versions of pages, with the keys that were in them.
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._writer.close()
-            self._witness.close()
-            self._cache.clear()
+            with self._writing:
+                with contextlib.suppress(Exception):
+                    # Truncating drops the older versions of pages, with the keys that were in them.
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._writer.close()
+                self._witness.close()
+                self._cache.clear()
         finally:
             self._lock.release()
 
