@@ -11,6 +11,7 @@ import pytest
 from engine.world import ALICE, BOB, World
 from letterlock.engine import events, records
 from letterlock.engine.content import Text, encode_text, read, rfc3339
+from letterlock.engine.core import NOBODY
 from letterlock.engine.events import (
     Event,
     MessageSent,
@@ -21,6 +22,7 @@ from letterlock.engine.events import (
     event_to_json,
 )
 from letterlock.engine.limits import DEFAULTS
+from letterlock.engine.records import EVENT_LOG, EventLog, InboxEntry, inbox_key
 from letterlock.errors import DecodeError
 from letterlock.ids import AccountId, Number
 
@@ -109,6 +111,22 @@ def test_cursors_have_no_holes_and_old_events_go() -> None:
     assert len(cursors) == 50
     assert cursors == list(range(cursors[0], cursors[0] + 50))
     assert bob.shown() == [f"{n}" for n in range(60)]
+
+
+def test_sr08_pruning_keeps_up_with_a_busy_number() -> None:
+    """More events and ids than one pruning takes: what is left goes soon, not at so many an hour."""
+    limits = dataclasses.replace(DEFAULTS, events_kept=50)
+    world = World(limits=limits)
+    (alice,) = world.person(ALICE)
+    alice.state.commit({EVENT_LOG: EventLog(1, 9_001)})
+    alice.state.commit(
+        {inbox_key(BOB, f"{n}", NOBODY, 0): InboxEntry(bytes(16), "", world.now - 30 * DAY, 0) for n in range(5_000)}
+    )
+    world.run_for(limits.prune_ms + 60_000)
+    log = alice.state.get(EVENT_LOG)
+    assert log is not None
+    assert log.next - log.first <= 50
+    assert not [name for name in alice.state.records if name.startswith("inbox/")]
 
 
 def test_ids_are_forgotten_when_nobody_can_send_them_any_more() -> None:

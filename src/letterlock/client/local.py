@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 _PAGE = 100
 _REQUESTS_KEPT_MS = 24 * 3600 * 1000
+_FORGET_EVERY = 256  # requests: an owner that runs for months must not wait for its next start (SR-08)
 
 _CURSOR = RecordKind[int]("client-cursor", lambda n: n.to_bytes(8, "big"), lambda data: int.from_bytes(data, "big"))
 _REQUEST = RecordKind[str]("client-request", str.encode, bytes.decode)
@@ -74,6 +75,7 @@ class LocalProfile:
         self._checkpoint = checkpoint
         self._effects = Effects(engine, clock, checkpoint)
         self._driver = Driver(store, clock=clock, rng=rng, perform=self._effects.perform, checkpoint=checkpoint)
+        self._requests = 0
         self._transport: Transport | None = None
         self._directory: Directory | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
@@ -131,7 +133,9 @@ class LocalProfile:
             if (known := state.get(key)) is not None:
                 return Step(MessageId(known.partition(" ")[2]), {})
             sent = step(state, now, rng)
-            return dataclasses.replace(sent, writes={**sent.writes, key: f"{now:015d} {sent.value}"})
+            self._requests += 1
+            forgotten = self._forget_requests(state, now, rng).writes if self._requests % _FORGET_EVERY == 0 else {}
+            return dataclasses.replace(sent, writes={**forgotten, **sent.writes, key: f"{now:015d} {sent.value}"})
 
         return await self._driver.submit(once if request else step)
 

@@ -27,6 +27,8 @@ from .step import Turn
 __all__ = ["on_published", "on_timer", "rolled_back", "start"]
 
 _PRUNED_AT_ONCE = 2_000
+_PRUNE_ON_MS = 5_000
+"""When there was more than that: a busy number must not grow faster than it is pruned (SR-08)."""
 _PREKEY_NOTES = ("prekeys_drained", "prekeys_low")
 
 
@@ -166,15 +168,18 @@ def _prune(core: Core, turn: Turn) -> None:
         turn.wake(upkeep.prune_at)
         return
     log = turn.staged.get(EVENT_LOG)
+    more = False
     if log is not None and log.next - log.first > core.limits.events_kept:
         until = min(log.next - core.limits.events_kept, log.first + _PRUNED_AT_ONCE)
         for cursor in range(log.first, until):
             turn.staged.delete(event_key(cursor))
         turn.staged.put(EVENT_LOG, replace(log, first=until))
-    before = turn.now - core.limits.remember_ms
-    for key in _older(turn, before):
+        more = log.next - until > core.limits.events_kept
+    forgotten = _older(turn, turn.now - core.limits.remember_ms)
+    for key in forgotten:
         turn.staged.delete(key)
-    at = turn.now + core.limits.prune_ms
+    more = more or len(forgotten) == _PRUNED_AT_ONCE
+    at = turn.now + (min(_PRUNE_ON_MS, core.limits.prune_ms) if more else core.limits.prune_ms)
     turn.staged.put(UPKEEP, replace(turn.staged.get(UPKEEP) or upkeep, prune_at=at))
     turn.wake(at)
 
