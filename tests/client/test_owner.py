@@ -8,11 +8,13 @@ import json
 import os
 import socket
 import stat
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from client.phones import ANA, BEN, Town, event, texts
+from client.phones import ANA, BEN, Town, event, now_ms, texts
 from letterlock import errors
 from letterlock.client import wire
 from letterlock.client.profile import ProfilePaths
@@ -22,6 +24,7 @@ from letterlock.engine.policy import PlainOption
 from letterlock.engine.security import Security
 from letterlock.errors import InputError, LetterlockError, NotEncrypted, StoreError, TrustRequired
 from letterlock.ids import Number
+from letterlock.seam import RecordKind
 
 pytestmark = pytest.mark.anyio
 
@@ -159,6 +162,45 @@ async def test_a_request_that_is_asked_twice_is_sent_once(tmp_path: Path) -> Non
         assert first == again != other
         assert await texts(ben, 3) == ["first", "once", "other"]
         assert len([m for m in await (await ana.chat(BEN)).messages() if m.text == "once"]) == 1
+
+
+async def test_sr08_requests_are_forgotten_while_the_owner_runs(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    late = [0]
+    path, _ = await town.create(ANA), await town.create(BEN)
+    async with town.open(path, clock=lambda: now_ms() + late[0]) as ana:
+        await ana.chat(BEN)
+        await ana.settled()
+        for n in range(2):
+            await ana.profile.send(Number(BEN), "old", None, True, f"old-{n}")
+        late[0] = 25 * 3_600_000
+        for n in range(300):
+            await ana.profile.send(Number(BEN), "new", None, True, f"new-{n}")
+        store = ana.profile._store  # type: ignore[attr-defined]
+        kept = [key.name for key in store.scan(RecordKind[bytes]("client-request", bytes, bytes))]
+        assert len(kept) == 300
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or os.getuid() != 0, reason="only root can play another user")
+async def test_sr16_a_socket_of_another_user_is_no_owner(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)  # a folder for everybody, where somebody else was first
+        path = Path(folder, "owner.sock")
+        script = (
+            "import os, socket, sys; os.setgid(65534); os.setuid(65534); s = socket.socket(socket.AF_UNIX);"
+            "s.bind(sys.argv[1]); s.listen(); print('up', flush=True); c, _ = s.accept();"
+            "c.sendall(b'{\"letterlock\": 1}\\n'); print('got', c.recv(1000), flush=True)"
+        )
+        thief = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, str(path), stdout=asyncio.subprocess.PIPE
+        )
+        assert thief.stdout is not None
+        assert await thief.stdout.readline() == b"up\n"
+        with pytest.raises(ConnectionLost):
+            async with asyncio.timeout(5):
+                await RemoteProfile.connect(path)
+        assert await thief.stdout.readline() in (b"", b"got b''\n")
+        await thief.wait()
 
 
 async def test_the_socket_is_for_this_user_only(tmp_path: Path) -> None:

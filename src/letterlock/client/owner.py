@@ -12,14 +12,13 @@ import logging
 import os
 import socket
 import stat
-import struct
-import sys
 from pathlib import Path
 from typing import Any
 
 from ..engine.events import event_to_json
 from ..errors import InputError, LetterlockError, StoreError
 from .local import LocalProfile
+from .peer import same_user
 from .wire import METHODS, VERSION, decode_line, encode_error, encode_line
 
 __all__ = ["OwnerSocket"]
@@ -89,7 +88,7 @@ class OwnerSocket:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mine: set[asyncio.Task[None]] = set()
         try:
-            if self._closing or not _same_user(writer):
+            if self._closing or not same_user(writer):
                 return
             writer.write(encode_line({"letterlock": VERSION}))
             while (line := await reader.readline()).endswith(b"\n"):
@@ -175,12 +174,3 @@ def _prepare_folder(folder: Path) -> None:
             code="owner.socket",
             hint=f"it must be yours alone: {folder}",
         )
-
-
-def _same_user(writer: asyncio.StreamWriter) -> bool:
-    """The socket's mode says so already; this also holds where a file system ignores modes."""
-    if sys.platform != "linux":
-        return True
-    connection = writer.get_extra_info("socket")
-    pid_uid_gid = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return bool(struct.unpack("3i", pid_uid_gid)[1] in (os.getuid(), 0))

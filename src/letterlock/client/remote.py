@@ -17,6 +17,7 @@ from ..errors import DecodeError, StoreError
 from ..ids import MessageId, Number
 from ..trust import SecurityCode
 from .api import ChatState, DeviceInfo, Me
+from .peer import same_user
 from .wire import MAX_LINE, METHODS, VERSION, decode_error, decode_line, encode_line
 
 __all__ = ["ConnectionLost", "RemoteProfile"]
@@ -234,6 +235,9 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
     except OSError as error:
         raise ConnectionLost("the owner of the profile does not answer") from error
     try:
+        if not same_user(writer):
+            # SR-16: what is sent here is what people write. A socket that another user put in its place is no owner.
+            raise ConnectionLost("another user answers in place of the owner of the profile")
         greeting = await _line(reader)
         if greeting is None:
             raise ConnectionLost("the owner of the profile hung up")
