@@ -12,7 +12,7 @@ import pytest
 from letterlock.apps.cli import main, parser
 from letterlock.apps.cli.terminal import EXIT, exit_code, visible
 from letterlock.apps.cli.words import event_text, security_label, security_sentence
-from letterlock.engine.events import Event, Recorded
+from letterlock.engine.events import Event, ProtocolNoted, Recorded
 from letterlock.engine.security import Security
 from letterlock.errors import (
     Bug,
@@ -25,6 +25,7 @@ from letterlock.errors import (
     TrustRequired,
     WrongStoreKey,
 )
+from letterlock.ids import Number
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +182,8 @@ def test_every_state_has_words_without_holes(state: Security) -> None:
         assert text
         assert "{" not in text
         assert "..)" not in text
+
+
+def test_a_false_bundle_reads_as_what_it_is() -> None:
+    noted = ProtocolNoted(Number("+15550199"), "signal", "seal-refused:protocol.identity_changed")
+    assert "keys that the directory gave for +15550199 do not hold" in event_text(Recorded(1, 0, noted))

@@ -78,9 +78,17 @@ def _text(event: Event) -> str:
             return "the directory has few one-time keys of yours left; new ones are on their way"
         case ev.SessionWithoutOneTimePrekey():
             return f"first contact with {event.chat} was made without a one-time key"
+        case ev.ProtocolNoted() if event.chat is not None and event.note.startswith(_REFUSED):
+            reason = event.note.removeprefix(_REFUSED)
+            return (
+                f"keys that the directory gave for {event.chat} do not hold ({reason}); nothing is encrypted for them"
+            )
         case ev.StoreRolledBack():
             return "this profile was an older copy; every conversation has begun anew"
         case _:  # of a later version
             record = event_to_json(event)
             kind = record.pop("kind")
             return f"{kind} " + " ".join(f"{name}={value}" for name, value in record.items())
+
+
+_REFUSED = "seal-refused:"
