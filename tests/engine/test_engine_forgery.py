@@ -10,7 +10,9 @@ import pytest
 from engine.signal_keys import SignalKeys
 from engine.world import ALICE, BOB, CAROL, Account, Phone, ToyKeys, World
 from letterlock.codec.frame import FrameCopy, WireFrame, decode_frame, encode_frame
-from letterlock.engine.carriage import NetworkResult, Outbound
+from letterlock.engine import inbox
+from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
+from letterlock.engine.contacts import Unknown
 from letterlock.engine.content import encode_receipt, encode_text
 from letterlock.engine.events import (
     MessageAccepted,
@@ -23,7 +25,8 @@ from letterlock.engine.events import (
     ResendRequested,
     SessionWithoutOneTimePrekey,
 )
-from letterlock.engine.records import Trouble, trouble_key
+from letterlock.engine.records import PARKED, Trouble, trouble_key
+from letterlock.engine.step import Turn
 from letterlock.engine.trouble import STRANGERS
 from letterlock.ids import AccountId, ConversationId, DeviceId, MessageId, Number
 from letterlock.seam import Content, EncryptionProtocol, Header
@@ -529,6 +532,21 @@ def test_sr08_frames_that_wait_for_a_list_are_bounded() -> None:
     world.run_for(2 * world.limits.parked_ms)
     assert not [name for name in bob.state.records if name.startswith("parked/")]
     assert bob.shown() == ["hi"]
+
+
+def test_sr08_strangers_share_one_bound_of_waiting_frames() -> None:
+    world, _alice, bob = pair()
+    core = dataclasses.replace(bob.engine._core, limits=dataclasses.replace(world.limits, parked_strangers=5))
+    turn = Turn(bob.state, world.now, world.rng)
+    for n in range(9):
+        stranger = Number(f"+1777000000{n}")
+        inbound = Inbound(stranger, BOB, MessageId(f"s-{n}"), "application/vnd.letterlock.signal", b"", world.now)
+        inbox._park(core, turn, inbound, bytes((n,)) * 16, Unknown(stranger, 0))
+    assert len(list(turn.staged.scan(PARKED))) == 5
+    # A contact's frames still find a place.
+    inbound = Inbound(ALICE, BOB, MessageId("c-1"), "application/vnd.letterlock.signal", b"", world.now)
+    inbox._park(core, turn, inbound, bytes(16), Unknown(ALICE, 1))
+    assert len(list(turn.staged.scan(PARKED))) == 6
 
 
 def test_sr13_a_session_without_a_one_time_key_is_told() -> None:

@@ -288,14 +288,17 @@ def _notes(turn: Turn, protocol: EncryptionProtocol, sender: Number, result: Ope
 def _park(core: Core, turn: Turn, inbound: Inbound, digest: bytes, unknown: Unknown) -> None:
     """Keep a frame until the directory has answered; bounded, and whoever is dropped is sent again by its sender."""
     number = unknown.number
+    contact = chats.contact_of(turn, number)
     parked = list(turn.staged.scan(PARKED, f"{number}/"))
     key = parked_key(number, digest)
     if key not in parked:
         if len(parked) >= core.limits.parked_per_peer:
             return
+        # Numbers cost a hostile carrier nothing: all that we do not know share one bound (SR-08).
+        if contact is None and len(list(turn.staged.scan(PARKED))) >= core.limits.parked_strangers:
+            return
         turn.staged.put(key, Parked(inbound, turn.now))
         turn.wake(turn.now + core.limits.parked_ms)
-    contact = chats.contact_of(turn, number)
     # Forged frames must not make us ask the directory without end.
     not_before = contact.fetched_at + core.limits.fetch_first_ms if contact is not None else 0
     fetching.lists(core, turn, number, unknown.since_serial, not_before)

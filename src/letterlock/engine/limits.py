@@ -51,6 +51,7 @@ class EngineLimits:
     # Inbox
     parked_per_peer: int
     parked_strangers: int
+    """From numbers that are no contacts, nothing is parked beyond this many frames in all."""
     parked_ms: int
     repeat_receipt_ms: int
     """A repeat of a message calls forth its receipt again at most this often."""
