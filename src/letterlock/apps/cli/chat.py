@@ -17,7 +17,7 @@ from ...errors import InputError, NotEncrypted
 from .asking import ask, interactive, read_all
 from .options import add_profile, open_client
 from .stopping import stop_signals
-from .terminal import Terminal, option_token, visible
+from .terminal import EXIT, Terminal, option_token, visible
 from .words import event_text, security_label
 
 __all__ = ["add_parsers"]
@@ -87,7 +87,7 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if state is Security.CHECKING:
             terminal.say(f"it waits for the keys of {chat.number}, and is {_LATER}")
         if arguments.wait > 0:
-            await _until_delivered(me, message, cursor, arguments.wait, terminal)
+            return await _until_delivered(me, message, cursor, arguments.wait, terminal)
         else:
             await _within(_ANSWER_SECONDS, me.settled())
             if state is not Security.CHECKING and not await _taken(me, message, cursor):
@@ -158,17 +158,20 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
     raise error
 
 
-async def _until_delivered(me: Client, message: str, cursor: int, seconds: float, terminal: Terminal) -> None:
-    """Print what becomes of a message until it is delivered or time is up; it goes on being sent either way."""
+async def _until_delivered(me: Client, message: str, cursor: int, seconds: float, terminal: Terminal) -> int:
+    """Print what becomes of a message until it is delivered or time is up, when it goes on being sent; the exit code."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             async for recorded in me.events(after=cursor):
                 if getattr(recorded.event, "message_id", None) != message:
                     continue
                 terminal.data(_record(recorded), event_text(recorded))
-                if isinstance(recorded.event, ev.MessageDelivered | ev.MessageFailed | ev.MessageExpired):
-                    return
+                if isinstance(recorded.event, ev.MessageDelivered):
+                    return EXIT["ok"]
+                if isinstance(recorded.event, ev.MessageFailed | ev.MessageExpired):
+                    return EXIT["network"]
     terminal.say(f"no receipt yet; if the network loses it, it is {_LATER}")
+    return EXIT["ok"]
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -1,0 +1,44 @@
+"""`send --wait`: the exit code says what became of the message."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from letterlock.apps.cli.chat import _until_delivered
+from letterlock.apps.cli.terminal import Terminal
+from letterlock.engine.events import Event, MessageDelivered, MessageExpired, MessageFailed, Recorded
+from letterlock.ids import MessageId, Number
+
+BEN = Number("+15550199")
+MINE = MessageId("m-1")
+
+
+class Told:
+    """A client that has these events, and then no more for ever."""
+
+    def __init__(self, *events: Event) -> None:
+        self._events = events
+
+    async def events(self, after: int) -> AsyncIterator[Recorded]:
+        for cursor, event in enumerate(self._events, after + 1):
+            yield Recorded(cursor, 0, event)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("events", "code"),
+    [
+        ((MessageDelivered(BEN, MINE, 1),), 0),
+        ((MessageFailed(BEN, MINE, "refused", 403),), 3),
+        ((MessageExpired(BEN, MINE),), 3),
+        ((MessageFailed(BEN, MessageId("another"), "refused", 403), MessageDelivered(BEN, MINE, 1)), 0),
+        ((), 0),
+    ],
+)
+async def test_the_exit_code_of_a_message_that_was_waited_for(events: tuple[Event, ...], code: int) -> None:
+    told: Any = Told(*events)
+    terminal = Terminal(as_json=True, write=lambda line: None)
+    assert await _until_delivered(told, MINE, 0, 5.0, terminal) == code
