@@ -192,8 +192,13 @@ async def _until(stopped: asyncio.Event) -> None:
 async def _print_events(me: Client, arguments: argparse.Namespace, terminal: Terminal, after: int) -> None:
     async for recorded in me.events(after=after):
         terminal.data(_record(recorded), event_text(recorded))
-        # Kept after it was printed: a crash in between prints it twice rather than never.
-        await me.keep(arguments.consumer, recorded.cursor)
+        # Kept after it was printed: a crash in between prints it twice rather than never; Ctrl-C waits for it.
+        keeping = asyncio.ensure_future(me.keep(arguments.consumer, recorded.cursor))
+        try:
+            await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            await keeping
+            raise
         event = recorded.event
         if isinstance(event, ev.MessageReceived) and not arguments.unread and not terminal.json:
             await (await me.chat(event.chat)).mark_displayed(event.message_id)
