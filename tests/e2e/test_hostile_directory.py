@@ -357,7 +357,7 @@ async def test_sr_12_a_bundle_that_does_not_hold_is_not_used(world: World) -> No
     assert [passing for passing in world.passed(ANA) if passing.recipient == BEN] == []
     assert chat.security is Security.CHECKING
     notes = {event.note for event in await ana.told(ProtocolNoted)}
-    assert notes == {"seal-refused:crypto.signature"}
+    assert notes == {"seal-refused:crypto.signature", "seal-refused:protocol.identity_changed"}
     world.directory.bundle = None
     assert (await ben.hears("sealed for ben")).encrypted
     await mallory.close()
