@@ -74,6 +74,7 @@ class Running:
         )
         self.seen: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
+        self._back: list[str] = []
         self._threads = [
             threading.Thread(target=self._collect, args=(stream, mark), daemon=True)
             for stream, mark in ((self.process.stdout, ""), (self.process.stderr, "! "))
@@ -93,7 +94,10 @@ class Running:
         ended = 0
         while True:
             try:
-                line = self._lines.get(timeout=max(0.01, deadline - time.monotonic()))
+                if self._back:
+                    line: str | None = self._back.pop(0)
+                else:
+                    line = self._lines.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(f"no line like {pattern!r} within {seconds:g} s; seen:\n{self.text}") from None
             if line is None:
@@ -103,6 +107,14 @@ class Running:
             self.seen.append(line)
             if re.search(pattern, line):
                 return line
+
+    def note(self, pattern: str) -> str:
+        """The next line of stderr that matches. What stdout said before it is still to come: the two race."""
+        start = len(self.seen)
+        line = self.line(f"^! .*{pattern}")
+        self._back = [other for other in self.seen[start:] if not other.startswith("! ")]
+        self.seen[start:] = [other for other in self.seen[start:] if other.startswith("! ")]
+        return line
 
     def record(self, pattern: str) -> dict[str, Any]:
         """The next line that matches, of a JSON command."""
@@ -128,6 +140,8 @@ class Running:
         code = self.process.wait(seconds)
         for thread in self._threads:
             thread.join(seconds)
+        self.seen += self._back
+        self._back = []
         while not self._lines.empty():
             line = self._lines.get()
             if line is not None:
@@ -171,7 +185,7 @@ class User:
     def listen(self, *arguments: str) -> Running:
         """`listen` in JSON, once it owns the profile or has reached the owner."""
         listening = self.start("-o", "json", "listen", *arguments)
-        listening.line("listening")
+        listening.note("listening")
         return listening
 
 

@@ -125,7 +125,7 @@ def test_everything_is_down(tmp_path: Path) -> None:
         assert "FAIL  carrier: " in done.out
         with una.start("listen") as listening:
             assert "cannot reach the carrier: connection refused" in listening.line("carrier")
-            listening.line("listening")
+            listening.note("listening")
             assert listening.stop(signal.SIGINT) == 0
     finally:
         town.close()

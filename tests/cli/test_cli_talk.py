@@ -171,7 +171,7 @@ def test_sr14_control_characters_of_a_peer_are_made_visible(ana: User, ben: User
     """SR-14: a message cannot move the cursor, fake a line, or turn the reading direction."""
     nasty = "a\x1b[2Jb\x9bc\rd\u202ee\ng"
     with ana.listen(), ben.start("listen") as in_text, ben.listen("--consumer", "json") as in_json:
-        in_text.line("listening")
+        in_text.note("listening")
         ana.run("send", ben.number, "-", typed=nasty).ok()
         line = in_text.line("2Jb")
         assert line.endswith(r"a\x1b[2Jb\x9bc\rd\u202ee\ng")
