@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from letterlock import imdn as receipts
 from letterlock.codec import cpim, imdn, iscomposing, xml
 from letterlock.codec.imdn import Disposition, Imdn, Status
 from letterlock.codec.iscomposing import IsComposing
-from letterlock.codec.mime import MimePart
 from letterlock.codec.xml import XmlLimits
 from letterlock.errors import DecodeError, LimitExceeded
+from letterlock.imdn import chat_message
 
 LIMITS = XmlLimits(max_size=16384, max_depth=8, max_elements=64)
 CPIM_LIMITS = cpim.CpimLimits(65536, 32, 4096)
@@ -244,116 +243,34 @@ def test_sr_09_every_flipped_byte_gives_a_document_or_a_decode_error(at: int, bi
 
 
 # --- as messages ---------------------------------------------------------------------------------
-def hello(receipts_wanted: bool = True) -> cpim.Cpim:
-    return receipts.chat_message(
-        "text/plain;charset=UTF-8",
-        b"hello",
-        message_id="m1",
-        date_time="2026-01-02T03:04:05Z",
-        receipts=receipts_wanted,
-        sender="Alice <tel:+15550100>",
-        recipient="<tel:+15550101>",
-    )
-
-
-def over_the_wire(message: cpim.Cpim | None) -> cpim.Cpim:
-    assert message is not None
+def over_the_wire(message: cpim.Cpim) -> cpim.Cpim:
     return cpim.decode_cpim(cpim.encode_cpim(message), CPIM_LIMITS)
 
 
-def test_a_receipt_names_the_message_and_goes_back() -> None:
-    receipt = over_the_wire(
-        receipts.receipt_for(over_the_wire(hello()), Disposition.DISPLAY, Status.DISPLAYED, message_id="r1")
+def test_a_message_names_itself_and_nobody_and_asks_for_receipts() -> None:
+    message = over_the_wire(
+        chat_message(
+            "text/plain;charset=UTF-8", b"hello", message_id="m1", date_time="2026-01-02T03:04:05Z", receipts=True
+        )
     )
-    assert receipt.message_id == "r1"
-    assert receipt.content.disposition == "notification"
-    assert receipt.recipients[0].uri == "tel:+15550100"
-    read = receipts.read_receipt(receipt, LIMITS)
-    assert read is not None
-    assert read.claim == Imdn(
-        "m1", "2026-01-02T03:04:05Z", Disposition.DISPLAY, Status.DISPLAYED, recipient_uri="tel:+15550101"
-    )
+    assert (message.message_id, message.date_time) == ("m1", "2026-01-02T03:04:05Z")
+    assert message.disposition_notification == ("positive-delivery", "negative-delivery", "display")
+    assert [address.uri for address in (*message.senders, *message.recipients)] == [
+        "sip:anonymous@anonymous.invalid"
+    ] * 2
+    assert message.content.content() == b"hello"
+    assert over_the_wire(chat_message("text/plain", b"", message_id="m2")).disposition_notification == ()
 
 
-def test_never_a_receipt_for_a_receipt() -> None:
+@pytest.mark.parametrize("content_type", ["message/imdn+xml", "Message/IMDN+XML; charset=UTF-8"])
+def test_never_a_receipt_for_a_receipt(content_type: str) -> None:
     """RFC 5438 section 7.2.1: two phones that answered each other's receipts would never stop."""
-    receipt = receipts.receipt_for(hello(), Disposition.DELIVERY, Status.DELIVERED, message_id="r1")
-    assert receipt is not None
-    assert receipt.disposition_notification == ()
-    # Not even for one that asks, however it says what it is.
-    asking = cpim.headers(("NS", f"x <{cpim.IMDN}>"), ("x.Message-ID", "1"), ("x.Disposition-Notification", "display"))
-    for content in (
-        receipt.content,
-        MimePart.of("message/imdn+xml", receipt.content.body),
-        MimePart.of("text/plain", b"", disposition="Notification; handling=optional"),
-    ):
-        message = cpim.Cpim(asking, content)
-        assert receipts.is_receipt(message)
-        assert receipts.receipts_asked(message) == frozenset()
-        assert receipts.receipt_for(message, Disposition.DISPLAY, Status.DISPLAYED, message_id="r") is None
-    wrapped = receipts.chat_message("message/imdn+xml", receipt.content.body, message_id="r", receipts=True)
-    assert wrapped.disposition_notification == ()
-    assert receipts.is_receipt(wrapped)
-
-
-def test_only_what_was_asked_for_is_answered() -> None:
-    def asked(value: str, message_id: str = "m") -> cpim.Cpim:
-        return cpim.Cpim(
-            cpim.headers(
-                ("NS", f"i <{cpim.IMDN}>"), ("i.Message-ID", message_id), ("i.Disposition-Notification", value)
-            ),
-            MimePart.of("text/plain", b""),
-        )
-
-    assert receipts.receipts_asked(hello(receipts_wanted=False)) == frozenset()
-    assert receipts.receipts_asked(asked("display ; x=y, processing,new, Positive-Delivery")) == {
-        "display",
-        "positive-delivery",
-    }
-    for value, status, given_back in [
-        ("negative-delivery", Status.DELIVERED, False),
-        ("negative-delivery", Status.ERROR, True),
-        ("positive-delivery", Status.DELIVERED, True),
-        ("positive-delivery", Status.FAILED, False),
-        ("", Status.DELIVERED, False),
-    ]:
-        receipt = receipts.receipt_for(asked(value), Disposition.DELIVERY, status, message_id="r")
-        assert (receipt is not None) is given_back
-    # An id that could not be written back gets none.
-    assert receipts.receipts_asked(asked("display", "a\\u0000b")) == frozenset()
-    with pytest.raises(ValueError, match="processing"):
-        receipts.receipt_for(asked("processing"), Disposition.PROCESSING, Status.PROCESSED, message_id="r")
-
-
-def test_the_recorded_way_back_is_copied_in_order() -> None:
-    message = hello()
-    routes = cpim.headers(
-        ("NS", f"imdn <{cpim.IMDN}>"),
-        ("imdn.IMDN-Record-Route", "<sip:first.example>"),
-        ("imdn.IMDN-Record-Route", "Second <sip:second.example>"),
-        ("imdn.Original-To", "Bob <tel:+15550999>"),
-    )
-    receipt = over_the_wire(
-        receipts.receipt_for(
-            cpim.Cpim(message.headers + routes, message.content), Disposition.DELIVERY, Status.DELIVERED, message_id="r"
-        )
-    )
-    assert [header.text for header in receipt.all("IMDN-Route", cpim.IMDN)] == [
-        "<sip:first.example>",
-        "Second <sip:second.example>",
-    ]
-    assert receipt.all("IMDN-Record-Route", cpim.IMDN) == ()
-    read = receipts.read_receipt(receipt, LIMITS)
-    assert read is not None
-    assert read.claim.original_recipient_uri == "tel:+15550999"
-
-
-def test_typing_as_a_message() -> None:
-    message = over_the_wire(receipts.composing_message(True, message_id="t1"))
-    assert receipts.read_composing(message, LIMITS) == IsComposing(True, "text/plain", None, 60)
+    message = over_the_wire(chat_message(content_type, DELIVERED, message_id="r", receipts=True))
     assert message.disposition_notification == ()
-    assert receipts.read_composing(hello(), LIMITS) is None
-    assert receipts.read_receipt(hello(), LIMITS) is None
-    assert receipts.read_composing(receipts.composing_message(False, message_id="t2"), LIMITS) == IsComposing(
-        False, "text/plain"
-    )
+    assert message.content.disposition == "notification"
+
+
+def test_typing_asks_for_no_receipt() -> None:
+    message = over_the_wire(chat_message(iscomposing.MEDIA_TYPE, b"<x/>", message_id="t", receipts=True))
+    assert message.disposition_notification == ()
+    assert message.content.disposition == ""

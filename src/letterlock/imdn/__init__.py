@@ -1,21 +1,11 @@
-"""Receipts and typing as CPIM messages (RFC 5438, RFC 3994). Between the wire and the engine, without state.
+"""Messages as CPIM, and what they ask of the other end (RFC 5438). Between the wire and the engine, without state.
 
-What is read here was written by anybody on the way: it is shown to the engine as unauthenticated and
-never decides a message's state (SR-05). Receipts of encrypted chats ride inside the ciphertext.
+Plain receipts that arrive are read by the engine, which never lets them decide a message's state (SR-05). Receipts of
+encrypted chats ride inside the ciphertext.
 """
 
 from __future__ import annotations
 
-from .messages import chat_message, composing_message, is_receipt, read_composing, read_receipt
-from .receipts import UnauthenticatedReceipt, receipt_for, receipts_asked
+from .messages import chat_message
 
-__all__ = [
-    "UnauthenticatedReceipt",
-    "chat_message",
-    "composing_message",
-    "is_receipt",
-    "read_composing",
-    "read_receipt",
-    "receipt_for",
-    "receipts_asked",
-]
+__all__ = ["chat_message"]
