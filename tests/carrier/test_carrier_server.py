@@ -14,7 +14,7 @@ import pytest
 
 from carrier import phone
 from carrier.phone import FRAME
-from lab_certificate import LabCertificate, make_lab_certificate
+from lab_certificate import LabCertificate, write_lab_certificate
 from letterlock.carrier import Accounts, Carrier, Interference, Searcher, Seen, read_wire_log, replaced, swallowed
 from letterlock.carrier.settings import Settings
 from letterlock.carrier.wirelog import Layer
@@ -52,7 +52,7 @@ async def carrier_of(tmp_path: Path, **options: object) -> AsyncIterator[Carrier
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> LabCertificate:
-    return make_lab_certificate(tmp_path_factory.mktemp("lab"))
+    return write_lab_certificate(tmp_path_factory.mktemp("lab"))
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from lab_certificate import LabCertificate, make_lab_certificate
+from lab_certificate import LabCertificate, write_lab_certificate
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "kamailio" / "kamailio.cfg"
 DOMAIN = "rcs.example.test"
@@ -46,7 +46,7 @@ class Kamailio:
         self.host = "127.0.0.1"
         self.tcp_port, self.tls_port = _free_ports(2)
         self.folder = Path(tempfile.mkdtemp(prefix="letterlock-kamailio-"))
-        self.certificate: LabCertificate = make_lab_certificate(self.folder)
+        self.certificate: LabCertificate = write_lab_certificate(self.folder)
         self._accounts = dict(accounts or {})
         self._lab_password = lab_password
         self._process: subprocess.Popen[bytes] | None = None

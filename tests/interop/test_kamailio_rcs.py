@@ -12,7 +12,7 @@ import pytest
 
 from carrier.phone import Phone
 from interop.kamailio import LAB_PASSWORD, OWN_NUMBER, OWN_PASSWORD, Kamailio
-from lab_certificate import make_lab_certificate
+from lab_certificate import write_lab_certificate
 from letterlock.codec.sip import Headers, Limits, Request
 from letterlock.errors import TransportError
 from letterlock.ids import Number, number
@@ -74,7 +74,7 @@ async def test_sr_19_an_unknown_certificate_is_refused(kamailio: Kamailio, tmp_p
         LAB_PASSWORD,
         port=kamailio.tls_port,
         domain=kamailio.domain,
-        ca=make_lab_certificate(tmp_path).authority,
+        ca=write_lab_certificate(tmp_path).authority,
     )
     await stranger.transport.start()
     await until(lambda: "certificate" in stranger.transport.status.reason)

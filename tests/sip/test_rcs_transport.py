@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab_certificate import LabCertificate, make_lab_certificate
+from lab_certificate import LabCertificate, write_lab_certificate
 from letterlock.codec.cpim import CpimLimits, decode_cpim
 from letterlock.codec.sip import (
     Credentials,
@@ -603,7 +603,7 @@ async def test_sr_19_a_name_that_leads_elsewhere_is_left_before_a_word_is_said(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> LabCertificate:
-    return make_lab_certificate(tmp_path_factory.mktemp("tls"))
+    return write_lab_certificate(tmp_path_factory.mktemp("tls"))
 
 
 async def test_sr_19_tls_with_the_right_name_works(certificate: LabCertificate) -> None:
@@ -623,7 +623,7 @@ async def test_sr_19_tls_with_the_right_name_works(certificate: LabCertificate) 
 async def test_sr_19_tls_that_does_not_verify_is_refused(
     certificate: LabCertificate, wrong: str, tmp_path: Path
 ) -> None:
-    other = make_lab_certificate(tmp_path)
+    other = write_lab_certificate(tmp_path)
     changes: dict[str, dict[str, object]] = {
         "name": {"ca_file": str(certificate.authority), "tls_name": "other.example.test"},
         "authority": {"ca_file": str(other.authority)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,10 +11,7 @@ from hypothesis import strategies as st
 from letterlock.errors import DecodeError
 from letterlock.trust import matches, security_code
 from letterlock.trust.security_code import libsignal_code
-from trust.people import CRYPTO, Owner, stream
-
-if TYPE_CHECKING:
-    from interop.peer import LibsignalPeer
+from trust.people import Owner
 
 ANA, BEN = Owner.make("+15550100"), Owner.make("+15550101")
 OURS = security_code(ANA.number, ANA.spki, BEN.number, BEN.spki)
@@ -74,19 +70,3 @@ def test_nothing_may_stand_behind_a_code_and_its_version_has_an_end() -> None:
     for odd in (THEIRS.scannable + b"\x00", b"\x08" + b"\x80" * 20 + THEIRS.scannable[2:]):
         with pytest.raises(DecodeError):
             matches(OURS, odd)
-
-
-@pytest.mark.node
-def test_it_is_libsignals_algorithm_for_libsignals_keys(peer: LibsignalPeer) -> None:
-    from interop.peer import b64, raw
-
-    for n in range(8):
-        rng = stream(f"fingerprint {n}")
-        a, b = (b"\x05" + CRYPTO.x25519_generate(rng)[1] for _ in range(2))
-        a_id, b_id = (rng(16), rng(16)) if n % 2 else (b"+14152222222", b"+14153333333")
-        mine, theirs = libsignal_code(a_id, a, b_id, b), libsignal_code(b_id, b, a_id, a)
-        keys = {"local_id": b64(a_id), "local_key": b64(a), "remote_id": b64(b_id), "remote_key": b64(b)}
-        answer = peer.call("fingerprint", **keys, compare_with=b64(theirs.scannable))
-        assert answer["display"] == mine.digits
-        assert raw(answer["scannable"]) == mine.scannable
-        assert answer["matches"] and matches(mine, theirs.scannable)
