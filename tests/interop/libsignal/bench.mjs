@@ -1,4 +1,4 @@
-// libsignal's half of bench/signal.py: one JSON object per stdin line -> one per stdout line, timed in this process.
+// libsignal's half of bench/bench_signal.py: one JSON object per stdin line -> one per stdout line, timed in this process.
 //   {"op": "hello"}                              -> {"libsignal": "0.103.0", "node": "v20..."}
 //   {"op": "setup" | "one_way" | "ping_pong", "n": 25, "size": 200} -> {"...": [microseconds, ...]}
 // Stores keep the live record and serialise it after every operation, as our side does.

@@ -10,27 +10,22 @@ ops: `send_1`, one after the other; `send_32`, 32 in flight. Medians of several 
 
 from __future__ import annotations
 
-import sys
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
 
-HERE = __file__.rpartition("/")[0]
-sys.path = [f"{HERE}/../tests", *(path for path in sys.path if path != HERE)]  # this folder has a signal.py
-
-import argparse  # noqa: E402
-import asyncio  # noqa: E402
-import json  # noqa: E402
-import statistics  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from client.phones import BEN, Town, event  # noqa: E402
-from letterlock.client import Client  # noqa: E402
-from letterlock.engine.events import MessageDelivered  # noqa: E402
+from client.phones import BEN, Town, event
+from letterlock.client import Client
+from letterlock.engine.events import MessageDelivered
+from report import Row, row, show
 
 TEXT = "x" * 200
 
 
-async def measure(runs: int, one: int, many: int) -> list[dict[str, object]]:
+async def measure(runs: int, one: int, many: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="letterlock-bench-") as folder:
         town = Town(Path(folder))
         async with town.two() as (ana, ben):
@@ -42,7 +37,10 @@ async def measure(runs: int, one: int, many: int) -> list[dict[str, object]]:
             for _ in range(runs):
                 singles.append(await rate(ana, one, 1))
                 crowds.append(await rate(ana, many, 32))
-    return [row("send_1", one * runs, singles), row("send_32", many * runs, crowds)]
+    return [
+        row("send_1", one * runs, statistics.median(singles), "1/s"),
+        row("send_32", many * runs, statistics.median(crowds), "1/s"),
+    ]
 
 
 async def rate(client: Client, count: int, in_flight: int) -> float:
@@ -60,18 +58,6 @@ async def rate(client: Client, count: int, in_flight: int) -> float:
     return count / took
 
 
-def row(op: str, n: int, rates: list[float]) -> dict[str, object]:
-    return {
-        "op": op,
-        "n": n,
-        "ours": round(statistics.median(rates), 1),
-        "peer": None,
-        "peer_name": None,
-        "unit": "1/s",
-        "ratio": None,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="durable sends per second")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -80,11 +66,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=3200, help="sends per run, 32 in flight")
     options = parser.parse_args()
     rows = asyncio.run(measure(options.runs, options.one, options.many))
-    if options.json:
-        print(json.dumps({"bench": "engine", "rows": rows}))
-        return
-    for line in rows:
-        print(f"{line['op']:>8}  {line['ours']:>8} {line['unit']}  (n = {line['n']})")
+    show("engine", rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,6 @@ with the second, which is the first that carries more of it than its rho. `secon
 
 from __future__ import annotations
 
-if __name__ != "__main__":
-    # This folder shadows the standard library's `signal` unless Python runs with -P, as ./run does.
-    raise ImportError("bench/signal.py is a program: use ./run bench signal, or python -P bench/signal.py")
-
 import argparse
 import gc
 import json
@@ -25,7 +21,9 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +38,7 @@ from letterlock.signal.keys import IdentityKeyPair, verify_bundle
 from letterlock.signal.limits import LIBSIGNAL_LIMITS
 from letterlock.signal.messages import PREKEY_TYPE, decode_prekey_message, decode_signal_message
 from letterlock.signal.session import Session
+from report import Row, row, show
 
 SIZE = 200
 NOW = 1_700_000_000_000
@@ -330,33 +329,31 @@ def main() -> None:
     rows.insert(3, _row("second_message", "us", our_samples["second_message"], None, peer, statistics.median))
     rows.append(_row("ping_pong_p99", "us", our_samples["ping_pong"], peer_samples.get("ping_pong"), peer, _p99))
     rows.append(_row("state_packed", "B", our_samples["state"], peer_samples.get("state"), peer, max))
-    if arguments.json:
-        print(json.dumps({"bench": "signal", "rows": rows}))
-        return
-    print(f"{'op':<18}{'n':>6}{'ours':>10}{'peer':>10}  unit{'ratio':>8}")
-    for row in rows:
-        theirs = "-" if row["peer"] is None else f"{row['peer']:.1f}"
-        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        print(f"{row['op']:<18}{row['n']:>6}{row['ours']:>10.1f}{theirs:>10}  {row['unit']:<4}{ratio:>8}")
-    print(f"peer: {peer.name}, Node binding" if peer else "no peer: node or its modules are absent")
+    show("signal", rows, as_json=arguments.json)
+    print(f"peer: {peer.name}, Node binding" if peer else "no peer: node or its modules are absent", file=sys.stderr)
 
 
-def _row(op: str, unit: str, ours: list[float], theirs: list[float] | None, peer: Peer | None, value: Any) -> Any:
-    mine = value(ours)
-    other = value(theirs) if theirs else None
-    return {
-        "op": op,
-        "n": len(ours),
-        "ours": round(mine, 1),
-        "peer": None if other is None else round(other, 1),
-        "peer_name": None if other is None or peer is None else peer.name,
-        "unit": unit,
-        "ratio": None if other is None else round(other / mine, 2),
-    }
+def _row(
+    op: str,
+    unit: str,
+    ours: list[float],
+    theirs: list[float] | None,
+    peer: Peer | None,
+    value: Callable[[list[float]], float],
+) -> Row:
+    return row(
+        op,
+        len(ours),
+        value(ours),
+        unit,
+        peer=value(theirs) if theirs and peer else None,
+        peer_name=peer.name if peer else None,
+    )
 
 
 def _p99(samples: list[float]) -> float:
     return sorted(samples)[len(samples) * 99 // 100]
 
 
-main()
+if __name__ == "__main__":
+    main()

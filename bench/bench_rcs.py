@@ -13,26 +13,21 @@ SIP transaction, and two commits, where an encrypted one with its receipt is two
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import json
+import signal
+import statistics
 import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-_HERE = Path(__file__).resolve().parent
-# Without this folder, whose signal.py would hide the standard library's.
-sys.path[:] = [str(_HERE.parent / "tests"), *(path for path in sys.path if Path(path).resolve() != _HERE)]
-
-import argparse  # noqa: E402
-import asyncio  # noqa: E402
-import contextlib  # noqa: E402
-import dataclasses  # noqa: E402
-import json  # noqa: E402
-import signal  # noqa: E402
-import statistics  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from collections.abc import AsyncIterator  # noqa: E402
-
-from letterlock.client import Chat, Client, Environment, SipAccount  # noqa: E402
-from letterlock.engine.events import (  # noqa: E402
+from letterlock.client import Chat, Client, Environment, SipAccount
+from letterlock.engine.events import (
     MessageAccepted,
     MessageDelivered,
     MessageExpired,
@@ -40,9 +35,10 @@ from letterlock.engine.events import (  # noqa: E402
     MessageUnreadable,
     Recorded,
 )
-from letterlock.engine.policy import PlainOption  # noqa: E402
-from letterlock.engine.security import Security  # noqa: E402
-from letterlock.keystore.wrapped import Argon2Parameters  # noqa: E402
+from letterlock.engine.policy import PlainOption
+from letterlock.engine.security import Security
+from letterlock.keystore.wrapped import Argon2Parameters
+from report import Row, row, show
 
 TEXT = "x" * 200
 PASSPHRASE = "benchmark"
@@ -155,7 +151,7 @@ async def stdin_lines() -> asyncio.StreamReader:
 
 
 # --- the stage ---------------------------------------------------------------------------------------------
-async def measure(runs: int, count: int, window: int) -> list[dict[str, object]]:
+async def measure(runs: int, count: int, window: int) -> list[Row]:
     from interop.kamailio import LAB_PASSWORD, Kamailio
 
     rates: dict[str, list[float]] = {op: [] for op in PAIRS}
@@ -175,7 +171,7 @@ async def measure(runs: int, count: int, window: int) -> list[dict[str, object]]
                 if answer["bad"]:
                     raise RuntimeError(f"{op}: {answer['bad']} messages failed")
                 rates[op].append(count / float(str(answer["seconds"])))
-    return [row(op, count * runs, values) for op, values in rates.items()]
+    return [row(op, count * runs, statistics.median(values), "1/s") for op, values in rates.items()]
 
 
 async def set_up(folder: Path, domain: str, port: int, password: str, stack: contextlib.AsyncExitStack) -> None:
@@ -265,18 +261,6 @@ async def start_phone(
     return running
 
 
-def row(op: str, n: int, rates: list[float]) -> dict[str, object]:
-    return {
-        "op": op,
-        "n": n,
-        "ours": round(statistics.median(rates), 1),
-        "peer": None,
-        "peer_name": None,
-        "unit": "1/s",
-        "ratio": None,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="messages per second through Kamailio")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -293,11 +277,7 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that Kamailio and the phones are ended too
     rows = asyncio.run(measure(options.runs, options.count, options.window))
-    if options.json:
-        print(json.dumps({"bench": "rcs", "rows": rows}))
-        return
-    for line in rows:
-        print(f"{line['op']:>16}  {line['ours']:>8} {line['unit']}  (n = {line['n']})")
+    show("rcs", rows, as_json=options.json)
 
 
 if __name__ == "__main__":

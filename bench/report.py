@@ -1,0 +1,34 @@
+"""What every benchmark prints: rows of one form, as one JSON object or as a table for people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["Row", "row", "show"]
+
+Row = dict[str, Any]
+
+
+def row(op: str, n: int, ours: float, unit: str, *, peer: float | None = None, peer_name: str | None = None) -> Row:
+    """One operation, measured `n` times. Where there is a peer less is better, and a ratio above 1 means that ours is."""
+    return {
+        "op": op,
+        "n": n,
+        "ours": round(ours, 1),
+        "peer": None if peer is None else round(peer, 1),
+        "peer_name": None if peer is None else peer_name,
+        "unit": unit,
+        "ratio": None if peer is None else round(peer / ours, 2),
+    }
+
+
+def show(bench: str, rows: list[Row], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"bench": bench, "rows": rows}))
+        return
+    print(f"{'op':<18}{'n':>7}{'ours':>10}{'peer':>10}  unit{'ratio':>8}")
+    for line in rows:
+        peer = "-" if line["peer"] is None else f"{line['peer']:.1f}"
+        ratio = "-" if line["ratio"] is None else f"{line['ratio']:.2f}"
+        print(f"{line['op']:<18}{line['n']:>7}{line['ours']:>10.1f}{peer:>10}  {line['unit']:<4}{ratio:>8}")
