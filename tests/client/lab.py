@@ -20,7 +20,7 @@ from letterlock.client import Client, Environment, SipAccount
 from letterlock.codec import frame
 from letterlock.codec.cpim import CpimLimits, decode_cpim
 from letterlock.codec.sip import Request
-from letterlock.engine.records import Message
+from letterlock.engine.record_values import Message
 from letterlock.services.directory import Directory, DirectoryLimits, IssuedCode, Rate
 from letterlock.signal.messages import PREKEY_TYPE, decode_prekey_message, decode_signal_message
 

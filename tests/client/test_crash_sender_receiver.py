@@ -14,7 +14,7 @@ import pytest
 from client.lab import Lab, Phone
 from client.phones import ANA, BEN
 from letterlock.client import CHECKPOINTS
-from letterlock.engine.records import Status
+from letterlock.engine.record_values import Status
 from letterlock.errors import TransportError
 from letterlock.transport.directory import DirectoryClient
 

@@ -33,7 +33,7 @@ from letterlock.engine.events import (
     TypingChanged,
 )
 from letterlock.engine.limits import Privacy
-from letterlock.engine.records import Status
+from letterlock.engine.record_values import Status
 from letterlock.engine.security import Security
 from letterlock.ids import MessageId
 from trust.people import Owner

@@ -9,7 +9,7 @@ import pytest
 from engine.signal_keys import SignalKeys
 from engine.test_engine_hostile_network import HOSTILE
 from engine.world import ALICE, BOB, Crash, Keys, Phone, ToyKeys, World, counted
-from letterlock.engine.records import Status
+from letterlock.engine.record_values import Status
 
 DAY = 86_400_000
 

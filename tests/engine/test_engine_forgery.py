@@ -25,7 +25,8 @@ from letterlock.engine.events import (
     ResendRequested,
     SessionWithoutOneTimePrekey,
 )
-from letterlock.engine.records import PARKED, Trouble, trouble_key
+from letterlock.engine.record_values import Trouble
+from letterlock.engine.records import PARKED, trouble_key
 from letterlock.engine.step import Turn
 from letterlock.engine.trouble import STRANGERS
 from letterlock.ids import AccountId, ConversationId, DeviceId, MessageId, Number

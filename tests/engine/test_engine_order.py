@@ -8,7 +8,7 @@ from engine.world import ALICE, BOB, Phone, World
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageMissing, MessageReceived
 from letterlock.engine.limits import DEFAULTS
-from letterlock.engine.records import Status
+from letterlock.engine.record_values import Status
 
 DAY = 86_400_000
 

@@ -9,7 +9,7 @@ import typing
 import pytest
 
 from engine.world import ALICE, BOB, World
-from letterlock.engine import events, records
+from letterlock.engine import events, record_values, records
 from letterlock.engine.content import Text, encode_text, read, rfc3339
 from letterlock.engine.core import NOBODY
 from letterlock.engine.events import (
@@ -22,7 +22,8 @@ from letterlock.engine.events import (
     event_to_json,
 )
 from letterlock.engine.limits import DEFAULTS
-from letterlock.engine.records import EVENT_LOG, EventLog, InboxEntry, inbox_key
+from letterlock.engine.record_values import EventLog, InboxEntry
+from letterlock.engine.records import EVENT_LOG, inbox_key
 from letterlock.errors import DecodeError
 from letterlock.ids import AccountId, Number
 
@@ -198,4 +199,4 @@ def test_sent_events_tell_what_history_holds() -> None:
     (message,) = alice.history(BOB)
     assert (message.message_id, message.order, message.text) == (sent.message_id, sent.order, "hi")
     assert message.message_id == message_id
-    assert message.status is records.Status.DELIVERED
+    assert message.status is record_values.Status.DELIVERED

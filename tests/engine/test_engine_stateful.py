@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.world import ALICE, BOB, Crash, Hostility, Phone, World, counted
-from letterlock.engine.records import Chat
+from letterlock.engine.record_values import Chat
 
 DAY = 86_400_000
 

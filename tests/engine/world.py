@@ -28,7 +28,8 @@ from letterlock.engine.effects import (
 from letterlock.engine.engine import Engine
 from letterlock.engine.events import Event, MessageReceived, MessageSent
 from letterlock.engine.limits import DEFAULTS, EngineLimits, Privacy
-from letterlock.engine.records import MESSAGE, Chat, Message, chat_key, contact_key
+from letterlock.engine.record_values import Chat, Message
+from letterlock.engine.records import MESSAGE, chat_key, contact_key
 from letterlock.engine.step import Step
 from letterlock.ids import DeviceId, MessageId, Number, account_id
 from letterlock.seam import EncryptionProtocol, Key, Party, RecordKind, Writes

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
-from ..engine.records import Message
+from ..engine.record_values import Message
 from ..engine.security import Security
 from ..ids import MessageId, Number
 from ..trust import SecurityCode

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from ..engine.policy import PlainOption
-from ..engine.records import Message
+from ..engine.record_values import Message
 from ..engine.security import Security
 from ..errors import InputError
 from ..ids import MessageId, Number

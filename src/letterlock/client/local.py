@@ -14,7 +14,8 @@ from ..engine.content import Text
 from ..engine.engine import Engine
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
-from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, Contact, Message, contact_key, event_key
+from ..engine.record_values import Contact, Message
+from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, contact_key, event_key
 from ..engine.security import Security
 from ..engine.step import Step
 from ..errors import InputError, StoreError, TrustRequired

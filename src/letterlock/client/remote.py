@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engine.events import Recorded, SecurityChanged, event_from_json
 from ..engine.policy import PlainOption
-from ..engine.records import Message
+from ..engine.record_values import Message
 from ..engine.security import Security
 from ..errors import DecodeError, StoreError
 from ..ids import MessageId, Number

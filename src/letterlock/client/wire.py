@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import errors
 from ..engine.policy import PlainOption
-from ..engine.records import Message, Status
+from ..engine.record_values import Message, Status
 from ..engine.security import Security
 from ..errors import Bug, DecodeError, DirectoryError, IdentityChanged, LetterlockError, NotEncrypted
 from ..ids import MessageId, Number, number

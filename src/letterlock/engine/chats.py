@@ -10,7 +10,8 @@ from ..ids import Number, conversation_of
 from . import policy
 from .core import Core
 from .events import SecurityChanged
-from .records import Chat, Contact, chat_key, contact_key
+from .record_values import Chat, Contact
+from .records import chat_key, contact_key
 from .security import Security
 from .step import Turn
 

@@ -23,7 +23,8 @@ from ..trust.device_list import (
 from . import chats, fetching, ordering, outbox, trouble
 from .core import Core
 from .events import ContactKeysSeen, DeviceListChanged, KeysChanged, NumberReset, OwnListMismatch
-from .records import Contact, contact_key
+from .record_values import Contact
+from .records import contact_key
 from .step import Turn
 
 __all__ = ["Unknown", "accept_keys", "adopt_list", "follow", "learn", "mark_verified", "meet", "pin"]

@@ -16,7 +16,8 @@ from . import chats, ordering, receipts, resend, sending
 from .content import Contents, Receipt, ResendRequest, TextContent, Typing, Unsupported, read
 from .core import Core
 from .events import MessageUnreadable, TypingChanged
-from .records import Contact, InboxEntry, Message, Status, held_key, inbox_key, message_key, order_of
+from .record_values import Contact, InboxEntry, Message, Status
+from .records import held_key, inbox_key, message_key, order_of
 from .step import Turn
 
 __all__ = ["deliver", "receipt_again"]

@@ -21,16 +21,8 @@ from .content import Text
 from .core import Core, media_type_of
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
-from .records import (
-    INBOX,
-    WAITING,
-    Chat,
-    Status,
-    chat_key,
-    contact_key,
-    material_key,
-    message_key,
-)
+from .record_values import Chat, Status
+from .records import INBOX, WAITING, chat_key, contact_key, material_key, message_key
 from .security import Security
 from .step import Step, Turn
 

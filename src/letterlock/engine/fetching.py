@@ -8,7 +8,8 @@ from ..ids import DeviceId, Instant, Number
 from ..seam import Key, MaterialNeeded
 from .core import NOBODY, Core
 from .effects import FetchLists, FetchMaterial
-from .records import FETCH, Fetch
+from .record_values import Fetch
+from .records import FETCH
 from .step import Turn
 
 __all__ = ["answered", "ask_all", "due", "failed", "lists", "material", "pending", "started"]

@@ -21,7 +21,8 @@ from .carriage import Inbound
 from .contacts import Unknown
 from .core import Core
 from .events import ProtocolNoted, SessionWithoutOneTimePrekey
-from .records import PARKED, Contact, Parked, inbox_key, parked_key
+from .record_values import Contact, Parked
+from .records import PARKED, inbox_key, parked_key
 from .step import Turn
 
 __all__ = ["drop_parked", "received", "unpark"]

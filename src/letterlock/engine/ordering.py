@@ -16,20 +16,8 @@ from ..ids import AccountId, DeviceId, MessageId, Number
 from ..seam import Header, Seen
 from .core import Core
 from .events import MessageMissing, MessageReceived, MessageSent
-from .records import (
-    Chat,
-    Delivery,
-    Gap,
-    Head,
-    HeldNote,
-    Message,
-    Status,
-    delivery_key,
-    held_key,
-    message_key,
-    order_of,
-    order_parts,
-)
+from .record_values import Chat, Delivery, Gap, Head, HeldNote, Message, Status
+from .records import delivery_key, held_key, message_key, order_of, order_parts
 from .step import Turn
 
 __all__ = ["admit", "admit_unplaced", "next_due", "overdue", "reset_account", "seen_of"]

@@ -15,7 +15,8 @@ from .chats import conversation
 from .core import NOBODY, Core
 from .effects import Transmit
 from .events import MessageAccepted, MessageExpired, MessageFailed
-from .records import OUTBOX, Delivery, Row, Status, delivery_key, message_key, outbox_key
+from .record_values import Delivery, Row, Status
+from .records import OUTBOX, delivery_key, message_key, outbox_key
 from .step import Turn
 
 __all__ = [

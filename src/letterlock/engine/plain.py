@@ -17,18 +17,8 @@ from . import chats, outbox, trouble
 from .carriage import Inbound, NetworkResult
 from .core import NOBODY, Core
 from .events import MessageDelivered, MessageDisplayed, MessageReceived, MessageSent
-from .records import (
-    Chat,
-    InboxEntry,
-    Message,
-    Row,
-    Status,
-    delivery_key,
-    inbox_key,
-    message_key,
-    order_of,
-    outbox_key,
-)
+from .record_values import Chat, InboxEntry, Message, Row, Status
+from .records import delivery_key, inbox_key, message_key, order_of, outbox_key
 from .step import Turn
 
 __all__ = ["received", "received_receipt", "send", "transmit"]

@@ -9,7 +9,7 @@ from ..errors import NotEncrypted
 from ..ids import Instant, Number
 from ..seam import EncryptionProtocol
 from .core import Core
-from .records import Chat, Contact
+from .record_values import Chat, Contact
 from .security import WORDS, Security
 
 __all__ = ["PlainOption", "accepts", "encrypting", "options_of", "refusal", "state_of"]

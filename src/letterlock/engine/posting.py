@@ -11,7 +11,8 @@ from . import chats, fetching, ordering, outbox, policy, receipts, sealing
 from .content import encode_receipt, encode_resend_request, encode_text
 from .core import Core, media_type_of
 from .events import MessageResent
-from .records import Chat, Contact, Message, Row, Task, Waiting, order_parts, waiting_key
+from .record_values import Chat, Contact, Message, Row, Task, Waiting
+from .records import order_parts, waiting_key
 from .sealing import Letter, NotReady
 from .step import Turn
 

@@ -15,7 +15,8 @@ from . import chats, fetching, outbox, policy, sealing
 from .content import Receipt, encode_receipt
 from .core import Core, media_type_of
 from .events import MessageDelivered, MessageDisplayed
-from .records import Chat, Contact, Delivery, Row, Status, Task, Waiting, delivery_key, outbox_key, waiting_key
+from .record_values import Chat, Contact, Delivery, Row, Status, Task, Waiting
+from .records import delivery_key, outbox_key, waiting_key
 from .sealing import Letter, NotReady
 from .step import Turn
 

@@ -13,7 +13,8 @@ from ..seam import EncryptionProtocol, Party
 from . import outbox, trouble, waiting
 from .core import Core
 from .events import ResendRequested
-from .records import Contact, Delivery, Row, Task, Waiting, delivery_key, message_key, outbox_key
+from .record_values import Contact, Delivery, Row, Task, Waiting
+from .records import delivery_key, message_key, outbox_key
 from .step import Turn
 
 __all__ = ["answer", "ask"]

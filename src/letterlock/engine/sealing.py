@@ -13,7 +13,8 @@ from . import fetching
 from .chats import conversation
 from .core import Core
 from .events import ProtocolNoted
-from .records import Contact, material_key
+from .record_values import Contact
+from .records import material_key
 from .step import Turn
 
 __all__ = ["Letter", "NotReady", "seal", "settled_devices"]

@@ -17,7 +17,8 @@ from .core import Core, media_type_of
 from .effects import Transmit
 from .events import MessageSent
 from .policy import PlainOption
-from .records import Chat, Contact, Message, Status, Task, Waiting, message_key, order_of, order_parts
+from .record_values import Chat, Contact, Message, Status, Task, Waiting
+from .records import message_key, order_of, order_parts
 from .sealing import Letter, NotReady
 from .security import Security
 from .step import Turn

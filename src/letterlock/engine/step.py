@@ -14,7 +14,8 @@ from ..ids import Instant, Rng
 from ..seam import Staged, State, Writes
 from .effects import Effect, WakeAt
 from .events import Event, Recorded
-from .records import EVENT_LOG, EventLog, event_key
+from .record_values import EventLog
+from .records import EVENT_LOG, event_key
 
 __all__ = ["Step", "Turn"]
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 from ..ids import Number
 from .core import Core
 from .events import DeviceListRefused, MessageUnreadable, OwnListMismatch
-from .records import Trouble, contact_key, trouble_key
+from .record_values import Trouble
+from .records import contact_key, trouble_key
 from .step import Turn
 
 __all__ = [

@@ -12,16 +12,8 @@ from . import chats, fetching, inbox, ordering, outbox, waiting
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
-from .records import (
-    DELIVERY,
-    EVENT_LOG,
-    HELD,
-    INBOX,
-    MATERIAL,
-    UPKEEP,
-    Upkeep,
-    event_key,
-)
+from .record_values import Upkeep
+from .records import DELIVERY, EVENT_LOG, HELD, INBOX, MATERIAL, UPKEEP, event_key
 from .step import Turn
 
 __all__ = ["on_published", "on_timer", "rolled_back", "start"]

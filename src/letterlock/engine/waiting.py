@@ -9,7 +9,8 @@ from ..seam import Device, EncryptionProtocol, Key
 from . import chats, policy, posting
 from .core import Core
 from .events import MessageExpired
-from .records import WAITING, Contact, Status, Task, Waiting, message_key, waiting_key
+from .record_values import Contact, Status, Task, Waiting
+from .records import WAITING, message_key, waiting_key
 from .sealing import NotReady
 from .step import Turn
 
