@@ -34,7 +34,8 @@ class TwoDevices(RuleBasedStateMachine):
 
     def _may_send(self, sender: int) -> bool:
         device, peer = self.devices[sender], self.devices[1 - sender]
-        return device.record(peer.address).can_send(device.now, device.limits)
+        session = device.record(peer.address).current
+        return session is not None and session.may_send(device.now, device.limits)
 
     @rule(sender=st.integers(0, 1), count=st.integers(1, 8))
     def send(self, sender: int, count: int) -> None:

@@ -63,10 +63,6 @@ class WireLog:
 
     records: tuple[Record, ...]
 
-    @property
-    def connections(self) -> tuple[int, ...]:
-        return tuple(record.connection for record in self.records if record.kind == "O")
-
     def streams(self) -> tuple[Stream, ...]:
         """What went over each connection, so that no split between packets hides anything."""
         found: dict[tuple[int, str], list[bytes]] = {}

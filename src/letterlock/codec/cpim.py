@@ -70,28 +70,13 @@ class CpimHeader:
 
     @property
     def text(self) -> str:
-        """The value as written, escapes and all."""
-        return self._split()[1]
+        """The value as written, escapes and all; without the parameters before it, of which nobody reads any."""
+        return _PARAMETERS.sub("", self.raw, count=1).strip(" ")
 
     @property
     def value(self) -> str:
         """The value with its escapes undone (section 2.3.1)."""
         return unescape(self.text)
-
-    @property
-    def language(self) -> str | None:
-        """The language tag, if there is one (section 3.3)."""
-        for parameter in self._split()[0].split(";"):
-            name, _, value = parameter.partition("=")
-            if name.lower() == "lang":
-                return value
-        return None
-
-    def _split(self) -> tuple[str, str]:
-        if not self.raw.startswith(";"):
-            return "", self.raw.strip(" ")
-        match = _PARAMETERS.match(self.raw)
-        return (match.group(), self.raw[match.end() :].strip(" ")) if match else ("", self.raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +93,6 @@ class Cpim:
 
     headers: tuple[CpimHeader, ...]
     content: MimePart
-
-    @property
-    def namespaces(self) -> tuple[tuple[str, str], ...]:
-        """The (prefix, URI) pairs that were declared, in order."""
-        return tuple(_declaration(header.raw) for header in self.headers if header.name.upper() == "NS")
 
     def all(self, name: str, namespace: str = CORE) -> tuple[CpimHeader, ...]:
         """The headers of that name, in order."""
@@ -219,7 +199,7 @@ def unescape(text: str) -> str:
 
 # --- grammar ---------------------------------------------------------------------------------------
 _LINE = re.compile(r"((?:[!#$%&'*+^_`|~0-9A-Za-z-]+\.)?[!#$%&'*+^_`|~0-9A-Za-z-]+):([^\x00-\x1f\x7f]*)")
-_PARAMETERS = re.compile(r'(?:;[^\s;="]+=(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\s;"]*))*')
+_PARAMETERS = re.compile(r'\A(?:;[^\s;="]+=(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\s;"]*))*')
 _DECLARATION = re.compile(r" *([!#$%&'*+^_`|~0-9A-Za-z-]*) *<([^<> ]+)> *")
 _ADDRESS = re.compile(r"([^<]*)<([^<>]*)>")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.|\Z)", re.DOTALL)

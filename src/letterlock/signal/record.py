@@ -54,10 +54,6 @@ class SessionRecord:
     current: Session | None = None
     archived: tuple[Archived, ...] = ()
 
-    def can_send(self, now: Instant, limits: Limits) -> bool:
-        """Whether `encrypt` needs no new session first."""
-        return self.current is not None and self.current.may_send(now, limits)
-
     def with_session(self, session: Session, now: Instant, limits: Limits) -> SessionRecord:
         """Make a new session the current one; the one before is archived."""
         return SessionRecord(session, self.without_current(now, limits).archived)
