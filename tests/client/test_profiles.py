@@ -19,6 +19,7 @@ from letterlock.client.identity import IDENTITY, UNPUBLISHED_LIST, Identity, Sta
 from letterlock.client.profile import ProfilePaths, unlock_with
 from letterlock.client.settings import SETTINGS, Settings
 from letterlock.crypto.pyca import Pyca
+from letterlock.crypto.secret import Secret
 from letterlock.engine.events import (
     DeviceListChanged,
     MessageDelivered,
@@ -355,10 +356,13 @@ async def test_an_old_copy_is_refused_and_can_be_taken_into_use_with_new_session
 
 # --- what is written and shown -------------------------------------------------------------------------------
 def test_records_come_back_as_they_were() -> None:
-    identity = Identity(ana_number(), b"spki", device(), 77, "Phone", Stage.ACTIVE, bytes(32), None)  # type: ignore[arg-type]
-    assert IDENTITY.kind.decode(IDENTITY.kind.encode(identity)) == identity
-    primary = dataclasses.replace(identity, participant_private=b"p" * 32)
-    assert IDENTITY.kind.decode(IDENTITY.kind.encode(primary)) == primary
+    linked = Identity(ana_number(), b"spki", device(), 77, "Phone", Stage.ACTIVE, Secret(b"i" * 32), None)  # type: ignore[arg-type]
+    primary = dataclasses.replace(linked, participant_private=Secret(b"p" * 32))
+    for identity in (linked, primary):
+        again = IDENTITY.kind.decode(IDENTITY.kind.encode(identity))
+        for field in dataclasses.fields(Identity):
+            was, found = getattr(identity, field.name), getattr(again, field.name)
+            assert was.matches(found) if isinstance(was, Secret) else was == found
     sip = SipAccount("host", 5061, "domain", "user", "hush", ca_file="ca.pem")
     for settings in (Settings("https://d", None, sip, "i"), Settings("https://d", "ca", None, "i")):
         assert SETTINGS.kind.decode(SETTINGS.kind.encode(settings)) == settings
@@ -369,7 +373,8 @@ def test_records_come_back_as_they_were() -> None:
 
 def test_repr_shows_no_secret() -> None:
     """SR-10."""
-    identity = Identity(ana_number(), b"s", device(), 7, "", Stage.ACTIVE, b"\x01" * 32, b"\x02" * 32)  # type: ignore[arg-type]
+    secrets = Secret(b"\x01" * 32), Secret(b"\x02" * 32)
+    identity = Identity(ana_number(), b"s", device(), 7, "", Stage.ACTIVE, *secrets)  # type: ignore[arg-type]
     shown = repr(identity) + repr(SipAccount("h", 1, "d", "u", "hush")) + repr(unlock_with("hush", None))
     assert "hush" not in shown
     assert "\\x01" not in shown

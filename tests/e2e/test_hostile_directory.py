@@ -83,13 +83,14 @@ def thief_of(world: World, phone: Phone) -> Owner:
     primary = Device(
         DeviceId(1),
         identity.registration_id,
-        identity.identity_private,
+        identity.identity_private.reveal(),
         identity.key_pair(CRYPTO).public,
         b"",
         b"",
         os.urandom,
     )
-    return Owner(identity.number, identity.participant_private, identity.participant_spki, primary, current(phone))
+    participant = identity.participant_private.reveal()
+    return Owner(identity.number, participant, identity.participant_spki, primary, current(phone))
 
 
 # --- what is hidden ----------------------------------------------------------------------------------------------

@@ -179,4 +179,4 @@ class Devices:
         await self._driver.submit(step)
 
     def _sign(self, text: bytes) -> bytes:
-        return self._crypto.p256_sign(self._identity.participant_key(), text)
+        return self._crypto.p256_sign(self._identity.participant_key().reveal(), text)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..codec import tls
 from ..crypto.provider import CryptoProvider
+from ..crypto.secret import Secret
 from ..errors import DecodeError, InputError
 from ..ids import AccountId, DeviceId, Number, Rng, account_id
 from ..seam import Key, Party, RecordKind
@@ -30,7 +31,7 @@ class Stage(enum.IntEnum):
     ACTIVE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a Secret is not compared with ==
 class Identity:
     """The device's keys. `participant_private` is there on the primary device only."""
 
@@ -40,8 +41,8 @@ class Identity:
     registration_id: int
     name: str
     stage: Stage
-    identity_private: bytes = field(repr=False)
-    participant_private: bytes | None = field(repr=False)
+    identity_private: Secret
+    participant_private: Secret | None
 
     @property
     def account(self) -> AccountId:
@@ -52,11 +53,11 @@ class Identity:
         return Party(self.number, self.account, self.device)
 
     def key_pair(self, crypto: CryptoProvider) -> IdentityKeyPair:
-        return IdentityKeyPair.of(crypto, self.identity_private)
+        return IdentityKeyPair.of(crypto, self.identity_private.reveal())
 
     def signer(self, crypto: CryptoProvider) -> RequestSigner:
         """Signs requests to the directory."""
-        return RequestSigner(crypto, self.party, self.identity_private)
+        return RequestSigner(crypto, self.party, self.identity_private.reveal())
 
     def entry(self, crypto: CryptoProvider, rng: Rng) -> DeviceEntry:
         """Our entry for the device list, counter-signed."""
@@ -66,12 +67,12 @@ class Identity:
             device=self.device,
             registration_id=self.registration_id,
             identity_key=self.key_pair(crypto).public,
-            sign_identity=lambda text: crypto.xeddsa_sign(self.identity_private, text, rng),
+            sign_identity=lambda text: crypto.xeddsa_sign(self.identity_private.reveal(), text, rng),
             capabilities=CAPABILITIES,
             name=self.name,
         )
 
-    def participant_key(self) -> bytes:
+    def participant_key(self) -> Secret:
         """The key of the account. Raises InputError on a linked device, which does not have it."""
         if self.participant_private is None:
             raise InputError(
@@ -87,7 +88,14 @@ def primary_identity(number: Number, name: str, crypto: CryptoProvider, rng: Rng
     participant = crypto.p256_generate(rng)
     spki = crypto.p256_spki(crypto.p256_public(participant))
     return Identity(
-        number, spki, PRIMARY, _registration_id(rng), name, Stage.UNCLAIMED, crypto.x25519_generate(rng)[0], participant
+        number,
+        spki,
+        PRIMARY,
+        _registration_id(rng),
+        name,
+        Stage.UNCLAIMED,
+        Secret(crypto.x25519_generate(rng)[0]),
+        Secret(participant),
     )
 
 
@@ -100,7 +108,7 @@ def linked_identity(offer: DeviceOffer, name: str, crypto: CryptoProvider, rng: 
         _registration_id(rng),
         name,
         Stage.PENDING,
-        crypto.x25519_generate(rng)[0],
+        Secret(crypto.x25519_generate(rng)[0]),
         None,
     )
 
@@ -121,8 +129,8 @@ def _encode(identity: Identity) -> bytes:
             tls.u32(identity.registration_id),
             tls.opaque(identity.name.encode()),
             tls.u8(identity.stage),
-            tls.opaque(identity.identity_private),
-            tls.opaque(identity.participant_private or b""),
+            tls.opaque(identity.identity_private.reveal()),
+            tls.opaque(b"" if identity.participant_private is None else identity.participant_private.reveal()),
         )
     )
 
@@ -139,8 +147,8 @@ def _decode(data: bytes) -> Identity:
             registration_id=reader.u32(),
             name=reader.opaque(256).decode(),
             stage=Stage(reader.u8()),
-            identity_private=reader.opaque(32),
-            participant_private=reader.opaque(32) or None,
+            identity_private=Secret(reader.opaque(32)),
+            participant_private=Secret(private) if (private := reader.opaque(32)) else None,
         )
     except ValueError as error:
         raise DecodeError("identity record is damaged", code="record.identity") from error

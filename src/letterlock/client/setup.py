@@ -68,7 +68,7 @@ async def create_profile(
                 number=number,
                 participant_spki=identity.participant_spki,
                 primary=identity.entry(crypto, environment.rng),
-                sign=lambda text: crypto.p256_sign(key, text),
+                sign=lambda text: crypto.p256_sign(key.reveal(), text),
                 crypto=crypto,
                 now=now,
             ).encoded
