@@ -22,10 +22,14 @@ __all__ = [
     "Downgrade",
     "DuplicateMessage",
     "IdentityChanged",
+    "GroupInactive",
     "InputError",
+    "InvalidGroupMessage",
     "LetterlockError",
     "LimitExceeded",
     "MalformedMessage",
+    "MissingProposal",
+    "MissingPsk",
     "NoSession",
     "NotEncrypted",
     "ProtocolError",
@@ -177,6 +181,38 @@ class MalformedMessage(ProtocolError):
     """Parsed, but a field is missing or makes no sense."""
 
     code = "protocol.malformed"
+
+
+class InvalidGroupMessage(ProtocolError):
+    """MLS: well-formed, but a numbered rule refuses it; nothing was changed. `rule` is like `MLS-7.3-03`."""
+
+    code = "mls"
+
+    def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
+        super().__init__(message, code=rule.lower().replace("-", ".", 1), hint=hint)
+        self.rule = rule
+
+
+class MissingProposal(ProtocolError):
+    """MLS: the commit refers to proposals that have not arrived; fetch them and try the same commit again."""
+
+    code = "mls.missing_proposal"
+
+    def __init__(self, message: str, *, references: tuple[bytes, ...], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.references = references
+
+
+class MissingPsk(ProtocolError):
+    """MLS: a pre-shared key is named that we do not hold. There is no fallback without it."""
+
+    code = "mls.missing_psk"
+
+
+class GroupInactive(ProtocolError):
+    """MLS: we were removed from the group, or it was reinitialised; nothing can be sent in it any more."""
+
+    code = "mls.inactive"
 
 
 class DeviceListError(RemoteError):
