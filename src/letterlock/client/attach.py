@@ -7,6 +7,7 @@ not get it connects, and tries both again while the owner is still opening or al
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -92,7 +93,9 @@ class Access:
             return await self._own(lock)
 
     async def _own(self, lock: ProfileLock) -> LocalProfile:
-        try:
+        # Given back in turn unless all of it works; to close again what its owner has closed does no harm.
+        async with contextlib.AsyncExitStack() as taken:
+            taken.callback(lock.release)
             if self.unlock is None:
                 raise InputError(
                     "this profile needs its passphrase or key file",
@@ -100,21 +103,13 @@ class Access:
                     hint="give passphrase= or key_file=, or set LETTERLOCK_PASSPHRASE or LETTERLOCK_KEY_FILE",
                 )
             store = await open_store(self.paths, self.unlock, self.environment, lock, use_old_copy=self.use_old_copy)
-        except BaseException:
-            lock.release()
-            raise
-        try:
+            taken.push_async_callback(asyncio.to_thread, store.close)
             profile = await self._start(store)
-        except BaseException:
-            await asyncio.to_thread(store.close)
-            raise
-        self._socket = OwnerSocket(profile, self.paths.socket)
-        try:
-            await self._socket.start()
-        except BaseException:
-            self._socket = None
-            await profile.close()
-            raise
+            taken.push_async_callback(profile.close)
+            owner = OwnerSocket(profile, self.paths.socket)
+            await owner.start()
+            taken.pop_all()
+        self._socket = owner
         return profile
 
     async def _start(self, store: Store) -> LocalProfile:
@@ -124,32 +119,28 @@ class Access:
             raise StoreError(
                 "this profile is not set up completely", code="store.unclaimed", hint="run letterlock setup again"
             )
-        directory = environment.directory(environment, settings, identity)
-        engine = engine_of(identity, environment)
-        first: list[StepFunction[None]] = []
-        if identity.stage is Stage.PENDING:
-            try:
+        async with contextlib.AsyncExitStack() as begun:
+            directory = environment.directory(environment, settings, identity)
+            if directory is not None:
+                begun.push_async_callback(directory.close)
+            engine = engine_of(identity, environment)
+            first: list[StepFunction[None]] = []
+            if identity.stage is Stage.PENDING:
                 first.append(await first_list(identity, engine, directory, environment))
-            except BaseException:
-                if directory is not None:
-                    await directory.close()
-                raise
-        if store.get(OLD_COPY):
-            first.append(retiring(engine))
-        profile = LocalProfile(
-            identity,
-            store,
-            engine,
-            environment.crypto,
-            clock=environment.clock,
-            rng=environment.rng,
-            checkpoint=environment.checkpoint,
-        )
-        try:
+            if store.get(OLD_COPY):
+                first.append(retiring(engine))
+            profile = LocalProfile(
+                identity,
+                store,
+                engine,
+                environment.crypto,
+                clock=environment.clock,
+                rng=environment.rng,
+                checkpoint=environment.checkpoint,
+            )
+            begun.push_async_callback(profile.close)
             await profile.start(
                 lambda on_message: environment.transport(environment, settings, identity, on_message), directory, first
             )
-        except BaseException:
-            await profile.close()
-            raise
+            begun.pop_all()
         return profile

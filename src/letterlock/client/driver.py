@@ -167,7 +167,7 @@ class Driver:
             while below is not None and below.written is None:
                 await self._sleep()
                 await self._stage(this, below)
-        except BaseException:
+        except BaseException:  # it ends the actor, and `_run` tells the callers whose commands it finds in the queue
             self._queue.extendleft(reversed(this.commands))
             raise
         if below is not None and not below.written:
@@ -195,7 +195,7 @@ class Driver:
                     began = time.perf_counter()
                 else:
                     step = command.step(this.overlay, self._clock(), self._rng)
-            except Exception as error:
+            except Exception as error:  # whatever a step raises is its own caller's answer
                 if not command.done.cancelled():
                     command.done.set_exception(error)
                 continue
@@ -213,7 +213,7 @@ class Driver:
     def _write(self, this: _Round) -> None:
         try:
             prepared = self._store.prepare((), this.overlay.writes, self._store.generation)
-        except Exception as error:
+        except Exception as error:  # some step wrote what cannot be encoded; alone in a round, it shows which
             if len(this.commands) == 1:
                 self._refuse(this, error)
                 return

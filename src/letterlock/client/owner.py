@@ -48,15 +48,13 @@ class OwnerSocket:
             _prepare_folder(self._path.parent)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)  # of an owner that was killed; the lock says that it is gone
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
+            with contextlib.ExitStack() as begun:
+                listener = begun.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
                 # Nobody can connect before listen(), so the mode is right before anybody could use it.
                 listener.bind(os.fspath(self._path))
                 os.chmod(self._path, 0o600)
                 self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=_MAX_REQUEST)
-            except BaseException:
-                listener.close()
-                raise
+                begun.pop_all()
         except OSError as error:
             raise StoreError(
                 f"the profile's socket cannot be made: {error.strerror}",
@@ -133,7 +131,7 @@ class OwnerSocket:
         except (KeyError, TypeError, ValueError, AttributeError):
             wrong = InputError("not a request that this version knows", code="owner.request")
             answer = {"id": request, "error": encode_error(wrong)}
-        except Exception as error:
+        except Exception as error:  # ours: the other process waits for an answer all the same
             _log.exception("a request of another process failed")
             bug = LetterlockError(f"the owner of the profile failed: {type(error).__name__}", code="bug")
             answer = {"id": request, "error": encode_error(bug)}

@@ -50,13 +50,12 @@ class RemoteProfile:
         """Raises ConnectionLost when nobody answers there, StoreError when the owner speaks another version."""
         reader, writer = await _connect(path)
         profile = cls(path, reader, writer)
-        try:
+        async with contextlib.AsyncExitStack() as begun:
+            begun.push_async_callback(profile.close)
             profile._tasks.append(asyncio.get_running_loop().create_task(profile._read()))
             profile.me = await profile._call("me")
             profile._tasks.append(asyncio.get_running_loop().create_task(profile._follow(await profile.cursor())))
-        except BaseException:
-            await profile.close()
-            raise
+            begun.pop_all()
         return profile
 
     # --- the methods ---------------------------------------------------------------------------------------
@@ -234,7 +233,8 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
         reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE)
     except OSError as error:
         raise ConnectionLost("the owner of the profile does not answer") from error
-    try:
+    with contextlib.ExitStack() as unknown:
+        unknown.callback(writer.close)
         if not same_user(writer):
             # SR-16: what is sent here is what people write. A socket that another user put in its place is no owner.
             raise ConnectionLost("another user answers in place of the owner of the profile")
@@ -247,9 +247,7 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
                 code="owner.version",
                 hint="end it and start it again",
             )
-    except BaseException:
-        writer.close()
-        raise
+        unknown.pop_all()
     return reader, writer
 
 

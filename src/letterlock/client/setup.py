@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from ..engine.engine import Engine
 from ..errors import InputError
@@ -105,16 +105,12 @@ async def publish_keys(
 async def opened_for_setup(paths: ProfilePaths, unlock: Unlock, environment: Environment) -> AsyncIterator[Store]:
     """The store of a profile that is being set up; made when there is none."""
     paths.make()
-    lock = ProfileLock.acquire(paths.lock)
-    try:
+    async with AsyncExitStack() as opened:
+        lock = ProfileLock.acquire(paths.lock)
+        opened.callback(lock.release)
         keystore = Keystore(paths.key, environment.crypto, environment.rng)
         if not keystore.exists():
             await asyncio.to_thread(keystore.create, unlock, environment.argon2)
         store = await open_store(paths, unlock, environment, lock)
-    except BaseException:
-        lock.release()
-        raise
-    try:
+        opened.push_async_callback(asyncio.to_thread, store.close)
         yield store
-    finally:
-        await asyncio.to_thread(store.close)

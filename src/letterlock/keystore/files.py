@@ -33,24 +33,23 @@ def replace_file(path: Path, data: bytes) -> None:
     temporary = _write_beside(path, data)
     try:
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
+    finally:
+        with contextlib.suppress(OSError):  # there is none left when it was put in place
             os.unlink(temporary)
-        raise
     _sync_folder(path.parent)
 
 
 def _write_beside(path: Path, data: bytes) -> Path:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(file, data)
-        os.fsync(file)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    finally:
-        os.close(file)
+    with contextlib.ExitStack() as unfinished:
+        unfinished.callback(os.unlink, temporary)
+        try:
+            os.write(file, data)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        unfinished.pop_all()
     return temporary
 
 

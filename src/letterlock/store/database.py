@@ -31,31 +31,29 @@ def connect(path: Path, key: bytes) -> Connection:
     """One connection with our settings. Raises WrongStoreKey when the key does not read the first page."""
     if len(key) != 32:
         raise WrongStoreKey("a store key has 32 bytes", code="store.key")
-    with store_errors():
+    with store_errors(), contextlib.ExitStack() as unusable:
         connection = sqlcipher3.connect(
             os.fspath(path), isolation_level=None, check_same_thread=False, cached_statements=64, timeout=10.0
         )
+        unusable.callback(connection.close)
+        connection.execute("PRAGMA cipher_log_level = NONE")  # it would write to stderr; we raise instead
+        # SQLite opens lazily; the raw key (no KDF in SQLCipher) is only tried at the first read.
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         try:
-            connection.execute("PRAGMA cipher_log_level = NONE")  # it would write to stderr; we raise instead
-            # SQLite opens lazily; the raw key (no KDF in SQLCipher) is only tried at the first read.
-            connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
-            try:
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            except sqlcipher3.DatabaseError as error:
-                if _name(error) == "SQLITE_NOTADB":
-                    raise WrongStoreKey(
-                        "the key does not open this store, or its first page is damaged",
-                        hint="check the passphrase or key file; if they are right, restore the profile",
-                    ) from None
-                raise
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # a commit that returned survives a power cut (SR-06)
-            connection.execute("PRAGMA secure_delete = ON")  # consumed keys are overwritten, not only unlinked (SR-10)
-            connection.execute("PRAGMA wal_autocheckpoint = 2000")
-            connection.execute("PRAGMA foreign_keys = OFF")
-        except BaseException:
-            connection.close()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlcipher3.DatabaseError as error:
+            if _name(error) == "SQLITE_NOTADB":
+                raise WrongStoreKey(
+                    "the key does not open this store, or its first page is damaged",
+                    hint="check the passphrase or key file; if they are right, restore the profile",
+                ) from None
             raise
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a commit that returned survives a power cut (SR-06)
+        connection.execute("PRAGMA secure_delete = ON")  # consumed keys are overwritten, not only unlinked (SR-10)
+        connection.execute("PRAGMA wal_autocheckpoint = 2000")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        unusable.pop_all()
     return connection
 
 
@@ -72,7 +70,8 @@ def create_or_migrate(connection: Connection) -> None:
                 hint="update Letterlock",
             )
         connection.execute("BEGIN IMMEDIATE")
-        try:
+        with contextlib.ExitStack() as unfinished:
+            unfinished.callback(connection.execute, "ROLLBACK")
             if version == 0:
                 connection.execute(_SCHEMA)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -81,9 +80,7 @@ def create_or_migrate(connection: Connection) -> None:
                     _MIGRATIONS[step](connection)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+            unfinished.pop_all()
 
 
 @contextlib.contextmanager

@@ -258,7 +258,7 @@ class Store:
                     connection.execute(statement, parameters)
                 self._checkpoint("store.before-commit")
                 connection.execute("COMMIT")
-        except BaseException as error:
+        except BaseException as error:  # interrupted too: what the disk holds must be known before more is written
             self._after_failed_write(previous, error)
             raise
         self._checkpoint("store.committed")
@@ -287,7 +287,7 @@ class Store:
 
     def _after_failed_write(self, previous: int, error: BaseException) -> None:
         """Roll back and find out whether the commit happened; when that is unclear nothing more is written."""
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # a connection that cannot even do this is found out below
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
         unclear = "the store failed while writing and must be opened again"
@@ -296,7 +296,7 @@ class Store:
         try:
             if _number(self._writer) == previous:
                 return
-        except Exception:
+        except Exception:  # whatever stops us from reading leaves it as unclear as before
             unclear += "; it cannot be read either"
         self._failed = StoreError(unclear, code="store.failed", hint="close this profile and open it again")
 
@@ -309,7 +309,7 @@ class Store:
             with self._reading:  # SQLite must not lose a connection while another thread is inside it
                 self._reader.close()
             with self._writing:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception):  # closing goes on: the next owner's close does it
                     # Truncating drops the older versions of pages, with the keys that were in them.
                     self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._writer.close()

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output went away; that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT["ok"]
-    except Exception as error:
+    except Exception as error:  # ours: whoever typed the command gets a line to report, with -v the whole trace
         if verbose:
             raise
         return terminal.error(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import platform
 import ssl
@@ -108,16 +109,12 @@ async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, s
     """The settings, and whose profile it is; without connecting to anything."""
     given = unlock_with(unlock["passphrase"], unlock["key_file"])
     assert given is not None  # unlock_arguments() saw to it
-    lock = ProfileLock.acquire(paths.lock)
-    try:
+    async with contextlib.AsyncExitStack() as opened:
+        lock = ProfileLock.acquire(paths.lock)
+        opened.callback(lock.release)
         store = await open_store(paths, given, Environment(), lock)
-    except BaseException:
-        lock.release()
-        raise
-    try:
+        opened.push_async_callback(asyncio.to_thread, store.close)
         settings, identity = store.get(SETTINGS), store.get(IDENTITY)
-    finally:
-        await asyncio.to_thread(store.close)
     if settings is None or identity is None:
         raise StoreError(
             "this profile was set up only in part", code="store.unclaimed", hint="run letterlock setup again"

@@ -86,7 +86,8 @@ class Directory:
     async def start(self) -> None:
         """Open the database and listen. Raises StoreLocked, StoreError or OSError."""
         await self._writer.start()
-        try:
+        async with contextlib.AsyncExitStack() as begun:
+            begun.push_async_callback(self.close)
             await self.purge()
             self._runner = web.AppRunner(
                 self.app,
@@ -99,9 +100,7 @@ class Directory:
             await self._runner.setup()
             site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
             await site.start()
-        except BaseException:
-            await self.close()
-            raise
+            begun.pop_all()
         self._port = self._runner.addresses[0][1]
         self._purging = asyncio.create_task(self._purge_for_ever())
 
@@ -253,7 +252,7 @@ class Directory:
         except LetterlockError as error:
             _log.error("request failed: %s", error)
             return _refusal(DirectoryError("the directory cannot answer now", code="directory.failed", status=503))
-        except Exception:
+        except Exception:  # ours: the caller learns that it happened, our log what it was
             _log.exception("bug in the directory")
             return _refusal(DirectoryError("the directory made a mistake", code="bug", status=500))
         finally:

@@ -109,7 +109,7 @@ def _one(tables: Tables, step: Callable[[Tables], Any]) -> tuple[Any, BaseExcept
     except DirectoryError as refusal:
         run("RELEASE step")
         return None, refusal
-    except Exception as error:
+    except Exception as error:  # whatever it is belongs to this step's caller; the others of the batch go on
         run("ROLLBACK TO step")
         run("RELEASE step")
         return None, error
