@@ -19,7 +19,7 @@ from letterlock.ids import Number, number
 from letterlock.sip.authenticator import Authenticator
 from letterlock.sip.transaction import Timers
 from letterlock.sip.user_agent import UserAgentSettings
-from letterlock.transport.rcs import RcsState
+from letterlock.transport.rcs_presence import RcsState
 from letterlock.transport.sip_connection import SipConnection
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio]
@@ -135,7 +135,7 @@ async def test_a_broken_connection_leaves_no_contact_behind(kamailio: Kamailio) 
         await bob.transport.start()
         await bob.transport.registered()
         for _ in range(3):
-            connection = bob.transport._connection
+            connection = bob.transport._presence._connection
             assert connection is not None
             connection._abort("broken by the test")
             await until(lambda: bob.transport.status.state is not RcsState.REGISTERED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import DecodeError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
-from ..transport.rcs import RcsConfig
+from ..transport.rcs_config import RcsConfig
 
 __all__ = ["SETTINGS", "Settings", "SipAccount"]
 

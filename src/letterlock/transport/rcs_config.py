@@ -1,15 +1,39 @@
-"""What the RCS transport needs to know about an account and its carrier, and what it refuses to do for it (SR-19)."""
+"""What the RCS transport needs to know about an account and its carrier, and what it refuses to do for it (SR-19).
+
+Here too stands what follows from it for the machines of `letterlock.sip` and for TLS.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import ssl
+import uuid
 from dataclasses import dataclass, field
 
+from ..codec.sip import Limits, Uri
 from ..errors import InputError
 from ..ids import Number
+from ..sip.options import LETTERLOCK_FEATURES
+from ..sip.registration import RegistrationConfig
+from ..sip.transaction import Timers
+from ..sip.user_agent import UserAgentSettings
+from ..version import __version__
 
-__all__ = ["RcsConfig", "check", "is_loopback", "tls_context"]
+__all__ = [
+    "MAX_BODY",
+    "USER_AGENT",
+    "RcsConfig",
+    "check",
+    "is_loopback",
+    "registration_config",
+    "tls_context",
+    "user_agent_settings",
+]
+
+USER_AGENT = f"IM-client/OMA1.0 Letterlock/{__version__}"
+
+MAX_BODY = 256 * 1024
+"""Bytes of a body, as sent and as inflated (SR-08)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +70,11 @@ class RcsConfig:
     backoff_s: tuple[float, float] = (1.0, 60.0)
     refused_wait_s: float = 900.0
 
+    @property
+    def identity(self) -> Uri:
+        """The public identity (IMPU)."""
+        return Uri("sip", self.number, self.domain)
+
 
 def check(config: RcsConfig) -> None:
     """Raises InputError for a configuration that would speak in the clear, or believe From, beyond this machine."""
@@ -64,6 +93,32 @@ def tls_context(config: RcsConfig) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=config.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def registration_config(config: RcsConfig) -> RegistrationConfig:
+    """Who registers where."""
+    return RegistrationConfig(
+        domain=config.domain,
+        identity=config.identity,
+        private_identity=config.username,
+        instance=f"urn:uuid:{uuid.UUID(config.instance)}",
+        features=LETTERLOCK_FEATURES.params(),
+        expires_s=config.expires_s,
+        user_agent=USER_AGENT,
+    )
+
+
+def user_agent_settings(config: RcsConfig) -> UserAgentSettings:
+    """Bounds and times of a connection."""
+    return UserAgentSettings(
+        # Wider than a carrier's own bounds: it adds to the lines of others, and what we cannot frame cuts us off.
+        limits=Limits(max_header_bytes=32 * 1024, max_headers=200, max_line=16 * 1024, max_body=MAX_BODY),
+        timers=Timers(timeout_ms=int(config.answer_timeout_s * 1000), absorb_ms=32_000),
+        max_open=max(256, config.max_in_flight + 8),
+        max_message=config.max_message,
+        ping_ms=int(config.ping_s * 1000),
+        pong_ms=int(config.pong_s * 1000),
+    )
 
 
 def is_loopback(host: str) -> bool:
