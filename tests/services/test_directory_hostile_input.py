@@ -31,7 +31,6 @@ ROUTES = [
     ("PUT", "/v1/lists"),
     ("POST", "/v1/lists/query"),
     ("PUT", "/v1/prekeys"),
-    ("GET", "/v1/prekeys"),
     ("POST", "/v1/bundles"),
     ("GET", "/v1/alerts"),
 ]

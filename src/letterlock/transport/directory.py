@@ -56,7 +56,7 @@ class DirectoryAlert:
 class DirectoryClient:
     """One device's way to its directory. Use it as an async context manager, or call `close`.
 
-    `signer` is this device's hand; all but `begin_claim` and `healthy` need it, and it may be set later.
+    `signer` is this device's hand; all but `begin_claim` and `health` need it, and it may be set later.
     Methods raise TransportError when nothing or no sense came back, DirectoryError when the directory
     refused (with `status`, `code`, `hint`).
     """
@@ -137,10 +137,6 @@ class DirectoryClient:
         """Publish pre-keys of this device. Safe to repeat; how many one-time keys wait afterwards."""
         return _counts(await self._call("PUT", "/v1/prekeys", {"upload": _b64(upload)}))
 
-    async def prekey_counts(self) -> PrekeyCounts:
-        """How many one-time keys of this device wait."""
-        return _counts(await self._call("GET", "/v1/prekeys"))
-
     async def bundle(self, number: Number, account: AccountId, device: DeviceId) -> bytes | None:
         """A pre-key bundle of one device, unverified; None if the directory has none."""
         query = {"number": number, "account": _b64(account), "device": device}
@@ -161,12 +157,10 @@ class DirectoryClient:
             raise _senseless()
         return tuple(DirectoryAlert(_code_of(alert.get("kind")), _int(alert, "at")) for alert in alerts)
 
-    async def healthy(self) -> bool:
-        """Whether a directory answers there."""
-        try:
-            return (await self._call("GET", "/v1/health", signed=False)).get("status") == "ok"
-        except (TransportError, DirectoryError):
-            return False
+    async def health(self) -> None:
+        """Return when a directory answers there and can write."""
+        if (await self._call("GET", "/v1/health", signed=False)).get("status") != "ok":
+            raise _senseless()
 
     # --- one exchange ----------------------------------------------------------------------------
     async def _call(

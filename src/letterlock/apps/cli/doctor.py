@@ -11,9 +11,8 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import aiohttp
-
 from ...client import Client, Environment, Settings
+from ...client.environment import system_clock
 from ...client.identity import IDENTITY
 from ...client.opening import open_store
 from ...client.profile import ProfilePaths, unlock_with
@@ -23,6 +22,7 @@ from ...crypto.pyca import Pyca
 from ...engine.events import NumberReset, OwnListMismatch, Recorded
 from ...errors import InputError, LetterlockError, StoreError, TransportError
 from ...store import ProfileLock
+from ...transport.directory import DirectoryClient
 from .options import Unlock, add_profile, is_open_elsewhere, open_client, profile_path, unlock_arguments
 from .terminal import EXIT, Terminal
 
@@ -123,22 +123,15 @@ async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, s
 
 
 async def _directory(settings: Settings) -> str:
-    tls = ssl.create_default_context(cafile=settings.directory_ca) if settings.directory_ca else True
-    timeout = aiohttp.ClientTimeout(total=_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"{settings.directory.rstrip('/')}/v1/health", ssl=tls) as answer,
-        ):
-            status = answer.status
-    except (OSError, aiohttp.ClientError, TimeoutError) as error:
-        raise TransportError(
-            f"{settings.directory} does not answer ({_reason(error)})",
-            code="doctor.directory",
-            hint="is it running? on this machine: letterlock directory",
-        ) from error
-    if status != 200:
-        raise TransportError(f"{settings.directory} answers {status}", code="doctor.directory")
+    tls = ssl.create_default_context(cafile=settings.directory_ca) if settings.directory_ca else None
+    client = DirectoryClient(settings.directory, rng=os.urandom, now=system_clock, tls=tls, timeout_s=_SECONDS)
+    async with client as directory:
+        try:
+            await directory.health()
+        except TransportError as error:
+            raise TransportError(
+                str(error), code="doctor.directory", hint="is it running? on this machine: letterlock directory"
+            ) from error
     return f"{settings.directory} answers"
 
 

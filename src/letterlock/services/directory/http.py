@@ -148,7 +148,6 @@ class Directory:
         app.router.add_put("/v1/lists", self._upload_list)
         app.router.add_post("/v1/lists/query", self._lists)
         app.router.add_put("/v1/prekeys", self._upload_prekeys)
-        app.router.add_get("/v1/prekeys", self._counts)
         app.router.add_post("/v1/bundles", self._bundle)
         app.router.add_get("/v1/alerts", self._alerts)
         return app
@@ -201,11 +200,6 @@ class Directory:
         counts = await self._writer.run(
             lambda tables: self._registry.upload_prekeys(tables, signed, body.upload, self._now())
         )
-        return _answer(m.CountsAnswer(counts.one_time, counts.one_time_kem))
-
-    async def _counts(self, request: web.Request) -> web.Response:
-        signed = await self._signed(request)
-        counts = await self._writer.run(lambda tables: self._registry.counts(tables, signed, self._now()))
         return _answer(m.CountsAnswer(counts.one_time, counts.one_time_kem))
 
     async def _bundle(self, request: web.Request) -> web.Response:

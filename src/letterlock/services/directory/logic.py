@@ -325,11 +325,6 @@ class Registry:
             )
         return fresh
 
-    def counts(self, tables: Tables, request: SignedRequest, now: Instant) -> Counts:
-        """How many one-time keys of the caller still wait."""
-        caller = self.authenticate(tables, request, now)
-        return _counts(tables, caller.account.account, caller.entry.device)
-
     def bundle(
         self,
         tables: Tables,
