@@ -9,14 +9,13 @@ from typing import Self, TypeAlias
 from ...codec.tls import Reader, opaque, optional, u8, whole
 from ...errors import DecodeError
 from .leaf_node import LeafNode
-from .proposals import RFC_PROPOSALS, Proposal, ProposalTypes, encode_proposal, read_proposal
+from .proposals import RFC_PROPOSALS, Proposal, ProposalRef, ProposalTypes, encode_proposal, read_proposal
 
 __all__ = [
     "Commit",
     "HPKECiphertext",
     "ProposalOrRef",
     "ProposalOrRefType",
-    "ProposalRef",
     "UpdatePath",
     "UpdatePathNode",
 ]
@@ -27,13 +26,6 @@ class ProposalOrRefType(IntEnum):
 
     PROPOSAL = 1
     REFERENCE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class ProposalRef:
-    """The hash of the AuthenticatedContent in which a proposal was sent."""
-
-    reference: bytes
 
 
 ProposalOrRef: TypeAlias = Proposal | ProposalRef

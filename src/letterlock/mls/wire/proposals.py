@@ -28,6 +28,7 @@ __all__ = [
     "GroupContextExtensions",
     "PreSharedKey",
     "Proposal",
+    "ProposalRef",
     "ProposalTypes",
     "ReInit",
     "Remove",
@@ -107,6 +108,13 @@ class CustomProposal:
 Proposal: TypeAlias = (
     Add | Update | Remove | PreSharedKey | ReInit | ExternalInit | GroupContextExtensions | SelfRemove | CustomProposal
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRef:
+    """The hash of the AuthenticatedContent in which a proposal was sent: a commit may give it instead."""
+
+    reference: bytes
 
 
 @dataclass(frozen=True, slots=True)
