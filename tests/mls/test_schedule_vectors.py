@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mls.vectors import SUPPORTED_SUITES, load
 
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import InvalidGroupMessage
@@ -29,6 +28,7 @@ from letterlock.mls.wire.framing import AuthenticatedContent
 from letterlock.mls.wire.proposals import RFC_PROPOSALS
 from letterlock.mls.wire.psk import PreSharedKeyID
 from letterlock.mls.wire.welcome import GroupContext
+from mls.vectors import SUPPORTED_SUITES, load
 
 CRYPTO = Pyca()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mls.vectors import SUPPORTED_SUITES, load
 
 from letterlock.crypto.pyca import Pyca
+from letterlock.mls.protect.private_message import open_sender_data
 from letterlock.mls.schedule.secret_tree import RatchetKind, SecretTree
 from letterlock.mls.suites import cipher_suite
 from letterlock.mls.wire.framing import ContentType, PrivateMessage, SenderData
-from letterlock.mls.protect.private_message import open_sender_data
+from mls.vectors import SUPPORTED_SUITES, load
 
 CRYPTO = Pyca()
 CASES = [case for case in load("secret-tree") if case["cipher_suite"] in SUPPORTED_SUITES]

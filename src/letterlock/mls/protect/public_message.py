@@ -16,9 +16,9 @@ from ..wire.framing import (
     PublicMessage,
     SenderType,
 )
-from .content import UnverifiedContent, framed_content_tbs
+from .content import framed_content_tbs
 
-__all__ = ["check_membership_tag", "open_public", "open_public_without_tag", "protect_public"]
+__all__ = ["check_membership_tag", "protect_public"]
 
 _MEMBERSHIP_TAG: Final = rule(
     "MLS-6.2-01",
@@ -47,17 +47,6 @@ def protect_public(
         raise InputError("a member's message needs the membership key", code="mls.membership_key")
     tag = suite.mac(membership_key, _authenticated_content_tbm(framed, content.auth, context))
     return PublicMessage(framed, content.auth, tag)
-
-
-def open_public(suite: CipherSuite, message: PublicMessage, context: bytes, membership_key: bytes) -> UnverifiedContent:
-    """The content of a received message whose membership tag holds. Raises InvalidGroupMessage."""
-    check_membership_tag(suite, message, context, membership_key)
-    return open_public_without_tag(message)
-
-
-def open_public_without_tag(message: PublicMessage) -> UnverifiedContent:
-    """For a server, which has no membership key. A member calls `open_public`."""
-    return UnverifiedContent(AuthenticatedContent(PUBLIC_MESSAGE, message.content, message.auth))
 
 
 def check_membership_tag(suite: CipherSuite, message: PublicMessage, context: bytes, membership_key: bytes) -> None:

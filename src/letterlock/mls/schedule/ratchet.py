@@ -6,7 +6,6 @@ that were jumped over and whose messages may still arrive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum
 from itertools import islice
 from typing import Final
@@ -54,7 +53,7 @@ class StagedKey(MessageKey):
         nonce: bytes,
         max_skipped: int,
         chain: tuple[bytes, ...] = (),
-        path: Mapping[int, bytes] | None = None,
+        path: dict[int, bytes] | None = None,
     ) -> None:
         self.leaf = leaf
         self.kind = kind
