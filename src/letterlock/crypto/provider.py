@@ -10,7 +10,7 @@ check raises `BadPublicKey`, `BadSignature` or `BadMac` and never returns a half
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..ids import Rng
@@ -20,6 +20,10 @@ __all__ = ["CryptoProvider"]
 
 class CryptoProvider(Protocol):
     """Every primitive the project uses. Methods are pure but for those that take `rng`."""
+
+    def __hash__(self) -> int:
+        """What was made for a provider is kept by the provider; identity will do."""
+        ...
 
     # --- Curve25519 ----------------------------------------------------------------------------
     def x25519_generate(self, rng: Rng) -> tuple[bytes, bytes]:
@@ -59,7 +63,7 @@ class CryptoProvider(Protocol):
         """Raises BadSignature (or BadPublicKey) unless the signature holds."""
         ...
 
-    # --- P-256 ---------------------------------------------------------------------------------
+    # --- NIST curves -----------------------------------------------------------------------------
     def p256_generate(self, rng: Rng) -> bytes:
         """A private scalar, 32 bytes big-endian, 1 <= d < n."""
         ...
@@ -68,12 +72,8 @@ class CryptoProvider(Protocol):
         """The public point, 65 bytes SEC1 uncompressed."""
         ...
 
-    def p256_spki(self, public: bytes) -> bytes:
-        """DER SubjectPublicKeyInfo of a 65-byte point. Raises BadPublicKey if it is not on the curve."""
-        ...
-
-    def p256_from_spki(self, spki: bytes) -> bytes:
-        """The 65-byte point of a DER SubjectPublicKeyInfo. Raises BadPublicKey unless it is exactly a P-256 key."""
+    def p256_check(self, public: bytes) -> None:
+        """Raises BadPublicKey unless it is an uncompressed point on the curve."""
         ...
 
     def p256_sign(self, private: bytes, message: bytes) -> bytes:
@@ -88,10 +88,94 @@ class CryptoProvider(Protocol):
         """ECDH, the 32-byte x coordinate. Raises BadPublicKey."""
         ...
 
+    def p256_exchange(self, private: bytes, public: bytes) -> tuple[bytes, bytes]:
+        """The agreement and the public key of `private`, which a KEM needs together. Raises BadPublicKey."""
+        ...
+
+    def p256_spki(self, public: bytes) -> bytes:
+        """DER SubjectPublicKeyInfo of a 65-byte point. Raises BadPublicKey if it is not on the curve."""
+        ...
+
+    def p256_from_spki(self, spki: bytes) -> bytes:
+        """The 65-byte point of a DER SubjectPublicKeyInfo. Raises BadPublicKey unless it is exactly a P-256 key."""
+        ...
+
+    def p384_generate(self, rng: Rng) -> bytes:
+        """A private scalar, 48 bytes big-endian, 1 <= d < n."""
+        ...
+
+    def p384_public(self, private: bytes) -> bytes:
+        """The public point, 97 bytes SEC1 uncompressed."""
+        ...
+
+    def p384_check(self, public: bytes) -> None:
+        """Raises BadPublicKey unless it is an uncompressed point on the curve."""
+        ...
+
+    def p384_sign(self, private: bytes, message: bytes) -> bytes:
+        """ECDSA with SHA-384, DER signature, deterministic (RFC 6979)."""
+        ...
+
+    def p384_verify(self, public: bytes, message: bytes, signature: bytes) -> None:
+        """Raises BadSignature (or BadPublicKey) unless the DER signature holds under the 97-byte point."""
+        ...
+
+    def p384_agree(self, private: bytes, public: bytes) -> bytes:
+        """ECDH, the 48-byte x coordinate. Raises BadPublicKey."""
+        ...
+
+    def p384_exchange(self, private: bytes, public: bytes) -> tuple[bytes, bytes]:
+        """The agreement and the public key of `private`, which a KEM needs together. Raises BadPublicKey."""
+        ...
+
+    def p521_generate(self, rng: Rng) -> bytes:
+        """A private scalar, 66 bytes big-endian, 1 <= d < n."""
+        ...
+
+    def p521_public(self, private: bytes) -> bytes:
+        """The public point, 133 bytes SEC1 uncompressed."""
+        ...
+
+    def p521_check(self, public: bytes) -> None:
+        """Raises BadPublicKey unless it is an uncompressed point on the curve."""
+        ...
+
+    def p521_sign(self, private: bytes, message: bytes) -> bytes:
+        """ECDSA with SHA-512, DER signature, deterministic (RFC 6979)."""
+        ...
+
+    def p521_verify(self, public: bytes, message: bytes, signature: bytes) -> None:
+        """Raises BadSignature (or BadPublicKey) unless the DER signature holds under the 133-byte point."""
+        ...
+
+    def p521_agree(self, private: bytes, public: bytes) -> bytes:
+        """ECDH, the 66-byte x coordinate. Raises BadPublicKey."""
+        ...
+
+    def p521_exchange(self, private: bytes, public: bytes) -> tuple[bytes, bytes]:
+        """The agreement and the public key of `private`, which a KEM needs together. Raises BadPublicKey."""
+        ...
+
+    # --- signatures of any scheme ------------------------------------------------------------------
+    def signer(self, scheme: str, private: bytes) -> Callable[[bytes], bytes]:
+        """Signs with one key again and again; scheme is `ed25519`, `p256`, `p384` or `p521`.
+
+        The key is expanded here, once, so it lives as long as the signer does.
+        """
+        ...
+
     def verify_many(self, checks: Sequence[tuple[str, bytes, bytes, bytes]]) -> None:
-        """Check (scheme, public, message, signature) for all; scheme is `xeddsa`, `ed25519` or `p256`.
+        """Check (scheme, public, message, signature) for all; the schemes are those of `signer`, and `xeddsa`.
 
         Raises BadSignature naming the first index that fails; a provider may work in parallel.
+        """
+        ...
+
+    def certificate_public_key(self, der: bytes) -> tuple[str, bytes]:
+        """(scheme, public key as raw bytes or uncompressed point) out of an X.509 certificate.
+
+        Says nothing about the certificate's validity. Raises DecodeError if it is none, BadPublicKey if the key
+        is of a kind that no scheme here takes.
         """
         ...
 
@@ -132,6 +216,14 @@ class CryptoProvider(Protocol):
         """Raises BadMac."""
         ...
 
+    def chacha20poly1305_seal(self, key: bytes, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:
+        """RFC 8439; ciphertext and 16-byte tag."""
+        ...
+
+    def chacha20poly1305_open(self, key: bytes, nonce: bytes, ciphertext: bytes, ad: bytes) -> bytes:
+        """Raises BadMac."""
+        ...
+
     def argon2id(
         self, passphrase: bytes, salt: bytes, *, memory_kib: int, iterations: int, lanes: int, length: int
     ) -> bytes:
@@ -141,6 +233,10 @@ class CryptoProvider(Protocol):
     # --- key encapsulation -------------------------------------------------------------------------
     def mlkem768_public(self, seed: bytes) -> bytes:
         """Encapsulation key (1184 bytes) of a 64-byte seed d || z (FIPS 203)."""
+        ...
+
+    def mlkem768_check(self, public: bytes) -> None:
+        """Raises BadPublicKey unless it is an encapsulation key (length and modulus, FIPS 203 section 7.2)."""
         ...
 
     def mlkem768_encapsulate(self, public: bytes, rng: Rng) -> tuple[bytes, bytes]:

@@ -1,6 +1,6 @@
 """`Pyca`: the crypto provider over `cryptography` (OpenSSL) and PyNaCl (libsodium).
 
-The only module besides `x509_pyca` that imports either. For each primitive the faster of the two was
+Only modules named `*pyca` import either. For each primitive the faster of the two was
 taken. Both libraries work in constant time on secrets; what is done here in Python integers
 touches public values only, with one exception that is named where it stands.
 
@@ -20,12 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, mlkem
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import mlkem
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -35,15 +35,11 @@ from nacl.exceptions import BadSignatureError, CryptoError
 
 from ..errors import BadMac, BadPublicKey, BadSignature, InputError
 from ..ids import Rng
+from .nist_pyca import P256, P384, P521
 
 __all__ = ["Pyca"]
 
 _SHA256: Final = hashes.SHA256()
-_ECDSA_SIGN: Final = ec.ECDSA(_SHA256, deterministic_signing=True)
-_ECDSA_VERIFY: Final = ec.ECDSA(_SHA256)
-_ECDH: Final = ec.ECDH()
-_P256: Final = ec.SECP256R1()
-_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 # SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 65 bytes }: DER allows one spelling only.
 _P256_SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
 
@@ -142,58 +138,78 @@ class Pyca:
         except BadSignatureError as error:
             raise BadSignature("the Ed25519 signature does not hold") from error
 
-    # --- P-256 ---------------------------------------------------------------------------------
-    def p256_generate(self, rng: Rng) -> bytes:
-        while True:  # rejection: about one draw in 2^32 is outside
-            private = rng(32)
-            if 1 <= int.from_bytes(private, "big") < _P256_ORDER:
-                return private
+    # --- NIST curves -----------------------------------------------------------------------------
+    p256_generate = staticmethod(P256.generate)
+    p256_public = staticmethod(P256.public)
+    p256_check = staticmethod(P256.check)
+    p256_sign = staticmethod(P256.sign)
+    p256_verify = staticmethod(P256.verify)
+    p256_agree = staticmethod(P256.agree)
+    p256_exchange = staticmethod(P256.exchange)
 
-    def p256_public(self, private: bytes) -> bytes:
-        return (
-            _p256_private(private)
-            .public_key()
-            .public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-        )
+    p384_generate = staticmethod(P384.generate)
+    p384_public = staticmethod(P384.public)
+    p384_check = staticmethod(P384.check)
+    p384_sign = staticmethod(P384.sign)
+    p384_verify = staticmethod(P384.verify)
+    p384_agree = staticmethod(P384.agree)
+    p384_exchange = staticmethod(P384.exchange)
+
+    p521_generate = staticmethod(P521.generate)
+    p521_public = staticmethod(P521.public)
+    p521_check = staticmethod(P521.check)
+    p521_sign = staticmethod(P521.sign)
+    p521_verify = staticmethod(P521.verify)
+    p521_agree = staticmethod(P521.agree)
+    p521_exchange = staticmethod(P521.exchange)
 
     def p256_spki(self, public: bytes) -> bytes:
-        _p256_point(public)
+        P256.check(public)
         return _P256_SPKI + public
 
     def p256_from_spki(self, spki: bytes) -> bytes:
         if not spki.startswith(_P256_SPKI):
             raise BadPublicKey("not the SubjectPublicKeyInfo of a P-256 key", code="crypto.public_key.spki")
         public = spki[len(_P256_SPKI) :]
-        _p256_point(public)
+        P256.check(public)
         return public
 
-    def p256_sign(self, private: bytes, message: bytes) -> bytes:
-        return _p256_private(private).sign(message, _ECDSA_SIGN)
-
-    def p256_verify(self, public: bytes, message: bytes, signature: bytes) -> None:
-        try:
-            _p256_point(public).verify(signature, message, _ECDSA_VERIFY)
-        except InvalidSignature as error:
-            raise BadSignature("the ECDSA signature does not hold") from error
-
-    def p256_agree(self, private: bytes, public: bytes) -> bytes:
-        point = _p256_point(public)
-        return _p256_private(private).exchange(_ECDH, point)
+    # --- signatures of any scheme ------------------------------------------------------------------
+    def signer(self, scheme: str, private: bytes) -> Callable[[bytes], bytes]:
+        curve = {"p256": P256, "p384": P384, "p521": P521}.get(scheme)
+        if curve is not None:
+            return curve.signer(private)
+        if scheme != "ed25519":
+            raise InputError(f"no such signature scheme: {scheme!r}", code="input.scheme")
+        _length("Ed25519 seed", private, 32)
+        expanded = sodium.crypto_sign_seed_keypair(private)[1]
+        return lambda message: sodium.crypto_sign(message, expanded)[:64]
 
     def verify_many(self, checks: Sequence[tuple[str, bytes, bytes, bytes]]) -> None:
-        # Both libraries let go of the GIL while they verify, so from some 16 signatures on threads pay.
+        # Both libraries let go of the GIL while they verify, so from some 16 signatures on threads pay. A thread gets
+        # several slices one after the other, because the machine may be busy elsewhere and one thread late.
         count = len(checks)
         workers = (os.cpu_count() or 1) if count >= 16 else 1
         if workers == 1:
             self._verify_slice(checks, 0, count)
             return
-        size = -(-count // workers)
+        size = max(8, -(-count // (4 * workers)))
         slices = [_pool().submit(self._verify_slice, checks, at, min(at + size, count)) for at in range(0, count, size)]
-        for verified in slices:  # in order, so that the first failure is the one that is named
-            verified.result()
+        try:
+            for verified in slices:  # in order, so that the first failure is the one that is named
+                verified.result()
+        finally:
+            for verified in slices:
+                verified.cancel()
 
     def _verify_slice(self, checks: Sequence[tuple[str, bytes, bytes, bytes]], start: int, stop: int) -> None:
-        verify = {"xeddsa": self.xeddsa_verify, "ed25519": self.ed25519_verify, "p256": self.p256_verify}
+        verify = {
+            "ed25519": self.ed25519_verify,
+            "xeddsa": self.xeddsa_verify,
+            "p256": P256.verify,
+            "p384": P384.verify,
+            "p521": P521.verify,
+        }
         for index in range(start, stop):
             scheme, public, message, signature = checks[index]
             if scheme not in verify:
@@ -202,6 +218,11 @@ class Pyca:
                 verify[scheme](public, message, signature)
             except (BadSignature, BadPublicKey) as error:
                 raise BadSignature(f"signature {index} ({scheme}) does not hold") from error
+
+    def certificate_public_key(self, der: bytes) -> tuple[str, bytes]:
+        from .certificate_pyca import certificate_public_key  # late: see there
+
+        return certificate_public_key(der)
 
     # --- hashes and symmetric ----------------------------------------------------------------------
     def hmac_sha256(self, key: bytes, message: bytes) -> bytes:
@@ -266,6 +287,17 @@ class Pyca:
         except InvalidTag as error:
             raise BadMac("the ciphertext does not decrypt") from error
 
+    def chacha20poly1305_seal(self, key: bytes, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:
+        _length("ChaCha20 nonce", nonce, 12)
+        return _chacha(key).encrypt(nonce, plaintext, ad)
+
+    def chacha20poly1305_open(self, key: bytes, nonce: bytes, ciphertext: bytes, ad: bytes) -> bytes:
+        _length("ChaCha20 nonce", nonce, 12)
+        try:
+            return _chacha(key).decrypt(nonce, ciphertext, ad)
+        except InvalidTag as error:
+            raise BadMac("the ciphertext does not decrypt") from error
+
     def argon2id(
         self, passphrase: bytes, salt: bytes, *, memory_kib: int, iterations: int, lanes: int, length: int
     ) -> bytes:
@@ -278,6 +310,12 @@ class Pyca:
     # --- key encapsulation -------------------------------------------------------------------------
     def mlkem768_public(self, seed: bytes) -> bytes:
         return self._kem768.put(seed).public_key().public_bytes_raw()
+
+    def mlkem768_check(self, public: bytes) -> None:
+        try:
+            mlkem.MLKEM768PublicKey.from_public_bytes(public)
+        except ValueError as error:
+            raise BadPublicKey("not an ML-KEM-768 key", code="crypto.public_key.mlkem") from error
 
     def mlkem768_encapsulate(self, public: bytes, rng: Rng) -> tuple[bytes, bytes]:
         try:
@@ -328,30 +366,18 @@ def _length(what: str, value: bytes, length: int) -> None:
         raise InputError(f"{what}: {length} bytes, not {len(value)}", code="input.length")
 
 
-def _p256_private(private: bytes) -> ec.EllipticCurvePrivateKey:
-    _length("P-256 private key", private, 32)
-    try:
-        return ec.derive_private_key(int.from_bytes(private, "big"), _P256)
-    except ValueError as error:
-        raise InputError("the P-256 private key is out of range", code="input.p256") from error
-
-
-@lru_cache(maxsize=256)
-def _p256_point(public: bytes) -> ec.EllipticCurvePublicKey:
-    if len(public) != 65 or public[0] != 4:
-        raise BadPublicKey("a P-256 point is 65 bytes, uncompressed", code="crypto.public_key.length")
-    try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(_P256, public)
-    except ValueError as error:
-        raise BadPublicKey("the point is not on P-256", code="crypto.public_key.curve") from error
-
-
-@lru_cache(maxsize=4)
-def _gcm(key: bytes) -> AESGCM:
+def _gcm(key: bytes) -> AESGCM:  # made anew each time: a message key must not outlive its message in a cache
     try:
         return AESGCM(key)
     except ValueError as error:
         raise InputError("wrong AES key length", code="input.length") from error
+
+
+def _chacha(key: bytes) -> ChaCha20Poly1305:
+    try:
+        return ChaCha20Poly1305(key)
+    except ValueError as error:
+        raise InputError("a ChaCha20 key is 32 bytes", code="input.length") from error
 
 
 @lru_cache(maxsize=4)
