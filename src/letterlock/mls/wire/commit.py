@@ -16,6 +16,7 @@ __all__ = [
     "HPKECiphertext",
     "ProposalOrRef",
     "ProposalOrRefType",
+    "ProposalRef",
     "UpdatePath",
     "UpdatePathNode",
 ]

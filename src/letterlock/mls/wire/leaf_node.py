@@ -7,7 +7,7 @@ tuned: joining a group reads a leaf for each member.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from typing import Self
@@ -77,48 +77,23 @@ def _capabilities(encoded: bytes) -> Capabilities:
 _known_capabilities = lru_cache(maxsize=256)(_capabilities)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class LeafNode:
-    """Not to be changed after construction; `read` or `build` makes one. Equal if the bytes are.
+    """`read` or `build` makes one. Leaves are equal if their bytes, `encoded`, are.
 
     `lifetime` is there if the source is KEY_PACKAGE, `parent_hash` if it is COMMIT.
     """
 
-    __slots__ = (
-        "capabilities",
-        "credential",
-        "encoded",
-        "encryption_key",
-        "extensions",
-        "leaf_node_source",
-        "lifetime",
-        "parent_hash",
-        "signature",
-        "signature_key",
-    )
-
-    def __init__(
-        self,
-        encryption_key: bytes,
-        signature_key: bytes,
-        credential: Credential,
-        capabilities: Capabilities,
-        leaf_node_source: LeafNodeSource,
-        lifetime: Lifetime | None,
-        parent_hash: bytes | None,
-        extensions: tuple[Extension, ...],
-        signature: bytes,
-        encoded: bytes,
-    ) -> None:
-        self.encryption_key = encryption_key
-        self.signature_key = signature_key
-        self.credential = credential
-        self.capabilities = capabilities
-        self.leaf_node_source = leaf_node_source
-        self.lifetime = lifetime
-        self.parent_hash = parent_hash
-        self.extensions = extensions
-        self.signature = signature
-        self.encoded = encoded
+    encryption_key: bytes
+    signature_key: bytes
+    credential: Credential
+    capabilities: Capabilities
+    leaf_node_source: LeafNodeSource
+    lifetime: Lifetime | None
+    parent_hash: bytes | None
+    extensions: tuple[Extension, ...]
+    signature: bytes
+    encoded: bytes = field(repr=False)
 
     @classmethod
     def build(
@@ -215,9 +190,6 @@ class LeafNode:
 
     def __hash__(self) -> int:
         return hash(self.encoded)
-
-    def __repr__(self) -> str:
-        return f"LeafNode({self.leaf_node_source.name}, {self.credential!r}, encryption_key={self.encryption_key!r})"
 
 
 _SOURCES = (LeafNodeSource.KEY_PACKAGE, *LeafNodeSource)
