@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from interop import kamailio as kamailio_server
+from interop import mls_peers
 from interop.kamailio import Kamailio
+from interop.mls_peers import MlsPeer
 from interop.peer import LibsignalPeer, missing
 
 
@@ -18,6 +20,26 @@ def peer() -> Iterator[LibsignalPeer]:
     if reason:
         pytest.skip(f"libsignal peer: {reason}")
     with LibsignalPeer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ts_mls() -> Iterator[MlsPeer]:
+    """A running ts-mls."""
+    reason = mls_peers.ts_mls_missing()
+    if reason:
+        pytest.skip(f"ts-mls: {reason}")
+    with mls_peers.ts_mls() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mls_rs() -> Iterator[MlsPeer]:
+    """A running mls-rs: suite 1 only."""
+    reason = mls_peers.mls_rs_missing()
+    if reason:
+        pytest.skip(f"mls-rs: {reason}")
+    with mls_peers.mls_rs() as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -48,14 +49,25 @@ def test_generated_pages_are_up_to_date() -> None:
     assert _generator().main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("lock", ["runtime", "dev", "docs"])
-def test_sr20_locks_have_hashes_and_no_addresses(lock: str) -> None:
+@pytest.mark.parametrize(("lock", "least"), [("runtime", 6), ("dev", 6), ("docs", 6), ("mlsrs", 1)])
+def test_sr20_locks_have_hashes_and_no_addresses(lock: str, least: int) -> None:
     """SR-20."""
     text = (ROOT / "requirements" / f"{lock}.lock").read_text(encoding="utf-8")
     pins = re.findall(r"^[a-z0-9_.-]+==", text, re.M | re.I)
-    assert len(pins) > 5
+    assert len(pins) >= least
     assert text.count("--hash=sha256:") >= len(pins)
     assert "://" not in text
+
+
+@pytest.mark.parametrize("peer", ["libsignal", "mls"])
+def test_sr20_npm_locks_have_hashes_and_no_addresses(peer: str) -> None:
+    """SR-20."""
+    lock = json.loads((ROOT / "tests" / "interop" / peer / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert packages
+    for name, entry in packages.items():
+        assert entry["integrity"].startswith("sha512-"), name
+        assert "resolved" not in entry, name
 
 
 def test_sr20_every_dependency_has_a_reason() -> None:
