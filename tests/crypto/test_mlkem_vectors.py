@@ -101,8 +101,13 @@ def test_wycheproof_encapsulation_and_sr12_malformed_keys(size: int) -> None:
             for kem in (real, reference):
                 with pytest.raises(BadPublicKey):
                     kem.encapsulate(ek, given(coins))
+            if size == 768:
+                with pytest.raises(BadPublicKey):
+                    Pyca().mlkem768_check(ek)
             refused += 1
             continue
+        if size == 768:
+            Pyca().mlkem768_check(ek)
         real.encapsulate(ek, os.urandom)
         if slow < 60:
             assert reference.encapsulate(ek, given(coins)) == (case.data("K"), case.data("c")), case.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import weakref
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from crypto.deterministic import seeded_rng
 from crypto.vectors import cryptography_text, expect_at_least, pycryptodome_text, records, wycheproof
+from letterlock.crypto import pyca
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import BadMac, InputError
 
@@ -165,7 +167,28 @@ def test_rfc8452_aes_gcm_siv() -> None:
     expect_at_least(count, 40, "RFC 8452 AES-GCM-SIV")
 
 
-@pytest.mark.parametrize("name", ["aes_gcm", "aes_gcm_siv"])
+def test_wycheproof_chacha20poly1305() -> None:
+    count = other = 0
+    for case in wycheproof("Cipher/wycheproof/chacha20_poly1305_test.json"):
+        key, nonce, ad = case.data("key"), case.data("iv"), case.data("aad")
+        sealed = case.data("ct") + case.data("tag")
+        if case.group["ivSize"] != 96:
+            other += 1
+            with pytest.raises(InputError):
+                CRYPTO.chacha20poly1305_open(key, nonce, sealed, ad)
+            continue
+        count += 1
+        if case.result == "valid":
+            assert CRYPTO.chacha20poly1305_open(key, nonce, sealed, ad) == case.data("msg"), case.name
+            assert CRYPTO.chacha20poly1305_seal(key, nonce, case.data("msg"), ad) == sealed, case.name
+        else:
+            with pytest.raises(BadMac):
+                CRYPTO.chacha20poly1305_open(key, nonce, sealed, ad)
+    expect_at_least(count, 300, "Wycheproof ChaCha20-Poly1305")
+    assert other > 0
+
+
+@pytest.mark.parametrize("name", ["aes_gcm", "aes_gcm_siv", "chacha20poly1305"])
 def test_every_bit_of_an_aead_ciphertext_nonce_and_ad_counts(name: str) -> None:
     seal, unseal = getattr(CRYPTO, f"{name}_seal"), getattr(CRYPTO, f"{name}_open")
     rng = seeded_rng(name)
@@ -198,6 +221,8 @@ def test_wrong_key_iv_and_nonce_lengths_are_our_mistake() -> None:
             lambda k: CRYPTO.aes_gcm_open(k, bytes(12), block, b""),
             lambda k: CRYPTO.aes_gcm_siv_seal(k, bytes(12), b"", b""),
             lambda k: CRYPTO.aes_gcm_siv_open(k, bytes(12), block, b""),
+            lambda k: CRYPTO.chacha20poly1305_seal(k, bytes(12), b"", b""),
+            lambda k: CRYPTO.chacha20poly1305_open(k, bytes(12), block, b""),
             lambda iv: CRYPTO.aes_cbc_encrypt(key, iv, b""),
             lambda iv: CRYPTO.aes_cbc_decrypt(key, iv, block),
             lambda iv: CRYPTO.aes_ctr(key, iv, b""),
@@ -205,9 +230,30 @@ def test_wrong_key_iv_and_nonce_lengths_are_our_mistake() -> None:
             lambda n: CRYPTO.aes_gcm_open(key, n, block, b""),
             lambda n: CRYPTO.aes_gcm_siv_seal(key, n, b"", b""),
             lambda n: CRYPTO.aes_gcm_siv_open(key, n, block, b""),
+            lambda n: CRYPTO.chacha20poly1305_seal(key, n, b"", b""),
+            lambda n: CRYPTO.chacha20poly1305_open(key, n, block, b""),
         ):
             with pytest.raises(InputError):
                 use(wrong)
+
+
+@pytest.mark.parametrize(("name", "library_class"), [("aes_gcm", "AESGCM"), ("chacha20poly1305", "ChaCha20Poly1305")])
+def test_no_message_key_outlives_its_message(name: str, library_class: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing behind the provider may hold on to a key that MLS has deleted."""
+    real, made = getattr(pyca, library_class), []
+
+    class Watched:
+        def __init__(self, key: bytes) -> None:
+            self.cipher = real(key)
+            self.encrypt, self.decrypt = self.cipher.encrypt, self.cipher.decrypt
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(pyca, library_class, Watched)
+    key, nonce = bytes(32), bytes(12)
+    sealed = getattr(CRYPTO, f"{name}_seal")(key, nonce, b"text", b"")
+    assert getattr(CRYPTO, f"{name}_open")(key, nonce, sealed, b"") == b"text"
+    assert len(made) == 2
+    assert [reference() for reference in made] == [None, None]
 
 
 def test_rfc9106_argon2id() -> None:

@@ -35,6 +35,8 @@ from nacl.exceptions import BadSignatureError, CryptoError
 
 from ..errors import BadMac, BadPublicKey, BadSignature, InputError
 from ..ids import Rng
+from . import hkdf
+from .certificate import certificate_public_key
 from .nist_pyca import P256, P384, P521
 
 __all__ = ["Pyca"]
@@ -43,11 +45,11 @@ _SHA256: Final = hashes.SHA256()
 # SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 65 bytes }: DER allows one spelling only.
 _P256_SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
 
+_CURVES: Final = {"p256": P256, "p384": P384, "p521": P521}
+
 _FIELD: Final = 2**255 - 19
 _ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 _MINUS_ONE: Final = X25519PrivateKey.from_private_bytes((5 * _ORDER - 1).to_bytes(32, "little"))  # clamped already
-_IPAD: Final = bytes(x ^ 0x36 for x in range(256))
-_OPAD: Final = bytes(x ^ 0x5C for x in range(256))
 _XEDDSA_HASH1: Final = b"\xfe" + b"\xff" * 31  # 2^256 - 2, little-endian: XEdDSA section 2.5, hash_1
 _PADDING: Final = tuple(bytes((n,)) * n for n in range(17))
 
@@ -176,7 +178,7 @@ class Pyca:
 
     # --- signatures of any scheme ------------------------------------------------------------------
     def signer(self, scheme: str, private: bytes) -> Callable[[bytes], bytes]:
-        curve = {"p256": P256, "p384": P384, "p521": P521}.get(scheme)
+        curve = _CURVES.get(scheme)
         if curve is not None:
             return curve.signer(private)
         if scheme != "ed25519":
@@ -220,18 +222,14 @@ class Pyca:
                 raise BadSignature(f"signature {index} ({scheme}) does not hold") from error
 
     def certificate_public_key(self, der: bytes) -> tuple[str, bytes]:
-        from .certificate_pyca import certificate_public_key  # late: see there
-
-        return certificate_public_key(der)
+        scheme, public = certificate_public_key(der)
+        curve = _CURVES.get(scheme)
+        if curve is not None:
+            curve.check(public)
+        return scheme, public
 
     # --- hashes and symmetric ----------------------------------------------------------------------
-    def hmac_sha256(self, key: bytes, message: bytes) -> bytes:
-        # RFC 2104 by hand: half the time of hmac.digest for the short inputs of a ratchet.
-        if len(key) > 64:
-            key = hashlib.sha256(key).digest()
-        key = key.ljust(64, b"\x00")
-        inner = hashlib.sha256(key.translate(_IPAD) + message).digest()
-        return hashlib.sha256(key.translate(_OPAD) + inner).digest()
+    hmac_sha256 = staticmethod(hkdf.SHA256.mac)
 
     def hkdf_sha256(self, ikm: bytes, salt: bytes, info: bytes, length: int) -> bytes:
         try:
