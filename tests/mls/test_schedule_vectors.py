@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from letterlock.crypto.pyca import Pyca
-from letterlock.errors import InvalidGroupMessage
+from letterlock.errors import InputError, InvalidGroupMessage, LimitExceeded
 from letterlock.mls.schedule.key_schedule import (
     epoch_secrets,
     exporter,
@@ -134,3 +134,21 @@ def test_a_confirmation_tag_must_match_in_length_and_value(suite_number: int) ->
         with pytest.raises(InvalidGroupMessage) as caught:
             check_confirmation_tag(suite, key, confirmed, other)
         assert caught.value.rule == "MLS-6.1-01"
+
+
+@pytest.mark.parametrize("suite_number", sorted(SUPPORTED_SUITES))
+def test_the_lengths_of_exported_secrets(suite_number: int) -> None:
+    suite = cipher_suite(suite_number, CRYPTO)
+    most = 255 * suite.hash_length
+    for length in (1, suite.hash_length, suite.hash_length + 1, most):
+        assert len(exporter(suite, b"e" * suite.hash_length, "label", b"context", length)) == length
+    for length in (-1, 0, most + 1, 1 << 16):
+        with pytest.raises(InputError) as caught:
+            exporter(suite, b"e" * suite.hash_length, "label", b"context", length)
+        assert caught.value.code == "mls.exporter_length"
+
+
+def test_more_keys_than_can_be_counted() -> None:
+    psks = [(PreSharedKeyID.external(b"id", b"nonce"), b"psk")] * 0x10000
+    with pytest.raises(LimitExceeded):
+        psk_secret(cipher_suite(1, CRYPTO), psks)

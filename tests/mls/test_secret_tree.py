@@ -144,6 +144,15 @@ def test_the_work_of_a_forged_jump_is_bounded_by_max_forward() -> None:
     assert len(derived) == 10 + 1 + 100 + 2
 
 
+def test_the_work_of_taking_a_jump_is_bounded_by_what_is_kept() -> None:
+    receiving, derived = counting()
+    staged = receiving.stage(700, APPLICATION, 100, 100, 3)
+    derived.clear()
+    receiving.consume(staged)
+    # The sibling of each node on the way down, both ratchets' roots, three skipped keys, the next secret.
+    assert len(derived) == 10 + 2 + 3 * 2 + 1
+
+
 def test_the_steady_state_derives_three_secrets_a_message() -> None:
     receiving, derived = counting()
     receive(receiving, 700, APPLICATION, 0)

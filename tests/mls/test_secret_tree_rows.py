@@ -67,6 +67,27 @@ def test_a_message_writes_one_small_row() -> None:
     assert changing.changed_rows() == [(("skipped", 700, 1, 1), None)]
 
 
+def test_sending_writes_the_ratchet_each_time() -> None:
+    # A generation that is not stored would be used again after a restart.
+    sending, stored = tree(), dict(tree().changed_rows())
+    for generation in range(4):
+        sending = SecretTree.from_rows(SUITE, 8, [(key, row) for key, row in stored.items() if row is not None])
+        assert sending.next_key(3, APPLICATION).generation == generation
+        changed = sending.changed_rows()
+        assert (("ratchet", 3, 1), dict(sending.rows())["ratchet", 3, 1]) in changed
+        assert len(changed) == 1 or generation == 0
+        stored.update(changed)
+
+
+def test_rows_may_come_in_any_order() -> None:
+    # The order of the skipped keys decides which of them goes first.
+    changing = tree()
+    receive(changing, 2, APPLICATION, 5)
+    again = SecretTree.from_rows(SUITE, 8, changing.rows()[::-1])
+    again.consume(again.stage(2, APPLICATION, 6, 100, 3))
+    assert sorted(key[3] for key, _ in again.rows() if key[0] == "skipped") == [2, 3, 4]
+
+
 def test_the_form_of_the_rows() -> None:
     changing = tree(2)
     receive(changing, 1, APPLICATION, 1)
