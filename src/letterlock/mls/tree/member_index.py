@@ -77,19 +77,27 @@ class MemberIndex(_Answers):
 
     __slots__ = ("_counts", "_encryption_keys", "_signature_keys", "member_count", "version")
 
-    def __init__(self, tree: RatchetTree) -> None:
+    def __init__(self) -> None:
+        """Of nothing; see `of`."""
         self._encryption_keys: dict[bytes, int | set[int]] = {}
         self._signature_keys: dict[bytes, int | set[int]] = {}
-        self.member_count = tree.member_count
-        self.version = 0
-        leaves: list[tuple[LeafNode, int]] = []
-        for index, node in tree.filled_nodes():
-            _hold(self._encryption_keys, node.encryption_key, index)
-            if isinstance(node, LeafNode):
-                _hold(self._signature_keys, node.signature_key, index >> 1)
-                leaves.append((node, 1))
         self._counts: _Counts = {}
-        _count_leaves(self._counts, leaves)
+        self.member_count = 0
+        self.version = 0
+
+    @classmethod
+    def of(cls, tree: RatchetTree) -> MemberIndex:
+        """The index of a tree, in one walk over it."""
+        index = cls()
+        leaves: list[tuple[LeafNode, int]] = []
+        for node_index, node in tree.filled_nodes():
+            _hold(index._encryption_keys, node.encryption_key, node_index)
+            if isinstance(node, LeafNode):
+                _hold(index._signature_keys, node.signature_key, node_index >> 1)
+                leaves.append((node, 1))
+        _count_leaves(index._counts, leaves)
+        index.member_count = tree.member_count
+        return index
 
     def credential_types(self) -> frozenset[int]:
         """The types of the members' credentials."""

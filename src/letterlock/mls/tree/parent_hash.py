@@ -49,7 +49,7 @@ def path_nodes(tree: RatchetTree, leaf_index: int, keys: Sequence[bytes]) -> tup
 
 
 def verify_parent_hashes(tree: RatchetTree) -> None:
-    """Every parent must be parent-hash valid. Raises InvalidGroupMessage. `validation.check_structure` comes first.
+    """Every parent must be parent-hash valid. Raises InvalidGroupMessage. Relies on `validation.check_unmerged_leaves`.
 
     Top down: for each parent P some D below must carry P's parent hash. It must do so "exactly once"; a second
     D would be on the other side of P, and then each of the two would be hashed into the value that the other

@@ -143,8 +143,11 @@ class ProposalTypes:
 
     def __post_init__(self) -> None:
         taken = {0, *registries.DEFAULT_PROPOSALS}
-        if self.self_remove in taken or any(number in {*taken, self.self_remove} for number in self.custom):
-            raise InputError("number of a custom proposal type is taken", code="mls.proposal_type")
+        if self.self_remove in taken:
+            raise InputError("number of self_remove is taken", code="mls.proposal_type")
+        for number, kind in self.custom.items():
+            if number in taken or number == self.self_remove or number != kind.proposal_type:
+                raise InputError(f"{kind.name} cannot have number {number:#06x}", code="mls.proposal_type")
 
 
 RFC_PROPOSALS = ProposalTypes()

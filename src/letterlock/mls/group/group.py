@@ -1,0 +1,431 @@
+"""`Group`: one member's view of one group, from its first epoch to its last.
+
+What arrives goes through `process`, which says what it was and changes nothing that matters; a commit, ours or
+somebody else's, takes force only by `merge`. `take_changes` gives the rows that differ since last asked: write
+them in one transaction with whatever is sent or shown because of them, and only then send.
+
+Not safe for two threads at once. A method that raises has changed nothing, but for message keys that are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ...errors import InputError
+from ...ids import Instant, Rng
+from ..client import Client
+from ..evolution.state import PublicState
+from ..key_packages import KeyPackageBundle
+from ..registries import PRIVATE_MESSAGE, PUBLIC_MESSAGE
+from ..schedule.key_schedule import exporter
+from ..schedule.ratchet import RatchetKind
+from ..wire.extensions import Extension
+from ..wire.framing import FramedContent, Sender
+from ..wire.key_package import KeyPackage
+from ..wire.leaf_node import LeafNode, LeafNodeSource
+from ..wire.message import decode_message, encode_message
+from ..wire.proposals import CustomProposal, PreSharedKey, Proposal, ReInit, SelfRemove, Update
+from ..wire.psk import PreSharedKeyID, PSKType, ResumptionPSKUsage
+from ..wire.welcome import GroupInfo, Welcome
+from .choosing import choose
+from .committing import CommitOptions, make_commit
+from .creating import create_member
+from .external import ExternalJoin, join_externally
+from .joining import FormerGroup, join
+from .linking import check_parameters, check_same_members, first_commit, linking_psk
+from .member import Member
+from .merging import merge
+from .messages import authenticate, protect
+from .psks import FindPsk, no_psks
+from .receiving import keep_own_proposal, receive
+from .results import PendingCommit, Result, StagedCommit
+from .rows import load_member, note_all, take_changes
+from .welcoming import make_group_info
+
+__all__ = ["CommitOptions", "Group"]
+
+_DEFAULT = CommitOptions()
+
+
+class Group:
+    """See the module. Made by `create`, `join`, `join_externally` or `load`."""
+
+    __slots__ = ("_member",)
+
+    def __init__(self, member: Member) -> None:
+        """For this package; see the class methods."""
+        self._member = member
+
+    # --- ways in -----------------------------------------------------------------------------------
+    @classmethod
+    def create(
+        cls,
+        client: Client,
+        group_id: bytes,
+        *,
+        extensions: Sequence[Extension] = (),
+        find_psk: FindPsk = no_psks,
+        rng: Rng,
+        now: Instant,
+    ) -> Group:
+        """A new group with us alone (RFC 9420 section 11). Raises InvalidGroupMessage if we lack what it requires."""
+        member = create_member(client, group_id, tuple(extensions), find_psk, rng, now)
+        note_all(member)
+        return cls(member)
+
+    @classmethod
+    def join(
+        cls,
+        client: Client,
+        bundle: KeyPackageBundle,
+        welcome: bytes,
+        *,
+        tree: bytes | None = None,
+        find_psk: FindPsk = no_psks,
+        groups: Mapping[bytes, Group] | None = None,
+        now: Instant,
+    ) -> Group:
+        """Join by an MLSMessage(Welcome). `tree` if it came beside it; `groups` are those we are in, by group_id.
+
+        Afterwards tell `KeyPackages.used`. Raises InvalidGroupMessage, DecodeError, MissingPsk.
+        """
+        known: dict[bytes, FormerGroup] = dict(groups or {})
+        message = _decode(client, welcome)
+        if not isinstance(message, Welcome):
+            raise InputError("not a Welcome", code="mls.input.message")
+        joined = join(client, bundle, message, tree, _with_resumption(find_psk, known), known, now)
+        member = Member(client, joined.state, joined.index, joined.epoch, find_psk)
+        note_all(member)
+        return cls(member)
+
+    @classmethod
+    def join_externally(
+        cls,
+        client: Client,
+        group_info: bytes,
+        *,
+        tree: bytes | None = None,
+        resync: int | None = None,
+        psks: Sequence[PreSharedKeyID] = (),
+        find_psk: FindPsk = no_psks,
+        self_removes: Sequence[bytes] = (),
+        authenticated_data: bytes = b"",
+        rng: Rng,
+        now: Instant,
+    ) -> tuple[Group, ExternalJoin]:
+        """Join by an external commit (section 12.4.3.2): send `ExternalJoin.message`; keep the group if accepted.
+
+        `resync` is our old leaf, which the same commit removes. `self_removes` are SelfRemove messages that the
+        delivery service gave with the GroupInfo. Raises InvalidGroupMessage, DecodeError, MissingPsk.
+        """
+        message = _decode(client, group_info)
+        if not isinstance(message, GroupInfo):
+            raise InputError("not a GroupInfo", code="mls.input.message")
+        made = join_externally(
+            client,
+            message,
+            tree,
+            resync=resync,
+            psks=psks,
+            find_psk=find_psk,
+            self_removes=self_removes,
+            authenticated_data=authenticated_data,
+            rng=rng,
+            now=now,
+        )
+        member = Member(client, made.state, made.index, made.epoch, find_psk)
+        note_all(member)
+        return cls(member), made
+
+    @classmethod
+    def load(
+        cls,
+        client: Client,
+        rows: Mapping[str, bytes],
+        *,
+        find_psk: FindPsk = no_psks,
+        rotated: Client | None = None,
+    ) -> Group:
+        """A stored group. `rotated` is the client of a pending commit that rotates our keys. Raises DecodeError."""
+        return cls(load_member(client, rows, find_psk, rotated))
+
+    # --- reading -----------------------------------------------------------------------------------
+    @property
+    def client(self) -> Client:
+        return self._member.client
+
+    @property
+    def state(self) -> PublicState:
+        """What is not secret about the current epoch."""
+        return self._member.state
+
+    @property
+    def group_id(self) -> bytes:
+        return self._member.state.group_id
+
+    @property
+    def epoch(self) -> int:
+        return self._member.state.epoch
+
+    @property
+    def active(self) -> bool:
+        """False once we were removed, or the group was reinitialised."""
+        return self._member.epoch is not None and self._member.reinit is None
+
+    @property
+    def reinit(self) -> ReInit | None:
+        """The parameters of the group that continues this one, if its last commit was a ReInit."""
+        return self._member.reinit
+
+    @property
+    def own_leaf(self) -> int:
+        return self._member.active_or_closed().own_leaf
+
+    @property
+    def pending(self) -> PendingCommit | None:
+        """Our commit that has not been accepted yet."""
+        return self._member.pending
+
+    @property
+    def epoch_authenticator(self) -> bytes:
+        """Equal for members that see the same group (section 8.7)."""
+        return self._member.active_or_closed().keys.epoch_authenticator
+
+    def members(self) -> Iterator[tuple[int, LeafNode]]:
+        """(leaf, LeafNode) of everybody in the group."""
+        return self._member.state.tree.leaves()
+
+    def proposals(self) -> Iterator[tuple[bytes, Proposal, Sender]]:
+        """What waits for a commit: (reference, proposal, sender)."""
+        for reference, kept in self._member.proposals.items():
+            yield reference, kept.queued.proposal, kept.queued.sender
+
+    def export(self, label: str, context: bytes, length: int) -> bytes:
+        """A secret for use outside of MLS, bound to this epoch (section 8.5)."""
+        return exporter(self.state.suite, self._member.active_or_closed().keys.exporter_secret, label, context, length)
+
+    def next_generation(self) -> int:
+        """The generation that our next application message will have."""
+        epoch = self._member.active()
+        return epoch.messages.peek_generation(epoch.own_leaf, RatchetKind.APPLICATION)
+
+    def resumption_psk(self, epoch: int) -> bytes | None:
+        """The resumption PSK of the current or a past epoch (section 8.6); None if it is no longer kept."""
+        if epoch == self.epoch:
+            return None if self._member.epoch is None else self._member.epoch.keys.resumption_psk
+        past = self._member.past.find(epoch)
+        return None if past is None else past.resumption_psk
+
+    def group_info(
+        self, *, with_tree: bool = True, external_pub: bool = True, extensions: Sequence[Extension] = ()
+    ) -> bytes:
+        """MLSMessage(GroupInfo) of the current epoch, for external joins."""
+        member = self._member
+        return encode_message(
+            make_group_info(
+                member.client,
+                member.state,
+                member.active(),
+                with_tree=with_tree,
+                with_external_pub=external_pub,
+                extensions=extensions,
+            )
+        )
+
+    # --- sending -----------------------------------------------------------------------------------
+    def encrypt(self, data: bytes, *, rng: Rng, authenticated_data: bytes = b"") -> bytes:
+        """MLSMessage(PrivateMessage) with application data; store the changes before it is sent.
+
+        Raises InputError while proposals wait for a commit (section 12.4), GroupInactive.
+        """
+        member = self._member
+        epoch = member.active()
+        if member.proposals:
+            raise InputError(
+                "proposals are waiting: they have to be committed before anything is sent",
+                code="mls.input.proposals",
+                hint="commit() and merge, then encrypt",
+            )
+        content = self._content(data, authenticated_data)
+        signed = authenticate(member.client, member.state, PRIVATE_MESSAGE, content)
+        return protect(member.state, epoch, signed, member.client.policy.padding(len(data)), rng)
+
+    def propose(
+        self, proposal: Proposal, *, rng: Rng, now: Instant, authenticated_data: bytes = b"", public: bool | None = None
+    ) -> bytes:
+        """MLSMessage with a proposal, which somebody has to commit. For an Update of ours use `propose_update`.
+
+        Raises InvalidGroupMessage if it breaks a rule, GroupInactive.
+        """
+        member = self._member
+        epoch = member.active()
+        as_public = member.client.policy.public_handshakes if public is None else public
+        as_public = as_public or isinstance(proposal, SelfRemove)
+        content = self._content(proposal, authenticated_data)
+        signed = authenticate(member.client, member.state, PUBLIC_MESSAGE if as_public else PRIVATE_MESSAGE, content)
+        passing = isinstance(proposal, CustomProposal) and (
+            proposal.proposal_type in member.client.policy.passing_proposals
+        )
+        if not passing:
+            keep_own_proposal(member, signed, now)
+        return protect(member.state, epoch, signed, member.client.policy.padding(len(content.encoded)), rng)
+
+    def propose_update(self, *, rng: Rng, now: Instant, authenticated_data: bytes = b"") -> bytes:
+        """Propose a new leaf of ours (section 12.1.2), for somebody else to commit."""
+        member = self._member
+        epoch = member.active()
+        private, public = member.state.suite.generate_key_pair(rng)
+        leaf = member.client.leaf(public, LeafNodeSource.UPDATE, group_id=self.group_id, leaf_index=epoch.own_leaf)
+        message = self.propose(Update(leaf), rng=rng, now=now, authenticated_data=authenticated_data)
+        member.keep_update(public, private)
+        return message
+
+    def external_psk(self, psk_id: bytes, *, rng: Rng) -> PreSharedKey:
+        """A proposal to mix in an external PSK, with a fresh nonce (section 8.4)."""
+        return PreSharedKey(PreSharedKeyID.external(psk_id, rng(self.state.suite.hash_length)))
+
+    def past_epoch_psk(self, epoch: int, *, rng: Rng) -> PreSharedKey:
+        """A proposal to mix in the resumption PSK of an epoch of this group."""
+        nonce = rng(self.state.suite.hash_length)
+        return PreSharedKey(PreSharedKeyID.resumption(ResumptionPSKUsage.APPLICATION, self.group_id, epoch, nonce))
+
+    def commit(
+        self,
+        proposals: Sequence[Proposal] = (),
+        *,
+        options: CommitOptions = _DEFAULT,
+        references: Sequence[bytes] | None = None,
+        rng: Rng,
+        now: Instant,
+    ) -> PendingCommit:
+        """A commit of `proposals` by value and of what waits (or only of `references`); it is kept as `pending`.
+
+        Nothing takes force: send `message`, and when the delivery service took it, `merge`; else `discard`.
+        Raises InvalidGroupMessage, MissingPsk, GroupInactive; InputError while another commit is pending.
+        """
+        member = self._member
+        epoch = member.active()
+        if member.pending is not None:
+            raise InputError("a commit of ours is pending", code="mls.input.pending", hint="merge or discard it first")
+        kept = member.proposals.values() if references is None else [member.proposals[r] for r in references]
+        queued = choose(epoch.own_leaf, proposals, [entry.queued for entry in kept])
+        member.pending = make_commit(
+            member.client,
+            member.state,
+            member.index,
+            epoch,
+            queued,
+            self._find_psk(),
+            options,
+            rng,
+            now,
+        )
+        member.note_pending()
+        return member.pending
+
+    def discard(self) -> None:
+        """Our pending commit was not accepted: forget it."""
+        self._member.pending = None
+        self._member.note_pending()
+
+    # --- receiving ---------------------------------------------------------------------------------
+    def process(self, message: bytes, *, now: Instant) -> Result:
+        """What an MLSMessage is; see `results`. Raises InvalidGroupMessage, DecodeError, BadMac, MissingProposal,
+        MissingPsk, TooFarAhead, GroupInactive; then nothing has changed.
+        """
+        return receive(self._member, message, self._find_psk(), now)
+
+    def merge(self, commit: StagedCommit | PendingCommit, *, now: Instant) -> list[bytes]:
+        """The commit takes force. Gives messages that had come too early, to be processed now."""
+        return merge(self._member, commit, now)
+
+    def drop_proposals(self, references: Sequence[bytes] | None = None) -> None:
+        """Forget proposals that wait (all without `references`): the application refuses them."""
+        self._member.drop_proposals(references)
+
+    # --- groups that follow from this one ----------------------------------------------------------
+    def reinitialize(
+        self, client: Client, packages: Sequence[KeyPackage], *, rng: Rng, now: Instant
+    ) -> tuple[Group, PendingCommit]:
+        """After a merged ReInit: the group that continues this one, and its first commit with the Welcomes.
+
+        `client` is ourselves for the new cipher suite, `packages` are fresh ones of all other members. Merge the
+        commit when the delivery service has accepted the new group. Raises InputError.
+        """
+        reinit = self.reinit
+        if reinit is None:
+            raise InputError("the last commit was no ReInit", code="mls.input.reinit")
+        check_parameters(client, reinit)
+        usage = ResumptionPSKUsage.REINIT
+        return self._linked(client, usage, reinit.group_id, reinit.extensions, packages, rng, now)
+
+    def branch(
+        self, group_id: bytes, packages: Sequence[KeyPackage], *, rng: Rng, now: Instant
+    ) -> tuple[Group, PendingCommit]:
+        """A subgroup with some of our members and the same parameters (section 11.3). Raises InputError."""
+        usage = ResumptionPSKUsage.BRANCH
+        return self._linked(self.client, usage, group_id, self.state.extensions, packages, rng, now)
+
+    def _linked(
+        self,
+        client: Client,
+        usage: ResumptionPSKUsage,
+        group_id: bytes,
+        extensions: Sequence[Extension],
+        packages: Sequence[KeyPackage],
+        rng: Rng,
+        now: Instant,
+    ) -> tuple[Group, PendingCommit]:
+        check_same_members(client, self, self.own_leaf, packages, usage)
+        group = Group.create(client, group_id, extensions=extensions, find_psk=self._member.find_psk, rng=rng, now=now)
+        member = group._member
+        psk = linking_psk(client, usage, self.group_id, self.epoch, rng)
+        member.pending = make_commit(
+            client,
+            member.state,
+            member.index,
+            member.active(),
+            first_commit(psk, packages),
+            _with_resumption(self._member.find_psk, {self.group_id: self}),
+            _DEFAULT,
+            rng,
+            now,
+            linking=usage,
+        )
+        member.note_pending()
+        return group, member.pending
+
+    # --- storage -----------------------------------------------------------------------------------
+    def take_changes(self) -> dict[str, bytes | None]:
+        """Rows to write (None to delete) since the last call. They hold secrets (SR-11)."""
+        return take_changes(self._member)
+
+    # --- inside ------------------------------------------------------------------------------------
+    def _content(self, content: bytes | Proposal, authenticated_data: bytes) -> FramedContent:
+        member = self._member
+        return FramedContent.build(
+            group_id=self.group_id,
+            epoch=self.epoch,
+            sender=Sender.member(member.active().own_leaf),
+            authenticated_data=authenticated_data,
+            content=content,
+            types=member.client.policy.proposal_types,
+        )
+
+    def _find_psk(self) -> FindPsk:
+        return _with_resumption(self._member.find_psk, {self.group_id: self})
+
+
+def _with_resumption(external: FindPsk, groups: Mapping[bytes, FormerGroup]) -> FindPsk:
+    """Resumption PSKs come from the groups; the application may know more of them than these."""
+
+    def find(psk: PreSharedKeyID) -> bytes | None:
+        group = groups.get(psk.psk_group_id) if psk.psktype == PSKType.RESUMPTION else None
+        value = None if group is None else group.resumption_psk(psk.psk_epoch)
+        return external(psk) if value is None else value
+
+    return find
+
+
+def _decode(client: Client, data: bytes) -> object:
+    return decode_message(data, client.policy.proposal_types, client.policy.max_message_bytes)

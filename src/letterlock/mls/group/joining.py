@@ -1,0 +1,271 @@
+"""Joining by Welcome (RFC 9420 section 12.4.3.1), and checking a group that we are told about (GroupInfo)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ...errors import BadMac, BadPublicKey, BadSignature, DecodeError
+from ...ids import Instant
+from ..client import Client
+from ..evolution.leaf_rules import LeafJudge, check_extensions_once
+from ..evolution.membership import check_all_members
+from ..evolution.state import PublicState
+from ..key_packages import KeyPackageBundle
+from ..registries import DEFAULT_EXTENSIONS, PROTOCOL_VERSION_MLS10, RATCHET_TREE
+from ..rules import rule
+from ..schedule.key_schedule import epoch_secrets, member_secret, welcome_key_nonce, welcome_secret
+from ..schedule.secret_tree import SecretTree
+from ..schedule.transcript import check_confirmation_tag, interim_transcript_hash
+from ..tree.member_index import MemberIndex
+from ..tree.ratchet_tree import RatchetTree
+from ..tree.tree_math import common_ancestor
+from ..tree.update_path import check_joiner_keys, path_secrets_from
+from ..tree.validation import check_tree
+from ..wire.extensions import Extension, find_extension
+from ..wire.proposals import ReInit
+from ..wire.psk import PreSharedKeyID, ResumptionPSKUsage
+from ..wire.tree_nodes import decode_ratchet_tree
+from ..wire.welcome import GroupInfo, GroupSecrets, Welcome
+from .epoch import EpochKeys, EpochState
+from .psks import FindPsk, combine, only_linking_psk
+
+__all__ = ["FormerGroup", "Joined", "check_group_info", "join"]
+
+_OURS = rule(
+    "MLS-12.4.3.1-02", "RFC 9420 section 12.4.3.1", "the Welcome has an entry for our KeyPackage", module=__name__
+)
+_SUITE = rule(
+    "MLS-12.4.3.1-03",
+    "RFC 9420 section 12.4.3.1",
+    "Welcome, KeyPackage and GroupInfo agree on the suite",
+    module=__name__,
+)
+_SECRETS = rule("MLS-12.4.3.1-04", "RFC 9420 section 12.4.3.1", "the Welcome can be decrypted", module=__name__)
+_TREE = rule("MLS-12.4.3.3-01", "RFC 9420 section 12.4.3.3", "the ratchet tree is there", module=__name__)
+_TREE_HASH = rule(
+    "MLS-12.4.3.1-05", "RFC 9420 section 12.4.3.1", "the tree has the hash of the GroupInfo", module=__name__
+)
+_SIGNER = rule("MLS-12.4.3.1-06", "RFC 9420 section 12.4.3.1", "the signer's leaf is not blank", module=__name__)
+_SIGNATURE = rule(
+    "MLS-12.4.3.1-07", "RFC 9420 section 12.4.3.1", "the GroupInfo is signed by the leaf that it names", module=__name__
+)
+_GROUP_ID = rule(
+    "MLS-12.4.3.1-08", "RFC 9420 section 12.4.3.1", "we are in no group with this group_id", module=__name__
+)
+_OWN_LEAF = rule("MLS-12.4.3.1-09", "RFC 9420 section 12.4.3.1", "our own leaf is in the tree", module=__name__)
+_EPOCH_ONE = rule(
+    "MLS-12.4.3.1-10",
+    "RFC 9420 section 12.4.3.1",
+    "a reinitialised or branched group starts in epoch 1",
+    module=__name__,
+)
+_REINIT = rule(
+    "MLS-12.4.3.1-11",
+    "RFC 9420 section 12.4.3.1",
+    "the new group is the one that the ReInit described",
+    module=__name__,
+)
+_REINIT_MEMBERS = rule(
+    "MLS-12.4.3.1-12", "RFC 9420 section 12.4.3.1", "reinitialising keeps all members", module=__name__
+)
+_BRANCH = rule("MLS-12.4.3.1-13", "RFC 9420 section 12.4.3.1", "a branch keeps version and suite", module=__name__)
+_BRANCH_MEMBERS = rule(
+    "MLS-12.4.3.1-14", "RFC 9420 section 12.4.3.1", "a branch has members of the old group only", module=__name__
+)
+_SUPPORTED = rule(
+    "MLS-13.4-04", "RFC 9420 section 13.4", "a joiner supports every GroupContext extension", module=__name__
+)
+_FORMER = rule(
+    "MLS-12.4.3.1-15", "RFC 9420 section 12.4.3.1", "the group that a Welcome continues is known to us", module=__name__
+)
+
+
+class FormerGroup(Protocol):
+    """What is asked about a group that we are or were in, when another one continues it."""
+
+    @property
+    def state(self) -> PublicState: ...
+
+    @property
+    def reinit(self) -> ReInit | None: ...
+
+    def resumption_psk(self, epoch: int) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A group that we may enter."""
+
+    state: PublicState
+    index: MemberIndex
+    epoch: EpochState = field(repr=False)
+
+
+def join(
+    client: Client,
+    bundle: KeyPackageBundle,
+    welcome: Welcome,
+    tree: bytes | None,
+    find_psk: FindPsk,
+    groups: Mapping[bytes, FormerGroup],
+    now: Instant,
+) -> Joined:
+    """Check a Welcome and everything in it. Raises InvalidGroupMessage, MissingPsk, DecodeError; changes nothing.
+
+    `groups` are the groups that we are in (and ended ones that may be continued), by group_id.
+    """
+    suite = client.suite
+    secrets = _group_secrets(client, bundle, welcome)
+    linking = only_linking_psk(secrets.psks)
+    psk = combine(suite, secrets.psks, find_psk)
+    member = member_secret(suite, secrets.joiner_secret, psk)
+    key, nonce = welcome_key_nonce(suite, welcome_secret(suite, member))
+    try:
+        group_info = GroupInfo.decode(suite.aead_open(key, nonce, welcome.encrypted_group_info, b""))
+    except BadMac:
+        _SECRETS.fail("the GroupInfo of the Welcome cannot be decrypted")
+        raise
+    context = group_info.group_context
+    former = groups.get(context.group_id)
+    if former is not None and not (linking is not None and former.reinit is not None):
+        _GROUP_ID.fail("we are in a group with this group_id already")
+    ratchet_tree, index = check_group_info(client, group_info, tree, now)
+    own_leaf = _own_leaf(ratchet_tree, index, bundle)
+
+    secrets_of_epoch = epoch_secrets(suite, member, context.encoded)
+    check_confirmation_tag(
+        suite, secrets_of_epoch.confirmation_key, context.confirmed_transcript_hash, group_info.confirmation_tag
+    )
+    private_keys = {own_leaf * 2: bundle.encryption_private}
+    if secrets.path_secret is not None:
+        ancestor = common_ancestor(own_leaf, group_info.signer)
+        private_keys |= path_secrets_from(ratchet_tree, secrets.path_secret, ancestor)[1]
+    check_joiner_keys(ratchet_tree, own_leaf, private_keys)
+    if linking is not None:
+        _check_link(client, linking, ratchet_tree, group_info, groups)
+    state = PublicState(
+        suite=suite,
+        context=context,
+        tree=ratchet_tree,
+        confirmation_tag=group_info.confirmation_tag,
+        interim_transcript_hash=interim_transcript_hash(
+            suite, context.confirmed_transcript_hash, group_info.confirmation_tag
+        ),
+    )
+    messages = SecretTree(suite, secrets_of_epoch.encryption_secret, ratchet_tree.leaf_count)
+    return Joined(state, index, EpochState(own_leaf, EpochKeys.of(secrets_of_epoch), messages, private_keys))
+
+
+def check_group_info(
+    client: Client, group_info: GroupInfo, tree: bytes | None, now: Instant
+) -> tuple[RatchetTree, MemberIndex]:
+    """Everything about a GroupInfo that needs no secret: signature, tree, leaves (sections 12.4.3 and 13.4)."""
+    suite, context = client.suite, group_info.group_context
+    if context.cipher_suite != suite.number:
+        _SUITE.fail(f"the group uses cipher suite {context.cipher_suite}, we have {suite.number}")
+    check_extensions_once(group_info.extensions)
+    check_extensions_once(context.extensions)
+    _check_supported(client, context.extensions)
+    data = find_extension(group_info.extensions, RATCHET_TREE) if tree is None else tree
+    if data is None:
+        _TREE.fail("the GroupInfo has no ratchet tree, and none was given beside it")
+        raise DecodeError("no ratchet tree", code="mls.ratchet_tree")
+    ratchet_tree = RatchetTree.from_nodes(suite, decode_ratchet_tree(data, client.policy.max_message_bytes))
+    if ratchet_tree.tree_hash() != context.tree_hash:
+        _TREE_HASH.fail("the tree is another one than the GroupInfo says")
+    signer = ratchet_tree.leaf(group_info.signer)
+    if signer is None:
+        _SIGNER.fail(f"leaf {group_info.signer}, which signs the GroupInfo, is blank")
+        raise DecodeError("no signer", code="mls.signer")
+    try:
+        suite.verify_with_label(signer.signature_key, "GroupInfoTBS", group_info.tbs(), group_info.signature)
+    except (BadSignature, BadPublicKey):
+        _SIGNATURE.fail("the GroupInfo is not signed by the leaf that it names")
+    check_tree(ratchet_tree)
+    policy = client.policy
+    judge = LeafJudge(suite, context.group_id, context.extensions, client.authentication, policy, now)
+    for leaf_index, leaf in ratchet_tree.leaves():
+        judge.leaf(leaf, None, leaf_index, check_lifetime=policy.check_tree_lifetimes)
+    index = MemberIndex.of(ratchet_tree)
+    check_all_members(index, ratchet_tree, policy)
+    judge.batch.verify()
+    return ratchet_tree, index
+
+
+def _group_secrets(client: Client, bundle: KeyPackageBundle, welcome: Welcome) -> GroupSecrets:
+    suite = client.suite
+    if welcome.cipher_suite != suite.number or bundle.key_package.cipher_suite != suite.number:
+        _SUITE.fail("the Welcome is for another cipher suite than the KeyPackage")
+    for entry in welcome.secrets:
+        if entry.new_member == bundle.reference:
+            break
+    else:
+        _OURS.fail("the Welcome has no entry for this KeyPackage")
+        raise DecodeError("no entry", code="mls.welcome")
+    sealed = entry.encrypted_group_secrets
+    info = suite.encryption_context("Welcome", welcome.encrypted_group_info)
+    try:
+        plain = suite.decrypt_with_label(bundle.init_private, info, sealed.kem_output, sealed.ciphertext)
+    except (BadMac, BadPublicKey):
+        _SECRETS.fail("the secrets of the Welcome cannot be decrypted")
+        raise
+    return GroupSecrets.decode(plain)
+
+
+def _check_supported(client: Client, extensions: tuple[Extension, ...]) -> None:
+    for extension in extensions:
+        kind = extension.extension_type
+        if kind not in DEFAULT_EXTENSIONS and kind not in client.capabilities.extensions:
+            _SUPPORTED.fail(f"the group uses extension {kind:#06x}, which we do not support")
+
+
+def _own_leaf(tree: RatchetTree, index: MemberIndex, bundle: KeyPackageBundle) -> int:
+    own = bundle.key_package.leaf_node
+    leaf_index = index.signature_key_holder(own.signature_key)
+    if leaf_index is None or tree.leaf(leaf_index) != own:
+        _OWN_LEAF.fail("our leaf is not in the tree")
+        raise DecodeError("no leaf", code="mls.leaf")
+    return leaf_index
+
+
+def _check_link(
+    client: Client,
+    linking: PreSharedKeyID,
+    tree: RatchetTree,
+    group_info: GroupInfo,
+    groups: Mapping[bytes, FormerGroup],
+) -> None:
+    """A group that continues or branches from another (sections 11.2, 11.3 and the end of 12.4.3.1)."""
+    context = group_info.group_context
+    if context.epoch != 1:
+        _EPOCH_ONE.fail(f"the Welcome is for epoch {context.epoch}")
+    old = groups.get(linking.psk_group_id)
+    if old is None:
+        _FORMER.fail("the Welcome continues a group that we do not know")
+        return
+    identity = client.authentication.identity
+    before = {identity(leaf.credential) for _, leaf in old.state.tree.leaves()}
+    after = {identity(leaf.credential) for _, leaf in tree.leaves()}
+    if linking.usage == ResumptionPSKUsage.REINIT:
+        reinit = old.reinit
+        if (
+            reinit is None
+            or linking.psk_epoch != old.state.epoch
+            or (
+                reinit.group_id,
+                reinit.version,
+                reinit.cipher_suite,
+                reinit.extensions,
+            )
+            != (context.group_id, PROTOCOL_VERSION_MLS10, context.cipher_suite, context.extensions)
+        ):
+            _REINIT.fail("the new group is not the one that the last commit of the old group described")
+        if not before <= after:
+            _REINIT_MEMBERS.fail("members of the old group are missing in the new one")
+    else:
+        if context.cipher_suite != old.state.suite.number:
+            _BRANCH.fail("the branch has another cipher suite")
+        if not after <= before:
+            _BRANCH_MEMBERS.fail("the branch has members that the old group has not")

@@ -1,0 +1,55 @@
+"""A commit takes force: the only place where a member moves to another epoch."""
+
+from __future__ import annotations
+
+from ...errors import InputError
+from ...ids import Instant
+from .epoch import PastEpochState
+from .member import Member
+from .results import PendingCommit, StagedCommit
+from .rows import note_epoch, note_past
+
+__all__ = ["merge"]
+
+
+def merge(member: Member, commit: StagedCommit | PendingCommit, now: Instant) -> list[bytes]:
+    """Move on; gives the messages that were held for the new epoch. Raises InputError for a stale commit."""
+    staged = commit.staged if isinstance(commit, PendingCommit) else commit
+    before = member.state
+    if staged.next_epoch.applied.before is not before:
+        raise InputError(
+            "this commit was staged for another state of the group", code="mls.input.stale", hint="process it again"
+        )
+    epoch = member.epoch
+    assert epoch is not None  # nothing can be staged without
+    client = member.client
+    reading = client.policy.past_epochs > 0
+    past = PastEpochState(
+        epoch=before.epoch,
+        ended_at=now,
+        own_leaf=epoch.own_leaf,
+        digest=staged.digest,
+        resumption_psk=epoch.keys.resumption_psk,
+        sender_data_secret=epoch.keys.sender_data_secret if reading else b"",
+        context=before.context.encoded if reading else b"",
+        messages=epoch.messages if reading else None,
+        replaced={node >> 1: before.tree.leaf(node >> 1) for node in staged.next_epoch.changed if not node & 1},
+    )
+    staged.next_epoch.index.apply()
+    member.state = staged.state
+    member.epoch = staged.secrets
+    if isinstance(commit, PendingCommit):
+        member.client = commit.client
+    member.reinit = staged.effects.reinit
+    note_epoch(member, staged, epoch)
+    member.proposals.clear()
+    member.updates.clear()
+    member.pending = None
+    member.past.add(past)
+    note_past(member, past)
+    for changed in member.past.prune(client.policy, now):
+        note_past(member, changed)
+    due = member.held.release(member.state.epoch)
+    for key, _ in due:
+        member.changes[f"held/{key.hex()}"] = None
+    return [data for _, data in due]

@@ -1,0 +1,271 @@
+"""What a message is, and what follows from it: the way of everything that `Group.process` is given.
+
+By epoch first (past, current, to come), then by content. Only what has been authenticated has an effect, and the
+only effects are: a message key is used up, a proposal is kept, a message is held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from ...errors import (
+    BadMac,
+    BadPublicKey,
+    BadSignature,
+    DuplicateMessage,
+    GroupInactive,
+    InputError,
+)
+from ...ids import Instant
+from ..evolution.leaf_rules import LeafJudge
+from ..evolution.next_epoch import (
+    apply_proposals,
+    check_path_present,
+    committer_of,
+    conclude,
+    confirmed_context,
+    install_path,
+    next_state,
+    resolve_proposals,
+)
+from ..evolution.proposal_list import QueuedProposal, check_proposal, judge_leaves
+from ..protect.content import verify_content
+from ..protect.private_message import open_private, open_sender_data
+from ..registries import PUBLIC_MESSAGE
+from ..rules import rule
+from ..schedule.secret_tree import SecretTree
+from ..schedule.transcript import check_confirmation_tag
+from ..wire.commit import Commit
+from ..wire.framing import AuthenticatedContent, PrivateMessage, PublicMessage, Sender, SenderType
+from ..wire.message import decode_message
+from ..wire.proposals import CustomProposal
+from .effects import effects_of
+from .epoch import EpochState, PastEpochState
+from .following import follow
+from .member import KeptProposal, Member
+from .messages import Opened, open_current, stage_key
+from .psks import FindPsk
+from .results import (
+    Application,
+    Duplicate,
+    Fork,
+    FutureEpoch,
+    OwnEcho,
+    PastEpoch,
+    ProposalReceived,
+    Result,
+    StagedCommit,
+)
+
+__all__ = ["keep_own_proposal", "receive"]
+
+_GROUP = rule("MLS-6-22", "RFC 9420 section 6", "the message names this group", module=__name__)
+_OWN_COMMIT = rule("MLS-P-04", "our policy", "a commit in our own name is the one that we made", module=__name__)
+_TOO_MANY = rule("MLS-P-05", "our policy", "no more proposals than max_proposals in one epoch", module=__name__)
+_KEM: Final = rule(
+    "MLS-12.4.2-03", "RFC 9420 section 12.4.2", "path secrets and external init can be decrypted", module=__name__
+)
+
+
+def receive(member: Member, data: bytes, find_psk: FindPsk, now: Instant) -> Result:
+    """Raises InvalidGroupMessage, DecodeError, BadMac, MissingProposal, MissingPsk, TooFarAhead, GroupInactive."""
+    policy = member.client.policy
+    message = decode_message(data, policy.proposal_types, policy.max_message_bytes)
+    if isinstance(message, PublicMessage):
+        group_id, epoch = message.content.group_id, message.content.epoch
+    elif isinstance(message, PrivateMessage):
+        group_id, epoch = message.group_id, message.epoch
+    else:
+        raise InputError(f"a {type(message).__name__} is not for a group that we are in", code="mls.input.message")
+    if group_id != member.state.group_id:
+        _GROUP.fail("the message is for another group")
+    current = member.state.epoch
+    if epoch < current:
+        return _past(member, message, epoch, data)
+    if epoch > current:
+        return _future(member, epoch, data)
+    digest = hashlib.sha256(data).digest()
+    if member.pending is not None and member.pending.staged.digest == digest:
+        return OwnEcho(member.pending)
+    if member.epoch is None:
+        raise GroupInactive("we are no longer in this group")
+    try:
+        opened = open_current(member.state, member.epoch, message, policy)
+    except DuplicateMessage:
+        return Duplicate(epoch)
+    if opened is None:
+        return OwnEcho(None)
+    return _take(member, member.epoch, opened, digest, find_psk, now)
+
+
+def _take(member: Member, epoch: EpochState, opened: Opened, digest: bytes, find_psk: FindPsk, now: Instant) -> Result:
+    framed = opened.content.content
+    own = framed.sender == Sender.member(epoch.own_leaf)
+    result: Result
+    if isinstance(framed.content, bytes):
+        leaf = member.state.tree.leaf(framed.sender.index)
+        assert leaf is not None and opened.key is not None  # open_current has checked both
+        generation = opened.key.generation
+        result = Application(
+            framed.epoch, framed.sender.index, leaf, framed.content, framed.authenticated_data, generation
+        )
+    elif isinstance(framed.content, Commit):
+        if own:
+            _OWN_COMMIT.fail("a commit in our own name that we did not make")
+        result = _stage(member, epoch, opened.content, digest, find_psk, now)
+    else:
+        result = OwnEcho(None) if own else _keep(member, opened.content, now)
+    if opened.key is not None:
+        epoch.messages.consume(opened.key)
+    return result
+
+
+def keep_own_proposal(member: Member, content: AuthenticatedContent, now: Instant) -> None:
+    """A proposal of ours goes through the same checks before it is sent. Raises InvalidGroupMessage."""
+    _keep(member, content, now)
+
+
+def _keep(member: Member, content: AuthenticatedContent, now: Instant) -> Result:
+    """A proposal: judged by itself at once, so that a bad one is refused where its sender is known."""
+    client, state = member.client, member.state
+    framed = content.content
+    proposal = framed.content
+    assert not isinstance(proposal, (bytes, Commit))
+    reference = state.suite.proposal_ref(content.encode())
+    received = ProposalReceived(reference, proposal, framed.sender, framed.authenticated_data)
+    if isinstance(proposal, CustomProposal) and proposal.proposal_type in client.policy.passing_proposals:
+        return received
+    if reference in member.proposals:
+        return Duplicate(framed.epoch)
+    if len(member.proposals) >= client.policy.max_proposals:
+        _TOO_MANY.fail("too many proposals in this epoch")
+    queued = QueuedProposal(proposal, framed.sender, reference, judged=True)
+    check_proposal(queued, state)
+    judge = LeafJudge(state.suite, state.group_id, state.extensions, client.authentication, client.policy, now)
+    judge_leaves(
+        [QueuedProposal(proposal, framed.sender, reference)], state, judge, client.authentication, sending=False
+    )
+    judge.batch.verify()
+    member.proposals[reference] = KeptProposal(queued, content)
+    member.changes[f"proposal/{reference.hex()}"] = None
+    return received
+
+
+def _stage(
+    member: Member,
+    epoch: EpochState,
+    content: AuthenticatedContent,
+    digest: bytes,
+    find_psk: FindPsk,
+    now: Instant,
+) -> StagedCommit:
+    """A commit of somebody else, followed into its epoch as far as it can be without taking force."""
+    client, state, index = member.client, member.state, member.index
+    framed, auth = content.content, content.auth
+    commit = framed.content
+    assert isinstance(commit, Commit)
+    known = {reference: kept.queued for reference, kept in member.proposals.items()}
+    queued = resolve_proposals(commit, framed.sender, known)
+    applied = apply_proposals(
+        state, index, queued, committer_of(framed.sender), client.authentication, client.policy, now
+    )
+    check_path_present(applied, len(queued), commit.path is not None)
+    tree = applied.tree
+    if commit.path is not None:
+        tree = install_path(applied, index, commit.path, client.authentication, client.policy)
+    next_epoch = conclude(applied, index, tree, client.policy)
+    context = confirmed_context(next_epoch, content)
+    effects = effects_of(next_epoch, epoch.own_leaf, framed.authenticated_data)
+    secrets = None
+    if not effects.self_removed:
+        try:
+            secrets = follow(epoch, next_epoch, context, commit.path, find_psk, member.updates)
+        except (BadMac, BadPublicKey):
+            _KEM.fail("the commit's secrets for us cannot be decrypted")
+            raise
+        check_confirmation_tag(
+            state.suite, secrets.keys.confirmation_key, context.confirmed_transcript_hash, auth.confirmation_tag
+        )
+    return StagedCommit(
+        base_epoch=state.epoch,
+        effects=effects,
+        digest=digest,
+        state=next_state(next_epoch, context, auth.confirmation_tag or b""),
+        next_epoch=next_epoch,
+        secrets=secrets,
+    )
+
+
+def _future(member: Member, epoch: int, data: bytes) -> FutureEpoch:
+    policy = member.client.policy
+    if epoch - member.state.epoch > policy.future_epochs:
+        return FutureEpoch(epoch, False)
+    key = member.held.hold(epoch, data, policy)
+    if key is not None:
+        member.changes[f"held/{key.hex()}"] = None
+    return FutureEpoch(epoch, key is not None)
+
+
+def _past(member: Member, message: PublicMessage | PrivateMessage, epoch: int, data: bytes) -> Result:
+    """A message of an epoch that is over: a late application message, the same commit again, or a fork."""
+    past = member.past.find(epoch)
+    if past is None:
+        return PastEpoch(epoch)
+    digest = hashlib.sha256(data).digest()
+    if digest == past.digest:
+        return Duplicate(epoch)
+    if past.messages is None:
+        return PastEpoch(epoch)
+    try:
+        opened = _open_past(member, past, past.messages, message)
+    except DuplicateMessage:
+        return Duplicate(epoch)
+    if opened is None:
+        return PastEpoch(epoch)
+    framed = opened.content.content
+    if isinstance(framed.content, Commit):
+        # Not consumed: the fork may be looked at again, and the epoch is over for sending anyway.
+        return Fork(epoch, past.digest, digest)
+    leaf = member.past.leaf(epoch, framed.sender.index, member.state.tree)
+    if not isinstance(framed.content, bytes) or opened.key is None or leaf is None:
+        return PastEpoch(epoch)
+    generation = opened.key.generation
+    past.messages.consume(opened.key)
+    if framed.sender.index == past.own_leaf:
+        return OwnEcho(None)
+    return Application(epoch, framed.sender.index, leaf, framed.content, framed.authenticated_data, generation)
+
+
+def _open_past(
+    member: Member, past: PastEpochState, messages: SecretTree, message: PublicMessage | PrivateMessage
+) -> Opened | None:
+    """Decrypted and its signature checked against the member of that epoch; None if nobody in it signed this.
+
+    A public commit is judged by its signature alone: the membership key of the epoch is gone. That is enough to
+    speak of a fork, which changes nothing here.
+    """
+    suite, policy = member.state.suite, member.client.policy
+    key = None
+    if isinstance(message, PublicMessage):
+        content = AuthenticatedContent(PUBLIC_MESSAGE, message.content, message.auth)
+    else:
+        sender_data = open_sender_data(suite, past.sender_data_secret, message)
+        if member.past.leaf(past.epoch, sender_data.leaf_index, member.state.tree) is None:
+            return None
+        key = stage_key(messages, sender_data, message, policy)
+        content = open_private(suite, message, sender_data, key, policy.proposal_types).claimed
+    framed = content.content
+    signature_key = None
+    if framed.sender.sender_type == SenderType.MEMBER:
+        leaf = member.past.leaf(past.epoch, framed.sender.index, member.state.tree)
+        signature_key = None if leaf is None else leaf.signature_key
+    elif isinstance(framed.content, Commit) and framed.content.path is not None:
+        signature_key = framed.content.path.leaf_node.signature_key
+    if signature_key is None:
+        return None
+    try:
+        verify_content(suite, signature_key, content.wire_format, framed, past.context, content.auth.signature)
+    except (BadSignature, BadPublicKey):
+        return None
+    return Opened(content, key)

@@ -1,0 +1,173 @@
+"""What `Group.process` makes of a message: one frozen value for each kind of answer.
+
+An answer that needs no trust (the message is old, early or known) is a value, because it is everyday life on a
+real network; a message that breaks a rule raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ..client import Client
+from ..evolution.next_epoch import NextEpoch
+from ..evolution.state import PublicState
+from ..wire.extensions import Extension
+from ..wire.framing import Sender
+from ..wire.leaf_node import LeafNode
+from ..wire.proposals import CustomProposal, Proposal, ReInit
+from ..wire.psk import PreSharedKeyID
+from .epoch import EpochState
+
+__all__ = [
+    "Application",
+    "CommitEffects",
+    "Duplicate",
+    "Fork",
+    "FutureEpoch",
+    "OwnEcho",
+    "PastEpoch",
+    "PendingCommit",
+    "ProposalReceived",
+    "Result",
+    "StagedCommit",
+    "WelcomeFor",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A message of a member. `generation` counts the sender's messages of that epoch from 0."""
+
+    epoch: int
+    sender: int
+    leaf: LeafNode
+    data: bytes = field(repr=False)
+    authenticated_data: bytes
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalReceived:
+    """A proposal is kept for the next commit. Before application data can be sent somebody has to commit it."""
+
+    reference: bytes
+    proposal: Proposal
+    sender: Sender
+    authenticated_data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CommitEffects:
+    """What a commit changes, for the application to show or to refuse before it merges."""
+
+    committer: int
+    """Leaf of the committer, in the new epoch."""
+    external: bool
+    added: tuple[tuple[int, LeafNode], ...]
+    updated: tuple[tuple[int, LeafNode, LeafNode], ...]
+    """(leaf, old, new); the committer's own leaf is here too when the commit has a path."""
+    removed: tuple[tuple[int, LeafNode], ...]
+    psks: tuple[PreSharedKeyID, ...]
+    extensions: tuple[Extension, ...] | None
+    """The new GroupContext extensions if the commit replaces them."""
+    custom: tuple[tuple[Sender, CustomProposal], ...]
+    reinit: ReInit | None
+    self_removed: bool
+    """Whether this commit removes us: merging it ends our part in the group."""
+    authenticated_data: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StagedCommit:
+    """A commit that holds, not yet in force. Give it to `Group.merge`, or drop it and nothing happened."""
+
+    base_epoch: int
+    effects: CommitEffects
+    digest: bytes
+    """SHA-256 of the commit's MLSMessage."""
+    state: PublicState = field(repr=False)
+    next_epoch: NextEpoch = field(repr=False)
+    secrets: EpochState | None = field(repr=False)
+    """None if the commit removes us."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that it leads to."""
+        return self.base_epoch + 1
+
+    @property
+    def epoch_authenticator(self) -> bytes:
+        """Equal for all members that merge the same commit (RFC 9420 section 8.7); empty if it removes us."""
+        return self.secrets.keys.epoch_authenticator if self.secrets else b""
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeFor:
+    """One Welcome message and the KeyPackageRefs of those it is for."""
+
+    message: bytes = field(repr=False)
+    members: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PendingCommit:
+    """A commit of ours: send `message`; when it is accepted merge it, and only then send the Welcomes."""
+
+    staged: StagedCommit
+    message: bytes = field(repr=False)
+    welcomes: tuple[WelcomeFor, ...]
+    group_info: bytes = field(repr=False)
+    """MLSMessage(GroupInfo) of the new epoch, for external joins; with or without tree as asked."""
+    client: Client = field(repr=False)
+    """Ourselves in the new epoch: another than before if the commit rotates our keys."""
+
+    @property
+    def epoch(self) -> int:
+        return self.staged.epoch
+
+    @property
+    def epoch_authenticator(self) -> bytes:
+        return self.staged.epoch_authenticator
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEcho:
+    """A message of ours came back. `pending` is the own commit that is now accepted and can be merged."""
+
+    pending: PendingCommit | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastEpoch:
+    """A message of an epoch that is over, and that cannot be read (any more)."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class FutureEpoch:
+    """A message of an epoch that we have not reached: something is missing. `held` says whether it is kept."""
+
+    epoch: int
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Seen before, or its key is gone: nothing was done with it."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A different commit for an epoch that we have left: some members may have followed the other one."""
+
+    epoch: int
+    ours: bytes
+    theirs: bytes
+    """SHA-256 of the two commits' MLSMessages."""
+
+
+Result: TypeAlias = Application | ProposalReceived | StagedCommit | OwnEcho | PastEpoch | FutureEpoch | Duplicate | Fork
