@@ -5,15 +5,22 @@ An example here is what an honest peer sends. A decoder that is missing here is 
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from letterlock.codec import cpim, frame, imdn, iscomposing, mime, prekeys, protobuf
 from letterlock.codec import sip as sip_codec
 from letterlock.codec.xml import XmlLimits
 from letterlock.crypto.pyca import Pyca
+from letterlock.errors import BadPublicKey
 from letterlock.ids import AccountId, DeviceId, Number
 from letterlock.signal import messages
 from letterlock.signal.spqr import wire as spqr_wire
@@ -156,7 +163,24 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("signal pre-key message", lambda data: messages.decode_prekey_message(data, 65_536), (prekey_message,)),
         Decoder("spqr message", spqr_wire.decode, (bytes([1, 1, 1, 1, 0]) + rng(32),)),
         Decoder("device list", device_list.decode_list, (_device_list(),)),
+        Decoder("certificate", _certificate_key, (_certificate(),)),
     )
+
+
+def _certificate_key(der: bytes) -> object:
+    with contextlib.suppress(BadPublicKey):  # documented as well: a key of another kind, or a point off its curve
+        return Pyca().certificate_public_key(der)
+    return None
+
+
+def _certificate() -> bytes:
+    """Of a P-256 key, signed with Ed25519 so that it is always the same."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "device")])
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    key = ec.derive_private_key(7, ec.SECP256R1()).public_key()
+    builder = x509.CertificateBuilder(name, name, key, 1, start, start + timedelta(days=1))
+    signer = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    return builder.sign(signer, None).public_bytes(serialization.Encoding.DER)
 
 
 def _device_list() -> bytes:
