@@ -12,6 +12,7 @@ from typing import Any
 import cryptography_vectors
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from hypothesis import given, settings
@@ -130,7 +131,7 @@ def test_what_is_no_certificate() -> None:
 DER = certificate(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key_pair("p256")[1]))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.integers(0, len(DER) - 1), st.binary(min_size=1, max_size=3))
 def test_any_damage_to_a_certificate_gives_a_key_or_one_of_two_errors(at: int, change: bytes) -> None:
     damaged = DER[:at] + change + DER[at + len(change) :]
@@ -148,7 +149,7 @@ def agrees_with_the_library(der: bytes) -> str:
         warnings.simplefilter("ignore")
         try:
             key: Any = x509.load_der_x509_certificate(der).public_key()
-        except ValueError:
+        except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
             return scheme
     assert scheme == LIBRARY_NAMES[key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__]
     assert public == raw(key)

@@ -78,3 +78,16 @@ def test_sr12_malformed_keys() -> None:
     for size in (0, 31, 33, 64):
         with pytest.raises(InputError):
             kem.public_of(bytes(size))
+
+
+def test_no_private_key_is_kept_by_the_provider() -> None:
+    """A node key that a commit replaced must be gone; the provider's cache of fresh ML-KEM keys is for others."""
+    provider = Pyca()
+    kem = XWing(provider, labelled_derive=False)
+    private, public = kem.derive_key_pair(b"path secret")
+    kem.generate(os.urandom)
+    shared, enc = kem.encap(public, os.urandom)
+    assert kem.decap(enc, private) == shared
+    assert not provider._kem768._keys
+    provider.mlkem768_public(bytes(64))
+    assert provider._kem768._keys

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from crypto.deterministic import Deterministic, seeded_rng
+from letterlock.crypto.dhkem import dhkem
+from letterlock.crypto.hpke import Hpke
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import BadMac, BadPublicKey, BadSignature, InputError
 from letterlock.mls.suites import SUITE_NAMES, CipherSuite, cipher_suite
@@ -175,6 +177,9 @@ def test_external_init_gives_both_sides_one_secret(suite: CipherSuite) -> None:
     assert len(secret) == suite.hash_length
     assert suite.export_receiver(private, output) == secret
     assert suite.export_sender(public, rng)[1] != secret
+    if suite.number == 1:  # section 8.3, spelt out: SetupBaseR(kem_output, private, "").export(label, KDF.Nh)
+        hpke = Hpke(CRYPTO, dhkem(CRYPTO, 0x0020), 0x0001, 0x0001)
+        assert hpke.export_receiver(private, output, b"", b"MLS 1.0 external init secret", 32) == secret
     with pytest.raises(BadPublicKey):
         suite.export_receiver(private, output[:-1])
     with pytest.raises(BadPublicKey):

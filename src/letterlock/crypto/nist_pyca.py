@@ -62,7 +62,11 @@ class NistPyca:
         self.point(public)
 
     def _key(self, private: bytes) -> ec.EllipticCurvePrivateKey:
-        """Expanded for one use: half the time of an operation goes there, hence `signer` and `exchange`."""
+        """Expanded for one use: half the time of an operation goes there, hence `signer` and `exchange`.
+
+        The scalar passes through a Python integer, because OpenSSL is not given it in any other way. Reading
+        bytes into one and comparing it with the order does not branch on more than the topmost words.
+        """
         if not self._curve.is_scalar(private):
             raise InputError(f"not a private key of {self._curve.name}", code=f"input.{self._curve.name}")
         return ec.derive_private_key(int.from_bytes(private, "big"), self._library_curve)

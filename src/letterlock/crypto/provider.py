@@ -231,8 +231,11 @@ class CryptoProvider(Protocol):
         ...
 
     # --- key encapsulation -------------------------------------------------------------------------
-    def mlkem768_public(self, seed: bytes) -> bytes:
-        """Encapsulation key (1184 bytes) of a 64-byte seed d || z (FIPS 203)."""
+    def mlkem768_public(self, seed: bytes, *, keep: bool = True) -> bytes:
+        """Encapsulation key (1184 bytes) of a 64-byte seed d || z (FIPS 203).
+
+        With `keep` the provider may hold the expanded key ready for the decapsulation that follows.
+        """
         ...
 
     def mlkem768_check(self, public: bytes) -> None:

@@ -2,7 +2,7 @@
 
 Only modules named `*pyca` import either. For each primitive the faster of the two was
 taken. Both libraries work in constant time on secrets; what is done here in Python integers
-touches public values only, with one exception that is named where it stands.
+touches public values only, but for the scalars of the NIST curves: see `nist_pyca`.
 
 Malformed input from outside (public keys, signatures, ciphertexts) raises the classes of
 `errors.CryptoError`; a private key, nonce or symmetric key of the wrong size is our own mistake
@@ -306,8 +306,9 @@ class Pyca:
         return kdf.derive(passphrase)
 
     # --- key encapsulation -------------------------------------------------------------------------
-    def mlkem768_public(self, seed: bytes) -> bytes:
-        return self._kem768.put(seed).public_key().public_bytes_raw()
+    def mlkem768_public(self, seed: bytes, *, keep: bool = True) -> bytes:
+        key = self._kem768.put(seed) if keep else self._kem768.make(seed)
+        return key.public_key().public_bytes_raw()
 
     def mlkem768_check(self, public: bytes) -> None:
         try:
@@ -414,9 +415,12 @@ class _Fresh(Generic[_Key]):
         self._keys: OrderedDict[bytes, _Key] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, seed: bytes) -> _Key:
+    def make(self, seed: bytes) -> _Key:
         _length("ML-KEM seed", seed, 64)
-        key = self._expand(seed)
+        return self._expand(seed)
+
+    def put(self, seed: bytes) -> _Key:
+        key = self.make(seed)
         with self._lock:
             self._keys[seed] = key
             if len(self._keys) > 8:

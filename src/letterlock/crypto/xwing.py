@@ -49,7 +49,9 @@ class XWing:
 
     def public_of(self, private: bytes) -> bytes:
         ml_kem_seed, scalar = _expand(private)
-        return self._crypto.mlkem768_public(ml_kem_seed) + self._crypto.x25519_public(scalar)
+        # Not kept: the keys of a tree are rarely used soon, and must be gone when they are replaced.
+        ml_kem_public = self._crypto.mlkem768_public(ml_kem_seed, keep=False)
+        return ml_kem_public + self._crypto.x25519_public(scalar)
 
     def check(self, public: bytes) -> None:
         self._crypto.mlkem768_check(public[:_ML_KEM_PUBLIC])
