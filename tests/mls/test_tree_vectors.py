@@ -22,7 +22,7 @@ from letterlock.mls.tree.update_path import (
     merge_path,
     path_secrets_from,
 )
-from letterlock.mls.tree.validation import check_structure, verify_leaf_signatures
+from letterlock.mls.tree.validation import check_tree, verify_leaf_signatures
 from letterlock.mls.wire.commit import UpdatePath
 from letterlock.mls.wire.leaf_node import LeafNode, LeafNodeSource
 from letterlock.mls.wire.proposals import RFC_PROPOSALS, Add, Remove, Update, read_proposal
@@ -92,7 +92,7 @@ def test_tree_validation() -> None:
         tree = tree_of(cipher_suite(number, CRYPTO), case["tree"])
         assert [tree.subtree_hash(node).hex() for node in range(len(case["tree_hashes"]))] == case["tree_hashes"]
         assert [tree.resolution(node) for node in range(len(case["resolutions"]))] == case["resolutions"]
-        check_structure(tree)
+        check_tree(tree)
         verify_parent_hashes(tree)
         verify_leaf_signatures(tree, bytes.fromhex(case["group_id"]))
         assert tree.encode().hex() == case["tree"]
