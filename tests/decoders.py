@@ -25,6 +25,7 @@ from letterlock.ids import AccountId, DeviceId, Number
 from letterlock.signal import messages
 from letterlock.signal.spqr import wire as spqr_wire
 from letterlock.trust import authoring, device_entry, device_list
+from mls.decoders import mls_decoders
 
 MIME_LIMITS = mime.MimeLimits(65_536, 64, 8_192, 4, 32)
 CPIM_LIMITS = cpim.CpimLimits(65_536, 64, 8_192)
@@ -164,6 +165,7 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("spqr message", spqr_wire.decode, (bytes([1, 1, 1, 1, 0]) + rng(32),)),
         Decoder("device list", device_list.decode_list, (_device_list(),)),
         Decoder("certificate", _certificate_key, (_certificate(),)),
+        *(Decoder(name, decode, examples) for name, decode, examples in mls_decoders()),
     )
 
 
