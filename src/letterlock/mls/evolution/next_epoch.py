@@ -44,6 +44,7 @@ __all__ = [
     "committer_of",
     "conclude",
     "confirmed_context",
+    "follow_commit",
     "install_path",
     "next_state",
     "resolve_proposals",
@@ -194,17 +195,14 @@ def check_joiner(applied: Applied, path: UpdatePath, authentication: Authenticat
             check_replacement(old, path.leaf_node, authentication)
 
 
-def conclude(
-    applied: Applied, index: MemberIndex, tree: RatchetTree, policy: Policy, *, verified: bool = False
-) -> NextEpoch:
-    """Check the resulting tree and make its provisional context. `verified`: signatures were checked elsewhere."""
+def conclude(applied: Applied, index: MemberIndex, tree: RatchetTree, policy: Policy) -> NextEpoch:
+    """Check the resulting tree and make its provisional context."""
     state = applied.before
     staged, changed = stage_index(index, state.tree, tree)
     check_members(staged, tree, changed, policy)
     if applied.proposals.context_extensions is not None:
         check_extensions_supported(staged, applied.extensions)
-    if not verified:
-        applied.judge.batch.verify()
+    applied.judge.batch.verify()
     provisional = GroupContext(
         cipher_suite=state.suite.number,
         group_id=state.group_id,
@@ -214,6 +212,31 @@ def conclude(
         extensions=applied.extensions,
     )
     return NextEpoch(applied, tree, staged, changed, provisional)
+
+
+def follow_commit(
+    state: PublicState,
+    index: MemberIndex,
+    content: AuthenticatedContent,
+    known: Mapping[bytes, QueuedProposal],
+    authentication: Authentication,
+    policy: Policy,
+    now: Instant,
+) -> NextEpoch:
+    """Everything that can be checked and computed about a received commit without a secret.
+
+    Raises MissingProposal, InvalidGroupMessage, DecodeError.
+    """
+    commit = content.content.content
+    assert isinstance(commit, Commit)
+    sender = content.content.sender
+    queued = resolve_proposals(commit, sender, known)
+    applied = apply_proposals(state, index, queued, committer_of(sender), authentication, policy, now)
+    check_path_present(applied, len(queued), commit.path is not None)
+    tree = applied.tree
+    if commit.path is not None:
+        tree = install_path(applied, index, commit.path, authentication, policy)
+    return conclude(applied, index, tree, policy)
 
 
 def confirmed_context(next_epoch: NextEpoch, message: AuthenticatedContent) -> GroupContext:

@@ -7,15 +7,17 @@ afterwards. SelfRemove is of draft-ietf-mls-extensions section 6.3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ...ids import Instant
 from ..authentication import Authentication
 from ..policy import Policy
 from ..registries import PROTOCOL_VERSION_MLS10
 from ..rules import rule
 from ..tree.ratchet_tree import RatchetTree
+from ..wire.commit import Commit
 from ..wire.extensions import Extension
-from ..wire.framing import Sender, SenderType
+from ..wire.framing import AuthenticatedContent, Sender, SenderType
 from ..wire.leaf_node import LeafNode, LeafNodeSource
 from ..wire.proposals import (
     Add,
@@ -44,6 +46,7 @@ __all__ = [
     "collect",
     "judge_leaves",
     "path_required",
+    "queue_proposal",
 ]
 
 _UPDATE_OWN = rule("MLS-12.2-01", "RFC 9420 section 12.2", "no Update by the committer", module=__name__)
@@ -221,16 +224,37 @@ def judge_leaves(
     sending: bool,
 ) -> None:
     """The leaves and key packages of Adds and Updates (sections 7.3 and 10.1). Signatures go to the judge's batch."""
+    # What was judged when it arrived was judged by the group's extensions of now, not by those a commit brings.
+    again = any(isinstance(entry.proposal, GroupContextExtensions) for entry in queued)
     for entry in queued:
         proposal = entry.proposal
-        if isinstance(proposal, Add) and not entry.judged:
+        if isinstance(proposal, Add) and (again or not entry.judged):
             judge.key_package(proposal.key_package, sending=sending)
         elif isinstance(proposal, Update) and entry.sender.sender_type == SenderType.MEMBER:
             old = state.tree.leaf(entry.sender.index)
             if old is not None:
                 check_replacement(old, proposal.leaf_node, authentication)
-            if not entry.judged:
+            if again or not entry.judged:
                 judge.leaf(proposal.leaf_node, LeafNodeSource.UPDATE, entry.sender.index)
+
+
+def queue_proposal(
+    state: PublicState, content: AuthenticatedContent, authentication: Authentication, policy: Policy, now: Instant
+) -> QueuedProposal:
+    """A proposal as it arrives, judged by itself, so that a bad one is refused where its sender is known.
+
+    Raises InvalidGroupMessage, DecodeError.
+    """
+    framed = content.content
+    proposal = framed.content
+    assert not isinstance(proposal, (bytes, Commit))
+    reference = state.suite.proposal_ref(content.encode())
+    queued = QueuedProposal(proposal, framed.sender, reference)
+    check_proposal(queued, state)
+    judge = LeafJudge(state.suite, state.group_id, state.extensions, authentication, policy, now)
+    judge_leaves([queued], state, judge, authentication, sending=False)
+    judge.batch.verify()
+    return replace(queued, judged=True)
 
 
 def check_proposal(entry: QueuedProposal, state: PublicState) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ...errors import InputError
 from ...ids import Instant, Rng
 from ..client import Client
+from ..evolution.effects import effects_of
 from ..evolution.next_epoch import (
     NextEpoch,
     apply_proposals,
@@ -29,7 +30,6 @@ from ..wire.framing import AuthenticatedContent, FramedContent, FramedContentAut
 from ..wire.leaf_node import LeafNode, LeafNodeSource
 from ..wire.message import encode_message
 from ..wire.psk import ResumptionPSKUsage
-from .effects import effects_of
 from .epoch import EpochState
 from .following import advance, kept_keys
 from .messages import authenticate, protect

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ...errors import BadPublicKey, InputError
 from ...ids import Instant, Rng
 from ..client import Client
+from ..evolution.group_info import check_group_info
 from ..evolution.next_epoch import apply_proposals, check_joiner, conclude, confirmed_context, next_state
 from ..evolution.proposal_list import QueuedProposal
 from ..evolution.senders import verify_sender
@@ -19,7 +20,7 @@ from ..evolution.state import PublicState
 from ..protect.content import sign_content
 from ..registries import EXTERNAL_PUB, PUBLIC_MESSAGE
 from ..rules import rule
-from ..schedule.transcript import confirmation_tag, interim_transcript_hash
+from ..schedule.transcript import confirmation_tag
 from ..tree.member_index import MemberIndex
 from ..tree.update_path import create_path, encrypt_path
 from ..wire.commit import Commit, ProposalRef
@@ -38,7 +39,6 @@ from ..wire.psk import PreSharedKeyID
 from ..wire.welcome import GroupInfo
 from .epoch import EpochState
 from .following import advance
-from .joining import check_group_info
 from .psks import FindPsk
 from .welcoming import make_group_info
 
@@ -81,17 +81,16 @@ def join_externally(
     Raises InvalidGroupMessage, DecodeError, MissingPsk.
     """
     suite, policy = client.suite, client.policy
-    ratchet_tree, index = check_group_info(client, group_info, tree, now)
-    context = group_info.group_context
-    state = PublicState(
-        suite=suite,
-        context=context,
-        tree=ratchet_tree,
-        confirmation_tag=group_info.confirmation_tag,
-        interim_transcript_hash=interim_transcript_hash(
-            suite, context.confirmed_transcript_hash, group_info.confirmation_tag
-        ),
+    state, index = check_group_info(
+        suite,
+        group_info,
+        tree,
+        client.authentication,
+        policy,
+        now,
+        supported=client.capabilities.extensions,
     )
+    context = state.context
     kem_output, init_secret = _external_init(client, group_info, rng)
     queued = [QueuedProposal(ExternalInit(kem_output), NEW_MEMBER_COMMIT, None)]
     if resync is not None:

@@ -6,32 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ...errors import BadMac, BadPublicKey, BadSignature, DecodeError
+from ...errors import BadMac, BadPublicKey, DecodeError
 from ...ids import Instant
 from ..client import Client
-from ..evolution.leaf_rules import LeafJudge, check_extensions_once
-from ..evolution.membership import check_all_members
+from ..evolution.group_info import check_group_info
 from ..evolution.state import PublicState
 from ..key_packages import KeyPackageBundle
-from ..registries import DEFAULT_EXTENSIONS, PROTOCOL_VERSION_MLS10, RATCHET_TREE
+from ..registries import PROTOCOL_VERSION_MLS10
 from ..rules import rule
 from ..schedule.key_schedule import epoch_secrets, member_secret, welcome_key_nonce, welcome_secret
 from ..schedule.secret_tree import SecretTree
-from ..schedule.transcript import check_confirmation_tag, interim_transcript_hash
+from ..schedule.transcript import check_confirmation_tag
 from ..tree.member_index import MemberIndex
 from ..tree.ratchet_tree import RatchetTree
 from ..tree.tree_math import common_ancestor
 from ..tree.update_path import check_joiner_keys, path_secrets_from
-from ..tree.validation import check_tree
-from ..wire.extensions import Extension, find_extension
 from ..wire.proposals import ReInit
 from ..wire.psk import PreSharedKeyID, ResumptionPSKUsage
-from ..wire.tree_nodes import decode_ratchet_tree
 from ..wire.welcome import GroupInfo, GroupSecrets, Welcome
 from .epoch import EpochKeys, EpochState
 from .psks import FindPsk, combine, only_linking_psk
 
-__all__ = ["FormerGroup", "Joined", "check_group_info", "join"]
+__all__ = ["FormerGroup", "Joined", "join"]
 
 _OURS = rule(
     "MLS-12.4.3.1-02", "RFC 9420 section 12.4.3.1", "the Welcome has an entry for our KeyPackage", module=__name__
@@ -43,14 +39,6 @@ _SUITE = rule(
     module=__name__,
 )
 _SECRETS = rule("MLS-12.4.3.1-04", "RFC 9420 section 12.4.3.1", "the Welcome can be decrypted", module=__name__)
-_TREE = rule("MLS-12.4.3.3-01", "RFC 9420 section 12.4.3.3", "the ratchet tree is there", module=__name__)
-_TREE_HASH = rule(
-    "MLS-12.4.3.1-05", "RFC 9420 section 12.4.3.1", "the tree has the hash of the GroupInfo", module=__name__
-)
-_SIGNER = rule("MLS-12.4.3.1-06", "RFC 9420 section 12.4.3.1", "the signer's leaf is not blank", module=__name__)
-_SIGNATURE = rule(
-    "MLS-12.4.3.1-07", "RFC 9420 section 12.4.3.1", "the GroupInfo is signed by the leaf that it names", module=__name__
-)
 _GROUP_ID = rule(
     "MLS-12.4.3.1-08", "RFC 9420 section 12.4.3.1", "we are in no group with this group_id", module=__name__
 )
@@ -73,9 +61,6 @@ _REINIT_MEMBERS = rule(
 _BRANCH = rule("MLS-12.4.3.1-13", "RFC 9420 section 12.4.3.1", "a branch keeps version and suite", module=__name__)
 _BRANCH_MEMBERS = rule(
     "MLS-12.4.3.1-14", "RFC 9420 section 12.4.3.1", "a branch has members of the old group only", module=__name__
-)
-_SUPPORTED = rule(
-    "MLS-13.4-04", "RFC 9420 section 13.4", "a joiner supports every GroupContext extension", module=__name__
 )
 _FORMER = rule(
     "MLS-12.4.3.1-15", "RFC 9420 section 12.4.3.1", "the group that a Welcome continues is known to us", module=__name__
@@ -131,7 +116,16 @@ def join(
     former = groups.get(context.group_id)
     if former is not None and not (linking is not None and former.reinit is not None):
         _GROUP_ID.fail("we are in a group with this group_id already")
-    ratchet_tree, index = check_group_info(client, group_info, tree, now)
+    state, index = check_group_info(
+        suite,
+        group_info,
+        tree,
+        client.authentication,
+        client.policy,
+        now,
+        supported=client.capabilities.extensions,
+    )
+    ratchet_tree = state.tree
     own_leaf = _own_leaf(ratchet_tree, index, bundle)
 
     secrets_of_epoch = epoch_secrets(suite, member, context.encoded)
@@ -145,53 +139,8 @@ def join(
     check_joiner_keys(ratchet_tree, own_leaf, private_keys)
     if linking is not None:
         _check_link(client, linking, ratchet_tree, group_info, groups)
-    state = PublicState(
-        suite=suite,
-        context=context,
-        tree=ratchet_tree,
-        confirmation_tag=group_info.confirmation_tag,
-        interim_transcript_hash=interim_transcript_hash(
-            suite, context.confirmed_transcript_hash, group_info.confirmation_tag
-        ),
-    )
     messages = SecretTree(suite, secrets_of_epoch.encryption_secret, ratchet_tree.leaf_count)
     return Joined(state, index, EpochState(own_leaf, EpochKeys.of(secrets_of_epoch), messages, private_keys))
-
-
-def check_group_info(
-    client: Client, group_info: GroupInfo, tree: bytes | None, now: Instant
-) -> tuple[RatchetTree, MemberIndex]:
-    """Everything about a GroupInfo that needs no secret: signature, tree, leaves (sections 12.4.3 and 13.4)."""
-    suite, context = client.suite, group_info.group_context
-    if context.cipher_suite != suite.number:
-        _SUITE.fail(f"the group uses cipher suite {context.cipher_suite}, we have {suite.number}")
-    check_extensions_once(group_info.extensions)
-    check_extensions_once(context.extensions)
-    _check_supported(client, context.extensions)
-    data = find_extension(group_info.extensions, RATCHET_TREE) if tree is None else tree
-    if data is None:
-        _TREE.fail("the GroupInfo has no ratchet tree, and none was given beside it")
-        raise DecodeError("no ratchet tree", code="mls.ratchet_tree")
-    ratchet_tree = RatchetTree.from_nodes(suite, decode_ratchet_tree(data, client.policy.max_message_bytes))
-    if ratchet_tree.tree_hash() != context.tree_hash:
-        _TREE_HASH.fail("the tree is another one than the GroupInfo says")
-    signer = ratchet_tree.leaf(group_info.signer)
-    if signer is None:
-        _SIGNER.fail(f"leaf {group_info.signer}, which signs the GroupInfo, is blank")
-        raise DecodeError("no signer", code="mls.signer")
-    try:
-        suite.verify_with_label(signer.signature_key, "GroupInfoTBS", group_info.tbs(), group_info.signature)
-    except (BadSignature, BadPublicKey):
-        _SIGNATURE.fail("the GroupInfo is not signed by the leaf that it names")
-    check_tree(ratchet_tree)
-    policy = client.policy
-    judge = LeafJudge(suite, context.group_id, context.extensions, client.authentication, policy, now)
-    for leaf_index, leaf in ratchet_tree.leaves():
-        judge.leaf(leaf, None, leaf_index, check_lifetime=policy.check_tree_lifetimes)
-    index = MemberIndex.of(ratchet_tree)
-    check_all_members(index, ratchet_tree, policy)
-    judge.batch.verify()
-    return ratchet_tree, index
 
 
 def _group_secrets(client: Client, bundle: KeyPackageBundle, welcome: Welcome) -> GroupSecrets:
@@ -212,13 +161,6 @@ def _group_secrets(client: Client, bundle: KeyPackageBundle, welcome: Welcome) -
         _SECRETS.fail("the secrets of the Welcome cannot be decrypted")
         raise
     return GroupSecrets.decode(plain)
-
-
-def _check_supported(client: Client, extensions: tuple[Extension, ...]) -> None:
-    for extension in extensions:
-        kind = extension.extension_type
-        if kind not in DEFAULT_EXTENSIONS and kind not in client.capabilities.extensions:
-            _SUPPORTED.fail(f"the group uses extension {kind:#06x}, which we do not support")
 
 
 def _own_leaf(tree: RatchetTree, index: MemberIndex, bundle: KeyPackageBundle) -> int:

@@ -18,18 +18,9 @@ from ...errors import (
     InputError,
 )
 from ...ids import Instant
-from ..evolution.leaf_rules import LeafJudge
-from ..evolution.next_epoch import (
-    apply_proposals,
-    check_path_present,
-    committer_of,
-    conclude,
-    confirmed_context,
-    install_path,
-    next_state,
-    resolve_proposals,
-)
-from ..evolution.proposal_list import QueuedProposal, check_proposal, judge_leaves
+from ..evolution.effects import effects_of
+from ..evolution.next_epoch import confirmed_context, follow_commit, next_state
+from ..evolution.proposal_list import queue_proposal
 from ..protect.content import verify_content
 from ..protect.private_message import open_private, open_sender_data
 from ..registries import PUBLIC_MESSAGE
@@ -40,7 +31,6 @@ from ..wire.commit import Commit
 from ..wire.framing import AuthenticatedContent, PrivateMessage, PublicMessage, Sender, SenderType
 from ..wire.message import decode_message
 from ..wire.proposals import CustomProposal
-from .effects import effects_of
 from .epoch import EpochState, PastEpochState
 from .following import follow
 from .member import KeptProposal, Member
@@ -140,13 +130,7 @@ def _keep(member: Member, content: AuthenticatedContent, now: Instant) -> Result
         return Duplicate(framed.epoch)
     if len(member.proposals) >= client.policy.max_proposals:
         _TOO_MANY.fail("too many proposals in this epoch")
-    queued = QueuedProposal(proposal, framed.sender, reference, judged=True)
-    check_proposal(queued, state)
-    judge = LeafJudge(state.suite, state.group_id, state.extensions, client.authentication, client.policy, now)
-    judge_leaves(
-        [QueuedProposal(proposal, framed.sender, reference)], state, judge, client.authentication, sending=False
-    )
-    judge.batch.verify()
+    queued = queue_proposal(state, content, client.authentication, client.policy, now)
     member.proposals[reference] = KeptProposal(queued, content)
     member.changes[f"proposal/{reference.hex()}"] = None
     return received
@@ -161,20 +145,12 @@ def _stage(
     now: Instant,
 ) -> StagedCommit:
     """A commit of somebody else, followed into its epoch as far as it can be without taking force."""
-    client, state, index = member.client, member.state, member.index
+    client, state = member.client, member.state
     framed, auth = content.content, content.auth
     commit = framed.content
     assert isinstance(commit, Commit)
     known = {reference: kept.queued for reference, kept in member.proposals.items()}
-    queued = resolve_proposals(commit, framed.sender, known)
-    applied = apply_proposals(
-        state, index, queued, committer_of(framed.sender), client.authentication, client.policy, now
-    )
-    check_path_present(applied, len(queued), commit.path is not None)
-    tree = applied.tree
-    if commit.path is not None:
-        tree = install_path(applied, index, commit.path, client.authentication, client.policy)
-    next_epoch = conclude(applied, index, tree, client.policy)
+    next_epoch = follow_commit(state, member.index, content, known, client.authentication, client.policy, now)
     context = confirmed_context(next_epoch, content)
     effects = effects_of(next_epoch, epoch.own_leaf, framed.authenticated_data)
     secrets = None

@@ -10,18 +10,16 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..client import Client
+from ..evolution.effects import CommitEffects
 from ..evolution.next_epoch import NextEpoch
 from ..evolution.state import PublicState
-from ..wire.extensions import Extension
 from ..wire.framing import Sender
 from ..wire.leaf_node import LeafNode
-from ..wire.proposals import CustomProposal, Proposal, ReInit
-from ..wire.psk import PreSharedKeyID
+from ..wire.proposals import Proposal
 from .epoch import EpochState
 
 __all__ = [
     "Application",
-    "CommitEffects",
     "Duplicate",
     "Fork",
     "FutureEpoch",
@@ -54,27 +52,6 @@ class ProposalReceived:
     reference: bytes
     proposal: Proposal
     sender: Sender
-    authenticated_data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CommitEffects:
-    """What a commit changes, for the application to show or to refuse before it merges."""
-
-    committer: int
-    """Leaf of the committer, in the new epoch."""
-    external: bool
-    added: tuple[tuple[int, LeafNode], ...]
-    updated: tuple[tuple[int, LeafNode, LeafNode], ...]
-    """(leaf, old, new); the committer's own leaf is here too when the commit has a path."""
-    removed: tuple[tuple[int, LeafNode], ...]
-    psks: tuple[PreSharedKeyID, ...]
-    extensions: tuple[Extension, ...] | None
-    """The new GroupContext extensions if the commit replaces them."""
-    custom: tuple[tuple[Sender, CustomProposal], ...]
-    reinit: ReInit | None
-    self_removed: bool
-    """Whether this commit removes us: merging it ends our part in the group."""
     authenticated_data: bytes
 
 
