@@ -28,14 +28,14 @@ from ..wire.commit import Commit, ProposalRef, UpdatePath
 from ..wire.extensions import Extension
 from ..wire.framing import AuthenticatedContent, FramedContent, FramedContentAuthData, Sender
 from ..wire.leaf_node import LeafNode, LeafNodeSource
-from ..wire.message import encode_message
 from ..wire.psk import ResumptionPSKUsage
 from .epoch import EpochState
 from .following import advance, kept_keys
+from .group_infos import make_group_info
 from .messages import authenticate, protect
 from .psks import FindPsk
 from .results import PendingCommit, StagedCommit, WelcomeFor
-from .welcoming import make_group_info, make_welcomes
+from .welcoming import make_welcomes
 
 __all__ = ["CommitOptions", "make_commit"]
 
@@ -52,9 +52,6 @@ class CommitOptions:
     welcome_each: bool = False
     """One Welcome for each new member instead of one for all."""
     tree_in_welcome: bool = True
-    tree_in_group_info: bool = False
-    external_pub: bool = True
-    """Whether the published GroupInfo lets others join by themselves."""
     group_info_extensions: tuple[Extension, ...] = ()
     """More extensions for the GroupInfo inside the Welcome, which only new members read."""
     rotate: Client | None = None
@@ -122,9 +119,6 @@ def make_commit(
     confirmed = AuthenticatedContent(wire_format, content, FramedContentAuthData(signed.auth.signature, tag))
     message = protect(state, epoch, confirmed, policy.padding(len(content.encoded)), rng)
     after_state = next_state(next_epoch, context, tag)
-    group_info = make_group_info(
-        after, after_state, fresh.epoch, with_tree=options.tree_in_group_info, with_external_pub=options.external_pub
-    )
     added = list(zip(applied.added, (add.key_package for add in applied.proposals.adds), strict=True))
     welcomes: tuple[WelcomeFor, ...] = ()
     if added:
@@ -147,7 +141,7 @@ def make_commit(
         next_epoch=next_epoch,
         secrets=fresh.epoch,
     )
-    return PendingCommit(staged, message, welcomes, encode_message(group_info), after)
+    return PendingCommit(staged, message, welcomes, after)
 
 
 def _leaf_builder(client: Client, group_id: bytes, own: int) -> Callable[[bytes, bytes], LeafNode]:

@@ -39,8 +39,8 @@ from ..wire.psk import PreSharedKeyID
 from ..wire.welcome import GroupInfo
 from .epoch import EpochState
 from .following import advance
+from .group_infos import make_group_info
 from .psks import FindPsk
-from .welcoming import make_group_info
 
 __all__ = ["ExternalJoin", "join_externally"]
 

@@ -31,6 +31,7 @@ from .choosing import choose
 from .committing import CommitOptions, make_commit
 from .creating import create_member
 from .external import ExternalJoin, join_externally
+from .group_infos import make_group_info
 from .joining import FormerGroup, join
 from .linking import check_parameters, check_same_members, first_commit, linking_psk
 from .member import Member
@@ -40,7 +41,6 @@ from .psks import FindPsk, no_psks
 from .receiving import keep_own_proposal, receive
 from .results import PendingCommit, Result, StagedCommit
 from .rows import load_member, note_all, take_changes
-from .welcoming import make_group_info
 
 __all__ = ["CommitOptions", "Group"]
 

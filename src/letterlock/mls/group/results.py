@@ -6,6 +6,7 @@ real network; a message that breaks a rule raises.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,10 +14,13 @@ from ..client import Client
 from ..evolution.effects import CommitEffects
 from ..evolution.next_epoch import NextEpoch
 from ..evolution.state import PublicState
+from ..wire.extensions import Extension
 from ..wire.framing import Sender
 from ..wire.leaf_node import LeafNode
+from ..wire.message import encode_message
 from ..wire.proposals import Proposal
 from .epoch import EpochState
+from .group_infos import make_group_info
 
 __all__ = [
     "Application",
@@ -94,8 +98,6 @@ class PendingCommit:
     staged: StagedCommit
     message: bytes = field(repr=False)
     welcomes: tuple[WelcomeFor, ...]
-    group_info: bytes = field(repr=False)
-    """MLSMessage(GroupInfo) of the new epoch, for external joins; with or without tree as asked."""
     client: Client = field(repr=False)
     """Ourselves in the new epoch: another than before if the commit rotates our keys."""
 
@@ -106,6 +108,21 @@ class PendingCommit:
     @property
     def epoch_authenticator(self) -> bytes:
         return self.staged.epoch_authenticator
+
+    def group_info(
+        self, *, with_tree: bool = False, external_pub: bool = True, extensions: Sequence[Extension] = ()
+    ) -> bytes:
+        """MLSMessage(GroupInfo) of the epoch that the commit opens, to publish along with it."""
+        assert self.staged.secrets is not None  # a commit of ours does not remove us
+        info = make_group_info(
+            self.client,
+            self.staged.state,
+            self.staged.secrets,
+            with_tree=with_tree,
+            with_external_pub=external_pub,
+            extensions=extensions,
+        )
+        return encode_message(info)
 
 
 @dataclass(frozen=True, slots=True)

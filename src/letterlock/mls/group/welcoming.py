@@ -5,45 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...ids import Rng
-from ..client import Client
 from ..evolution.state import PublicState
-from ..registries import EXTERNAL_PUB, RATCHET_TREE
-from ..schedule.key_schedule import external_key_pair, welcome_key_nonce, welcome_secret
+from ..schedule.key_schedule import welcome_key_nonce, welcome_secret
 from ..tree.tree_math import common_ancestor
 from ..tree.update_path import OwnPath
 from ..wire.commit import HPKECiphertext
-from ..wire.extensions import Extension, ExternalPub
 from ..wire.key_package import KeyPackage
 from ..wire.message import encode_message
 from ..wire.psk import PreSharedKeyID
 from ..wire.welcome import EncryptedGroupSecrets, GroupInfo, GroupSecrets, Welcome
-from .epoch import EpochState
 from .following import FreshSecrets
 from .results import WelcomeFor
 
-__all__ = ["make_group_info", "make_welcomes"]
-
-
-def make_group_info(
-    client: Client,
-    state: PublicState,
-    epoch: EpochState,
-    *,
-    with_tree: bool,
-    with_external_pub: bool,
-    extensions: Sequence[Extension] = (),
-) -> GroupInfo:
-    """A signed description of the epoch; with the external key others can join by themselves."""
-    listed: list[Extension] = []
-    if with_tree:
-        listed.append(Extension(RATCHET_TREE, state.tree.encode()))
-    if with_external_pub:
-        _, public = external_key_pair(state.suite, epoch.keys.external_secret)
-        listed.append(Extension(EXTERNAL_PUB, ExternalPub(public).encode()))
-    listed.extend(extensions)
-    unsigned = GroupInfo(state.context, tuple(listed), state.confirmation_tag, epoch.own_leaf, b"")
-    signature = state.suite.sign_with_label(client.sign, "GroupInfoTBS", unsigned.tbs())
-    return GroupInfo(state.context, tuple(listed), state.confirmation_tag, epoch.own_leaf, signature)
+__all__ = ["make_welcomes"]
 
 
 def make_welcomes(
