@@ -9,7 +9,7 @@ that commit gives member n-2 (for even n) every private key above it.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from letterlock.mls.suites import CipherSuite
@@ -76,12 +76,14 @@ def populated(
     capabilities: Capabilities = EVERY_SUITE,
     lifetime: Lifetime = ALWAYS,
     keep: Collection[int] | None = None,
+    given: Mapping[int, LeafNode] | None = None,
 ) -> Populated:
     """A group of `members`. With `keep` a skeleton: private keys only of these leaves, the committer and the joiner.
 
-    The members keep their signature keys in any case where they are kept; leaves are really signed.
+    The members keep their signature keys in any case where they are kept; leaves are really signed. `given` has
+    leaves of key packages, of a peer for instance, for members with an even index; their keys stay their own.
     """
-    return _Maker(suite, members, seed, group_id, credential, capabilities, lifetime, keep).make()
+    return _Maker(suite, members, seed, group_id, credential, capabilities, lifetime, keep, given or {}).make()
 
 
 class _Maker:
@@ -95,9 +97,11 @@ class _Maker:
         capabilities: Capabilities,
         lifetime: Lifetime,
         keep: Collection[int] | None,
+        given: Mapping[int, LeafNode],
     ) -> None:
         self.suite = suite
         self.members = members
+        self.given = given
         self.rng = random.Random(f"{seed} {members} {suite.number}").randbytes
         self.group_id = group_id
         self.credential = credential
@@ -145,6 +149,8 @@ class _Maker:
         """`above`: the parent hash that this subtree must carry; None for any."""
         if start >= self.members:
             return Blank(height, start)
+        if not height and above is None and start in self.given:
+            return Leaf(self.given[start])
         if not height:
             public = self.key(2 * start)
             if above is None:
