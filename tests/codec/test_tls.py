@@ -23,7 +23,7 @@ from letterlock.codec.tls import (
     varint,
     whole,
 )
-from letterlock.errors import DecodeError, LimitExceeded
+from letterlock.errors import DecodeError, InputError, LimitExceeded
 
 LONGEST = (1 << 30) - 1
 
@@ -45,13 +45,14 @@ def _skipped(reader: Reader) -> bytes:
     return whole(reader.slice(start), lambda inner: inner.opaque(LONGEST))
 
 
-WAYS = {
-    "opaque": contents(lambda reader: reader.opaque(LONGEST)),
-    "vector": contents(Reader.vector),
-    "skip": contents(_skipped),
-    "sub": contents(lambda reader: reader.sub().rest()),
-    "sub with a limit": contents(lambda reader: reader.sub(LONGEST).rest()),
+READS: dict[str, Callable[[Reader], bytes]] = {
+    "opaque": lambda reader: reader.opaque(LONGEST),
+    "vector": Reader.vector,
+    "skip": _skipped,
+    "sub": lambda reader: reader.sub().rest(),
+    "sub with a limit": lambda reader: reader.sub(LONGEST).rest(),
 }
+WAYS = {name: contents(read) for name, read in READS.items()}
 each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 
 
@@ -115,13 +116,15 @@ def test_vectors_at_the_borders(way: Callable[[bytes], Any], n: int) -> None:
     )
 )
 def test_the_ways_to_read_a_vector_agree(raw: bytes) -> None:
-    def outcome(way: Callable[[bytes], tuple[bytes, int]]) -> Any:
+    def outcome(read: Callable[[Reader], bytes], reader: Reader) -> Any:
         try:
-            return way(raw)
+            return read(reader), reader.position
         except DecodeError as error:
             return error.code
 
-    assert len({outcome(way) for way in WAYS.values()}) == 1
+    assert len({outcome(read, Reader(raw)) for read in READS.values()}) == 1
+    # And inside a vector, with bytes behind it that are not theirs.
+    assert len({outcome(read, Reader(opaque(raw) + b"\x7f" * 80).sub()) for read in READS.values()}) == 1
 
 
 @each_way
@@ -142,6 +145,11 @@ def test_a_limit() -> None:
     for read in (lambda: Reader(raw).opaque(9), lambda: Reader(raw).sub(9)):
         with pytest.raises(LimitExceeded):
             read()
+
+
+def test_a_vector_that_is_too_long_to_write() -> None:
+    with pytest.raises(InputError):
+        varint(1 << 30)
 
 
 # --- parts of a buffer -----------------------------------------------------------------------------

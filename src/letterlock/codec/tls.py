@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..errors import DecodeError, LimitExceeded
+from ..errors import DecodeError, InputError, LimitExceeded
 
 __all__ = ["Reader", "opaque", "optional", "u8", "u16", "u16_vector", "u32", "u32_vector", "u64", "varint", "whole"]
 
@@ -200,7 +200,7 @@ def varint(value: int) -> bytes:
         return (value | 1 << 14).to_bytes(2, "big")
     if value < 1 << 30:
         return (value | 2 << 30).to_bytes(4, "big")
-    raise ValueError("too long for a vector")
+    raise InputError("too long for a vector", code="tls.too_long")
 
 
 def opaque(value: bytes) -> bytes:
