@@ -131,6 +131,55 @@ def test_what_is_no_certificate() -> None:
 DER = certificate(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key_pair("p256")[1]))
 
 
+def field(tag: int, *parts: bytes, size: int = 0) -> bytes:
+    """DER, or with `size` a length of that many bytes, which DER may forbid."""
+    value = b"".join(parts)
+    short = (len(value).bit_length() + 7) // 8
+    if not size and len(value) < 0x80:
+        return bytes((tag, len(value))) + value
+    return bytes((tag, 0x80 | (size or short))) + len(value).to_bytes(size or short, "big") + value
+
+
+def test_strict_der() -> None:
+    """What other parsers may read in two ways is refused."""
+    spki = bytes.fromhex("302a300506032b6570032100") + bytes(range(32))
+    version, serial, empty = field(0xA0, field(2, b"\x02")), field(2, b"\x01"), field(0x30)
+    signature = field(3, bytes(65))
+
+    def made(*, tbs: bytes | None = None, behind: bytes = b"", key: bytes = spki, size: int = 0) -> bytes:
+        inner = tbs if tbs is not None else field(0x30, version, serial, empty, empty, empty, empty, key, size=size)
+        return field(0x30, inner, empty, signature, behind)
+
+    expected = ("ed25519", bytes(range(32)))
+    assert CRYPTO.certificate_public_key(made()) == expected
+    assert CRYPTO.certificate_public_key(made(key=spki + field(0xA3, bytes(300)))) == expected
+    assert CRYPTO.certificate_public_key(made(tbs=field(0x30, serial, *[empty] * 4, spki))) == expected  # version 1
+    for bad in (
+        made(behind=empty),
+        made(behind=b"\x00"),
+        made(size=1),  # the short form would do
+        made(size=2),
+        made(size=4),
+        made(key=spki + field(0xA3, bytes(150)), size=2),  # one byte would do
+        made(tbs=b"\x30\x80" + serial + empty * 4 + spki + b"\x00\x00"),  # indefinite length: BER
+        made(tbs=b"\x30\xff" + serial + empty * 4 + spki),
+        made(tbs=field(0x30, version, version, serial, *[empty] * 4, spki)),
+        made(tbs=field(0x30, version, serial, *[empty] * 3, spki)),
+        made(tbs=field(0x31, version, serial, *[empty] * 4, spki)),
+        made(tbs=field(0x30, version, serial, *[empty] * 4)),
+        made(tbs=b""),
+        field(0x30, field(0x30, version, serial, *[empty] * 4, spki)),
+        b"\x30",
+        b"\x30\x82",
+        b"\x30\x82\x01",
+    ):
+        with pytest.raises(DecodeError):
+            CRYPTO.certificate_public_key(bad)
+    for key in (field(0x30, bytes(42)), spki[:-1] + b"", b"\x30\x2b" + spki[2:] + b"\x00"):
+        with pytest.raises((BadPublicKey, DecodeError)):
+            CRYPTO.certificate_public_key(made(key=key))
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, len(DER) - 1), st.binary(min_size=1, max_size=3))
 def test_any_damage_to_a_certificate_gives_a_key_or_one_of_two_errors(at: int, change: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 
@@ -71,6 +72,16 @@ def test_published_crypto_basics() -> None:
         output, ciphertext = suite.encrypt_with_label(seal["pub"], info, seal["plaintext"], os.urandom)
         assert suite.decrypt_with_label(seal["priv"], info, output, ciphertext) == seal["plaintext"]
     assert ran == [1, 2, 3, 5, 7]
+
+
+def test_references_are_hashes_under_their_labels() -> None:
+    """Section 5.2, spelt out."""
+    suite = cipher_suite(1, CRYPTO)
+    for made, label in (
+        (suite.key_package_ref(b"value"), b"MLS 1.0 KeyPackage Reference"),
+        (suite.proposal_ref(b"value"), b"MLS 1.0 Proposal Reference"),
+    ):
+        assert made == hashlib.sha256(bytes((len(label),)) + label + b"\x05value").digest()
 
 
 @every_suite

@@ -18,12 +18,13 @@ _INTEGER: Final = 0x02
 _BIT_STRING: Final = 0x03
 _VERSION: Final = 0xA0
 
-# SubjectPublicKeyInfo up to the key itself (RFC 8410, RFC 5480 with uncompressed points), and the key's length.
+# SubjectPublicKeyInfo up to the key itself (RFC 8410, RFC 5480 with uncompressed points). The lengths in it leave the
+# key one length only.
 _KINDS: Final = (
-    ("ed25519", bytes.fromhex("302a300506032b6570032100"), 32),
-    ("p256", bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"), 65),
-    ("p384", bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200"), 97),
-    ("p521", bytes.fromhex("30819b301006072a8648ce3d020106052b8104002303818600"), 133),
+    ("ed25519", bytes.fromhex("302a300506032b6570032100")),
+    ("p256", bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")),
+    ("p384", bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200")),
+    ("p521", bytes.fromhex("30819b301006072a8648ce3d020106052b8104002303818600")),
 )
 
 
@@ -47,8 +48,8 @@ def certificate_public_key(der: bytes) -> tuple[str, bytes]:
         _, at = _field(der, at, tbs_end, tag)
     _, key_end = _field(der, at, tbs_end, _SEQUENCE)
     info = der[at:key_end]
-    for scheme, prefix, length in _KINDS:
-        if info.startswith(prefix) and len(info) == len(prefix) + length:
+    for scheme, prefix in _KINDS:
+        if info.startswith(prefix):
             return scheme, info[len(prefix) :]
     raise BadPublicKey("the certificate's key is of another kind", code="crypto.public_key.certificate")
 
@@ -61,8 +62,7 @@ def _field(der: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
     if length >= 0x80:
         size = length & 0x7F
         length, start = int.from_bytes(der[start : start + size], "big"), start + size
-        # DER: the shortest form. No certificate has a length of more than three bytes.
-        if not 1 <= size <= 3 or length < 0x80 or length >> 8 * (size - 1) == 0:
+        if length < 0x80 or length >> 8 * (size - 1) == 0:  # DER: the shortest form, and never BER's indefinite one
             raise DecodeError("a length that is not in DER", code="x509.length")
     if start + length > end:
         raise DecodeError("the certificate ends in the middle of a field", code="x509.truncated")

@@ -69,7 +69,7 @@ class Kem(Protocol):
         ...
 
     def check(self, public: bytes) -> None:
-        """Raises BadPublicKey for a key with which `encap` is bound to fail."""
+        """Raises BadPublicKey for a key of a wrong length, and for others with which `encap` is bound to fail."""
         ...
 
     def encap(self, public: bytes, rng: Rng) -> tuple[bytes, bytes]:

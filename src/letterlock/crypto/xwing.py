@@ -10,7 +10,7 @@ from __future__ import annotations
 from hashlib import sha3_256, shake_256
 from typing import Final
 
-from ..errors import BadPublicKey, InputError
+from ..errors import InputError
 from ..ids import Rng
 from .curves import check_x25519
 from .provider import CryptoProvider
@@ -66,11 +66,9 @@ class XWing:
         return shared, ml_kem_ciphertext + x25519_ciphertext
 
     def decap(self, enc: bytes, private: bytes) -> bytes:
-        if len(enc) != self.n_enc:
-            raise BadPublicKey(f"an X-Wing ciphertext is {self.n_enc} bytes", code="crypto.public_key.length")
         ml_kem_seed, scalar = _expand(private)
         x25519_ciphertext = enc[_ML_KEM_CIPHERTEXT:]
-        x25519_shared = self._crypto.x25519(scalar, x25519_ciphertext)
+        x25519_shared = self._crypto.x25519(scalar, x25519_ciphertext)  # refuses all but 32 bytes, so the rest is whole
         ml_kem_shared = self._crypto.mlkem768_decapsulate(ml_kem_seed, enc[:_ML_KEM_CIPHERTEXT])
         return _combine(ml_kem_shared, x25519_shared, x25519_ciphertext, self._crypto.x25519_public(scalar))
 
