@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from ...codec.tls import opaque
@@ -55,9 +54,10 @@ def verify_parent_hashes(tree: RatchetTree) -> None:
     D would be on the other side of P, and then each of the two would be hashed into the value that the other
     carries, which nobody can make. So the first is enough.
 
-    The time is about linear: the blank nodes below P that are searched for D have no other parent next above
-    them, and the sibling is hashed again only above those of P's own unmerged leaves that are in it.
+    The time is about linear, whoever made the tree: the blank nodes below P that are searched for D have no
+    other parent next above them, and `_OriginalHashes` hashes no subtree again for the same missing leaves.
     """
+    originals = _OriginalHashes(tree.suite)
     stack = [(tree.top, tree.height, 0)]
     while stack:
         subtree, height, start = stack.pop()
@@ -68,20 +68,20 @@ def verify_parent_hashes(tree: RatchetTree) -> None:
         stack.append((subtree.right, below, middle))
         stack.append((subtree.left, below, start))
         node = subtree.node
-        if node is not None and not _chained(tree.suite, subtree, node, below, start, middle):
+        if node is not None and not _chained(originals, subtree, node, below, start, middle):
             _CHAINED.fail(f"the parent over leaf {start} at height {height} was not set by a member below it")
 
 
-def _chained(suite: CipherSuite, subtree: Fork, node: ParentNode, below: int, start: int, middle: int) -> bool:
-    unmerged = node.unmerged_leaves
+def _chained(originals: _OriginalHashes, subtree: Fork, node: ParentNode, below: int, start: int, middle: int) -> bool:
+    suite, unmerged = originals.suite, node.unmerged_leaves
     cut = bisect_left(unmerged, middle)
     on_left, on_right = unmerged[:cut], unmerged[cut:]
     left, right = subtree.left, subtree.right
     found = _carried(left, below, start, on_left)
-    if found and found == parent_hash(suite, node, _original_hash(suite, right, below, middle, on_right)):
+    if found and found == parent_hash(suite, node, originals.of(right, below, middle, on_right)):
         return True
     found = _carried(right, below, middle, on_right)
-    return bool(found) and found == parent_hash(suite, node, _original_hash(suite, left, below, start, on_left))
+    return bool(found) and found == parent_hash(suite, node, originals.of(left, below, start, on_left))
 
 
 def _carried(child: Subtree, height: int, start: int, unmerged: tuple[int, ...]) -> bytes | None:
@@ -123,38 +123,40 @@ def _carried(child: Subtree, height: int, start: int, unmerged: tuple[int, ...])
     return found if seen == len(expected) else None
 
 
-def _original_hash(suite: CipherSuite, sibling: Subtree, height: int, start: int, unmerged: tuple[int, ...]) -> bytes:
-    """The tree hash of `sibling` before the `unmerged` leaves in it were added."""
-    if not unmerged:
-        return tree_hash(suite, sibling, height, start)
-    return _hash_without(suite, sibling, height, start, unmerged, 0, len(unmerged), frozenset(unmerged))
+class _OriginalHashes:
+    """Tree hashes of siblings as they were before the unmerged leaves of the parent were added (section 7.9)."""
 
+    __slots__ = ("_known", "suite")
 
-def _hash_without(
-    suite: CipherSuite,
-    subtree: Subtree,
-    height: int,
-    start: int,
-    gone: tuple[int, ...],
-    first: int,
-    last: int,
-    gone_set: AbstractSet[int],
-) -> bytes:
-    """`gone[first:last]` are the leaves below this subtree that are blanked."""
-    if first == last or type(subtree) is Blank:
-        return tree_hash(suite, subtree, height, start)
-    if type(subtree) is Leaf:
-        return blank_leaf_hash(suite, start)
-    below = height - 1
-    middle = start + (1 << below)
-    cut = bisect_left(gone, middle, first, last)
-    node = subtree.node
-    if node is not None:
-        left_over = tuple([leaf for leaf in node.unmerged_leaves if leaf not in gone_set])
-        node = ParentNode(node.encryption_key, node.parent_hash, left_over)
-    return parent_tree_hash(
-        suite,
-        node,
-        _hash_without(suite, subtree.left, below, start, gone, first, cut, gone_set),
-        _hash_without(suite, subtree.right, below, middle, gone, cut, last, gone_set),
-    )
+    def __init__(self, suite: CipherSuite) -> None:
+        self.suite = suite
+        # Of each subtree the last answer. A list can only become shorter from a parent to the one above it, so
+        # that a node which covers k leaves is hashed for at most k different lists on the way to the root.
+        self._known: dict[int, tuple[tuple[int, ...], bytes]] = {}
+
+    def of(self, subtree: Subtree, height: int, start: int, gone: tuple[int, ...]) -> bytes:
+        """Without the leaves `gone`, which are all below this subtree and in increasing order."""
+        suite = self.suite
+        if not gone or type(subtree) is Blank:
+            return tree_hash(suite, subtree, height, start)
+        if type(subtree) is Leaf:
+            return blank_leaf_hash(suite, start)
+        known = self._known.get(id(subtree))
+        if known is not None and known[0] == gone:
+            return known[1]
+        below = height - 1
+        middle = start + (1 << below)
+        cut = bisect_left(gone, middle)
+        node = subtree.node
+        if node is not None:
+            missing = frozenset(gone)
+            unmerged = tuple([leaf for leaf in node.unmerged_leaves if leaf not in missing])
+            node = ParentNode(node.encryption_key, node.parent_hash, unmerged)
+        made = parent_tree_hash(
+            suite,
+            node,
+            self.of(subtree.left, below, start, gone[:cut]),
+            self.of(subtree.right, below, middle, gone[cut:]),
+        )
+        self._known[id(subtree)] = gone, made
+        return made
