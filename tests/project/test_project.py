@@ -131,3 +131,15 @@ def test_the_lazy_client_is_the_only_name_that_needs_more() -> None:
     """`import letterlock` alone pulls in nothing heavy."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); import letterlock; assert 'letterlock.client' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_public_mls_group_comes_without_the_secret_half() -> None:
+    """What a server imports to order commits can neither hold nor derive a group's secrets."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); import letterlock.mls.public_group; "
+        "bad = [m for m in sys.modules if m.startswith(('letterlock.mls.group', 'letterlock.mls.key_packages', "
+        "'letterlock.mls.schedule.secret_tree', 'letterlock.mls.schedule.key_schedule', "
+        "'letterlock.mls.protect.private'))]; assert not bad, bad"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
