@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...errors import InputError
+import contextlib
+
+from ...errors import DuplicateMessage, InputError
 from ...ids import Instant
 from .epoch import PastEpochState
 from .member import Member
@@ -22,6 +24,9 @@ def merge(member: Member, commit: StagedCommit | PendingCommit, now: Instant) ->
         )
     epoch = member.epoch
     assert epoch is not None  # nothing can be staged without
+    if staged.key is not None:
+        with contextlib.suppress(DuplicateMessage):  # the same commit was staged twice, and this is the other one
+            epoch.messages.consume(staged.key)
     client = member.client
     reading = client.policy.past_epochs > 0
     past = PastEpochState(

@@ -103,7 +103,7 @@ def _take(member: Member, epoch: EpochState, opened: Opened, digest: bytes, find
     elif isinstance(framed.content, Commit):
         if own:
             _OWN_COMMIT.fail("a commit in our own name that we did not make")
-        result = _stage(member, epoch, opened.content, digest, find_psk, now)
+        return _stage(member, epoch, opened, digest, find_psk, now)
     else:
         result = OwnEcho(None) if own else _keep(member, opened.content, now)
     if opened.key is not None:
@@ -139,13 +139,13 @@ def _keep(member: Member, content: AuthenticatedContent, now: Instant) -> Result
 def _stage(
     member: Member,
     epoch: EpochState,
-    content: AuthenticatedContent,
+    opened: Opened,
     digest: bytes,
     find_psk: FindPsk,
     now: Instant,
 ) -> StagedCommit:
     """A commit of somebody else, followed into its epoch as far as it can be without taking force."""
-    client, state = member.client, member.state
+    client, state, content = member.client, member.state, opened.content
     framed, auth = content.content, content.auth
     commit = framed.content
     assert isinstance(commit, Commit)
@@ -170,6 +170,7 @@ def _stage(
         state=next_state(next_epoch, context, auth.confirmation_tag or b""),
         next_epoch=next_epoch,
         secrets=secrets,
+        key=opened.key,
     )
 
 

@@ -14,6 +14,7 @@ from ..client import Client
 from ..evolution.effects import CommitEffects
 from ..evolution.next_epoch import NextEpoch
 from ..evolution.state import PublicState
+from ..schedule.ratchet import StagedKey
 from ..wire.extensions import Extension
 from ..wire.framing import Sender
 from ..wire.leaf_node import LeafNode
@@ -71,6 +72,9 @@ class StagedCommit:
     next_epoch: NextEpoch = field(repr=False)
     secrets: EpochState | None = field(repr=False)
     """None if the commit removes us."""
+    key: StagedKey | None = field(repr=False, default=None)
+    """The message key of a commit that came encrypted; used up when it is merged, so that it can be dropped and
+    processed again."""
 
     @property
     def epoch(self) -> int:
