@@ -18,6 +18,7 @@ from ..suites import CipherSuite
 from ..wire.leaf_node import LeafNode
 from ..wire.tree_nodes import ParentNode, encode_ratchet_tree
 from . import tree_math
+from .filling import Filling
 from .parent_hash import path_nodes
 from .subtree import Blank, Fork, Leaf, Subtree, fork, halves, tree_hash
 
@@ -224,7 +225,7 @@ class RatchetTree:
         height = self.height
         while self.top.members + len(leaves) > 1 << height:
             height += 1
-        filling = _Filling(leaves)
+        filling = Filling(leaves)
         top = filling.fill(self._top_at(height), height, 0)
         return RatchetTree(self.suite, top, height), filling.indices
 
@@ -296,11 +297,11 @@ class RatchetTree:
             raise InputError(f"node {node_index} is not in the tree", code="mls.tree.index")
         height = tree_math.level(node_index)
         subtree = self.top
-        for below in range(self.height - 1, height - 1, -1):
-            if type(subtree) is Leaf:
-                break
-            left, right = halves(subtree)
-            subtree = right if node_index >> (below + 1) & 1 else left
+        for below in range(self.height, height, -1):
+            if type(subtree) is Fork:
+                subtree = subtree.right if node_index >> below & 1 else subtree.left
+            elif type(subtree) is Blank:
+                subtree = subtree.halves()[node_index >> below & 1]
         return subtree
 
     def _siblings(self, leaf_index: int) -> list[Subtree]:
@@ -344,33 +345,3 @@ class RatchetTree:
     def _member(self, leaf_index: int) -> None:
         if self.leaf(leaf_index) is None:
             raise InputError(f"leaf {leaf_index} has no member", code="mls.tree.blank")
-
-
-class _Filling:
-    """Puts new leaves into the blank places of a tree, from the left, all in one walk."""
-
-    __slots__ = ("_leaves", "indices")
-
-    def __init__(self, leaves: Sequence[LeafNode]) -> None:
-        self._leaves = leaves
-        self.indices: list[int] = []
-
-    def fill(self, subtree: Subtree, height: int, start: int) -> Subtree:
-        """The subtree with as many of the leaves that are left as have room in it."""
-        done = len(self.indices)
-        if done == len(self._leaves) or subtree.members >> height:
-            return subtree
-        if type(subtree) is Leaf:
-            return subtree
-        if not height:
-            self.indices.append(start)
-            return Leaf(self._leaves[done])
-        below = height - 1
-        left, right = halves(subtree)
-        left = self.fill(left, below, start)
-        right = self.fill(right, below, start + (1 << below))
-        node = subtree.node
-        if node is not None:
-            unmerged = sorted((*node.unmerged_leaves, *self.indices[done:]))
-            node = ParentNode(node.encryption_key, node.parent_hash, tuple(unmerged))
-        return Fork(node, left, right)
