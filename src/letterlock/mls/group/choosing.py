@@ -6,7 +6,7 @@ what is older, what the caller gave over what had arrived, and a ReInit waits fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..evolution.proposal_list import QueuedProposal
 from ..wire.framing import Sender
@@ -21,7 +21,7 @@ from ..wire.proposals import (
     Update,
 )
 
-__all__ = ["choose"]
+__all__ = ["choose", "without_offenders"]
 
 
 def choose(own_leaf: int, given: Sequence[Proposal], arrived: Iterable[QueuedProposal]) -> list[QueuedProposal]:
@@ -43,6 +43,26 @@ def choose(own_leaf: int, given: Sequence[Proposal], arrived: Iterable[QueuedPro
             chosen.pop(slot, None)
             chosen[slot] = entry
     return list(chosen.values())
+
+
+def without_offenders(
+    queued: Sequence[QueuedProposal], holds: Callable[[list[QueuedProposal]], bool]
+) -> list[QueuedProposal]:
+    """The list without arrived proposals that make it invalid, whoever sent them: nobody may keep us from committing.
+
+    `holds` judges a list. What the caller gave by value stays. Few are bad, so halves are tried before single ones.
+    """
+    ours = [entry for entry in queued if entry.reference is None]
+    accepted: list[QueuedProposal] = []
+    waiting = [[entry for entry in queued if entry.reference is not None]]
+    while waiting:
+        part = waiting.pop()
+        if holds([*accepted, *part, *ours]):
+            accepted += part
+        elif len(part) > 1:
+            half = len(part) // 2
+            waiting += [part[half:], part[:half]]
+    return [*accepted, *ours]
 
 
 def _our_own(entry: QueuedProposal, own_leaf: int) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...errors import InputError
+from ...errors import DecodeError, InputError, InvalidGroupMessage, MissingPsk
 from ...ids import Instant, Rng
 from ..client import Client
 from ..evolution.effects import effects_of
@@ -32,12 +32,13 @@ from ..wire.psk import ResumptionPSKUsage
 from .epoch import EpochState
 from .following import advance, kept_keys
 from .group_infos import make_group_info
+from .member import Member
 from .messages import authenticate, protect
-from .psks import FindPsk
+from .psks import FindPsk, combine
 from .results import PendingCommit, StagedCommit, WelcomeFor
 from .welcoming import make_welcomes
 
-__all__ = ["CommitOptions", "make_commit"]
+__all__ = ["CommitOptions", "can_commit", "make_commit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +143,27 @@ def make_commit(
         secrets=fresh.epoch,
     )
     return PendingCommit(staged, message, welcomes, after)
+
+
+def can_commit(member: Member, queued: Sequence[QueuedProposal], find_psk: FindPsk, now: Instant) -> bool:
+    """Whether a commit of this list would hold. Changes nothing."""
+    client, state = member.client, member.state
+    try:
+        applied = apply_proposals(
+            state,
+            member.index,
+            queued,
+            member.active().own_leaf,
+            client.authentication,
+            client.policy,
+            now,
+            sending=True,
+        )
+        conclude(applied, member.index, applied.tree, client.policy)
+        combine(state.suite, applied.proposals.psks, find_psk)
+    except (InvalidGroupMessage, DecodeError, MissingPsk):
+        return False
+    return True
 
 
 def _leaf_builder(client: Client, group_id: bytes, own: int) -> Callable[[bytes, bytes], LeafNode]:

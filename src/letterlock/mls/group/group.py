@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...errors import InputError
+from ...errors import InputError, InvalidGroupMessage, MissingPsk
 from ...ids import Instant, Rng
 from ..client import Client
+from ..evolution.proposal_list import QueuedProposal
 from ..evolution.state import PublicState
 from ..key_packages import KeyPackageBundle
 from ..registries import PRIVATE_MESSAGE, PUBLIC_MESSAGE
@@ -27,8 +28,8 @@ from ..wire.message import decode_message, encode_message
 from ..wire.proposals import CustomProposal, PreSharedKey, Proposal, ReInit, SelfRemove, Update
 from ..wire.psk import PreSharedKeyID, PSKType, ResumptionPSKUsage
 from ..wire.welcome import GroupInfo, Welcome
-from .choosing import choose
-from .committing import CommitOptions, make_commit
+from .choosing import choose, without_offenders
+from .committing import CommitOptions, can_commit, make_commit
 from .creating import create_member
 from .external import ExternalJoin, join_externally
 from .group_infos import make_group_info
@@ -270,14 +271,16 @@ class Group:
             keep_own_proposal(member, signed, now)
         return protect(member.state, epoch, signed, member.client.policy.padding(len(content.encoded)), rng)
 
-    def propose_update(self, *, rng: Rng, now: Instant, authenticated_data: bytes = b"") -> bytes:
+    def propose_update(
+        self, *, rng: Rng, now: Instant, authenticated_data: bytes = b"", public: bool | None = None
+    ) -> bytes:
         """Propose a new leaf of ours (section 12.1.2), for somebody else to commit."""
         member = self._member
         epoch = member.active()
-        private, public = member.state.suite.generate_key_pair(rng)
-        leaf = member.client.leaf(public, LeafNodeSource.UPDATE, group_id=self.group_id, leaf_index=epoch.own_leaf)
-        message = self.propose(Update(leaf), rng=rng, now=now, authenticated_data=authenticated_data)
-        member.keep_update(public, private)
+        private, key = member.state.suite.generate_key_pair(rng)
+        leaf = member.client.leaf(key, LeafNodeSource.UPDATE, group_id=self.group_id, leaf_index=epoch.own_leaf)
+        message = self.propose(Update(leaf), rng=rng, now=now, authenticated_data=authenticated_data, public=public)
+        member.keep_update(key, private)
         return message
 
     def external_psk(self, psk_id: bytes, *, rng: Rng) -> PreSharedKey:
@@ -300,6 +303,8 @@ class Group:
     ) -> PendingCommit:
         """A commit of `proposals` by value and of what waits (or only of `references`); it is kept as `pending`.
 
+        What waits is left out where it would make the list invalid; given `references` are not.
+
         Nothing takes force: send `message`, and when the delivery service took it, `merge`; else `discard`.
         Raises InvalidGroupMessage, MissingPsk, GroupInactive; InputError while another commit is pending.
         """
@@ -307,21 +312,33 @@ class Group:
         epoch = member.active()
         if member.pending is not None:
             raise InputError("a commit of ours is pending", code="mls.input.pending", hint="merge or discard it first")
-        kept = member.proposals.values() if references is None else [member.proposals[r] for r in references]
+        kept = member.kept_proposals(references)
         queued = choose(epoch.own_leaf, proposals, [entry.queued for entry in kept])
-        member.pending = make_commit(
+        try:
+            member.pending = self._commit(queued, options, rng, now)
+        except (InvalidGroupMessage, MissingPsk):
+            if references is not None or all(entry.reference is None for entry in queued):
+                raise
+            fitting = without_offenders(queued, lambda part: can_commit(member, part, self._find_psk(), now))
+            member.pending = self._commit(fitting, options, rng, now)
+        member.note_pending()
+        return member.pending
+
+    def _commit(
+        self, queued: Sequence[QueuedProposal], options: CommitOptions, rng: Rng, now: Instant
+    ) -> PendingCommit:
+        member = self._member
+        return make_commit(
             member.client,
             member.state,
             member.index,
-            epoch,
+            member.active(),
             queued,
             self._find_psk(),
             options,
             rng,
             now,
         )
-        member.note_pending()
-        return member.pending
 
     def discard(self) -> None:
         """Our pending commit was not accepted: forget it."""

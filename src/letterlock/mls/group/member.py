@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...errors import GroupInactive
+from ...errors import GroupInactive, InputError
 from ..client import Client
 from ..evolution.proposal_list import QueuedProposal
 from ..evolution.state import PublicState
@@ -67,6 +67,15 @@ class Member:
         """Remember the private key of an Update that we propose."""
         self.updates[public] = private
         self.changes[f"update/{public.hex()}"] = None
+
+    def kept_proposals(self, references: Sequence[bytes] | None) -> list[KeptProposal]:
+        """What waits, all of it or by name. Raises InputError for a name that is not here."""
+        if references is None:
+            return list(self.proposals.values())
+        try:
+            return [self.proposals[reference] for reference in references]
+        except KeyError:
+            raise InputError("no proposal with this reference is waiting", code="mls.input.reference") from None
 
     def drop_proposals(self, references: Sequence[bytes] | None) -> None:
         """Forget some proposals, or all."""
