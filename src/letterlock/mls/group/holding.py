@@ -29,9 +29,9 @@ class HeldMessages:
         self._bytes += len(data)
         return digest
 
-    def release(self, epoch: int) -> list[tuple[bytes, bytes]]:
-        """Take out what belongs to `epoch` or before, as (key, message)."""
-        due = [(key, data) for key, (of, data) in self._messages.items() if of <= epoch]
+    def release(self, epoch: int | None) -> list[tuple[bytes, bytes]]:
+        """Take out what belongs to `epoch` or before, all if that is None, as (key, message)."""
+        due = [(key, data) for key, (of, data) in self._messages.items() if epoch is None or of <= epoch]
         for key, data in due:
             del self._messages[key]
             self._bytes -= len(data)

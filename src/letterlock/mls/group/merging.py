@@ -54,7 +54,8 @@ def merge(member: Member, commit: StagedCommit | PendingCommit, now: Instant) ->
     note_past(member, past)
     for changed in member.past.prune(client.policy, now):
         note_past(member, changed)
-    due = member.held.release(member.state.epoch)
+    ended = member.epoch is None or member.reinit is not None
+    due = member.held.release(None if ended else member.state.epoch)
     for key, _ in due:
         member.changes[f"held/{key.hex()}"] = None
-    return [data for _, data in due]
+    return [] if ended else [data for _, data in due]

@@ -14,7 +14,6 @@ from ...errors import (
     BadPublicKey,
     BadSignature,
     DuplicateMessage,
-    GroupInactive,
     InputError,
 )
 from ...ids import Instant
@@ -47,6 +46,7 @@ from .results import (
     Result,
     StagedCommit,
 )
+from .rows import note_past
 
 __all__ = ["keep_own_proposal", "receive"]
 
@@ -70,23 +70,25 @@ def receive(member: Member, data: bytes, find_psk: FindPsk, now: Instant) -> Res
         raise InputError(f"a {type(message).__name__} is not for a group that we are in", code="mls.input.message")
     if group_id != member.state.group_id:
         _GROUP.fail("the message is for another group")
+    for past in member.past.prune(policy, now):
+        note_past(member, past)
     current = member.state.epoch
     if epoch < current:
         return _past(member, message, epoch, data)
     if epoch > current:
+        member.active()  # nothing comes after the end
         return _future(member, epoch, data)
     digest = hashlib.sha256(data).digest()
     if member.pending is not None and member.pending.staged.digest == digest:
         return OwnEcho(member.pending)
-    if member.epoch is None:
-        raise GroupInactive("we are no longer in this group")
+    active = member.active()  # a group that a ReInit closed stays closed, whatever its members send
     try:
-        opened = open_current(member.state, member.epoch, message, policy)
+        opened = open_current(member.state, active, message, policy)
     except DuplicateMessage:
         return Duplicate(epoch)
     if opened is None:
         return OwnEcho(None)
-    return _take(member, member.epoch, opened, digest, find_psk, now)
+    return _take(member, active, opened, digest, find_psk, now)
 
 
 def _take(member: Member, epoch: EpochState, opened: Opened, digest: bytes, find_psk: FindPsk, now: Instant) -> Result:
