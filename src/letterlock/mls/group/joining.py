@@ -74,6 +74,9 @@ class FormerGroup(Protocol):
     def state(self) -> PublicState: ...
 
     @property
+    def active(self) -> bool: ...
+
+    @property
     def reinit(self) -> ReInit | None: ...
 
     def resumption_psk(self, epoch: int) -> bytes | None: ...
@@ -114,7 +117,7 @@ def join(
         raise
     context = group_info.group_context
     former = groups.get(context.group_id)
-    if former is not None and not (linking is not None and former.reinit is not None):
+    if former is not None and former.active:  # one that removed us or was closed may come again
         _GROUP_ID.fail("we are in a group with this group_id already")
     state, index = check_group_info(
         suite,
