@@ -34,6 +34,7 @@ def make_client(
     name: str,
     *,
     number: int = 1,
+    algorithms: CipherSuite | None = None,
     policy: Policy = LAB,
     rng: Rng | None = None,
     extensions: Sequence[int] = (),
@@ -41,14 +42,16 @@ def make_client(
     credentials: Sequence[int] = (BASIC, X509),
 ) -> Client:
     """A client with a software key and a basic credential."""
-    algorithms = suite(number)
+    algorithms = algorithms or suite(number)
     private, public = algorithms.generate_signature_key(rng or seeded_rng(name))
     return Client(
         suite=algorithms,
         credential=Credential.basic(name.encode()),
         signature_key=public,
         sign=algorithms.signer(private),
-        capabilities=make_capabilities([1, 2, 3, 5, 7], credentials, extensions=extensions, proposals=proposals),
+        capabilities=make_capabilities(
+            sorted({1, 2, 3, 5, 7, algorithms.number}), credentials, extensions=extensions, proposals=proposals
+        ),
         authentication=AnyCredential(),
         policy=policy,
     )
