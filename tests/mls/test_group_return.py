@@ -22,7 +22,7 @@ def test_a_removed_member_returns_with_the_key_of_an_epoch_it_was_in() -> None:
 
 
 def test_a_welcome_into_a_group_that_we_are_in_is_refused() -> None:
-    ann, bob = group_of(["ann", "bob"])
+    _, bob = group_of(["ann", "bob"])
     other = Person("ann")
     other.create(bob.g.group_id)
     pending = other.commit([Add(bob.package().key_package)])
