@@ -148,7 +148,7 @@ class _Maker:
     def subtree(self, height: int, start: int, above: bytes | None) -> Subtree:
         """`above`: the parent hash that this subtree must carry; None for any."""
         if start >= self.members:
-            return Blank(height, start)
+            return Blank(height)
         if not height and above is None and start in self.given:
             return Leaf(self.given[start])
         if not height:
@@ -159,12 +159,12 @@ class _Maker:
         below = height - 1
         middle = start + (1 << below)
         if middle >= self.members:
-            return fork(None, self.subtree(below, start, above), Blank(below, middle), height, start)
+            return fork(None, self.subtree(below, start, above), Blank(below))
         stale = self.rng(self.suite.hash_length) if above is None else above
         node = ParentNode(self.key(2 * middle - 1), stale, ())
         left = self.subtree(below, start, None)
         carried = parent_hash(self.suite, node, tree_hash(self.suite, left, below, start))
-        return fork(node, left, self.subtree(below, middle, carried), height, start)
+        return fork(node, left, self.subtree(below, middle, carried))
 
     def key(self, node: int) -> bytes:
         if node in self.public_keys:

@@ -71,6 +71,14 @@ def test_hashes_are_those_of_one_path(thousand: RatchetTree) -> None:
     assert cost(tree.tree_hash) == 0
 
 
+def test_a_difference_costs_what_differs(thousand: RatchetTree) -> None:
+    newer = thousand.update(300, plain_leaf(5000))
+    few = min(seconds(lambda: newer.changed_nodes(thousand)) for _ in range(5))
+    every = min(seconds(lambda: newer.changed_nodes(RatchetTree.single(SUITE, plain_leaf(1)))) for _ in range(5))
+    assert len(newer.changed_nodes(thousand)) == 11
+    assert few < every / 10
+
+
 def test_parent_hashes_of_a_whole_tree(thousand: RatchetTree) -> None:
     tree, counting = counted(thousand)
     tree.tree_hash()
@@ -150,7 +158,7 @@ class Unmerging:
         node = ParentNode(key(2 * middle - 1, "parent"), b"stale" if above is None else above, unmerged)
         left = self.make(below, start, None)
         carried = parent_hash(SUITE, node, self.without(left, below, start, frozenset(unmerged)))
-        return fork(node, left, self.make(below, middle, carried), height, start)
+        return fork(node, left, self.make(below, middle, carried))
 
     def without(self, subtree: Subtree, height: int, start: int, gone: frozenset[int]) -> bytes:
         nodes: list[Node] = list(RatchetTree(SUITE, subtree, height).nodes())

@@ -59,7 +59,7 @@ class RatchetTree:
         row: list[Subtree] = []
         for index, node in enumerate(nodes[::2]):
             if node is None:
-                row.append(Blank(0, index))
+                row.append(Blank(0))
             elif isinstance(node, LeafNode):
                 row.append(Leaf(node))
             else:
@@ -68,7 +68,7 @@ class RatchetTree:
         while 1 << (height + 1) <= len(nodes):
             height += 1
             if len(row) & 1:
-                row.append(Blank(height - 1, len(row) << (height - 1)))
+                row.append(Blank(height - 1))
             first, stride = (1 << height) - 1, 2 << height
             above: list[Subtree] = []
             for place in range(len(row) >> 1):
@@ -76,7 +76,7 @@ class RatchetTree:
                 node = nodes[index] if index < len(nodes) else None
                 if isinstance(node, LeafNode):
                     raise InputError(f"node {index} is not a parent", code="mls.tree.nodes")
-                above.append(fork(node, row[2 * place], row[2 * place + 1], height, place << height))
+                above.append(fork(node, row[2 * place], row[2 * place + 1]))
             row = above
         return cls(suite, row[0], height)
 
@@ -237,11 +237,11 @@ class RatchetTree:
     def remove(self, leaf_index: int) -> RatchetTree:
         """Without that member; what was above is blank, and a right half without members is gone (12.1.3)."""
         self._member(leaf_index)
-        top = self._replace(leaf_index, Blank(0, leaf_index), {})
+        top = self._replace(leaf_index, Blank(0), {})
         height = self.height
         if not top.members:
             # The last member: an external joiner may take the place of its own former self in the same commit.
-            return RatchetTree(self.suite, Blank(0, 0), 0)
+            return RatchetTree(self.suite, Blank(0), 0)
         while type(top) is Fork and not top.right.members:
             top = top.left
             height -= 1
@@ -327,19 +327,15 @@ class RatchetTree:
         """The whole tree with another leaf, and above it `parents` (by level) or blank nodes."""
         made: Subtree = bottom
         for below, sibling in enumerate(self._siblings(leaf_index)):
-            height = below + 1
-            start = leaf_index >> height << height
-            if leaf_index >> below & 1:
-                made = fork(parents.get(height), sibling, made, height, start)
-            else:
-                made = fork(parents.get(height), made, sibling, height, start)
+            parent = parents.get(below + 1)
+            made = fork(parent, sibling, made) if leaf_index >> below & 1 else fork(parent, made, sibling)
         return made
 
     def _top_at(self, height: int) -> Subtree:
         """The tree extended on the right to that height (section 7.7)."""
         top = self.top
-        for level in range(self.height + 1, height + 1):
-            top = fork(None, top, Blank(level - 1, 1 << (level - 1)), level, 0)
+        for level in range(self.height, height):
+            top = fork(None, top, Blank(level))
         return top
 
     def _member(self, leaf_index: int) -> None:

@@ -49,16 +49,15 @@ class Fork:
 
 @final
 class Blank:
-    """Blank nodes only. It knows its place, because its halves and its hash can be made from that."""
+    """Blank nodes only, over `1 << level` blank leaves."""
 
-    __slots__ = ("_halves", "hash", "level", "start")
+    __slots__ = ("_halves", "hash", "level")
 
     members: Final = 0
     node: Final = None
 
-    def __init__(self, level: int, start: int) -> None:
+    def __init__(self, level: int) -> None:
         self.level = level
-        self.start = start
         self.hash: bytes | None = None
         self._halves: tuple[Blank, Blank] | None = None
 
@@ -67,7 +66,7 @@ class Blank:
         made = self._halves
         if made is None:
             below = self.level - 1
-            made = (Blank(below, self.start), Blank(below, self.start + (1 << below)))
+            made = (Blank(below), Blank(below))
             if self.level > _LEVELS_NOT_KEPT:
                 self._halves = made
         return made
@@ -80,10 +79,10 @@ _LEVELS_NOT_KEPT: Final = 4
 kept halves each step of that would hash blank leaves again; keeping all of them would take 30 MB."""
 
 
-def fork(node: ParentNode | None, left: Subtree, right: Subtree, level: int, start: int) -> Subtree:
+def fork(node: ParentNode | None, left: Subtree, right: Subtree) -> Subtree:
     """A parent over two subtrees: a `Blank` if there is nothing in it."""
     if node is None and type(left) is Blank and type(right) is Blank:
-        return Blank(level, start)
+        return Blank(left.level + 1)
     return Fork(node, left, right)
 
 
