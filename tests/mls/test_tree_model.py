@@ -280,6 +280,15 @@ def test_wrong_arguments_are_the_callers() -> None:
             wrong()
 
 
+def test_unmerged_leaves_stay_sorted() -> None:
+    """Nobody who keeps to the rules makes a tree with a blank leaf left of an unmerged one, but we may be given it."""
+    array = ArrayTree([plain_leaf(1), None, None, ParentNode(key(9), b"", (3,)), plain_leaf(2), None, plain_leaf(3)])
+    tree, index = RatchetTree.from_nodes(SUITE, array.nodes).add(plain_leaf(4))
+    assert index == array.add(plain_leaf(4)) == 1
+    assert list(tree.nodes()) == array.nodes
+    assert tree.parent(3) == ParentNode(key(9), b"", (1, 3))
+
+
 def test_the_empty_tree() -> None:
     """Its only member removed: an external joiner takes the place in the same commit."""
     tree = RatchetTree.single(SUITE, plain_leaf(1)).remove(0)
