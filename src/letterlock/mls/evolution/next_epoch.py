@@ -48,6 +48,7 @@ __all__ = [
     "install_path",
     "next_state",
     "resolve_proposals",
+    "restage",
 ]
 
 _PATH = rule("MLS-12.4-01", "RFC 9420 section 12.4", "a commit that needs an UpdatePath has one", module=__name__)
@@ -203,7 +204,12 @@ def conclude(applied: Applied, index: MemberIndex, tree: RatchetTree, policy: Po
     if applied.proposals.context_extensions is not None:
         check_extensions_supported(staged, applied.extensions)
     applied.judge.batch.verify()
-    provisional = GroupContext(
+    return NextEpoch(applied, tree, staged, changed, _provisional(applied, tree))
+
+
+def _provisional(applied: Applied, tree: RatchetTree) -> GroupContext:
+    state = applied.before
+    return GroupContext(
         cipher_suite=state.suite.number,
         group_id=state.group_id,
         epoch=state.epoch + 1,
@@ -211,7 +217,6 @@ def conclude(applied: Applied, index: MemberIndex, tree: RatchetTree, policy: Po
         confirmed_transcript_hash=state.context.confirmed_transcript_hash,
         extensions=applied.extensions,
     )
-    return NextEpoch(applied, tree, staged, changed, provisional)
 
 
 def follow_commit(
@@ -237,6 +242,39 @@ def follow_commit(
     if commit.path is not None:
         tree = install_path(applied, index, commit.path, authentication, policy)
     return conclude(applied, index, tree, policy)
+
+
+def restage(
+    state: PublicState,
+    index: MemberIndex,
+    commit: Commit,
+    queued: Sequence[QueuedProposal],
+    committer: int,
+    authentication: Authentication,
+    policy: Policy,
+    *,
+    linking: ResumptionPSKUsage | None,
+) -> NextEpoch:
+    """A commit of our own, read back from a store. It was judged when it was made, and may have been accepted since:
+    so leaves, credentials and lifetimes are not judged again by what has become of them.
+    """
+    proposals = collect(queued, state, committer, policy, linking=linking)
+    extensions = state.extensions if proposals.context_extensions is None else proposals.context_extensions
+    tree, added = proposals.apply(state.tree)
+    applied = Applied(
+        before=state,
+        proposals=proposals,
+        tree=tree,
+        added=tuple(added),
+        extensions=extensions,
+        committer=committer,
+        external=False,
+        judge=LeafJudge(state.suite, state.group_id, extensions, authentication, policy, 0),
+    )
+    if commit.path is not None:
+        tree = merge_path(tree, committer, commit.path, frozenset(added))
+    staged, changed = stage_index(index, state.tree, tree)
+    return NextEpoch(applied, tree, staged, changed, _provisional(applied, tree))
 
 
 def confirmed_context(next_epoch: NextEpoch, message: AuthenticatedContent) -> GroupContext:

@@ -142,7 +142,7 @@ def make_commit(
         next_epoch=next_epoch,
         secrets=fresh.epoch,
     )
-    return PendingCommit(staged, message, welcomes, after)
+    return PendingCommit(staged, message, welcomes, confirmed, tuple(queued), linking, after)
 
 
 def can_commit(member: Member, queued: Sequence[QueuedProposal], find_psk: FindPsk, now: Instant) -> bool:

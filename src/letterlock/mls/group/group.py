@@ -41,7 +41,8 @@ from .messages import authenticate, protect
 from .psks import FindPsk, no_psks
 from .receiving import keep_own_proposal, receive
 from .results import PendingCommit, Result, StagedCommit
-from .rows import load_member, note_all, take_changes
+from .row_loading import load_member
+from .rows import all_rows, note_all, take_changes
 
 __all__ = ["CommitOptions", "Group"]
 
@@ -147,7 +148,11 @@ class Group:
         find_psk: FindPsk = no_psks,
         rotated: Client | None = None,
     ) -> Group:
-        """A stored group. `rotated` is the client of a pending commit that rotates our keys. Raises DecodeError."""
+        """A stored group; it goes on exactly where the rows were taken. `client` is the one that is its member by now,
+        `rotated` the one that takes its place by a pending commit that rotates our keys.
+
+        Raises DecodeError for rows that are damaged, missing or of another version; InputError for another client.
+        """
         return cls(load_member(client, rows, find_psk, rotated))
 
     # --- reading -----------------------------------------------------------------------------------
@@ -353,7 +358,9 @@ class Group:
         return receive(self._member, message, self._find_psk(), now)
 
     def merge(self, commit: StagedCommit | PendingCommit, *, now: Instant) -> list[bytes]:
-        """The commit takes force. Gives messages that had come too early, to be processed now."""
+        """The commit takes force. Gives messages that had come too early: process them before the changes are stored,
+        or store them along, for the group does not hold them any longer.
+        """
         return merge(self._member, commit, now)
 
     def drop_proposals(self, references: Sequence[bytes] | None = None) -> None:
@@ -414,8 +421,15 @@ class Group:
 
     # --- storage -----------------------------------------------------------------------------------
     def take_changes(self) -> dict[str, bytes | None]:
-        """Rows to write (None to delete) since the last call. They hold secrets (SR-11)."""
+        """Rows to write (None to delete) since the last call. They hold secrets (SR-11).
+
+        If they cannot be written, throw the group away and load it again: what was taken is not given twice.
+        """
         return take_changes(self._member)
+
+    def rows(self) -> dict[str, bytes]:
+        """All rows, for a store that has none of them yet."""
+        return all_rows(self._member)
 
     # --- inside ------------------------------------------------------------------------------------
     def _content(self, content: bytes | Proposal, authenticated_data: bytes) -> FramedContent:

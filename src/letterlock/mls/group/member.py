@@ -17,6 +17,7 @@ from .holding import HeldMessages
 from .past import PastEpochs
 from .psks import FindPsk
 from .results import PendingCommit
+from .row_keys import PENDING, RowKey, proposal_key, update_key
 
 __all__ = ["KeptProposal", "Member"]
 
@@ -27,6 +28,8 @@ class KeptProposal:
 
     queued: QueuedProposal
     content: AuthenticatedContent
+    arrival: int
+    """Counts up, so that the order survives in a store that has none."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -46,8 +49,9 @@ class Member:
     held: HeldMessages = field(default_factory=HeldMessages)
     reinit: ReInit | None = None
     """Set when the last commit was a ReInit: the group is closed and another one continues it."""
-    changes: dict[str, bytes | None] = field(default_factory=dict)
-    """Rows that differ since they were last taken; those of secret trees are collected on top of it."""
+    dirty: set[RowKey] = field(default_factory=set)
+    """Rows that may differ from what is stored, or are gone. `rows.take_changes` looks at what they are by then;
+    secret trees keep a log of their own."""
 
     def active(self) -> EpochState:
         """The current secrets. Raises GroupInactive if nothing can be sent any more."""
@@ -66,7 +70,13 @@ class Member:
     def keep_update(self, public: bytes, private: bytes) -> None:
         """Remember the private key of an Update that we propose."""
         self.updates[public] = private
-        self.changes[f"update/{public.hex()}"] = None
+        self.dirty.add(update_key(public))
+
+    def keep_proposal(self, reference: bytes, queued: QueuedProposal, content: AuthenticatedContent) -> None:
+        """Remember a proposal that was judged."""
+        arrival = next(reversed(self.proposals.values())).arrival + 1 if self.proposals else 0
+        self.proposals[reference] = KeptProposal(queued, content, arrival)
+        self.dirty.add(proposal_key(reference))
 
     def kept_proposals(self, references: Sequence[bytes] | None) -> list[KeptProposal]:
         """What waits, all of it or by name. Raises InputError for a name that is not here."""
@@ -81,8 +91,8 @@ class Member:
         """Forget some proposals, or all."""
         for reference in list(self.proposals) if references is None else references:
             if self.proposals.pop(reference, None) is not None:
-                self.changes[f"proposal/{reference.hex()}"] = None
+                self.dirty.add(proposal_key(reference))
 
     def note_pending(self) -> None:
         """The pending commit differs from what is stored."""
-        self.changes["pending"] = None
+        self.dirty.add(PENDING)

@@ -9,7 +9,8 @@ from ...ids import Instant
 from .epoch import PastEpochState
 from .member import Member
 from .results import PendingCommit, StagedCommit
-from .rows import note_epoch, note_past
+from .row_keys import held_key
+from .rows import note_epoch, prune_past
 
 __all__ = ["merge"]
 
@@ -27,17 +28,15 @@ def merge(member: Member, commit: StagedCommit | PendingCommit, now: Instant) ->
     if staged.key is not None:
         with contextlib.suppress(DuplicateMessage):  # the same commit was staged twice, and this is the other one
             epoch.messages.consume(staged.key)
-    client = member.client
-    reading = client.policy.past_epochs > 0
     past = PastEpochState(
         epoch=before.epoch,
         ended_at=now,
         own_leaf=epoch.own_leaf,
         digest=staged.digest,
         resumption_psk=epoch.keys.resumption_psk,
-        sender_data_secret=epoch.keys.sender_data_secret if reading else b"",
-        context=before.context.encoded if reading else b"",
-        messages=epoch.messages if reading else None,
+        sender_data_secret=epoch.keys.sender_data_secret,
+        context=before.context.encoded,
+        messages=epoch.messages,
         replaced={node >> 1: before.tree.leaf(node >> 1) for node in staged.next_epoch.changed if not node & 1},
     )
     staged.next_epoch.index.apply()
@@ -46,16 +45,14 @@ def merge(member: Member, commit: StagedCommit | PendingCommit, now: Instant) ->
     if isinstance(commit, PendingCommit):
         member.client = commit.client
     member.reinit = staged.effects.reinit
-    note_epoch(member, staged, epoch)
+    note_epoch(member, epoch, staged.next_epoch.changed)
     member.proposals.clear()
     member.updates.clear()
     member.pending = None
     member.past.add(past)
-    note_past(member, past)
-    for changed in member.past.prune(client.policy, now):
-        note_past(member, changed)
+    prune_past(member, now)
     ended = member.epoch is None or member.reinit is not None
     due = member.held.release(None if ended else member.state.epoch)
     for key, _ in due:
-        member.changes[f"held/{key.hex()}"] = None
+        member.dirty.add(held_key(key))
     return [] if ended else [data for _, data in due]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ...ids import Instant
 from ..policy import Policy
+from ..schedule.secret_tree import SecretTree
 from ..tree.ratchet_tree import RatchetTree
 from ..wire.leaf_node import LeafNode
 from .epoch import PastEpochState
@@ -41,19 +42,27 @@ class PastEpochs:
                 return past.replaced[leaf_index]
         return current.leaf(leaf_index)
 
-    def prune(self, policy: Policy, now: Instant) -> list[PastEpochState]:
-        """Delete what the policy does not keep: first the message secrets, then the rest. Gives what changed."""
-        changed: list[PastEpochState] = []
+    def prune(self, policy: Policy, now: Instant) -> list[tuple[int, SecretTree | None]]:
+        """Delete what the policy does not keep: first the message secrets, then the rest.
+
+        Gives the epochs that changed, with the message secrets that went.
+        """
+        changed: list[tuple[int, SecretTree | None]] = []
         newest = max(self._epochs, default=0)
-        for past in list(self._epochs.values()):
-            readable = newest - past.epoch < policy.past_epochs and now - past.ended_at <= policy.past_epoch_ms
-            if past.messages is not None and not readable:
+        readable = True
+        for past in reversed(list(self._epochs.values())):
+            # An epoch is read with the replaced leaves of those after it: so never longer than they are kept, even
+            # where the clock was set back in between.
+            readable = readable and newest - past.epoch < policy.past_epochs
+            readable = readable and now - past.ended_at <= policy.past_epoch_ms
+            gone, old = None if readable else past.messages, newest - past.epoch >= policy.resumption_epochs
+            if gone is not None:
                 past.messages = None
                 past.sender_data_secret = past.context = b""
                 past.replaced = {}
-                changed.append(past)
-            if past.messages is None and newest - past.epoch >= policy.resumption_epochs:
+            if past.messages is None and old:
                 del self._epochs[past.epoch]
                 past.resumption_psk = b""
-                changed.append(past)
+            if past.messages is None and (gone is not None or old):
+                changed.append((past.epoch, gone))
         return changed

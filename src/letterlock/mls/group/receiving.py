@@ -32,7 +32,7 @@ from ..wire.message import decode_message
 from ..wire.proposals import CustomProposal
 from .epoch import EpochState, PastEpochState
 from .following import follow
-from .member import KeptProposal, Member
+from .member import Member
 from .messages import Opened, open_current, stage_key
 from .psks import FindPsk
 from .results import (
@@ -46,7 +46,8 @@ from .results import (
     Result,
     StagedCommit,
 )
-from .rows import note_past
+from .row_keys import held_key
+from .rows import prune_past
 
 __all__ = ["keep_own_proposal", "receive"]
 
@@ -70,8 +71,7 @@ def receive(member: Member, data: bytes, find_psk: FindPsk, now: Instant) -> Res
         raise InputError(f"a {type(message).__name__} is not for a group that we are in", code="mls.input.message")
     if group_id != member.state.group_id:
         _GROUP.fail("the message is for another group")
-    for past in member.past.prune(policy, now):
-        note_past(member, past)
+    prune_past(member, now)
     current = member.state.epoch
     if epoch < current:
         return _past(member, message, epoch, data)
@@ -133,8 +133,7 @@ def _keep(member: Member, content: AuthenticatedContent, now: Instant) -> Result
     if len(member.proposals) >= client.policy.max_proposals:
         _TOO_MANY.fail("too many proposals in this epoch")
     queued = queue_proposal(state, content, client.authentication, client.policy, now)
-    member.proposals[reference] = KeptProposal(queued, content)
-    member.changes[f"proposal/{reference.hex()}"] = None
+    member.keep_proposal(reference, queued, content)
     return received
 
 
@@ -182,7 +181,7 @@ def _future(member: Member, epoch: int, data: bytes) -> FutureEpoch:
         return FutureEpoch(epoch, False)
     key = member.held.hold(epoch, data, policy)
     if key is not None:
-        member.changes[f"held/{key.hex()}"] = None
+        member.dirty.add(held_key(key))
     return FutureEpoch(epoch, key is not None)
 
 

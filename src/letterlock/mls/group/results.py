@@ -13,13 +13,15 @@ from typing import TypeAlias
 from ..client import Client
 from ..evolution.effects import CommitEffects
 from ..evolution.next_epoch import NextEpoch
+from ..evolution.proposal_list import QueuedProposal
 from ..evolution.state import PublicState
 from ..schedule.ratchet import StagedKey
 from ..wire.extensions import Extension
-from ..wire.framing import Sender
+from ..wire.framing import AuthenticatedContent, Sender
 from ..wire.leaf_node import LeafNode
 from ..wire.message import encode_message
 from ..wire.proposals import Proposal
+from ..wire.psk import ResumptionPSKUsage
 from .epoch import EpochState
 from .group_infos import make_group_info
 
@@ -102,6 +104,11 @@ class PendingCommit:
     staged: StagedCommit
     message: bytes = field(repr=False)
     welcomes: tuple[WelcomeFor, ...]
+    content: AuthenticatedContent = field(repr=False)
+    covered: tuple[QueuedProposal, ...] = field(repr=False)
+    """The proposals, in the order of the commit."""
+    linking: ResumptionPSKUsage | None
+    """Set for the first commit of a group that continues or branches from another."""
     client: Client = field(repr=False)
     """Ourselves in the new epoch: another than before if the commit rotates our keys."""
 

@@ -73,6 +73,11 @@ class SecretTree:
             ratchet.skipped[generation] = body
         return tree
 
+    @property
+    def leaf_count(self) -> int:
+        """The width of the tree."""
+        return self._leaf_count
+
     # --- sending -----------------------------------------------------------------------------------
     def next_key(self, leaf: int, kind: RatchetKind) -> MessageKey:
         """The next key of our own `leaf`, deleted here as it is given out: store the rows before using it.
@@ -170,6 +175,10 @@ class SecretTree:
             keys.append(("ratchet", slot >> 1, slot & 1))
             keys.extend(("skipped", slot >> 1, slot & 1, generation) for generation in ratchet.skipped)
         return [(key, row) for key in keys if (row := self._row(key)) is not None]
+
+    def note_all(self) -> None:
+        """Have `changed_rows` give every row, for a tree that goes into another store than it came from."""
+        self._changed.update((key, None) for key, _ in self.rows())
 
     def changed_rows(self) -> list[tuple[RowKey, bytes | None]]:
         """What is different since this was last asked (or since `from_rows`): rows to write, None to delete."""

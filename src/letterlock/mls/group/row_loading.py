@@ -1,0 +1,333 @@
+"""A `Member` from its stored rows: everything that can be checked about them is, and nothing is judged anew.
+
+What the rows say was true when they were written; what may have changed since (a lifetime that has run out, a
+credential that is no longer accepted) does not keep a group from being opened. But rows that are damaged, missing
+or of different moments do: each row has a check of its own, and between rows there are
+
+* the tree and its hash in the context, the confirmation tag and the key that made it;
+* our private keys and the public ones in the tree, one for each parent that we are merged at;
+* every leaf of a secret tree, which has either its ratchets or a secret above it;
+* past epochs, which reach up to the current one without a gap.
+
+Where a row is missing whose absence is a state of its own (a skipped message key, a message that is held, a
+proposal, a pending commit, the oldest past epoch), the group is one to which that never happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from ...errors import InputError, LetterlockError
+from ..client import Client
+from ..evolution.effects import effects_of
+from ..evolution.next_epoch import confirmed_context, next_state, resolve_proposals, restage
+from ..evolution.proposal_list import QueuedProposal
+from ..evolution.state import PublicState
+from ..schedule.secret_tree import RowKey as MessageKey
+from ..schedule.secret_tree import SecretTree
+from ..schedule.transcript import check_confirmation_tag, interim_transcript_hash
+from ..stored_row import bad_row, open_row
+from ..suites import CipherSuite
+from ..tree.member_index import MemberIndex
+from ..tree.ratchet_tree import RatchetTree
+from ..tree.sparse import tree_of
+from ..tree.tree_math import direct_path, first_leaf, level
+from ..wire.commit import Commit
+from ..wire.framing import Sender
+from ..wire.proposals import Update
+from .epoch import EpochState
+from .holding import HeldMessage, HeldMessages
+from .member import KeptProposal, Member
+from .past import PastEpochs
+from .pending_row import StoredPending, decode_pending
+from .psks import FindPsk
+from .results import PendingCommit, StagedCommit
+from .row_codec import (
+    Head,
+    decode_head,
+    decode_held,
+    decode_keys,
+    decode_node,
+    decode_past,
+    decode_proposal,
+    decode_update,
+)
+from .row_keys import HEAD, KEYS, PENDING, RowKey, parse, update_key
+
+__all__ = ["load_member"]
+
+_T = TypeVar("_T")
+
+
+def load_member(client: Client, rows: Mapping[str, bytes], find_psk: FindPsk, rotated: Client | None) -> Member:
+    """Raises DecodeError for rows that are not those of one group at one time; InputError if they are not `client`'s.
+
+    `rotated` takes our place in the group by a pending commit that rotates our keys.
+    """
+    stored = _checked(lambda: _Rows(rows))
+    head = _checked(lambda: decode_head(stored.one(HEAD), client.policy.proposal_types))
+    if head.context.cipher_suite != client.suite.number:
+        raise InputError("the stored group has another cipher suite than the client", code="mls.input.suite")
+    member = _checked(lambda: _member(client, stored, head, find_psk))
+    if head.own_leaf is not None:
+        leaf = member.state.tree.leaf(head.own_leaf)
+        if leaf is None or leaf.signature_key != client.signature_key:
+            raise InputError("the stored group is not this client's", code="mls.input.client")
+    if stored.has(PENDING):
+        pending = _checked(
+            lambda: decode_pending(stored.one(PENDING), client.suite.hash_length, client.policy.proposal_types)
+        )
+        after = _client_after(client, rotated, pending)
+        member.pending = _checked(lambda: _pending(member, pending, after))
+    return member
+
+
+def _checked(read: Callable[[], _T]) -> _T:
+    """Whatever is wrong with stored rows has one name."""
+    try:
+        return read()
+    except LetterlockError as error:
+        if error.code == "mls.row":
+            raise
+        raise bad_row(f"the stored rows do not hold: {error}") from error
+
+
+class _Rows:
+    """The bodies of all rows, by kind."""
+
+    def __init__(self, rows: Mapping[str, bytes]) -> None:
+        self._by_kind: dict[str | int | bytes, dict[RowKey, bytes]] = {}
+        for text, row in rows.items():
+            key = parse(text)
+            self._by_kind.setdefault(key[0], {})[key] = open_row(text, row)
+
+    def has(self, key: RowKey) -> bool:
+        return key in self.of(str(key[0]))
+
+    def one(self, key: RowKey) -> bytes:
+        try:
+            return self.of(str(key[0]))[key]
+        except KeyError:
+            raise bad_row(f"row {key[0]!s} is missing") from None
+
+    def of(self, kind: str) -> Mapping[RowKey, bytes]:
+        return self._by_kind.get(kind, {})
+
+    def numbered(self, kind: str) -> list[tuple[int, bytes]]:
+        """Rows whose keys are a kind and a number, in rising order."""
+        return sorted((number, body) for (_, number), body in self.of(kind).items() if isinstance(number, int))
+
+    def named(self, kind: str) -> list[tuple[bytes, bytes]]:
+        """Rows whose keys are a kind and some bytes."""
+        return [(name, body) for (_, name), body in self.of(kind).items() if isinstance(name, bytes)]
+
+    def messages(self) -> dict[int, list[tuple[MessageKey, bytes]]]:
+        """The rows of secret trees, by epoch."""
+        found: dict[int, list[tuple[MessageKey, bytes]]] = {}
+        for (_, epoch, *rest), body in self.of("messages").items():
+            key = tuple(part for part in rest if not isinstance(part, bytes))
+            if isinstance(epoch, int):
+                found.setdefault(epoch, []).append((key, body))
+        return found
+
+
+def _member(client: Client, stored: _Rows, head: Head, find_psk: FindPsk) -> Member:
+    """All but the pending commit."""
+    suite, context = client.suite, head.context
+    nodes = {index: decode_node(index, body) for index, body in stored.numbered("tree")}
+    tree = tree_of(suite, head.height, nodes)
+    if tree.tree_hash() != context.tree_hash:
+        raise bad_row("the stored tree is not that of the stored context")
+    interim = interim_transcript_hash(suite, context.confirmed_transcript_hash, head.confirmation_tag)
+    state = PublicState(suite, context, tree, head.confirmation_tag, interim)
+    messages = stored.messages()
+    epoch = _epoch(state, stored, head, messages.pop(context.epoch, []))
+    member = Member(client, state, MemberIndex.of(tree), epoch, find_psk, reinit=head.reinit)
+    member.past = _past(suite, stored, context.epoch, messages)
+    if messages:
+        raise bad_row("message keys of an epoch that is not stored")
+    member.held = HeldMessages(_held(stored))
+    member.proposals = _proposals(member, stored)
+    for name, body in stored.named("update"):
+        public, private = decode_update(body)
+        if update_key(public)[1] != name:
+            raise bad_row("an Update under the name of another one")
+        member.updates[public] = private
+    _check_own_updates(member)
+    return member
+
+
+# --- the current epoch -------------------------------------------------------------------------------
+def _epoch(
+    state: PublicState, stored: _Rows, head: Head, messages: list[tuple[MessageKey, bytes]]
+) -> EpochState | None:
+    own_leaf, suite = head.own_leaf, state.suite
+    private_keys = dict(stored.numbered("private"))
+    if own_leaf is None:
+        if messages or private_keys or any(stored.has(key) for key in (KEYS, PENDING)):
+            raise bad_row("secrets of a group that we are not in")
+        return None
+    keys = decode_keys(stored.one(KEYS), suite.hash_length)
+    check_confirmation_tag(
+        suite, keys.confirmation_key, state.context.confirmed_transcript_hash, state.confirmation_tag
+    )
+    _check_private_keys(state.tree, own_leaf, private_keys)
+    return EpochState(own_leaf, keys, _secret_tree(suite, head.height, messages), private_keys)
+
+
+def _check_private_keys(tree: RatchetTree, own_leaf: int, private_keys: Mapping[int, bytes]) -> None:
+    """Our leaf's, and that of each parent above us but those where we are not merged yet; each the right one."""
+    if tree.leaf(own_leaf) is None:
+        raise bad_row("our leaf is blank")
+    path = (2 * own_leaf, *direct_path(2 * own_leaf, tree.leaf_count))
+    if not private_keys.keys() <= set(path):
+        raise bad_row("a private key for a node that is not above us")
+    for index in path:
+        node, parent, private = tree.node(index), tree.parent(index), private_keys.get(index)
+        if private is None:
+            if node is not None and (parent is None or own_leaf not in parent.unmerged_leaves):
+                raise bad_row(f"the private key of node {index} is missing")
+        elif node is None or tree.suite.public_of(private) != node.encryption_key:
+            raise bad_row(f"the private key of node {index} is that of another key")
+
+
+def _secret_tree(suite: CipherSuite, height: int, rows: Iterable[tuple[MessageKey, bytes]]) -> SecretTree:
+    """With every leaf covered exactly once, by both of its ratchets or by a node secret at or above it."""
+    covered: list[tuple[int, int]] = []  # (first leaf, one behind the last)
+    ratchets: dict[int, int] = {}
+    rows = list(rows)
+    tree = SecretTree.from_rows(suite, 1 << height, rows)  # has checked the form of the keys
+    for key, _ in rows:
+        match key:
+            case ("node", int(node)):
+                start = first_leaf(node)
+                covered.append((start, start + (1 << level(node))))
+            case ("ratchet", int(leaf), int(_)):
+                ratchets[leaf] = ratchets.get(leaf, 0) + 1
+    covered.extend((leaf, leaf + 1) for leaf in ratchets)
+    end = 0
+    for start, behind in sorted(covered):
+        if start != end:
+            break
+        end = behind
+    else:
+        if end == 1 << height and all(count == 2 for count in ratchets.values()):
+            return tree
+    raise bad_row("message keys are missing")
+
+
+# --- past epochs, and what waits ---------------------------------------------------------------------
+def _past(
+    suite: CipherSuite, stored: _Rows, current: int, messages: dict[int, list[tuple[MessageKey, bytes]]]
+) -> PastEpochs:
+    """Takes out of `messages` what belongs to them."""
+    past = PastEpochs()
+    rows = stored.numbered("past")
+    for place, (epoch, body) in enumerate(rows):
+        if epoch != current - len(rows) + place:
+            raise bad_row("a past epoch is missing")
+        one = decode_past(epoch, body)
+        if one.height is not None:
+            one.past.messages = _secret_tree(suite, one.height, messages.pop(epoch, []))
+        past.add(one.past)
+    return past
+
+
+def _held(stored: _Rows) -> Iterable[tuple[bytes, HeldMessage]]:
+    for digest, body in stored.named("held"):
+        held = decode_held(body)
+        if hashlib.sha256(held.data).digest() != digest:
+            raise bad_row("a held message under the name of another one")
+        yield digest, held
+
+
+def _proposals(member: Member, stored: _Rows) -> dict[bytes, KeptProposal]:
+    suite, types = member.state.suite, member.client.policy.proposal_types
+    found: list[tuple[int, bytes, KeptProposal]] = []
+    for reference, body in stored.named("proposal"):
+        arrival, content = decode_proposal(body, types)
+        framed = content.content
+        proposal = framed.content
+        if isinstance(proposal, (bytes, Commit)) or suite.proposal_ref(content.encode()) != reference:
+            raise bad_row("a proposal under the name of another one")
+        if (framed.group_id, framed.epoch) != (member.state.group_id, member.state.epoch):
+            raise bad_row("a proposal of another epoch")
+        queued = QueuedProposal(proposal, framed.sender, reference, judged=True)
+        found.append((arrival, reference, KeptProposal(queued, content, arrival)))
+    return {reference: kept for _, reference, kept in sorted(found, key=lambda entry: entry[:2])}
+
+
+def _check_own_updates(member: Member) -> None:
+    """Whoever commits an Update of ours counts on our having its private key."""
+    suite = member.state.suite
+    if any(suite.public_of(private) != public for public, private in member.updates.items()):
+        raise bad_row("the private key of an Update is that of another key")
+    us = None if member.epoch is None else Sender.member(member.epoch.own_leaf)
+    for kept in member.proposals.values():
+        proposal = kept.queued.proposal
+        ours = isinstance(proposal, Update) and kept.queued.sender == us
+        if ours and isinstance(proposal, Update) and proposal.leaf_node.encryption_key not in member.updates:
+            raise bad_row("the private key of an Update of ours is missing")
+
+
+# --- a commit of ours --------------------------------------------------------------------------------
+def _client_after(client: Client, rotated: Client | None, stored: StoredPending) -> Client:
+    """Who we are once the pending commit is merged."""
+    if not stored.rotates:
+        return client
+    commit = stored.content.content.content
+    path = commit.path if isinstance(commit, Commit) else None
+    if rotated is None or path is None or path.leaf_node.signature_key != rotated.signature_key:
+        raise InputError(
+            "a commit that rotates our keys is pending, and its client was not given",
+            code="mls.input.rotate",
+            hint="load with `rotated`: the client that the commit was made with",
+        )
+    return rotated
+
+
+def _pending(member: Member, stored: StoredPending, after: Client) -> PendingCommit:
+    """Staged again. Nobody can open its own path, so the secrets are the stored ones; the tag proves that they fit."""
+    client, state, epoch, content = member.client, member.state, member.active(), stored.content
+    framed = content.content
+    us = Sender.member(epoch.own_leaf)
+    if not isinstance(framed.content, Commit) or (framed.group_id, framed.epoch, framed.sender) != (
+        state.group_id,
+        state.epoch,
+        us,
+    ):
+        raise bad_row("the pending commit is not for this state of the group")
+    covered = tuple(resolve_proposals(framed.content, us, stored.covered))
+    next_epoch = restage(
+        state,
+        member.index,
+        framed.content,
+        covered,
+        epoch.own_leaf,
+        client.authentication,
+        client.policy,
+        linking=stored.linking,
+    )
+    context = confirmed_context(next_epoch, content)
+    tag = content.auth.confirmation_tag
+    check_confirmation_tag(state.suite, stored.keys.confirmation_key, context.confirmed_transcript_hash, tag)
+    tree = next_epoch.tree
+    _check_private_keys(tree, epoch.own_leaf, stored.private_keys)
+    root: MessageKey = ("node", tree.root)
+    secrets = EpochState(
+        epoch.own_leaf,
+        stored.keys,
+        _secret_tree(state.suite, tree.height, [(root, stored.messages)]),
+        stored.private_keys,
+    )
+    staged = StagedCommit(
+        base_epoch=state.epoch,
+        effects=effects_of(next_epoch, epoch.own_leaf, framed.authenticated_data),
+        digest=hashlib.sha256(stored.message).digest(),
+        state=next_state(next_epoch, context, tag or b""),
+        next_epoch=next_epoch,
+        secrets=secrets,
+    )
+    return PendingCommit(staged, stored.message, stored.welcomes, content, covered, stored.linking, after)
