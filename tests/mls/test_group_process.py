@@ -60,6 +60,42 @@ def advance(everybody: list[Person], by: int = 1) -> None:
         deliver(everybody[0].commit().message, everybody)
 
 
+def test_a_snapshot_sees_what_changes() -> None:
+    """The proofs below that nothing has changed stand on it."""
+    everybody = people()
+    ana, ben, *_ = everybody
+    ana.g.take_changes()
+    steps = (
+        lambda: ana.say(b""),
+        lambda: ana.g.take_changes(),
+        lambda: ana.g.process(ben.say(b""), now=NOW),
+        lambda: ana.g.take_changes(),
+        lambda: ana.propose(Remove(3)),
+        lambda: ana.g.drop_proposals(),
+        lambda: ana.g.propose_update(rng=ana.rng, now=NOW),
+        lambda: ana.commit(),
+        lambda: ana.g.discard(),
+        lambda: ana.g.take_changes(),
+        lambda: advance(everybody),
+        lambda: ana.g.process(_of_next_epoch(everybody), now=NOW),
+    )
+    for number, step in enumerate(steps):
+        before = snapshot(ana.g)
+        assert snapshot(ana.g) == before
+        step()
+        assert snapshot(ana.g) != before, number
+    before = snapshot(ana.g, held=False)
+    ana.g.process(_of_next_epoch(everybody), now=NOW)
+    assert snapshot(ana.g, held=False) == before
+
+
+def _of_next_epoch(everybody: list[Person]) -> bytes:
+    """What all others have gone on to say."""
+    _, ben, *others = everybody
+    deliver(ben.commit().message, [ben, *others])
+    return ben.say(b"later")
+
+
 # --- Application -----------------------------------------------------------------------------------
 @SUITES
 def test_application(number: int) -> None:
