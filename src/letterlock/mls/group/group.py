@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...errors import InputError, InvalidGroupMessage, MissingPsk
 from ...ids import Instant, Rng
 from ..client import Client
+from ..evolution.membership import check_proposals_supported
 from ..evolution.proposal_list import QueuedProposal
 from ..evolution.state import PublicState
 from ..key_packages import KeyPackageBundle
@@ -25,7 +26,15 @@ from ..wire.framing import FramedContent, Sender
 from ..wire.key_package import KeyPackage
 from ..wire.leaf_node import LeafNode, LeafNodeSource
 from ..wire.message import decode_message, encode_message
-from ..wire.proposals import CustomProposal, PreSharedKey, Proposal, ReInit, SelfRemove, Update
+from ..wire.proposals import (
+    CustomProposal,
+    PreSharedKey,
+    Proposal,
+    ReInit,
+    SelfRemove,
+    Update,
+    proposal_type_of,
+)
 from ..wire.psk import PreSharedKeyID, PSKType, ResumptionPSKUsage
 from ..wire.welcome import GroupInfo, Welcome
 from .choosing import choose, without_offenders
@@ -265,6 +274,9 @@ class Group:
         """
         member = self._member
         epoch = member.active()
+        types = member.client.policy.proposal_types
+        # Members that do not know the type could not even parse it, and nobody could commit it (section 12.2).
+        check_proposals_supported(member.index, [proposal_type_of(proposal, types)])
         as_public = member.client.policy.public_handshakes if public is None else public
         as_public = as_public or isinstance(proposal, SelfRemove)
         content = self._content(proposal, authenticated_data)
