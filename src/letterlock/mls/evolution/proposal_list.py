@@ -32,7 +32,8 @@ from ..wire.proposals import (
     Update,
 )
 from ..wire.psk import PreSharedKeyID, PSKType, ResumptionPSKUsage
-from .leaf_rules import LeafJudge, check_extensions_once
+from .leaf_rules import LeafJudge, check_extensions_once, required_capabilities
+from .membership import check_external_senders
 from .state import PublicState
 
 __all__ = [
@@ -239,10 +240,17 @@ def judge_leaves(
 
 
 def queue_proposal(
-    state: PublicState, content: AuthenticatedContent, authentication: Authentication, policy: Policy, now: Instant
+    state: PublicState,
+    content: AuthenticatedContent,
+    authentication: Authentication,
+    policy: Policy,
+    now: Instant,
+    *,
+    sending: bool = False,
 ) -> QueuedProposal:
     """A proposal as it arrives, judged by itself, so that a bad one is refused where its sender is known.
 
+    `sending` is for one of our own, which has to meet what section 7.3 asks of senders alone.
     Raises InvalidGroupMessage, DecodeError.
     """
     framed = content.content
@@ -252,7 +260,10 @@ def queue_proposal(
     queued = QueuedProposal(proposal, framed.sender, reference)
     check_proposal(queued, state)
     judge = LeafJudge(state.suite, state.group_id, state.extensions, authentication, policy, now)
-    judge_leaves([queued], state, judge, authentication, sending=False)
+    judge_leaves([queued], state, judge, authentication, sending=sending)
+    if isinstance(proposal, GroupContextExtensions):
+        required_capabilities(proposal.extensions)
+        check_external_senders(state.suite, proposal.extensions, authentication, now)
     judge.batch.verify()
     return replace(queued, judged=True)
 

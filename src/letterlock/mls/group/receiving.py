@@ -115,10 +115,10 @@ def _take(member: Member, epoch: EpochState, opened: Opened, digest: bytes, find
 
 def keep_own_proposal(member: Member, content: AuthenticatedContent, now: Instant) -> None:
     """A proposal of ours goes through the same checks before it is sent. Raises InvalidGroupMessage."""
-    _keep(member, content, now)
+    _keep(member, content, now, sending=True)
 
 
-def _keep(member: Member, content: AuthenticatedContent, now: Instant) -> Result:
+def _keep(member: Member, content: AuthenticatedContent, now: Instant, *, sending: bool = False) -> Result:
     """A proposal: judged by itself at once, so that a bad one is refused where its sender is known."""
     client, state = member.client, member.state
     framed = content.content
@@ -132,7 +132,7 @@ def _keep(member: Member, content: AuthenticatedContent, now: Instant) -> Result
         return Duplicate(framed.epoch)
     if len(member.proposals) >= client.policy.max_proposals:
         _TOO_MANY.fail("too many proposals in this epoch")
-    queued = queue_proposal(state, content, client.authentication, client.policy, now)
+    queued = queue_proposal(state, content, client.authentication, client.policy, now, sending=sending)
     member.keep_proposal(reference, queued, content)
     return received
 
