@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from interop import kamailio as kamailio_server
 from interop import mls_peers
 from interop.kamailio import Kamailio
+from interop.mls_matrix import PAIRINGS, Matrix
 from interop.mls_peers import MlsPeer
 from interop.peer import LibsignalPeer, missing
+
+if TYPE_CHECKING:
+    from interop.mls_pairing import Pairing
+
+MATRIX = pytest.StashKey[Matrix]()
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +60,26 @@ def kamailio() -> Iterator[Kamailio]:
         {kamailio_server.OWN_NUMBER: kamailio_server.OWN_PASSWORD}, lab_password=kamailio_server.LAB_PASSWORD
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def mls_matrix(request: pytest.FixtureRequest) -> Matrix:
+    """What the tests found out about us and MLS peers; printed at the end."""
+    return request.config.stash.setdefault(MATRIX, Matrix())
+
+
+@pytest.fixture(params=PAIRINGS, ids=lambda param: f"{param[0]}-suite{param[1]}")
+def pairing(request: pytest.FixtureRequest, mls_matrix: Matrix) -> Pairing:
+    """Us and a running peer in one cipher suite."""
+    from interop.mls_pairing import Pairing  # not before: other peers' tests need no MLS
+
+    name, suite = request.param
+    return Pairing(request.getfixturevalue(name.replace("-", "_")), name, suite, mls_matrix)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    matrix = config.stash.get(MATRIX, None)
+    if matrix:
+        terminalreporter.section("MLS with other implementations: cipher suites in which it works")
+        for line in matrix.lines():
+            terminalreporter.write_line(line)
