@@ -8,14 +8,16 @@ for a new one (SR-13).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from ..codec.tls import Reader, opaque, u8, u32
+from ..codec.tls import Reader, opaque
 from ..errors import DecodeError, InputError
 from ..ids import Instant, Rng
 from .client import Client
 from .registries import APP_DATA_DICTIONARY, DEFAULT_EXTENSIONS, LAST_RESORT, PROTOCOL_VERSION_MLS10
+from .stored_row import bad_row, open_row, read_stored, seal_row
 from .suites import CipherSuite
 from .wire.extensions import Extension, find_extension
 from .wire.key_package import KeyPackage
@@ -40,7 +42,7 @@ _COMPONENT_LIST = bytes.fromhex("03000400")
 LAST_RESORT_COMPONENT = Extension(APP_DATA_DICTIONARY, _COMPONENT_LIST)
 """The mark of the current draft: component 0x0004 without data in app_data_dictionary."""
 
-_ROW_VERSION = 1
+_ROW: Final = "key_package"
 _MAX_WELCOMES = 1_000
 
 
@@ -69,31 +71,39 @@ class KeyPackageBundle:
 
     def to_row(self) -> bytes:
         """For the store; secret."""
-        return b"".join(
+        body = b"".join(
             (
-                u8(_ROW_VERSION),
-                u8(self.last_resort),
                 opaque(self.key_package.encoded),
                 opaque(self.init_private),
                 opaque(self.encryption_private),
-                u32(len(self.welcomes)),
-                *self.welcomes,
+                opaque(b"".join(self.welcomes)),
             )
         )
+        return seal_row(_ROW, body)
 
     @classmethod
     def from_row(cls, row: bytes, suite: CipherSuite) -> KeyPackageBundle:
-        """Raises DecodeError."""
-        reader = Reader(row)
-        if reader.u8() != _ROW_VERSION:
-            raise DecodeError("a key package row of another version", code="mls.row")
-        last_resort = reader.u8() == 1
-        package = KeyPackage.decode(reader.opaque(len(row)))
-        init_private, encryption_private = reader.opaque(len(row)), reader.opaque(len(row))
-        welcomes = tuple(reader.take(32) for _ in range(min(reader.u32(), _MAX_WELCOMES)))
+        """Raises DecodeError for a row that is damaged, of another version or of another cipher suite."""
+        return read_stored(lambda: cls._read(Reader(open_row(_ROW, row)), suite))
+
+    @classmethod
+    def _read(cls, reader: Reader, suite: CipherSuite) -> KeyPackageBundle:
+        package = KeyPackage.decode(reader.vector())
+        init_private, encryption_private, welcomes = reader.vector(), reader.vector(), reader.sub()
+        digests: list[bytes] = []
+        while welcomes.more():
+            digests.append(welcomes.take(32))
         reader.end()
+        if package.cipher_suite != suite.number:
+            raise bad_row("a key package of another cipher suite")
+        for private, public in (
+            (init_private, package.init_key),
+            (encryption_private, package.leaf_node.encryption_key),
+        ):
+            if suite.public_of(private) != public:
+                raise bad_row("a private key that is not that of the key package")
         reference = suite.key_package_ref(package.encoded)
-        return cls(package, reference, init_private, encryption_private, last_resort, welcomes)
+        return cls(package, reference, init_private, encryption_private, is_last_resort(package), tuple(digests))
 
 
 def make_key_package(
@@ -108,13 +118,23 @@ def make_key_package(
     """A package valid from an hour ago (clocks differ) for `lifetime_seconds` in all.
 
     `last_resort` is the mark to put on it, one of the two constants here; its type must be among the client's
-    capabilities. Raises InputError for a lifetime over the policy's limit.
+    capabilities. Raises InputError for a lifetime over the policy's limit, and for extensions that nobody accepts.
     """
     if lifetime_seconds > client.policy.max_lifetime_seconds:
         raise InputError("the lifetime is longer than the policy allows", code="mls.input.lifetime")
     suite = client.suite
-    extensions = extensions if last_resort is None else (*extensions, last_resort)
-    unlisted = {e.extension_type for e in extensions} - set(client.capabilities.extensions) - DEFAULT_EXTENSIONS
+    if last_resort is not None:
+        if last_resort not in (LAST_RESORT_EXTENSION, LAST_RESORT_COMPONENT):
+            raise InputError("not a mark of last resort", code="mls.input.last_resort")
+        extensions = (*extensions, last_resort)
+    kinds = {extension.extension_type for extension in extensions}
+    if len(kinds) != len(extensions):
+        raise InputError(
+            "an extension type occurs twice",
+            code="mls.input.extensions",
+            hint="an app_data_dictionary of your own has the mark of last resort as one of its components",
+        )
+    unlisted = kinds - set(client.capabilities.extensions) - DEFAULT_EXTENSIONS
     if unlisted:
         raise InputError(
             f"extension {min(unlisted):#06x} is not among the client's capabilities (RFC 9420 section 10)",
@@ -135,7 +155,7 @@ def make_key_package(
         sign=lambda tbs: suite.sign_with_label(client.sign, "KeyPackageTBS", tbs),
     )
     reference = suite.key_package_ref(package.encoded)
-    return KeyPackageBundle(package, reference, init_private, encryption_private, last_resort is not None)
+    return KeyPackageBundle(package, reference, init_private, encryption_private, is_last_resort(package))
 
 
 def is_last_resort(package: KeyPackage) -> bool:
@@ -156,7 +176,7 @@ class KeyPackages:
     def __len__(self) -> int:
         return len(self._bundles)
 
-    def __iter__(self) -> Iterable[KeyPackageBundle]:
+    def __iter__(self) -> Iterator[KeyPackageBundle]:
         return iter(self._bundles.values())
 
     def add(self, bundle: KeyPackageBundle) -> None:
@@ -179,14 +199,17 @@ class KeyPackages:
 
     def used(self, bundle: KeyPackageBundle, welcome: Welcome) -> None:
         """The Welcome was joined: forget a one-time package, remember the Welcome of a last-resort one."""
-        if not bundle.last_resort:
-            self.forget(bundle.reference)
+        # Not what was found then: meanwhile it may have met another Welcome, or have been forgotten.
+        known = self._bundles.get(bundle.reference)
+        if known is None:
             return
         digest = hashlib.sha256(welcome.encode()).digest()
-        if len(bundle.welcomes) >= _MAX_WELCOMES:
-            self.forget(bundle.reference)  # long overdue for replacement
-        else:
-            self.add(replace(bundle, welcomes=(*bundle.welcomes, digest)))
+        if (
+            not known.last_resort or len(known.welcomes) >= _MAX_WELCOMES
+        ):  # of so many it is long overdue for replacement
+            self.forget(known.reference)
+        elif digest not in known.welcomes:
+            self.add(replace(known, welcomes=(*known.welcomes, digest)))
 
     def forget(self, reference: bytes) -> None:
         """Delete the private keys of a package (replaced, or withdrawn)."""
@@ -207,14 +230,15 @@ class KeyPackages:
 
 
 def _has_component(data: bytes) -> bool:
+    """Whether an AppDataDictionary has the component of last resort; not if it is malformed."""
     reader = Reader(data)
+    components: list[int] = []
     try:
         inner = reader.sub()
+        reader.end()
         while inner.more():
-            component = inner.u16()
-            inner.opaque(len(data))
-            if component == 0x0004:
-                return True
+            components.append(inner.u16())
+            inner.skip()
     except DecodeError:
         return False
-    return False
+    return 0x0004 in components

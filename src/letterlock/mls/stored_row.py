@@ -8,12 +8,15 @@ and not in a group that is silently another one.
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from ..codec.tls import u8
-from ..errors import DecodeError
+from ..errors import DecodeError, LetterlockError
 
-__all__ = ["bad_row", "open_row", "seal_row"]
+__all__ = ["bad_row", "open_row", "read_stored", "seal_row"]
+
+_T = TypeVar("_T")
 
 _VERSION: Final = 1
 _CHECK_BYTES: Final = 4
@@ -38,6 +41,16 @@ def open_row(key: str, row: bytes) -> bytes:
 def bad_row(what: str) -> DecodeError:
     """The one error of everything that is read back from a store."""
     return DecodeError(what, code="mls.row", hint="restore the store, or join the group again")
+
+
+def read_stored(read: Callable[[], _T]) -> _T:
+    """The value of `read`. Whatever it finds wrong with what is stored is that one error."""
+    try:
+        return read()
+    except LetterlockError as error:
+        if error.code == "mls.row":
+            raise
+        raise bad_row(f"what is stored does not hold: {error}") from error
 
 
 def _check(key: str, row: bytes) -> bytes:

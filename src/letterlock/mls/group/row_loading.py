@@ -16,10 +16,9 @@ proposal, a pending commit, the oldest past epoch), the group is one to which th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
-from ...errors import InputError, LetterlockError
+from ...errors import InputError
 from ..client import Client
 from ..evolution.effects import effects_of
 from ..evolution.next_epoch import confirmed_context, next_state, resolve_proposals, restage
@@ -28,7 +27,7 @@ from ..evolution.state import PublicState
 from ..schedule.secret_tree import RowKey as MessageKey
 from ..schedule.secret_tree import SecretTree
 from ..schedule.transcript import check_confirmation_tag, interim_transcript_hash
-from ..stored_row import bad_row, open_row
+from ..stored_row import bad_row, open_row, read_stored
 from ..suites import CipherSuite
 from ..tree.member_index import MemberIndex
 from ..tree.ratchet_tree import RatchetTree
@@ -58,40 +57,28 @@ from .row_keys import HEAD, KEYS, PENDING, RowKey, parse, update_key
 
 __all__ = ["load_member"]
 
-_T = TypeVar("_T")
-
 
 def load_member(client: Client, rows: Mapping[str, bytes], find_psk: FindPsk, rotated: Client | None) -> Member:
     """Raises DecodeError for rows that are not those of one group at one time; InputError if they are not `client`'s.
 
     `rotated` takes our place in the group by a pending commit that rotates our keys.
     """
-    stored = _checked(lambda: _Rows(rows))
-    head = _checked(lambda: decode_head(stored.one(HEAD), client.policy.proposal_types))
+    stored = read_stored(lambda: _Rows(rows))
+    head = read_stored(lambda: decode_head(stored.one(HEAD), client.policy.proposal_types))
     if head.context.cipher_suite != client.suite.number:
         raise InputError("the stored group has another cipher suite than the client", code="mls.input.suite")
-    member = _checked(lambda: _member(client, stored, head, find_psk))
+    member = read_stored(lambda: _member(client, stored, head, find_psk))
     if head.own_leaf is not None:
         leaf = member.state.tree.leaf(head.own_leaf)
         if leaf is None or leaf.signature_key != client.signature_key:
             raise InputError("the stored group is not this client's", code="mls.input.client")
     if stored.has(PENDING):
-        pending = _checked(
+        pending = read_stored(
             lambda: decode_pending(stored.one(PENDING), client.suite.hash_length, client.policy.proposal_types)
         )
         after = _client_after(client, rotated, pending)
-        member.pending = _checked(lambda: _pending(member, pending, after))
+        member.pending = read_stored(lambda: _pending(member, pending, after))
     return member
-
-
-def _checked(read: Callable[[], _T]) -> _T:
-    """Whatever is wrong with stored rows has one name."""
-    try:
-        return read()
-    except LetterlockError as error:
-        if error.code == "mls.row":
-            raise
-        raise bad_row(f"the stored rows do not hold: {error}") from error
 
 
 class _Rows:
