@@ -21,7 +21,7 @@ from letterlock.mls.wire.credential import Credential
 from letterlock.mls.wire.leaf_node import Capabilities, LeafNode, LeafNodeSource, Lifetime
 from letterlock.mls.wire.tree_nodes import ParentNode
 
-__all__ = ["Populated", "populated"]
+__all__ = ["Populated", "check_leaf_signatures", "populated"]
 
 EVERY_SUITE = Capabilities((1,), (1, 2, 3, 5, 7), (), (), (1,))
 ALWAYS = Lifetime(0, 84 * 86_400)
@@ -84,6 +84,13 @@ def populated(
     leaves of key packages, of a peer for instance, for members with an even index; their keys stay their own.
     """
     return _Maker(suite, members, seed, group_id, credential, capabilities, lifetime, keep, given or {}).make()
+
+
+def check_leaf_signatures(tree: RatchetTree, group_id: bytes) -> None:
+    """Raises BadSignature unless every leaf of a tree is signed."""
+    suite = tree.suite
+    for index, leaf in tree.leaves():
+        suite.verify_with_label(leaf.signature_key, "LeafNodeTBS", leaf.tbs(group_id, index), leaf.signature)
 
 
 class _Maker:

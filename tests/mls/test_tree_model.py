@@ -13,7 +13,7 @@ from letterlock.errors import InputError, InvalidGroupMessage
 from letterlock.mls.suites import cipher_suite
 from letterlock.mls.tree import tree_math
 from letterlock.mls.tree.member_index import MemberIndex
-from letterlock.mls.tree.parent_hash import verify_parent_hashes
+from letterlock.mls.tree.parent_hash import path_nodes, verify_parent_hashes
 from letterlock.mls.tree.ratchet_tree import RatchetTree
 from letterlock.mls.tree.validation import check_keys, check_shape, check_tree, check_unmerged_leaves
 from letterlock.mls.wire.leaf_node import LeafNode
@@ -79,7 +79,9 @@ class History:
         self.array.set_path(index, keys, lambda parent_hash: plain_leaf(number, parent_hash))
         leaf = self.array.nodes[2 * index]
         assert isinstance(leaf, LeafNode)
-        self.tree = before.with_path(index, leaf, keys)
+        carried, nodes = path_nodes(before, index, keys)
+        assert carried == leaf.parent_hash
+        self.tree = before.with_path(index, leaf, nodes)
 
     def compare(self, before: RatchetTree, array_before: ArrayTree) -> None:
         tree, array = self.tree, self.array
@@ -198,6 +200,28 @@ def test_parent_hash_verdicts(steps: list[tuple[str, int]], rng: random.Random) 
     assert accepted == array.parent_hash_valid()
 
 
+@pytest.mark.parametrize("committer", [0, 1])
+def test_nobody_below_a_blank_node_is_forgotten(committer: int) -> None:
+    """The root was set by one of two leaves below a blank parent; the other must be unmerged at it."""
+    array = ArrayTree([None] * 7)
+    array.nodes[4] = plain_leaf(3)
+    array.set_path(committer, [key(8)], lambda parent_hash: plain_leaf(committer, parent_hash))
+    root = array.nodes[3]
+    assert isinstance(root, ParentNode)
+    for other in (plain_leaf(9), plain_leaf(9, b"stale")):
+        array.nodes[2 - 2 * committer] = other
+        for unmerged, good in (((), False), ((1 - committer,), True), ((0, 1), False), ((committer,), False)):
+            array.nodes[3] = ParentNode(root.encryption_key, root.parent_hash, unmerged)
+            tree = RatchetTree.from_nodes(SUITE, array.nodes)
+            check_unmerged_leaves(tree)
+            assert array.parent_hash_valid() == good
+            if good:
+                verify_parent_hashes(tree)
+            else:
+                with pytest.raises(InvalidGroupMessage):
+                    verify_parent_hashes(tree)
+
+
 @settings(max_examples=150, deadline=None)
 @given(STEPS, st.randoms(use_true_random=False))
 def test_unmerged_leaves_verdicts(steps: list[tuple[str, int]], rng: random.Random) -> None:
@@ -245,7 +269,8 @@ def test_tree_math_against_the_definitions() -> None:
     for leaf in range(32):
         path = array.direct_path(leaf)
         assert tree_math.direct_path(2 * leaf, 32) == path
-        assert tree_math.copath(2 * leaf, 32) == [array.copath_child(node, leaf) for node in path]
+        below = (2 * leaf, *path[:-1])
+        assert [tree_math.sibling(node) for node in below] == [array.copath_child(node, leaf) for node in path]
         for other in range(32):
             common = [node for node in (2 * leaf, *path) if node in (2 * other, *array.direct_path(other))]
             assert tree_math.common_ancestor(leaf, other) == common[0]

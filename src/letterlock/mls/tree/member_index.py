@@ -105,7 +105,7 @@ class MemberIndex(_Answers):
 
     def stage(self, changes: Mapping[int, tuple[Node, Node]]) -> StagedIndex:
         """The index after `changes`: for a node its old and its new content, as `changed_nodes` names them."""
-        return StagedIndex(self, {}, {}, {}, 0)._changed(changes)
+        return StagedIndex(self, changes)
 
     def _encryption(self, key: bytes) -> _Holders:
         return _as_set(self._encryption_keys.get(key))
@@ -122,36 +122,36 @@ class StagedIndex(_Answers):
 
     __slots__ = ("_base", "_counts", "_encryption_keys", "_signature_keys", "_version", "member_count")
 
-    def __init__(
-        self,
-        base: MemberIndex,
-        encryption_keys: dict[bytes, set[int]],
-        signature_keys: dict[bytes, set[int]],
-        counts: _Counts,
-        more_members: int,
-    ) -> None:
-        """`encryption_keys`, `signature_keys`: all holders of each key that is touched; the rest is to be added."""
+    def __init__(self, base: MemberIndex, changes: Mapping[int, tuple[Node, Node]]) -> None:
         self._base = base
         self._version = base.version
-        self._encryption_keys = encryption_keys
-        self._signature_keys = signature_keys
-        self._counts = counts
-        self.member_count = base.member_count + more_members
+        # All holders of each key that is touched, and what is to be added to the counts.
+        self._encryption_keys: dict[bytes, set[int]] = {}
+        self._signature_keys: dict[bytes, set[int]] = {}
+        self._counts: _Counts = {}
+        self.member_count = base.member_count
+        leaves: list[tuple[LeafNode, int]] = []
+        # All that goes before all that comes: a key may move from one node to another.
+        for index, (old, _) in changes.items():
+            if old is not None:
+                self._held(self._encryption_keys, old.encryption_key, base._encryption).discard(index)
+            if isinstance(old, LeafNode):
+                self._held(self._signature_keys, old.signature_key, base._signature).discard(index >> 1)
+                leaves.append((old, -1))
+                self.member_count -= 1
+        for index, (_, new) in changes.items():
+            if new is not None:
+                self._held(self._encryption_keys, new.encryption_key, base._encryption).add(index)
+            if isinstance(new, LeafNode):
+                self._held(self._signature_keys, new.signature_key, base._signature).add(index >> 1)
+                leaves.append((new, 1))
+                self.member_count += 1
+        _count_leaves(self._counts, leaves)
 
     def credential_types(self) -> frozenset[int]:
         """The types of the members' credentials."""
         changed = frozenset([value for what, value in self._counts if what == _IN_USE])
         return frozenset([v for v in self._base.credential_types() | changed if self._count(_IN_USE, v)])
-
-    def stage(self, changes: Mapping[int, tuple[Node, Node]]) -> StagedIndex:
-        """A further step, on a copy of this layer."""
-        return StagedIndex(
-            self._base,
-            {key: set(holders) for key, holders in self._encryption_keys.items()},
-            {key: set(holders) for key, holders in self._signature_keys.items()},
-            dict(self._counts),
-            self.member_count - self._base.member_count,
-        )._changed(changes)
 
     def apply(self) -> MemberIndex:
         """Make it so: the index itself, changed. Once, and only if nothing else was applied since `stage`."""
@@ -172,27 +172,6 @@ class StagedIndex(_Answers):
         base.member_count = self.member_count
         base.version += 1
         return base
-
-    def _changed(self, changes: Mapping[int, tuple[Node, Node]]) -> StagedIndex:
-        base = self._base
-        leaves: list[tuple[LeafNode, int]] = []
-        # All that goes before all that comes: a key may move from one node to another.
-        for index, (old, _) in changes.items():
-            if old is not None:
-                self._held(self._encryption_keys, old.encryption_key, base._encryption).discard(index)
-            if isinstance(old, LeafNode):
-                self._held(self._signature_keys, old.signature_key, base._signature).discard(index >> 1)
-                leaves.append((old, -1))
-                self.member_count -= 1
-        for index, (_, new) in changes.items():
-            if new is not None:
-                self._held(self._encryption_keys, new.encryption_key, base._encryption).add(index)
-            if isinstance(new, LeafNode):
-                self._held(self._signature_keys, new.signature_key, base._signature).add(index >> 1)
-                leaves.append((new, 1))
-                self.member_count += 1
-        _count_leaves(self._counts, leaves)
-        return self
 
     @staticmethod
     def _held(layer: dict[bytes, set[int]], key: bytes, below: Callable[[bytes], _Holders]) -> set[int]:

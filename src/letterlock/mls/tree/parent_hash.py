@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...codec.tls import opaque
 from ..rules import rule
 from ..suites import CipherSuite
 from ..wire.tree_nodes import ParentNode
+from .ratchet_tree import RatchetTree
 from .subtree import Blank, Fork, Leaf, Subtree, blank_leaf_hash, parent_tree_hash, tree_hash
-
-if TYPE_CHECKING:
-    from .ratchet_tree import RatchetTree
 
 __all__ = ["parent_hash", "path_nodes", "verify_parent_hashes"]
 

@@ -19,7 +19,6 @@ from ..wire.leaf_node import LeafNode
 from ..wire.tree_nodes import ParentNode, encode_ratchet_tree
 from . import tree_math
 from .filling import Filling
-from .parent_hash import path_nodes
 from .subtree import Blank, Fork, Leaf, Subtree, fork, halves, tree_hash
 
 __all__ = ["Node", "PathStep", "RatchetTree"]
@@ -253,15 +252,11 @@ class RatchetTree:
             return RatchetTree(self.suite, self._top_at(self.height + 1), self.height + 1)
         return self
 
-    def with_path(self, leaf_index: int, leaf: LeafNode, keys: Sequence[bytes]) -> RatchetTree:
-        """The leaf of a committer and the new keys of its filtered direct path, with their parent hashes (7.5).
+    def with_path(self, leaf_index: int, leaf: LeafNode, nodes: Sequence[ParentNode]) -> RatchetTree:
+        """A committer's new leaf, and the nodes of its filtered direct path that `parent_hash.path_nodes` made (7.5).
 
-        The rest of the direct path becomes blank. The leaf may be a new one. Does not look at its parent_hash.
+        The rest of the direct path becomes blank. The leaf may be a new one. Its parent_hash is not looked at.
         """
-        return self.with_path_nodes(leaf_index, leaf, path_nodes(self, leaf_index, keys)[1])
-
-    def with_path_nodes(self, leaf_index: int, leaf: LeafNode, nodes: Sequence[ParentNode]) -> RatchetTree:
-        """`with_path` for nodes that `parent_hash.path_nodes` made before."""
         steps = self.filtered_direct_path(leaf_index)
         parents = {tree_math.level(step.node): node for step, node in zip(steps, nodes, strict=True)}
         return RatchetTree(self.suite, self._replace(leaf_index, Leaf(leaf), parents), self.height)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 __all__ = [
     "common_ancestor",
-    "copath",
     "direct_path",
     "first_leaf",
     "left",
@@ -69,16 +68,6 @@ def direct_path(node: int, leaf_count: int) -> list[int]:
     while node != top:
         node = parent(node)
         path.append(node)
-    return path
-
-
-def copath(node: int, leaf_count: int) -> list[int]:
-    """The siblings of the node and of its direct path below the root, from the bottom."""
-    top = leaf_count - 1
-    path: list[int] = []
-    while node != top:
-        path.append(sibling(node))
-        node = parent(node)
     return path
 
 

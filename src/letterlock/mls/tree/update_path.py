@@ -93,7 +93,7 @@ def create_path(
     parent_hash, nodes = path_nodes(tree, leaf_index, public_keys)
     leaf = build_leaf(leaf_public, parent_hash)
     own = OwnPath(tuple(public_keys), leaf_private, path_secrets, private_keys, secret)
-    return tree.with_path_nodes(leaf_index, leaf, nodes), own
+    return tree.with_path(leaf_index, leaf, nodes), own
 
 
 def encrypt_path(
@@ -141,7 +141,7 @@ def merge_path(tree: RatchetTree, leaf_index: int, path: UpdatePath, new_leaves:
     parent_hash, nodes = path_nodes(tree, leaf_index, [sent.encryption_key for sent in path.nodes])
     if path.leaf_node.parent_hash != parent_hash:
         _LEAF_PARENT_HASH.fail("the leaf of the UpdatePath has another parent hash")
-    return tree.with_path_nodes(leaf_index, path.leaf_node, nodes)
+    return tree.with_path(leaf_index, path.leaf_node, nodes)
 
 
 def decrypt_path(

@@ -1,7 +1,7 @@
 """Whether a ratchet tree that came from outside is one that members could have made (RFC 9420 section 12.4.3.1).
 
-What a leaf says (credential, capabilities, lifetime) is judged elsewhere. A hostile tree of N bytes costs at
-most about N log N: each check below says why it does not take more.
+What a single leaf says, and its signature, are judged in `evolution.leaf_rules`. A hostile tree of N bytes costs at
+most about N log N.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import pairwise
 
-from ...errors import BadPublicKey, BadSignature
+from ...errors import BadPublicKey
 from ..rules import rule
 from ..wire.leaf_node import LeafNode
 from .parent_hash import verify_parent_hashes
 from .ratchet_tree import RatchetTree
 from .subtree import Blank, Fork, Leaf, Subtree
 
-__all__ = ["check_keys", "check_shape", "check_tree", "check_unmerged_leaves", "verify_leaf_signatures"]
+__all__ = ["check_keys", "check_shape", "check_tree", "check_unmerged_leaves"]
 
 _RIGHT_HALF = rule(
     "MLS-7.7-20", "RFC 9420 sections 7.7 and 12.1.3", "a tree without members in its right half is cut", module=__name__
@@ -39,11 +39,10 @@ _LEAF_KEY_ONCE = rule(
 _SIGNATURE_KEY_ONCE = rule(
     "MLS-7.3-21", "RFC 9420 section 7.3", "a signature_key is in one leaf of the tree", module=__name__
 )
-_SIGNATURE = rule("MLS-7.3-22", "RFC 9420 section 7.3", "every leaf is signed by its signature_key", module=__name__)
 
 
 def check_tree(tree: RatchetTree) -> None:
-    """All that can be said of a whole tree but the signatures of its leaves. Raises InvalidGroupMessage.
+    """All that can be said of a whole tree. Raises InvalidGroupMessage.
 
     From the cheap to the dear; parent hashes come last because they rely on the order of unmerged leaves.
     """
@@ -117,21 +116,3 @@ def check_unmerged_leaves(tree: RatchetTree) -> None:
         cut = bisect_left(above, middle, first, last) if first < last else first
         stack.append((subtree.right, below, middle, above, cut, last))
         stack.append((subtree.left, below, start, above, first, cut))
-
-
-def verify_leaf_signatures(tree: RatchetTree, group_id: bytes) -> None:
-    """Every leaf's own signature, in bulk. Raises InvalidGroupMessage."""
-    suite = tree.suite
-    checks = [
-        (
-            suite.signature_scheme,
-            leaf.signature_key,
-            suite.sign_content("LeafNodeTBS", leaf.tbs(group_id, leaf_index)),
-            leaf.signature,
-        )
-        for leaf_index, leaf in tree.leaves()
-    ]
-    try:
-        suite.crypto.verify_many(checks)
-    except (BadSignature, BadPublicKey):
-        _SIGNATURE.fail("the signature of a leaf does not hold")
