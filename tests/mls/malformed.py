@@ -61,6 +61,7 @@ from .lab import NOW, Person
 from .refusing import switched_off
 
 __all__ = [
+    "ANY_PSK",
     "Fields",
     "Forged",
     "by_reference",
@@ -74,6 +75,8 @@ __all__ = [
 ]
 
 Fields = dict[str, Any]
+
+ANY_PSK = b"a secret that everybody knows"
 
 
 # --- leaves and key packages ---------------------------------------------------------------------------------
@@ -331,9 +334,7 @@ def external_commit(
         framed = _framed(client, state, sender, Commit(tuple(named), update_path if path else None))
         signature = sign_content(client.suite, sign or client.sign, PUBLIC_MESSAGE, framed, state.context.encoded)
         signed = AuthenticatedContent(PUBLIC_MESSAGE, framed, FramedContentAuthData(signature, None))
-        fresh, after, tag = _followed(
-            state, next_epoch, signed, own, init_secret, own_path, lambda psk: b"a secret", None
-        )
+        fresh, after, tag = _followed(state, next_epoch, signed, own, init_secret, own_path, lambda psk: ANY_PSK, None)
     data = encode_message(PublicMessage(framed, FramedContentAuthData(signature, tag), None))
     return Forged(data, applied, next_epoch, own_path, fresh, after)
 

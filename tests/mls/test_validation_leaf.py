@@ -31,7 +31,7 @@ from .leaf_places import (
 )
 from .malformed import Fields, certified, external_commit, key_package, member_commit, message
 from .refusing import Attack, refuses
-from .world import World, signature_private
+from .world import World, at_member, at_server, signature_private
 
 NUMBER = 0xF00D
 """An extension, proposal or credential type that only some know."""
@@ -290,11 +290,11 @@ def by_newcomer(w: World, package: KeyPackage) -> Attack:
     return w.attack(message(w.mal, Add(package), sender=NEW_MEMBER_PROPOSAL, sign=w.eve.client.sign))
 
 
-def at_server(w: World, package: KeyPackage) -> Attack:
+def by_value_at_server(w: World, package: KeyPackage) -> Attack:
     return w.attack_server(member_commit(w.mal, [Add(package)]).message)
 
 
-def proposed_at_server(w: World, package: KeyPackage) -> Attack:
+def by_reference_at_server(w: World, package: KeyPackage) -> Attack:
     return w.attack_server(message(w.mal, Add(package)))
 
 
@@ -302,7 +302,7 @@ def asked_for(w: World, package: KeyPackage) -> Attack:
     return w.ask(lambda: w.ben.commit([Add(package)]))
 
 
-PACKAGES = (by_value, by_reference, by_newcomer, at_server, proposed_at_server, asked_for)
+PACKAGES = (by_value, by_reference, by_newcomer, by_value_at_server, by_reference_at_server, asked_for)
 
 
 @refuses("MLS-10.1-01", *PACKAGES)
@@ -353,19 +353,19 @@ def test_nobody_adds_a_leaf_that_does_not_list_the_version(place: Place) -> Atta
     return place(lambda person: {"capabilities": replace(person.client.capabilities, versions=(2,))})
 
 
-@refuses("MLS-7.3-08", by_value, at_server, asked_for)
+@refuses("MLS-7.3-08", by_value, by_value_at_server, asked_for)
 def test_somebody_who_is_a_member_is_added(place: Place) -> Attack:
     w = World()
     return place(w, key_package(w.cleo.client, w.cleo.rng))
 
 
-@refuses("MLS-7.3-09", by_value, at_server, asked_for)
+@refuses("MLS-7.3-09", by_value, by_value_at_server, asked_for)
 def test_somebody_is_added_with_the_encryption_key_of_a_member(place: Place) -> Attack:
     w = World()
     return place(w, key_package(w.eve.client, w.eve.rng, {"encryption_key": w.ben.g.state.tree.public_key(4)}))
 
 
-@refuses("MLS-7.3-09", by_value, at_server, asked_for)
+@refuses("MLS-7.3-09", by_value, by_value_at_server, asked_for)
 def test_somebody_is_added_with_the_key_of_a_parent(place: Place) -> Attack:
     w = World("dan")
     w.commit(w.cleo)
@@ -382,21 +382,13 @@ def test_two_are_added_with_one_encryption_key(place: Place) -> Attack:
 
 
 # --- joining from outside although one is a member ------------------------------------------------------------------
-def at_member(w: World, data: bytes) -> Attack:
-    return w.attack(data)
-
-
-def at_ordering_server(w: World, data: bytes) -> Attack:
-    return w.attack_server(data)
-
-
-@refuses("MLS-7.3-08", at_member, at_ordering_server)
+@refuses("MLS-7.3-08", at_member, at_server)
 def test_somebody_who_is_a_member_joins_from_outside(place: Place) -> Attack:
     w = World()
     return place(w, external_commit(w.cleo, w.ben.g.group_info()).message)
 
 
-@refuses("MLS-7.3-07", at_member, at_ordering_server)
+@refuses("MLS-7.3-07", at_member, at_server)
 def test_resync_that_keeps_the_encryption_key(place: Place) -> Attack:
     w = World()
     old = w.ben.g.state.tree.public_key(2)

@@ -20,7 +20,7 @@ from .lab import LAB, NOW, Person, deliver, group_of, suite
 from .malformed import certified
 from .refusing import Attack, on_member, on_sender, on_server
 
-__all__ = ["World", "make_person", "signature_private"]
+__all__ = ["World", "at_member", "at_server", "make_person", "signature_private"]
 
 
 def signature_private(name: str, number: int = 1) -> bytes:
@@ -110,3 +110,13 @@ class World:
     def proposed(self, person: Person, proposal: Proposal) -> bytes:
         """A proposal that an honest person makes and everybody takes."""
         return self.spread(person.propose(proposal, public=True))
+
+
+def at_member(w: World, data: bytes) -> Attack:
+    """Ben gets the message."""
+    return w.attack(data)
+
+
+def at_server(w: World, data: bytes) -> Attack:
+    """The server gets it."""
+    return w.attack_server(data)

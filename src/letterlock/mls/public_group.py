@@ -20,7 +20,7 @@ from .authentication import Authentication
 from .evolution.effects import CommitEffects, effects_of
 from .evolution.group_info import check_group_info
 from .evolution.next_epoch import NextEpoch, confirmed_context, follow_commit, next_state
-from .evolution.proposal_list import QueuedProposal, queue_proposal
+from .evolution.proposal_list import QueuedProposal, check_room, queue_proposal
 from .evolution.senders import verify_sender
 from .evolution.state import PublicState
 from .policy import Policy
@@ -156,14 +156,13 @@ class PublicGroup:
         self._proposals.clear()
 
     def _keep(self, content: AuthenticatedContent, message: bytes, now: Instant) -> PublicProposal:
+        proposal = content.content.content
+        passing = isinstance(proposal, CustomProposal) and (proposal.proposal_type in self._policy.passing_proposals)
+        if not passing:
+            check_room(len(self._proposals), self._policy)
         queued = queue_proposal(self._state, content, self._authentication, self._policy, now)
         assert queued.reference is not None
-        passing = isinstance(queued.proposal, CustomProposal) and (
-            queued.proposal.proposal_type in self._policy.passing_proposals
-        )
         if not passing:
-            if len(self._proposals) >= self._policy.max_proposals:
-                raise InputError("too many proposals in this epoch", code="mls.input.proposals")
             self._proposals[queued.reference] = (queued, message)
         return PublicProposal(queued.reference, queued.proposal, message)
 

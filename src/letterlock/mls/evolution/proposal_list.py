@@ -17,7 +17,7 @@ from ..rules import rule
 from ..tree.ratchet_tree import RatchetTree
 from ..wire.commit import Commit
 from ..wire.extensions import Extension
-from ..wire.framing import AuthenticatedContent, Sender, SenderType
+from ..wire.framing import AuthenticatedContent, Sender
 from ..wire.leaf_node import LeafNode, LeafNodeSource
 from ..wire.proposals import (
     Add,
@@ -44,6 +44,7 @@ __all__ = [
     "check_reinit",
     "check_replacement",
     "check_resync",
+    "check_room",
     "collect",
     "judge_leaves",
     "path_required",
@@ -92,7 +93,7 @@ _SELF_REMOVE_REFERENCE = rule(
 _SELF_REMOVE_OWN = rule(
     "MLS-X.6.3-02", "draft-ietf-mls-extensions section 6.3.1", "no SelfRemove by the committer", module=__name__
 )
-_UPDATE_MEMBER = rule("MLS-12.1.2-01", "RFC 9420 section 12.1.2", "an Update comes from a member", module=__name__)
+_TOO_MANY = rule("MLS-P-05", "our policy", "no more proposals than max_proposals in one epoch", module=__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,6 @@ def collect(
                 added.add(key)
                 found.adds.append(proposal)
             case Update(leaf_node=leaf):
-                if sender.sender_type != SenderType.MEMBER:
-                    _UPDATE_MEMBER.fail("an Update that no member sent")
                 if sender.index == committer:
                     _UPDATE_OWN.fail("the committer covers its own Update")
                 _touch(touched, sender.index)
@@ -231,12 +230,18 @@ def judge_leaves(
         proposal = entry.proposal
         if isinstance(proposal, Add) and (again or not entry.judged):
             judge.key_package(proposal.key_package, sending=sending)
-        elif isinstance(proposal, Update) and entry.sender.sender_type == SenderType.MEMBER:
+        elif isinstance(proposal, Update):  # which no other sender than a member may have sent (`senders`)
             old = state.tree.leaf(entry.sender.index)
             if old is not None:
                 check_replacement(old, proposal.leaf_node, authentication)
             if again or not entry.judged:
                 judge.leaf(proposal.leaf_node, LeafNodeSource.UPDATE, entry.sender.index)
+
+
+def check_room(kept: int, policy: Policy) -> None:
+    """Before a further proposal is kept beside so many."""
+    if kept >= policy.max_proposals:
+        _TOO_MANY.fail("too many proposals in this epoch")
 
 
 def queue_proposal(
@@ -275,9 +280,6 @@ def check_proposal(entry: QueuedProposal, state: PublicState) -> None:
         case Remove(removed=removed):
             if state.tree.leaf(removed) is None:
                 _REMOVED.fail(f"leaf {removed} is blank")
-        case Update():
-            if entry.sender.sender_type != SenderType.MEMBER:
-                _UPDATE_MEMBER.fail("an Update that no member sent")
         case PreSharedKey(psk=psk):
             check_psk(psk, state.suite.hash_length, None)
         case ReInit():

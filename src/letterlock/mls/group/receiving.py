@@ -19,7 +19,7 @@ from ...errors import (
 from ...ids import Instant
 from ..evolution.effects import effects_of
 from ..evolution.next_epoch import confirmed_context, follow_commit, next_state
-from ..evolution.proposal_list import queue_proposal
+from ..evolution.proposal_list import check_room, queue_proposal
 from ..protect.content import verify_content
 from ..protect.private_message import open_private, open_sender_data
 from ..registries import PUBLIC_MESSAGE
@@ -53,7 +53,6 @@ __all__ = ["keep_own_proposal", "receive"]
 
 _GROUP = rule("MLS-6-22", "RFC 9420 section 6", "the message names this group", module=__name__)
 _OWN_COMMIT = rule("MLS-P-04", "our policy", "a commit in our own name is the one that we made", module=__name__)
-_TOO_MANY = rule("MLS-P-05", "our policy", "no more proposals than max_proposals in one epoch", module=__name__)
 _KEM: Final = rule(
     "MLS-12.4.2-03", "RFC 9420 section 12.4.2", "path secrets and external init can be decrypted", module=__name__
 )
@@ -130,8 +129,7 @@ def _keep(member: Member, content: AuthenticatedContent, now: Instant, *, sendin
         return received
     if reference in member.proposals:
         return Duplicate(framed.epoch)
-    if len(member.proposals) >= client.policy.max_proposals:
-        _TOO_MANY.fail("too many proposals in this epoch")
+    check_room(len(member.proposals), client.policy)
     queued = queue_proposal(state, content, client.authentication, client.policy, now, sending=sending)
     member.keep_proposal(reference, queued, content)
     return received
