@@ -63,7 +63,7 @@ class Invented:
         self.mal, self.ben, self.cleo, self.dan = (
             make_person(name, **{**everybody, **single.get(name, {})}) for name in ("mal", "ben", "cleo", "dan")
         )
-        self.eve = make_person("eve", **everybody)
+        self.eve = make_person("eve", **{**everybody, **single.get("eve", {})})
         self.people = [self.mal, self.ben, self.cleo, self.dan]
         self.suite = self.mal.client.suite
         self.rng = self.mal.rng

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -186,7 +186,7 @@ def message(
     framed = FramedContent.build(
         group_id=state.group_id if group_id is None else group_id,
         epoch=state.epoch if epoch is None else epoch,
-        sender=sender or Sender.member(secrets.own_leaf),
+        sender=sender or Sender.member(secrets.own_leaf if sender_leaf is None else sender_leaf),
         authenticated_data=b"",
         content=content,
         types=person.client.policy.proposal_types,
@@ -198,9 +198,9 @@ def message(
     auth = FramedContentAuthData(signature, tag)
     if public:
         return encode_message(_public(suite, framed, auth, state, secrets, membership_tag))
-    key = secrets.messages.next_key(secrets.own_leaf, ratchet_kind(framed.content_type))
-    if sender_leaf is not None:
-        framed = replace(framed, sender=Sender.member(sender_leaf))
+    # Every member can derive the message keys of all others.
+    ratchet = secrets.own_leaf if sender_leaf is None or sender_leaf >= state.tree.leaf_count else sender_leaf
+    key = secrets.messages.next_key(ratchet, ratchet_kind(framed.content_type))
     signed = AuthenticatedContent(wire_format, framed, auth)
     return encode_message(seal_private(suite, signed, key, secrets.keys.sender_data_secret, 0, person.rng))
 

@@ -381,6 +381,33 @@ def test_two_are_added_with_one_encryption_key(place: Place) -> Attack:
     return w.attack(member_commit(w.mal, [Add(package) for package in packages]).message)
 
 
+# --- a new leaf of one's own, as the others will judge it --------------------------------------------------------------
+def rotating(w: World, **change: object) -> Attack:
+    after = replace(w.ben.client, **change)  # type: ignore[arg-type]
+    return w.ask(lambda: w.ben.commit(rotate=after))
+
+
+@refuses("MLS-7.3-02")
+def test_nobody_gives_up_what_the_group_requires() -> Attack:
+    w = World(context=required((NUMBER,), (), ()), extensions=[NUMBER])
+    return rotating(w, capabilities=capable())
+
+
+@refuses("MLS-7.3-03")
+def test_nobody_takes_a_credential_that_his_leaf_does_not_list() -> Attack:
+    return rotating(World(), capabilities=make_capabilities([1], [X509], proposals=[SELF_REMOVE]))
+
+
+@refuses("MLS-5.3.1-02")
+def test_nobody_becomes_somebody_else() -> Attack:
+    return rotating(World(), credential=Credential.basic(b"somebody else"))
+
+
+@refuses("MLS-7.3-01")
+def test_nobody_rotates_to_a_key_with_which_he_cannot_sign() -> Attack:
+    return rotating(World(), signature_key=bytes(range(32)))
+
+
 # --- joining from outside although one is a member ------------------------------------------------------------------
 @refuses("MLS-7.3-08", at_member, at_server)
 def test_somebody_who_is_a_member_joins_from_outside(place: Place) -> Attack:

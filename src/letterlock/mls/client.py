@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..errors import InputError
 from ..ids import Rng
 from .authentication import Authentication
 from .policy import Policy
-from .registries import GREASE_VALUES, PROTOCOL_VERSION_MLS10
+from .registries import DEFAULT_EXTENSIONS, DEFAULT_PROPOSALS, GREASE_VALUES, PROTOCOL_VERSION_MLS10
 from .suites import CipherSuite
 from .wire.credential import Credential
 from .wire.extensions import Extension
@@ -34,6 +35,11 @@ class Client:
     authentication: Authentication
     policy: Policy
     leaf_extensions: tuple[Extension, ...] = ()
+
+    @property
+    def supported_extensions(self) -> frozenset[int]:
+        """Those we really know: without the GREASE that our capabilities show to others (section 13.5)."""
+        return frozenset(self.capabilities.extensions) - GREASE_VALUES
 
     def leaf(
         self,
@@ -69,7 +75,12 @@ def make_capabilities(
     proposals: Sequence[int] = (),
     grease: Rng | None = None,
 ) -> Capabilities:
-    """What a leaf declares. `grease` sprinkles reserved values so that others stay tolerant (section 13.5)."""
+    """What a leaf declares. `grease` sprinkles reserved values so that others stay tolerant (section 13.5).
+
+    Raises InputError for types that every client supports: they must not be listed (section 7.2).
+    """
+    if DEFAULT_EXTENSIONS.intersection(extensions) or DEFAULT_PROPOSALS.intersection(proposals):
+        raise InputError("a default extension or proposal type is not listed", code="mls.input.capabilities")
 
     def with_grease(values: Sequence[int]) -> tuple[int, ...]:
         return (*values, _GREASE[grease(1)[0] % len(_GREASE)]) if grease else tuple(values)

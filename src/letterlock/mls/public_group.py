@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ..errors import InputError
+from ..errors import GroupInactive, InputError
 from ..ids import Instant
 from .authentication import Authentication
 from .evolution.effects import CommitEffects, effects_of
@@ -83,7 +83,7 @@ PublicResult: TypeAlias = PublicProposal | StagedPublicCommit | WrongEpoch
 class PublicGroup:
     """See the module. A method that raises has changed nothing. Not safe for two threads at once."""
 
-    __slots__ = ("_authentication", "_index", "_policy", "_proposals", "_state")
+    __slots__ = ("_authentication", "_closed", "_index", "_policy", "_proposals", "_state")
 
     def __init__(
         self,
@@ -101,6 +101,7 @@ class PublicGroup:
         self._authentication = authentication
         self._policy = policy
         self._proposals: dict[bytes, tuple[QueuedProposal, bytes]] = {}
+        self._closed = False
 
     @property
     def state(self) -> PublicState:
@@ -120,8 +121,8 @@ class PublicGroup:
             yield PublicProposal(reference, queued.proposal, message)
 
     def process(self, message: bytes, *, now: Instant) -> PublicResult:
-        """Judge an MLSMessage(PublicMessage). Raises InvalidGroupMessage, DecodeError, MissingProposal; InputError
-        for a PrivateMessage, which no server can judge.
+        """Judge an MLSMessage(PublicMessage). Raises InvalidGroupMessage, DecodeError, MissingProposal; GroupInactive
+        after a ReInit; InputError for a PrivateMessage, which no server can judge.
         """
         policy, state = self._policy, self._state
         decoded = decode_message(message, policy.proposal_types, policy.max_message_bytes)
@@ -130,6 +131,8 @@ class PublicGroup:
         content = AuthenticatedContent(PUBLIC_MESSAGE, decoded.content, decoded.auth)
         if decoded.content.group_id == state.group_id and decoded.content.epoch != state.epoch:
             return WrongEpoch(decoded.content.epoch, state.epoch)
+        if self._closed:
+            raise GroupInactive("this group was closed by a ReInit")
         verify_sender(state, content, policy)
         if isinstance(decoded.content.content, Commit):
             return self._stage(content, message, now)
@@ -153,6 +156,7 @@ class PublicGroup:
             raise InputError("this commit was staged for another state of the group", code="mls.input.stale")
         staged.next_epoch.index.apply()
         self._state = staged.state
+        self._closed = staged.effects.reinit is not None
         self._proposals.clear()
 
     def _keep(self, content: AuthenticatedContent, message: bytes, now: Instant) -> PublicProposal:

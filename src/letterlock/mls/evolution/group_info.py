@@ -22,7 +22,7 @@ from ..wire.extensions import Extension, find_extension
 from ..wire.tree_nodes import decode_ratchet_tree
 from ..wire.welcome import GroupInfo
 from .leaf_rules import LeafJudge, check_extensions_once
-from .membership import check_all_members
+from .membership import check_all_members, check_external_senders, check_width
 from .state import PublicState
 
 __all__ = ["check_group_info"]
@@ -63,11 +63,14 @@ def check_group_info(
     check_extensions_once(context.extensions)
     if supported is not None:
         _check_supported(supported, context.extensions)
+    check_external_senders(suite, context.extensions, authentication, now)
     data = find_extension(group_info.extensions, RATCHET_TREE) if tree is None else tree
     if data is None:
         _TREE.fail("the GroupInfo has no ratchet tree, and none was given beside it")
         raise DecodeError("no ratchet tree", code="mls.ratchet_tree")
-    ratchet_tree = RatchetTree.from_nodes(suite, decode_ratchet_tree(data, policy.max_message_bytes))
+    nodes = decode_ratchet_tree(data, policy.max_message_bytes)
+    check_width(len(nodes), policy)
+    ratchet_tree = RatchetTree.from_nodes(suite, nodes)
     if ratchet_tree.tree_hash() != context.tree_hash:
         _TREE_HASH.fail("the tree is another one than the GroupInfo says")
     signer = ratchet_tree.leaf(group_info.signer)

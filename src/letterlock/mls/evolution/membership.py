@@ -26,6 +26,7 @@ __all__ = [
     "check_external_senders",
     "check_members",
     "check_proposals_supported",
+    "check_width",
     "stage_index",
 ]
 
@@ -80,6 +81,12 @@ def check_members(index: StagedIndex, tree: RatchetTree, changed: Mapping[int, N
         for other in in_use:
             if other not in value.capabilities.credentials:
                 _CREDENTIALS_IN_USE.fail(f"the leaf does not support credential type {other}, which is in use")
+
+
+def check_width(nodes: int, policy: Policy) -> None:
+    """The array of a tree, before a tree is made of it: a blank node is one byte on the wire, and much more here."""
+    if nodes >= 4 * policy.max_members:  # never reached by a tree that was always filled from the left
+        _SIZE.fail(f"a tree of {nodes} nodes for at most {policy.max_members} members")
 
 
 def check_all_members(index: MemberIndex, tree: RatchetTree, policy: Policy) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ...errors import MissingProposal
 from ...ids import Instant
@@ -21,7 +22,7 @@ from ..tree.update_path import merge_path
 from ..wire.commit import Commit, ProposalRef, UpdatePath
 from ..wire.extensions import Extension
 from ..wire.framing import AuthenticatedContent, Sender, SenderType
-from ..wire.leaf_node import LeafNodeSource
+from ..wire.leaf_node import LeafNode, LeafNodeSource
 from ..wire.proposals import CustomProposal, SelfRemove, proposal_type_of
 from ..wire.psk import ResumptionPSKUsage
 from ..wire.welcome import GroupContext
@@ -40,6 +41,7 @@ __all__ = [
     "Applied",
     "NextEpoch",
     "apply_proposals",
+    "check_path_leaf",
     "check_path_present",
     "committer_of",
     "conclude",
@@ -55,7 +57,10 @@ _PATH = rule("MLS-12.4-01", "RFC 9420 section 12.4", "a commit that needs an Upd
 _PATH_KEYS = rule(
     "MLS-12.4.2-02", "RFC 9420 section 12.4.2", "keys of the UpdatePath are new to the tree", module=__name__
 )
+_LAST_EPOCH = rule("MLS-12-01", "RFC 9420 sections 8.1 and 12", "an epoch has eight octets", module=__name__)
 _EXTERNAL_ALLOWED = rule("MLS-P-02", "our policy", "external commits and resync may be refused", module=__name__)
+
+_MAX_EPOCH: Final = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +165,7 @@ def install_path(
 ) -> RatchetTree:
     """Check a received UpdatePath and merge it into the tree (sections 7.5 and 12.4.2)."""
     leaf = path.leaf_node
-    state = applied.before
-    old = None if applied.external else state.tree.leaf(applied.committer)
-    applied.judge.leaf(leaf, LeafNodeSource.COMMIT, applied.committer)
-    if old is not None:
-        check_replacement(old, leaf, authentication)
-    if applied.external:
-        check_joiner(applied, path, authentication, policy)
+    check_path_leaf(applied, leaf, authentication, policy)
     keys = [leaf.encryption_key, *(node.encryption_key for node in path.nodes)]
     if len(set(keys)) != len(keys):
         _PATH_KEYS.fail("an UpdatePath has a key twice")
@@ -184,7 +183,21 @@ def _still_has(tree: RatchetTree, node: int, key: bytes) -> bool:
     return value is not None and value.encryption_key == key
 
 
-def check_joiner(applied: Applied, path: UpdatePath, authentication: Authentication, policy: Policy) -> None:
+def check_path_leaf(applied: Applied, leaf: LeafNode, authentication: Authentication, policy: Policy) -> None:
+    """The committer's next leaf: for what others commit, and for our own where it says something new.
+
+    Its signature only joins the batch, which `conclude` verifies.
+    """
+    applied.judge.leaf(leaf, LeafNodeSource.COMMIT, applied.committer)
+    if applied.external:
+        _check_joiner(applied, leaf, authentication, policy)
+        return
+    old = applied.before.tree.leaf(applied.committer)
+    if old is not None:
+        check_replacement(old, leaf, authentication)
+
+
+def _check_joiner(applied: Applied, leaf: LeafNode, authentication: Authentication, policy: Policy) -> None:
     """An external commit: allowed at all, and what it removes is the joiner's own (section 12.2)."""
     removes = applied.proposals.removes
     if not policy.external_commits or (removes and not policy.resync):
@@ -192,13 +205,15 @@ def check_joiner(applied: Applied, path: UpdatePath, authentication: Authenticat
     for removed in removes:
         old = applied.before.tree.leaf(removed)
         if old is not None:
-            check_resync(old, path.leaf_node, authentication)
-            check_replacement(old, path.leaf_node, authentication)
+            check_resync(old, leaf, authentication)
+            check_replacement(old, leaf, authentication)
 
 
 def conclude(applied: Applied, index: MemberIndex, tree: RatchetTree, policy: Policy) -> NextEpoch:
     """Check the resulting tree and make its provisional context."""
     state = applied.before
+    if state.epoch >= _MAX_EPOCH:
+        _LAST_EPOCH.fail("no epoch comes after this one")
     staged, changed = stage_index(index, state.tree, tree)
     check_members(staged, tree, changed, policy)
     if applied.proposals.context_extensions is not None:

@@ -13,6 +13,7 @@ from ..evolution.effects import effects_of
 from ..evolution.next_epoch import (
     NextEpoch,
     apply_proposals,
+    check_path_leaf,
     check_path_present,
     conclude,
     confirmed_context,
@@ -88,6 +89,10 @@ def make_commit(
     tree, own_path = applied.tree, None
     if with_path:
         tree, own_path = create_path(applied.tree, own, _leaf_builder(after, state.group_id, own), rng)
+        leaf = tree.leaf(own)
+        if after is not client and leaf is not None:
+            # Another credential or capabilities: the others will judge them, so we had better do it first.
+            check_path_leaf(applied, leaf, client.authentication, policy)
     next_epoch = conclude(applied, index, tree, policy)
     path = None if own_path is None else _encrypt(next_epoch, own_path, own, rng)
 

@@ -13,7 +13,7 @@ from ...errors import BadPublicKey, InputError
 from ...ids import Instant, Rng
 from ..client import Client
 from ..evolution.group_info import check_group_info
-from ..evolution.next_epoch import apply_proposals, check_joiner, conclude, confirmed_context, next_state
+from ..evolution.next_epoch import apply_proposals, check_path_leaf, conclude, confirmed_context, next_state
 from ..evolution.proposal_list import QueuedProposal
 from ..evolution.senders import verify_sender
 from ..evolution.state import PublicState
@@ -88,7 +88,7 @@ def join_externally(
         client.authentication,
         policy,
         now,
-        supported=client.capabilities.extensions,
+        supported=client.supported_extensions,
     )
     context = state.context
     kem_output, init_secret = _external_init(client, group_info, rng)
@@ -110,9 +110,11 @@ def join_externally(
         )
 
     new_tree, own_path = create_path(applied.tree, own, build, rng)
+    leaf = new_tree.leaf(own)
+    assert leaf is not None
+    check_path_leaf(applied, leaf, client.authentication, policy)
     next_epoch = conclude(applied, index, new_tree, policy)
     path = encrypt_path(new_tree, own_path, own, next_epoch.provisional.encoded, frozenset(), rng)
-    check_joiner(applied, path, client.authentication, policy)
     content = FramedContent.build(
         group_id=context.group_id,
         epoch=context.epoch,

@@ -270,6 +270,7 @@ class Group:
     ) -> bytes:
         """MLSMessage with a proposal, which somebody has to commit. For an Update of ours use `propose_update`.
 
+        A client sends one SelfRemove in an epoch: asked for another, this gives the first one again.
         Raises InvalidGroupMessage if it breaks a rule, GroupInactive.
         """
         member = self._member
@@ -277,6 +278,8 @@ class Group:
         types = member.client.policy.proposal_types
         # Members that do not know the type could not even parse it, and nobody could commit it (section 12.2).
         check_proposals_supported(member.index, [proposal_type_of(proposal, types)])
+        if isinstance(proposal, SelfRemove) and (first := member.own_self_remove()) is not None:
+            return protect(member.state, epoch, first, 0, rng)
         as_public = member.client.policy.public_handshakes if public is None else public
         as_public = as_public or isinstance(proposal, SelfRemove)
         content = self._content(proposal, authenticated_data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..client import Client
+from ..evolution.leaf_rules import check_extensions_once
 from ..evolution.state import PublicState
 from ..registries import EXTERNAL_PUB, RATCHET_TREE
 from ..schedule.key_schedule import external_key_pair
@@ -32,6 +33,7 @@ def make_group_info(
         _, public = external_key_pair(state.suite, epoch.keys.external_secret)
         listed.append(Extension(EXTERNAL_PUB, ExternalPub(public).encode()))
     listed.extend(extensions)
+    check_extensions_once(listed)
     unsigned = GroupInfo(state.context, tuple(listed), state.confirmation_tag, epoch.own_leaf, b"")
     signature = state.suite.sign_with_label(client.sign, "GroupInfoTBS", unsigned.tbs())
     return GroupInfo(state.context, tuple(listed), state.confirmation_tag, epoch.own_leaf, signature)

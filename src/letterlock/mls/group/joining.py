@@ -126,7 +126,7 @@ def join(
         client.authentication,
         client.policy,
         now,
-        supported=client.capabilities.extensions,
+        supported=client.supported_extensions,
     )
     ratchet_tree = state.tree
     own_leaf = _own_leaf(ratchet_tree, index, bundle)

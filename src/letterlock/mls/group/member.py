@@ -10,8 +10,8 @@ from ..client import Client
 from ..evolution.proposal_list import QueuedProposal
 from ..evolution.state import PublicState
 from ..tree.member_index import MemberIndex
-from ..wire.framing import AuthenticatedContent
-from ..wire.proposals import ReInit
+from ..wire.framing import AuthenticatedContent, Sender
+from ..wire.proposals import ReInit, SelfRemove
 from .epoch import EpochState
 from .holding import HeldMessages
 from .past import PastEpochs
@@ -77,6 +77,14 @@ class Member:
         arrival = next(reversed(self.proposals.values())).arrival + 1 if self.proposals else 0
         self.proposals[reference] = KeptProposal(queued, content, arrival)
         self.dirty.add(proposal_key(reference))
+
+    def own_self_remove(self) -> AuthenticatedContent | None:
+        """Our request to be removed, if there is one in this epoch."""
+        us = Sender.member(self.active().own_leaf)
+        for kept in self.proposals.values():
+            if isinstance(kept.queued.proposal, SelfRemove) and kept.queued.sender == us:
+                return kept.content
+        return None
 
     def kept_proposals(self, references: Sequence[bytes] | None) -> list[KeptProposal]:
         """What waits, all of it or by name. Raises InputError for a name that is not here."""
