@@ -70,4 +70,4 @@ def _text(cell: Cell, notes: list[str]) -> str:
         if note not in notes:
             notes.append(note)
         words.append(f"[{notes.index(note) + 1}]")
-    return " ".join(words)
+    return " ".join(words) or "not tried"

@@ -106,10 +106,18 @@ class OurMember:
         self.packages = KeyPackages()
         self.psks: dict[bytes, bytes] = {}
         self.group: Group | None = None
+        self.rows: dict[str, bytes] = {}
         self.seen: list[Result] = []
         """What `process` gave, latest last."""
         self.pending_effects: CommitEffects | None = None
         """Of our own latest commit."""
+
+    @classmethod
+    def inside(cls, group: Group) -> OurMember:
+        """The member whose group this is."""
+        made = cls(group.client.credential.identity, group.client.suite.number)
+        made.client, made.group = group.client, group
+        return made
 
     # --- ways in -----------------------------------------------------------------------------------
     def key_package(
@@ -291,6 +299,10 @@ class OurMember:
 
     def leaf_of(self, identity: bytes) -> int:
         return next(leaf for leaf, node in self.g.members() if node.credential.identity == identity)
+
+    def leaf_key(self, leaf_index: int) -> bytes:
+        """The signature key of a member, as we see it."""
+        return dict(self.g.members())[leaf_index].signature_key
 
     def find_psk(self, psk: PreSharedKeyID) -> bytes | None:
         return self.psks.get(psk.psk_id) if psk.psktype == PSKType.EXTERNAL else None

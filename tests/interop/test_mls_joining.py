@@ -7,7 +7,7 @@ import pytest
 from interop.mls_certificates import certified
 from interop.mls_members import OurMember, agree, decode, deliver, group_of, now, talk
 from interop.mls_pairing import EVERY_SUITE, TS_MLS, Pairing
-from interop.mls_peers import add
+from interop.mls_peers import PeerMember, add
 from letterlock.errors import InvalidGroupMessage
 from letterlock.mls.group.committing import CommitOptions
 from letterlock.mls.key_packages import LAST_RESORT_COMPONENT, LAST_RESORT_EXTENSION, is_last_resort
@@ -63,6 +63,7 @@ def test_a_welcome_each(pairing: Pairing) -> None:
         for other, welcome in zip(others, made.welcomes, strict=True):
             other.join(welcome.message)
         agree(us, *others)
+    pairing.note("a Welcome for each", "peer", "makes one Welcome for all", size=3)
 
 
 @acting
@@ -113,6 +114,28 @@ def test_an_external_commit(pairing: Pairing, acts: str) -> None:
             members.append(new)
             agree(*members)
             talk(*members)
+
+
+@acting
+def test_an_external_commit_with_a_psk(pairing: Pairing, acts: str) -> None:
+    feature = "external commit with a PSK"
+    if acts == "peer":
+        pairing.note(feature, acts, "has no way to ask for it", size=3)
+        return
+    first, second = members = group_of(pairing.ours(), pairing.theirs())
+    new = pairing.ours()
+    assert isinstance(first, OurMember) and isinstance(second, PeerMember)
+    first.psks[b"key"] = new.psks[b"key"] = bytes(range(32))
+    message = new.external_join(first.group_info(), psk_ids=[b"key"])
+    if pairing.name == "mls-rs":
+        with pairing.cannot(feature, acts, "Missing required Psk", size=3):
+            second.process(message)
+        return
+    with pairing.passes(feature, acts, size=3):
+        second.peer.call("psk", psk_id=b"key", psk=bytes(range(32)))
+        deliver(message, members)
+        agree(*members, new)
+        talk(*members, new)
 
 
 @EVERY_SUITE

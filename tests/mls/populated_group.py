@@ -46,9 +46,7 @@ class PopulatedGroup:
         suite = self.made.suite
         rng = seeded_rng(f"epoch of {self.made.tree.member_count}")
         tree = self.made.tree
-        context = GroupContext(
-            suite.number, self.made.group_id, EPOCH, tree.tree_hash(), rng(suite.hash_length), ()
-        )
+        context = GroupContext(suite.number, self.made.group_id, EPOCH, tree.tree_hash(), rng(suite.hash_length), ())
         self._joiner = rng(suite.hash_length)
         self._member = member_secret(suite, self._joiner, suite.zero)
         self._secrets = epoch_secrets(suite, self._member, context.encoded)
@@ -93,5 +91,3 @@ class PopulatedGroup:
             self.state, fresh, path, [(made.joiner, package)], (), info, seeded_rng("welcome"), one_each=False
         )
         return welcomes[0].message
-
-

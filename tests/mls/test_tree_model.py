@@ -161,7 +161,7 @@ def test_a_long_history() -> None:
     history.check()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(STEPS, st.randoms(use_true_random=False))
 def test_parent_hash_verdicts(steps: list[tuple[str, int]], rng: random.Random) -> None:
     """A tree with one thing wrong: the same verdict as by the letter of section 7.9.2."""
@@ -222,7 +222,7 @@ def test_nobody_below_a_blank_node_is_forgotten(committer: int) -> None:
                     verify_parent_hashes(tree)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(STEPS, st.randoms(use_true_random=False))
 def test_unmerged_leaves_verdicts(steps: list[tuple[str, int]], rng: random.Random) -> None:
     """Lists of unmerged leaves with an entry more or less: as a check of each entry by itself says."""
