@@ -136,7 +136,82 @@ def changelog() -> str:
     return "".join(parts) + (f"\n{releases}" if releases else "")
 
 
-PAGES = {HERE / "threat-model.md": threat_model, HERE / "cli.md": command_line, CHANGELOG: changelog}
+VALIDATION_HEAD = """\
+# MLS: what is refused
+
+<!-- Written by docs/generate.py from the rules in letterlock.mls and the tests. Do not edit. -->
+
+Every check of RFC 9420 that is not a matter of grammar is a numbered rule, declared with its clause where it is
+enforced. A message that breaks one raises `InvalidGroupMessage`, whose `rule` names it and whose `code` is the id in
+small letters (`mls.7.3-03`); nothing has changed then. `X` stands for draft-ietf-mls-extensions, `P` for policy of ours.
+
+Each rule has tests that send what it forbids. They run twice: with the rule switched off the same message must not be
+refused by it, so that no test passes because of something else.
+
+| id | clause | what must hold | enforced in | tests |
+|---|---|---|---|---|
+"""
+
+GRAMMAR = """
+## What is refused while it is read
+
+A message that does not follow the grammar raises `DecodeError` with one of these codes, before anything is looked at.
+
+| code | what it answers |
+|---|---|
+| `tls.varint` | a length that is not in its shortest form, or with the prefix 11 (section 2.1.2) |
+| `tls.truncated` | a length beyond the end, found before anything is copied |
+| `tls.trailing` | bytes behind the structure |
+| `mls.limit` | a message larger than the policy allows, refused unread |
+| `mls.version`, `mls.wire_format` | an MLSMessage of another version or kind (section 6) |
+| `mls.sender_type`, `mls.content_type`, `mls.proposal_or_ref`, `mls.psk_type`, `mls.psk_usage` | a value of a closed enum that does not exist |
+| `mls.proposal_type`, `mls.credential` | a type without a length that nobody registered: it cannot be passed over |
+| `mls.padding` | padding that is not zero (section 6.3.1) |
+| `mls.ratchet_tree` | a tree that ends blank, or has a leaf in a parent's place (section 12.4.3.3) |
+"""
+
+
+def mls_validation() -> str:
+    """docs/spec/mls-validation.md: the registry of rules, with the negative tests of each."""
+    import importlib
+    import pkgutil
+
+    import letterlock.mls
+    from letterlock.mls.rules import RULES
+
+    for module in pkgutil.walk_packages(letterlock.mls.__path__, "letterlock.mls."):
+        importlib.import_module(module.name)
+    tests = negative_tests()
+    parts = [VALIDATION_HEAD]
+    for rule in sorted(RULES.values(), key=lambda rule: [_number(part) for part in re.split(r"[-.]", rule.id)]):
+        place = rule.module.removeprefix("letterlock.").replace(".", "/")
+        names = ", ".join(f"`{name.removeprefix('test_')}`" for name in tests.get(rule.id, ()))
+        parts.append(f"| {rule.id} | {rule.clause} | {_cell(rule.text)} | `{place}` | {names} |\n")
+    return "".join(parts) + GRAMMAR
+
+
+def negative_tests() -> dict[str, list[str]]:
+    """Rule id to the tests marked `@refuses(id)`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((TESTS / "mls").glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                for mark in node.decorator_list:
+                    if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "refuses":
+                        found.setdefault(ast.literal_eval(mark.args[0]), []).append(node.name)
+    return found
+
+
+def _number(part: str) -> tuple[int, str]:
+    return (int(part), "") if part.isdigit() else (1_000, part)
+
+
+PAGES = {
+    HERE / "threat-model.md": threat_model,
+    HERE / "cli.md": command_line,
+    HERE / "spec" / "mls-validation.md": mls_validation,
+    CHANGELOG: changelog,
+}
 
 
 def main(arguments: list[str]) -> int:
