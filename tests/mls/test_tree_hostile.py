@@ -104,6 +104,22 @@ def test_a_blank_half_is_hashed_once() -> None:
         assert counting.hashed - before <= 10 + 31
 
 
+def test_a_blank_half_is_not_kept_leaf_by_leaf() -> None:
+    members = 1 << 13
+    tree, _ = RatchetTree.single(SUITE, plain_leaf(0)).add_all([plain_leaf(1)] * (members - 1))
+    tree.tree_hash()
+    tracemalloc.start()
+    try:
+        for _ in range(2):
+            tree, _ = tree.add(plain_leaf(1))
+            tree.tree_hash()
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A subtree with its hash takes about 200 bytes; kept are those of sixteen leaves and more.
+    assert size < 60 * members
+
+
 def test_old_trees_cost_little_memory(thousand: RatchetTree) -> None:
     trees = [thousand]
     thousand.tree_hash()
