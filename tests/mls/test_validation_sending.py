@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from letterlock.errors import GroupInactive, InputError, InvalidGroupMessage
+from letterlock.errors import GroupInactive, InputError, InvalidGroupMessage, MissingPsk
 from letterlock.mls.client import make_capabilities
+from letterlock.mls.group.group import Group
 from letterlock.mls.key_packages import make_key_package
 from letterlock.mls.public_group import StagedPublicCommit, WrongEpoch
 from letterlock.mls.registries import BASIC, PROTOCOL_VERSION_MLS10, REQUIRED_CAPABILITIES, UPDATE
 from letterlock.mls.wire.extensions import Extension
 from letterlock.mls.wire.proposals import ReInit, Remove, SelfRemove
+from letterlock.mls.wire.psk import PreSharedKeyID
 
+from .invented import Invented
 from .lab import NOW, deliver
-from .world import World
+from .world import World, make_person
 
 
 def test_default_types_are_not_listed() -> None:
@@ -29,6 +32,32 @@ def test_extensions_of_a_key_package_are_listed() -> None:
     w = World()
     with pytest.raises(InputError):
         make_key_package(w.eve.client, NOW, w.eve.rng, lifetime_seconds=3600, extensions=(Extension(0xF00D, b""),))
+
+
+def test_linked_groups_are_made_of_the_right_members() -> None:
+    """Sections 11.2 and 11.3; who joins checks it again (MLS-12.4.3.1-10 to -15)."""
+    w = World()
+    mal, cleo, eve = (person.package().key_package for person in (w.mal, w.cleo, w.eve))
+    with pytest.raises(InputError):
+        w.ben.g.branch(b"branch", [mal, eve], rng=w.ben.rng, now=NOW)
+    w.commit(w.mal, [ReInit(b"next", PROTOCOL_VERSION_MLS10, 1, ())])
+    for packages in ([mal], [mal, cleo, eve]):
+        with pytest.raises(InputError):
+            w.ben.g.reinitialize(w.ben.client, packages, rng=w.ben.rng, now=NOW)
+    of_another_suite = make_person("ben", number=2).client
+    with pytest.raises(InputError):
+        w.ben.g.reinitialize(of_another_suite, [mal, cleo], rng=w.ben.rng, now=NOW)
+    w.ben.g.reinitialize(w.ben.client, [mal, cleo], rng=w.ben.rng, now=NOW)
+
+
+def test_welcome_with_a_psk_that_is_not_here() -> None:
+    """Section 12.4.3.1."""
+    group = Invented()
+    psk = PreSharedKeyID.external(b"unknown", bytes(32))
+    welcome = group.welcome(psks=[psk], find_psk=lambda psk: b"known to Mal")
+    with pytest.raises(MissingPsk):
+        Group.join(group.ben.client, group.ben.bundle, welcome, now=NOW)
+    Group.join(group.ben.client, group.ben.bundle, welcome, find_psk=lambda psk: b"known to Mal", now=NOW)
 
 
 def test_no_application_data_while_a_proposal_waits() -> None:
