@@ -2,5 +2,5 @@
 
 Below it by what happens: `committing` and `following` make and follow commits, `welcoming`, `group_infos` and
 `joining` bring members in, `external` and `linking` are the other two ways into a group, `messages` protects and opens
-what travels, `epoch` holds the secrets, `rows` stores them.
+what travels, `epoch` holds the secrets, `rows` stores them and `row_loading` reads them back.
 """

@@ -1,6 +1,6 @@
 """The stored row of a commit of ours that waits to be accepted: what cannot be made again from the rest.
 
-The commit itself is staged again from its content (see `row_loading`). Its secrets are here, because nobody can
+The commit itself is staged again from its content (see `restaging`). Its secrets are here, because nobody can
 open his own UpdatePath, and a PrivateMessage cannot be read by who sent it.
 """
 

@@ -20,19 +20,14 @@ from collections.abc import Iterable, Mapping
 
 from ...errors import InputError
 from ..client import Client
-from ..evolution.effects import effects_of
-from ..evolution.next_epoch import confirmed_context, next_state, resolve_proposals, restage
 from ..evolution.proposal_list import QueuedProposal
 from ..evolution.state import PublicState
 from ..schedule.secret_tree import RowKey as MessageKey
-from ..schedule.secret_tree import SecretTree
 from ..schedule.transcript import check_confirmation_tag, interim_transcript_hash
 from ..stored_row import bad_row, open_row, read_stored
 from ..suites import CipherSuite
 from ..tree.member_index import MemberIndex
-from ..tree.ratchet_tree import RatchetTree
 from ..tree.sparse import tree_of
-from ..tree.tree_math import direct_path, first_leaf, level
 from ..wire.commit import Commit
 from ..wire.framing import Sender
 from ..wire.proposals import Update
@@ -40,9 +35,10 @@ from .epoch import EpochState
 from .holding import HeldMessage, HeldMessages
 from .member import KeptProposal, Member
 from .past import PastEpochs
-from .pending_row import StoredPending, decode_pending
+from .pending_row import decode_pending
 from .psks import FindPsk
-from .results import PendingCommit, StagedCommit
+from .restaging import client_after, staged_again
+from .row_checks import check_private_keys, secret_tree_of
 from .row_codec import (
     Head,
     decode_head,
@@ -76,8 +72,8 @@ def load_member(client: Client, rows: Mapping[str, bytes], find_psk: FindPsk, ro
         pending = read_stored(
             lambda: decode_pending(stored.one(PENDING), client.suite.hash_length, client.policy.proposal_types)
         )
-        after = _client_after(client, rotated, pending)
-        member.pending = read_stored(lambda: _pending(member, pending, after))
+        after = client_after(client, rotated, pending)
+        member.pending = read_stored(lambda: staged_again(member, pending, after))
     return member
 
 
@@ -160,49 +156,8 @@ def _epoch(
     check_confirmation_tag(
         suite, keys.confirmation_key, state.context.confirmed_transcript_hash, state.confirmation_tag
     )
-    _check_private_keys(state.tree, own_leaf, private_keys)
-    return EpochState(own_leaf, keys, _secret_tree(suite, head.height, messages), private_keys)
-
-
-def _check_private_keys(tree: RatchetTree, own_leaf: int, private_keys: Mapping[int, bytes]) -> None:
-    """Our leaf's, and that of each parent above us but those where we are not merged yet; each the right one."""
-    if tree.leaf(own_leaf) is None:
-        raise bad_row("our leaf is blank")
-    path = (2 * own_leaf, *direct_path(2 * own_leaf, tree.leaf_count))
-    if not private_keys.keys() <= set(path):
-        raise bad_row("a private key for a node that is not above us")
-    for index in path:
-        node, parent, private = tree.node(index), tree.parent(index), private_keys.get(index)
-        if private is None:
-            if node is not None and (parent is None or own_leaf not in parent.unmerged_leaves):
-                raise bad_row(f"the private key of node {index} is missing")
-        elif node is None or tree.suite.public_of(private) != node.encryption_key:
-            raise bad_row(f"the private key of node {index} is that of another key")
-
-
-def _secret_tree(suite: CipherSuite, height: int, rows: Iterable[tuple[MessageKey, bytes]]) -> SecretTree:
-    """With every leaf covered exactly once, by both of its ratchets or by a node secret at or above it."""
-    covered: list[tuple[int, int]] = []  # (first leaf, one behind the last)
-    ratchets: dict[int, int] = {}
-    rows = list(rows)
-    tree = SecretTree.from_rows(suite, 1 << height, rows)  # has checked the form of the keys
-    for key, _ in rows:
-        match key:
-            case ("node", int(node)):
-                start = first_leaf(node)
-                covered.append((start, start + (1 << level(node))))
-            case ("ratchet", int(leaf), int(_)):
-                ratchets[leaf] = ratchets.get(leaf, 0) + 1
-    covered.extend((leaf, leaf + 1) for leaf in ratchets)
-    end = 0
-    for start, behind in sorted(covered):
-        if start != end:
-            break
-        end = behind
-    else:
-        if end == 1 << height and all(count == 2 for count in ratchets.values()):
-            return tree
-    raise bad_row("message keys are missing")
+    check_private_keys(state.tree, own_leaf, private_keys)
+    return EpochState(own_leaf, keys, secret_tree_of(suite, head.height, messages), private_keys)
 
 
 # --- past epochs, and what waits ---------------------------------------------------------------------
@@ -217,7 +172,7 @@ def _past(
             raise bad_row("a past epoch is missing")
         one = decode_past(epoch, body)
         if one.height is not None:
-            one.past.messages = _secret_tree(suite, one.height, messages.pop(epoch, []))
+            one.past.messages = secret_tree_of(suite, one.height, messages.pop(epoch, []))
         past.add(one.past)
     return past
 
@@ -257,64 +212,3 @@ def _check_own_updates(member: Member) -> None:
         ours = isinstance(proposal, Update) and kept.queued.sender == us
         if ours and isinstance(proposal, Update) and proposal.leaf_node.encryption_key not in member.updates:
             raise bad_row("the private key of an Update of ours is missing")
-
-
-# --- a commit of ours --------------------------------------------------------------------------------
-def _client_after(client: Client, rotated: Client | None, stored: StoredPending) -> Client:
-    """Who we are once the pending commit is merged."""
-    if not stored.rotates:
-        return client
-    commit = stored.content.content.content
-    path = commit.path if isinstance(commit, Commit) else None
-    if rotated is None or path is None or path.leaf_node.signature_key != rotated.signature_key:
-        raise InputError(
-            "a commit that rotates our keys is pending, and its client was not given",
-            code="mls.input.rotate",
-            hint="load with `rotated`: the client that the commit was made with",
-        )
-    return rotated
-
-
-def _pending(member: Member, stored: StoredPending, after: Client) -> PendingCommit:
-    """Staged again. Nobody can open its own path, so the secrets are the stored ones; the tag proves that they fit."""
-    client, state, epoch, content = member.client, member.state, member.active(), stored.content
-    framed = content.content
-    us = Sender.member(epoch.own_leaf)
-    if not isinstance(framed.content, Commit) or (framed.group_id, framed.epoch, framed.sender) != (
-        state.group_id,
-        state.epoch,
-        us,
-    ):
-        raise bad_row("the pending commit is not for this state of the group")
-    covered = tuple(resolve_proposals(framed.content, us, stored.covered))
-    next_epoch = restage(
-        state,
-        member.index,
-        framed.content,
-        covered,
-        epoch.own_leaf,
-        client.authentication,
-        client.policy,
-        linking=stored.linking,
-    )
-    context = confirmed_context(next_epoch, content)
-    tag = content.auth.confirmation_tag
-    check_confirmation_tag(state.suite, stored.keys.confirmation_key, context.confirmed_transcript_hash, tag)
-    tree = next_epoch.tree
-    _check_private_keys(tree, epoch.own_leaf, stored.private_keys)
-    root: MessageKey = ("node", tree.root)
-    secrets = EpochState(
-        epoch.own_leaf,
-        stored.keys,
-        _secret_tree(state.suite, tree.height, [(root, stored.messages)]),
-        stored.private_keys,
-    )
-    staged = StagedCommit(
-        base_epoch=state.epoch,
-        effects=effects_of(next_epoch, epoch.own_leaf, framed.authenticated_data),
-        digest=hashlib.sha256(stored.message).digest(),
-        state=next_state(next_epoch, context, tag or b""),
-        next_epoch=next_epoch,
-        secrets=secrets,
-    )
-    return PendingCommit(staged, stored.message, stored.welcomes, content, covered, stored.linking, after)
