@@ -6,11 +6,16 @@ rules of MLS with theirs), the verbs in docs/cli.md, and what is unreleased in C
 
 from __future__ import annotations
 
+import argparse
 import ast
+import importlib
+import os
+import pkgutil
 import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests"
@@ -57,6 +62,197 @@ def threat_model() -> str:
         if tests.get(name):
             parts.append("\n" + "".join(f"* `{entry}`\n" for entry in tests[name]))
     return "".join(parts)
+
+
+PROFILE = ("profile", "key_file", "passphrase_file")
+VERBS_BELOW = "<!-- verbs: written by docs/generate.py from the parser; do not edit below -->\n"
+
+
+def command_line() -> str:
+    """docs/cli.md: what is written by hand, then every verb with its options, from the parser itself."""
+    top = _parser()
+    verbs = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    profile = [action for action in verbs.choices["chats"]._actions if action.dest in PROFILE]
+    head = (HERE / "cli.md").read_text(encoding="utf-8").partition(VERBS_BELOW)[0]
+    parts = [head, VERBS_BELOW, "\nEvery verb takes:\n\n", _table(top._actions)]
+    parts += ["\nEvery verb that uses a profile, which is all but the first three, takes:\n\n", _table(profile)]
+    for choice in verbs._choices_actions:
+        verb = verbs.choices[choice.dest]
+        operands = [_operand(action) for action in verb._actions if not action.option_strings]
+        parts.append(f"\n### {choice.dest}\n\n`{' '.join(['letterlock', choice.dest, *operands])}`\n")
+        parts.append(f"\n{verb.description or f'{choice.help[:1].upper()}{choice.help[1:]}.'}\n\n")
+        parts.append(_table([action for action in verb._actions if action.dest not in PROFILE]))
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    """As for somebody who has set nothing: defaults are those of the program, not of whoever builds the pages."""
+    from letterlock.apps.cli import parser
+
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LETTERLOCK_")}
+    try:
+        return parser()
+    finally:
+        os.environ.update(kept)
+
+
+def _operand(action: argparse.Action) -> str:
+    name = action.metavar or ("|".join(action.choices) if action.choices else action.dest)
+    return f"[{name}]" if action.nargs == "?" else str(name)
+
+
+def _table(actions: list[argparse.Action]) -> str:
+    rows = []
+    for action in actions:
+        if not action.help or action.help is argparse.SUPPRESS or action.dest in ("help", "version", "verb"):
+            continue
+        shown = [f"`{option}`" for option in action.option_strings]
+        if not shown:
+            shown = [f"`{(action.metavar or action.dest)}`"]
+        elif action.nargs != 0:
+            shown[-1] += f" `{action.metavar or '|'.join(action.choices or ()) or action.dest.upper()}`"
+        text = action.help % {"default": action.default}
+        rows.append(f"| {_cell(', '.join(shown))} | {_cell(text)} |\n")
+    return "| option | meaning |\n|---|---|\n" + "".join(rows) if rows else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+FRAGMENTS = HERE.parent / "changelog.d"
+CHANGELOG = HERE.parent / "CHANGELOG.md"
+UNRELEASED = "## Unreleased\n"
+KINDS = ("added", "changed", "fixed", "security")
+
+
+def changelog() -> str:
+    """CHANGELOG.md: the fragments of changelog.d/ under "Unreleased", then the releases as they stand."""
+    head, _, rest = CHANGELOG.read_text(encoding="utf-8").partition(UNRELEASED)
+    releases = rest[rest.find("\n## ") + 1 :] if "\n## " in rest else ""
+    parts = [head.rstrip("\n") + "\n\n", UNRELEASED]
+    for kind in KINDS:
+        fragments = sorted(FRAGMENTS.glob(f"*.{kind}.md"), key=lambda path: int(path.name.partition(".")[0]))
+        if fragments:
+            parts.append(f"\n### {kind.capitalize()}\n\n")
+            parts += [f"* {path.read_text(encoding='utf-8').strip()}\n" for path in fragments]
+    return "".join(parts) + (f"\n{releases}" if releases else "")
+
+
+VALIDATION_HEAD = """\
+# MLS: what is refused
+
+<!-- Written by docs/generate.py from the rules in letterlock.mls, the tests and docs/mls-validation.toml. Do not edit. -->
+
+Every check of RFC 9420 that is not a matter of grammar is a numbered rule, declared with its clause where it is
+enforced. A message that breaks one raises `InvalidGroupMessage`, whose `rule` names it and whose `code` is the id in
+small letters (`mls.7.3-03`); nothing has changed then. Members and servers (`PublicGroup`) run the same checks wherever
+no secret is needed. What the RFC demands of senders only, receivers do not check
+([decision 0008](../decisions/0008-what-receivers-check.md)).
+
+Each rule has tests that send what it forbids, at every place where it can come from. They run twice: with the rule
+switched off the same message must not be refused by it, so that no test passes because of something else.
+
+The number in an id is the section of RFC 9420; `X` stands for draft-ietf-mls-extensions, `P` for policy of ours.
+
+| id | clause | what must hold | enforced in | tests |
+|---|---|---|---|---|
+"""
+
+DECODE_HEAD = """
+## What is refused while it is read
+
+A message that does not follow the grammar raises `DecodeError` with one of these codes, before anything is looked at
+(`mls.limit` as its subclass `LimitExceeded`). Values that the RFC leaves open, as in capabilities, are kept and mean
+nothing.
+
+| code | section | what is wrong | tests |
+|---|---|---|---|
+"""
+
+OTHER_HEAD = """
+## What else the RFC demands
+
+Answered by an error or result of its own, because callers do something else about it than about a broken rule.
+
+| section | demand | answer | tests |
+|---|---|---|---|
+"""
+
+
+def mls_validation() -> str:
+    """docs/spec/mls-validation.md: the registry of rules with the negative tests of each, and what needs no rule."""
+    cases, more = validation_cases(), validation_texts()
+    parts = [VALIDATION_HEAD]
+    for name, rule in sorted(mls_rules().items(), key=lambda entry: _by_section(entry[0])):
+        clause = rule.clause.removeprefix("RFC 9420 ")
+        module = rule.module.removeprefix("letterlock.").replace(".", "/")
+        parts.append(f"| {name} | {clause} | {_cell(rule.text)} | `{module}` | {_tests(cases.get(name, []))} |\n")
+    parts.append(DECODE_HEAD)
+    found = decode_tests()
+    for code, entry in more["decode"].items():
+        parts.append(f"| `{code}` | {entry['clause']} | {entry['text']} | {_tests(found.get(code, []))} |\n")
+    parts.append(OTHER_HEAD)
+    for entry in more["other"]:
+        parts.append(f"| {entry['clause']} | {entry['text']} | {entry['answer']} | {_tests(entry['tests'])} |\n")
+    return "".join(parts)
+
+
+def mls_rules() -> dict[str, Any]:
+    """Every numbered rule: importing a module declares those that it enforces."""
+    import letterlock.mls
+    from letterlock.mls.rules import RULES
+
+    for module in pkgutil.walk_packages(letterlock.mls.__path__, "letterlock.mls."):
+        importlib.import_module(module.name)
+    return dict(RULES)
+
+
+def validation_texts() -> dict[str, Any]:
+    return tomllib.loads((HERE / "mls-validation.toml").read_text(encoding="utf-8"))
+
+
+def validation_cases() -> dict[str, list[str]]:
+    """Rule to `file::test`: the functions that `@refuses` marks."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((TESTS / "mls").glob("test_validation*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+                if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "refuses":
+                    rule = ast.literal_eval(mark.args[0])
+                    found.setdefault(rule, []).append(f"{path.relative_to(TESTS.parent).as_posix()}::{node.name}")
+    return found
+
+
+DECODE_TESTS = ("mls/test_wire_refusals.py", "codec/test_tls.py")
+
+
+def decode_tests() -> dict[str, list[str]]:
+    """Code of a DecodeError to `file::test`: the tests of the decoders that name it."""
+    found: dict[str, list[str]] = {}
+    for path in (TESTS / name for name in DECODE_TESTS):
+        for test in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+                codes = {node.value for node in ast.walk(test) if isinstance(node, ast.Constant)}
+                for code in sorted(code for code in codes if isinstance(code, str)):
+                    found.setdefault(code, []).append(f"{path.relative_to(TESTS.parent).as_posix()}::{test.name}")
+    return found
+
+
+def _by_section(name: str) -> tuple[list[int], int]:
+    """RFC 9420 by section, then the draft, then our policy."""
+    section, _, number = name.removeprefix("MLS-").rpartition("-")
+    kinds = {"X": 1_000, "P": 2_000}
+    return [kinds.get(part) or int(part) for part in section.split(".")], int(number)
+
+
+def _tests(entries: list[str]) -> str:
+    """By file, without what all names have in front."""
+    files: dict[str, list[str]] = {}
+    for entry in entries:
+        path, _, name = entry.partition("::")
+        files.setdefault(Path(path).stem, []).append(f"`{name.removeprefix('test_')}`")
+    return "<br>".join(f"`{file}`: {', '.join(names)}" for file, names in files.items())
 
 
 PAGES = {
