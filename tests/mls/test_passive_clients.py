@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from letterlock.mls.wire.proposals import RFC_PROPOSALS
 from letterlock.mls.wire.psk import PreSharedKeyID, PSKType
 
 from .lab import LAB, NOW, suite
+from .storing import assert_same
 from .vectors import SUPPORTED_SUITES, load
 
 # File and its cases for the supported suites.
@@ -44,8 +46,8 @@ def private_key(case: dict[str, Any], name: str) -> bytes:
     return private.rjust(66, b"\0") if case["cipher_suite"] == 5 else private
 
 
-def follow(case: dict[str, Any]) -> None:
-    """Join, then process everything; raises or asserts at the first difference."""
+def follow(case: dict[str, Any], step: Callable[[Group], Group] = lambda group: group) -> None:
+    """Join, then process everything; raises or asserts at the first difference. `step` is done after each of them."""
     algorithms = suite(case["cipher_suite"])
     package = decode_message(bytes.fromhex(case["key_package"]), RFC_PROPOSALS, 1 << 20)
     assert isinstance(package, KeyPackage)
@@ -80,13 +82,16 @@ def follow(case: dict[str, Any]) -> None:
         find_psk=find_psk,
         now=NOW,
     )
+    group = step(group)
     assert group.epoch_authenticator.hex() == case["initial_epoch_authenticator"]
     for epoch in case["epochs"]:
         for proposal in epoch["proposals"]:
             assert isinstance(group.process(bytes.fromhex(proposal), now=NOW), ProposalReceived)
+            group = step(group)
         staged = group.process(bytes.fromhex(epoch["commit"]), now=NOW)
         assert isinstance(staged, StagedCommit)
         group.merge(staged, now=NOW)
+        group = step(group)
         assert group.epoch_authenticator.hex() == epoch["epoch_authenticator"]
 
 
@@ -95,4 +100,20 @@ def test_passive_client(name: str, expected: int) -> None:
     cases = [case for case in load(name) if case["cipher_suite"] in SUPPORTED_SUITES]
     for case in cases:
         follow(case)
+    assert len(cases) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [FILES[1], FILES[7]])
+def test_passive_client_that_restarts_after_each_step(name: str, expected: int) -> None:
+    """From its stored rows, in which there is nothing that we did not write ourselves."""
+
+    def restarted(group: Group) -> Group:
+        assert group.take_changes()
+        loaded = Group.load(group.client, group.rows(), find_psk=group._member.find_psk)
+        assert_same(loaded, group)
+        return loaded
+
+    cases = [case for case in load(name) if case["cipher_suite"] in SUPPORTED_SUITES]
+    for case in cases:
+        follow(case, restarted)
     assert len(cases) == expected
