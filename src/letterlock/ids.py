@@ -10,23 +10,29 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from typing import NamedTuple, NewType
+from typing import NamedTuple, NewType, TypeAlias
 
 from .errors import InputError
 
 __all__ = [
     "AccountId",
+    "ChatName",
     "ConversationId",
     "DeviceAddress",
     "DeviceId",
+    "GroupId",
+    "GroupName",
     "Instant",
     "MessageId",
     "Number",
     "Rng",
     "account_id",
     "account_uuid",
+    "chat_name",
     "conversation_of",
     "device_id",
+    "group_name",
+    "group_of",
     "message_id",
     "new_message_id",
     "number",
@@ -46,7 +52,16 @@ MessageId = NewType("MessageId", str)
 """A logical message id: 1 to 64 characters of `A-Z a-z 0-9 - _ . =`. Ours are lower-case UUIDs."""
 
 ConversationId = NewType("ConversationId", bytes)
-"""16 bytes, derived for a one-to-one chat from the two numbers."""
+"""16 bytes: derived for a one-to-one chat from the two numbers; for a group its GroupId."""
+
+GroupId = NewType("GroupId", bytes)
+"""16 bytes: the start of a hash of the entry that created the group (trust/group_log.py), so nobody can choose one."""
+
+GroupName = NewType("GroupName", str)
+"""What the chat of a group is called: its GroupId as 32 lower-case hexadecimal digits."""
+
+ChatName: TypeAlias = Number | GroupName
+"""What a chat is called: the peer's number, or a group's name. The plus sign of a number tells them apart."""
 
 Instant = int
 """Milliseconds since 1970-01-01 UTC. Every core takes it as a parameter named `now`."""
@@ -64,6 +79,7 @@ class DeviceAddress(NamedTuple):
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9._=-]{1,64}", re.ASCII)
+_GROUP_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _ACCOUNT_LABEL = b"\xff\x80letterlock/account-id/v1\x00"
 _CONVERSATION_LABEL = b"\xff\x80letterlock/conversation/v1\x00"
 
@@ -96,6 +112,21 @@ def message_id(text: str) -> MessageId:
 def new_message_id(rng: Rng) -> MessageId:
     """A fresh lower-case UUID (version 4)."""
     return MessageId(str(uuid.UUID(bytes=rng(16), version=4)))
+
+
+def group_name(group: GroupId) -> GroupName:
+    """The name of a group's chat."""
+    return GroupName(group.hex())
+
+
+def group_of(chat: ChatName) -> GroupId | None:
+    """The group whose chat this is; None for the chat with a number."""
+    return None if chat.startswith("+") else GroupId(bytes.fromhex(chat))
+
+
+def chat_name(text: str) -> ChatName:
+    """Check the name of a chat. Raises InputError when it is neither a number nor a group's name."""
+    return GroupName(text) if _GROUP_NAME.fullmatch(text) else number(text)
 
 
 def account_id(participant_spki: bytes) -> AccountId:

@@ -12,13 +12,13 @@ from collections.abc import Coroutine, Hashable
 from typing import Any
 
 from ..engine.carriage import NetworkResult
-from ..engine.effects import Effect, FetchLists, FetchMaterial, PublishMaterial, Transmit, WakeAt
+from ..engine.effects import Effect, FetchLists, FetchMaterial, PublishMaterial, SyncConference, Transmit, WakeAt
 from ..engine.engine import Engine
 from ..errors import DirectoryError, RemoteError, StoreError, TransportError
-from ..ids import Instant
+from ..ids import GroupId, Instant
 from .checkpoints import Checkpoint
 from .driver import Driver
-from .network import Directory, Transport
+from .network import Conferences, Directory, Transport
 
 __all__ = ["Effects"]
 
@@ -40,6 +40,7 @@ class Effects:
         self._transport: Transport | None = None
         self._directory: Directory | None = None
         self._under_way: dict[Hashable, asyncio.Task[None]] = {}
+        self._conferences: dict[GroupId, SyncConference] = {}
         self._wake_at: Instant | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
@@ -63,6 +64,10 @@ class Effects:
                 self._begin(("material", needed), self._fetch_material(effect))
             case PublishMaterial(protocol=protocol):
                 self._begin(("publish", protocol), self._publish(effect))
+            case SyncConference(conference=conference):
+                # The newest one counts: should an older one still be under way, it is followed by this.
+                self._conferences[conference.group] = effect
+                self._begin(("conference", conference.group), self._sync_conference(conference.group))
             case WakeAt(at=at):
                 self._set_alarm(at)
 
@@ -139,6 +144,15 @@ class Effects:
         await self._tell(
             lambda s, now, rng: self._engine.on_published(s, effect.protocol, effect.publish, counts.lowest, now, rng)
         )
+
+    async def _sync_conference(self, group: GroupId) -> None:
+        while (effect := self._conferences.pop(group, None)) is not None:
+            if not isinstance(self._transport, Conferences):
+                return  # the group's frames go directly to its members
+            try:
+                await self._transport.sync_conference(effect.conference, effect.leave)
+            except (TransportError, RemoteError) as error:
+                _log.info("conference: %s (%s)", error, error.code)
 
     # --- time ----------------------------------------------------------------------------------------------
     def _set_alarm(self, at: Instant) -> None:

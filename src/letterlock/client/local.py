@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TypeVar
 
 from ..crypto.provider import CryptoProvider
-from ..engine.carriage import Inbound
+from ..engine.carriage import ConferenceView, Inbound
 from ..engine.content import Text
 from ..engine.engine import Engine
 from ..engine.events import Recorded
@@ -30,7 +30,7 @@ from .devices import Devices
 from .driver import Driver, StepFunction
 from .effects import Effects
 from .identity import Identity
-from .network import Directory, OnMessage, Transport
+from .network import Conferences, Directory, OnMessage, Transport
 
 __all__ = ["LocalProfile"]
 
@@ -97,6 +97,8 @@ class LocalProfile:
         for step in (*first, self._forget_requests):
             await self._driver.submit(step, heavy=True)
         await self._devices.renew()
+        if isinstance(self._transport, Conferences):
+            self._transport.watch_conferences(self._conference_seen)
         if self._transport is not None:
             await self._transport.start()
         await self._driver.submit(self._engine.start, heavy=True)
@@ -108,6 +110,9 @@ class LocalProfile:
         self._checkpoint("receive.before")
         await self._driver.submit(lambda state, now, rng: self._engine.received(state, inbound, now, rng))
         self._checkpoint("receive.committed")
+
+    async def _conference_seen(self, view: ConferenceView) -> None:
+        await self._driver.submit(lambda state, now, rng: self._engine.on_conference(state, view, now, rng))
 
     # --- chats ---------------------------------------------------------------------------------------------
     def security(self, number: Number) -> Security:

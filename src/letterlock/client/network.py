@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from ..engine.carriage import Inbound, NetworkResult, Outbound
+from ..engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ..ids import AccountId, DeviceId, Instant, Number
 
-__all__ = ["Directory", "DirectoryAlert", "OnMessage", "PrekeyCounts", "Transport"]
+__all__ = ["Conferences", "Directory", "DirectoryAlert", "OnConference", "OnMessage", "PrekeyCounts", "Transport"]
 
 OnMessage = Callable[[Inbound], Awaitable[None]]
 """Awaited for each arriving message; the network gets its acknowledgement when it returns, not when it raises."""
+
+OnConference = Callable[[ConferenceView], Awaitable[None]]
+"""Awaited for each roster that the focus of a conference claims."""
 
 
 class Transport(Protocol):
@@ -27,6 +30,20 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Take no more messages, finish acknowledging those that were taken, disconnect."""
+        ...
+
+
+@runtime_checkable
+class Conferences(Protocol):
+    """What a transport has beside `Transport` when it can hold conferences; groups work without."""
+
+    def watch_conferences(self, on_conference: OnConference) -> None:
+        """Called once, before `start`: report every claimed roster there."""
+        ...
+
+    async def sync_conference(self, conference: Conference, leave: bool) -> None:
+        """Make the group's conference look like this, or leave it. Idempotent; keeps trying by itself while connected,
+        and a later call for the same group replaces an earlier one. Raises TransportError when it cannot now."""
         ...
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ids import ConversationId, Instant, MessageId, Number
+from ..ids import ConversationId, GroupId, Instant, MessageId, Number
 
-__all__ = ["Inbound", "NetworkResult", "Outbound"]
+__all__ = ["Conference", "ConferenceView", "Inbound", "NetworkResult", "Outbound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Outbound:
 
     `body` is a frame (`content_type` application/vnd.letterlock.signal) or, for a chat that the user
     chose to leave unencrypted, text/plain or message/imdn+xml. `large` is the RCS large-message mode,
-    for bodies over 1,300 bytes. `receipts` asks for plain IMDN and is only set on plain text.
+    for bodies over 1,300 bytes. `receipts` asks for plain IMDN and is only set on plain text. With a `group`
+    it may go through the group's conference, to the member `to` alone; directly is just as well.
     """
 
     to: Number
@@ -25,11 +26,13 @@ class Outbound:
     body: bytes
     large: bool
     receipts: bool = False
+    group: GroupId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One thing from the network. Every field is a claim of the carrier. `sender` is None when not asserted."""
+    """One thing from the network. Every field is a claim of the carrier. `sender` is None when not asserted,
+    `group` when it did not come through a conference."""
 
     sender: Number | None
     recipient: Number
@@ -37,6 +40,7 @@ class Inbound:
     content_type: str
     body: bytes
     received_at: Instant
+    group: GroupId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +51,22 @@ class NetworkResult:
     status: int = 0
     reason: str = ""
     retry_after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """What a group should look like at the carrier: drawn from the signed log, `members` without ourselves."""
+
+    group: GroupId
+    subject: str
+    members: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceView:
+    """What the focus at the address `focus` claims of a group. Shown where it differs from the signed log, never believed."""
+
+    group: GroupId
+    focus: str
+    subject: str
+    members: tuple[Number, ...]

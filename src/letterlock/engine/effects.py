@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from ..ids import Instant, Number
 from ..seam import MaterialNeeded, Publish
-from .carriage import Outbound
+from .carriage import Conference, Outbound
 
-__all__ = ["Effect", "FetchLists", "FetchMaterial", "PublishMaterial", "Transmit", "WakeAt"]
+__all__ = ["Effect", "FetchLists", "FetchMaterial", "PublishMaterial", "SyncConference", "Transmit", "WakeAt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,21 @@ class PublishMaterial:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncConference:
+    """Make the group's conference at the carrier look like this: create it, invite, remove; or `leave` it.
+
+    Idempotent, and never needed for correctness: whoever has no conference gets the group's frames directly.
+    """
+
+    conference: Conference
+    leave: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class WakeAt:
     """Call `Engine.on_timer` at `at`. The earliest of all asked for counts; earlier calls do no harm."""
 
     at: Instant
 
 
-Effect: TypeAlias = Transmit | FetchLists | FetchMaterial | PublishMaterial | WakeAt
+Effect: TypeAlias = Transmit | FetchLists | FetchMaterial | PublishMaterial | SyncConference | WakeAt

@@ -16,7 +16,7 @@ from ..ids import Instant, MessageId, Number, Rng
 from ..seam import EncryptionProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
 from . import chats, contacts, fetching, inbox, outbox, policy, receipts, sending, upkeep, waiting
-from .carriage import Inbound, NetworkResult
+from .carriage import ConferenceView, Inbound, NetworkResult
 from .content import Text
 from .core import Core, media_type_of
 from .limits import DEFAULTS, EngineLimits, Privacy
@@ -173,6 +173,11 @@ class Engine:
         """The directory took a PublishMaterial; `remaining` one-time keys are there if it said so."""
         turn = Turn(state, now, rng)
         upkeep.on_published(self._core, turn, protocol, publish, remaining)
+        return turn.finish(None)
+
+    def on_conference(self, state: State, view: ConferenceView, now: Instant, rng: Rng) -> Step[None]:
+        """The focus of a group's conference claims this roster. What differs from the signed one is shown, never believed."""
+        turn = Turn(state, now, rng)
         return turn.finish(None)
 
     # --- trust -----------------------------------------------------------------------------------------------
