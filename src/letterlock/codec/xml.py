@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from ..errors import DecodeError, LimitExceeded
 
-__all__ = ["Element", "XmlLimits", "decode_xml", "escape"]
+__all__ = ["Element", "XmlLimits", "decode_xml", "escape", "escape_attribute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class Element:
     name: str
     text: str
     children: tuple[Element, ...]
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Name and value of each; the name of one in a namespace is that, a space, and its local name."""
+
+    def attribute(self, name: str) -> str | None:
+        """The value of an attribute, None when it is not there."""
+        return next((value for key, value in self.attributes if key == name), None)
 
     def child(self, name: str) -> Element | None:
         """The first child of that name in this element's namespace."""
@@ -73,16 +79,22 @@ def escape(text: str) -> str:
     return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
+def escape_attribute(text: str) -> str:
+    """Text as the value of an attribute in double quotes; tabs and line ends survive (XML 1.0 section 3.3.3)."""
+    return escape(text).replace('"', "&quot;").replace("\t", "&#9;").replace("\n", "&#10;")
+
+
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class _Open:
     """An element whose end has not been read yet."""
 
-    __slots__ = ("children", "name", "text")
+    __slots__ = ("attributes", "children", "name", "text")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, attributes: tuple[tuple[str, str], ...]) -> None:
         self.name = name
+        self.attributes = attributes
         self.text: list[str] = []
         self.children: list[Element] = []
 
@@ -100,7 +112,7 @@ class _Builder:
         if self._left == 0:
             raise LimitExceeded(f"more than {self._limits.max_elements} elements", code="xml.limit")
         self._left -= 1
-        self._open.append(_Open(name))
+        self._open.append(_Open(name, tuple(attributes.items())))
 
     def characters(self, text: str) -> None:
         if self._open:
@@ -109,7 +121,7 @@ class _Builder:
     def end(self, name: str) -> None:
         done = self._open.pop()
         namespace, _, local = done.name.rpartition(" ")
-        element = Element(namespace, local, "".join(done.text).strip(), tuple(done.children))
+        element = Element(namespace, local, "".join(done.text).strip(), tuple(done.children), done.attributes)
         if self._open:
             self._open[-1].children.append(element)
         else:
