@@ -67,8 +67,8 @@ def test_an_ipv6_subscriber_is_one_address(remote: str | None, key: str) -> None
     assert address_key(remote) == key
 
 
-async def opened(folder: Path) -> Writer:
-    writer = Writer(str(folder / "d.db"))
+async def opened(folder: Path) -> Writer[Tables]:
+    writer = Writer(str(folder / "d.db"), Tables, DirectoryError, "directory")
     await writer.start()
     return writer
 

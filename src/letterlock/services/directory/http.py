@@ -30,7 +30,7 @@ from . import messages as m
 from .buckets import Buckets
 from .limits import DirectoryLimits
 from .logic import IssuedCode, Registry, SignedRequest, TooMany, too_many
-from .tables import Account
+from .tables import Account, Tables
 from .writer import Writer
 
 __all__ = ["Directory"]
@@ -76,7 +76,7 @@ class Directory:
         self._limits = limits or DirectoryLimits()
         self._on_code, self._now, self._rng = on_code, now, rng
         self._registry = Registry(crypto or Pyca(), self._limits)
-        self._writer = Writer(database)
+        self._writer = Writer(database, Tables, DirectoryError, "directory")
         self._addresses = Buckets(self._limits.max_buckets)
         self._in_flight: Counter[str] = Counter()
         self._runner: web.AppRunner | None = None
