@@ -15,6 +15,7 @@ __all__ = [
     "BadPublicKey",
     "BadSignature",
     "Bug",
+    "ContentError",
     "CryptoError",
     "DecodeError",
     "DeviceListError",
@@ -33,7 +34,9 @@ __all__ = [
     "NoSession",
     "NotEncrypted",
     "ProtocolError",
+    "ProvisioningError",
     "RemoteError",
+    "ServiceError",
     "StoreConflict",
     "StoreError",
     "StoreLocked",
@@ -221,14 +224,32 @@ class DeviceListError(RemoteError):
     code = "device_list"
 
 
-class DirectoryError(RemoteError):
-    """The directory refused, or answered what cannot be right. `status` is its HTTP status, 0 if none."""
+class ServiceError(RemoteError):
+    """A service refused, or answered what cannot be right. `status` is its HTTP status, 0 if none."""
 
-    code = "directory"
+    code = "service"
 
     def __init__(self, message: str, *, code: str = "", hint: str = "", status: int = 0) -> None:
         super().__init__(message, code=code, hint=hint)
         self.status = status
+
+
+class DirectoryError(ServiceError):
+    """The directory refused, or answered what cannot be right."""
+
+    code = "directory"
+
+
+class ContentError(ServiceError):
+    """The content server refused, or a file is not what was announced."""
+
+    code = "content"
+
+
+class ProvisioningError(ServiceError):
+    """The provisioning server refused, or its document cannot be used."""
+
+    code = "provisioning"
 
 
 # --- the machine's --------------------------------------------------------------------------------

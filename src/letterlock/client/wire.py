@@ -18,7 +18,7 @@ from .. import errors
 from ..engine.policy import PlainOption
 from ..engine.record_values import Message, Status
 from ..engine.security import Security
-from ..errors import Bug, DecodeError, DirectoryError, IdentityChanged, LetterlockError, NotEncrypted
+from ..errors import Bug, DecodeError, IdentityChanged, LetterlockError, NotEncrypted, ServiceError
 from ..ids import MessageId, Number, number
 from ..trust import SecurityCode
 from .api import ChatState, DeviceInfo, Me
@@ -159,7 +159,7 @@ def encode_error(error: LetterlockError) -> dict[str, Any]:
         out["options"] = [_option_to_json(option) for option in error.options]
     elif isinstance(error, IdentityChanged):
         out["old"], out["new"] = error.old.hex(), error.new.hex()
-    elif isinstance(error, DirectoryError):
+    elif isinstance(error, ServiceError):
         out["status"] = error.status
     return out
 
@@ -174,8 +174,8 @@ def decode_error(value: Mapping[str, Any]) -> LetterlockError:
             return NotEncrypted(message, reason=str(value["reason"]), options=options, hint=hint)
         if cls is IdentityChanged:
             return IdentityChanged(message, old=bytes.fromhex(value["old"]), new=bytes.fromhex(value["new"]), hint=hint)
-        if cls is DirectoryError:
-            return DirectoryError(message, code=code, hint=hint, status=int(value["status"]))
+        if issubclass(cls, ServiceError):
+            return cls(message, code=code, hint=hint, status=int(value["status"]))
     except (KeyError, ValueError, TypeError):
         return Bug(f"an error that cannot be read: {message}", code="owner.protocol")
     return cls(message, code=code, hint=hint)

@@ -15,11 +15,11 @@ from typing import Any
 from ...engine.policy import PlainOption
 from ...errors import (
     Bug,
-    DirectoryError,
     InputError,
     LetterlockError,
     NotEncrypted,
     RemoteError,
+    ServiceError,
     StoreError,
     TransportError,
     TrustRequired,
@@ -37,9 +37,9 @@ def exit_code(error: LetterlockError) -> int:
         return EXIT["not_encrypted"]
     if isinstance(error, TrustRequired):
         return EXIT["trust"]
-    if isinstance(error, DirectoryError) and error.status == 429:
+    if isinstance(error, ServiceError) and error.status == 429:
         return EXIT["rate"]
-    if isinstance(error, DirectoryError) and 400 <= error.status < 500:
+    if isinstance(error, ServiceError) and 400 <= error.status < 500:
         return EXIT["user"]
     if isinstance(error, TransportError | StoreError | RemoteError):
         return EXIT["network"]
