@@ -16,7 +16,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from letterlock.codec import cpim, frame, imdn, iscomposing, mime, prekeys, protobuf
+from letterlock.codec import (
+    conference_info,
+    cpim,
+    frame,
+    group_data,
+    imdn,
+    iscomposing,
+    mime,
+    prekeys,
+    protobuf,
+    resource_lists,
+)
 from letterlock.codec import sip as sip_codec
 from letterlock.codec.xml import XmlLimits
 from letterlock.crypto.pyca import Pyca
@@ -77,6 +88,24 @@ _IMDN = (
 _COMPOSING = (
     b'<?xml version="1.0" encoding="UTF-8"?><isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing">'
     b"<state>active</state><contenttype>text/plain</contenttype><refresh>60</refresh></isComposing>"
+)
+
+_ROSTER = (
+    b'<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:conf-1@h.test" state="partial" '
+    b'version="5"><conference-description><subject>lunch</subject><maximum-user-count>100</maximum-user-count>'
+    b"</conference-description><conference-state><user-count>2</user-count><active>true</active></conference-state>"
+    b'<users state="partial"><user entity="sip:a@h.test" state="partial"><roles><entry>participant</entry></roles>'
+    b'<endpoint entity="e"><status>disconnected</status><disconnection-method>booted</disconnection-method>'
+    b'</endpoint></user><user entity="sip:b@h.test" state="deleted"/></users></conference-info>'
+)
+_LIST = (
+    b'<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists" xmlns:cp="urn:ietf:params:xml:ns:copycontrol">'
+    b'<list><entry uri="sip:a@h.test" cp:copyControl="to" cp:count="2"/><entry uri="tel:+15550100"/></list>'
+    b"</resource-lists>"
+)
+_GROUP_DATA = (
+    b'<groupdata xmlns="urn:oma:xml:cpm:groupdata"><target-type>subject</target-type><action-type>set</action-type>'
+    b"<data><subject>lunch</subject></data></groupdata>"
 )
 
 
@@ -148,6 +177,17 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("mime tree", lambda data: mime.decode_tree(data, MIME_LIMITS), (_MULTIPART,)),
         Decoder("imdn", lambda data: imdn.decode_imdn(data, XML_LIMITS), (_IMDN,)),
         Decoder("iscomposing", lambda data: iscomposing.decode_iscomposing(data, XML_LIMITS), (_COMPOSING,)),
+        Decoder(
+            "conference info",
+            lambda data: conference_info.decode_conference_info(data, XML_LIMITS, max_users=100),
+            (_ROSTER,),
+        ),
+        Decoder(
+            "resource list",
+            lambda data: resource_lists.decode_resource_list(data, XML_LIMITS, max_entries=100),
+            (_LIST,),
+        ),
+        Decoder("group data", lambda data: group_data.decode_group_data(data, XML_LIMITS), (_GROUP_DATA,)),
         Decoder("protobuf", protobuf.decode, (signal[1:-8],)),
         Decoder(
             "frame",
