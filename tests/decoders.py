@@ -41,6 +41,7 @@ from mls.decoders import mls_decoders
 MIME_LIMITS = mime.MimeLimits(65_536, 64, 8_192, 4, 32)
 CPIM_LIMITS = cpim.CpimLimits(65_536, 64, 8_192)
 XML_LIMITS = XmlLimits(16_384, 16, 256)
+FILE_LIMITS = ft_http.FileLimits(XML_LIMITS, 1 << 40, 255, 2048)
 SIP_LIMITS = sip_codec.Limits(16_384, 128, 8_192, 65_536)
 
 
@@ -107,6 +108,24 @@ _GROUP_DATA = (
     b'<groupdata xmlns="urn:oma:xml:cpm:groupdata"><target-type>subject</target-type><action-type>set</action-type>'
     b"<data><subject>lunch</subject></data></groupdata>"
 )
+_FILE = ft_http.encode_file(
+    ft_http.FileDocument(
+        ft_http.RemoteFile(9, "audio/amr", "https://h.test/f?a=1&b=2", 1_800_000_000_000, "voice.amr"),
+        ft_http.RemoteFile(3, "image/png", "https://h.test/t"),
+        render=True,
+        playing_seconds=12,
+    )
+)
+_FORM = (
+    form_data.part_head(b"b1", "tid", length=3)
+    + b"t-1\r\n"
+    + form_data.part_head(b"b1", "File", filename="a.jpg", content_type="image/jpeg", length=4)
+    + b"\r\n--\r\n--b1--\r\n"
+)
+
+
+def _form(data: bytes) -> Any:
+    return form_data.FormDataReader(b"b1", form_data.FormLimits(8, 2048)).feed(data)
 
 
 def _stream(data: bytes) -> Any:
@@ -188,6 +207,14 @@ def decoders() -> tuple[Decoder, ...]:
             (_LIST,),
         ),
         Decoder("group data", lambda data: group_data.decode_group_data(data, XML_LIMITS), (_GROUP_DATA,)),
+        Decoder("file document", lambda data: ft_http.decode_file(data, FILE_LIMITS), (_FILE,)),
+        Decoder(
+            "file resume information",
+            lambda data: ft_http.decode_resume_info(data, FILE_LIMITS),
+            (ft_http.encode_resume_info(ft_http.ResumeInfo(0, 99, "https://h.test/u")),),
+        ),
+        Decoder("form data", _form, (_FORM,)),
+        Decoder("form boundary", _text(form_data.boundary_of), (b'multipart/form-data; a=b; boundary="a b"',)),
         Decoder("protobuf", protobuf.decode, (signal[1:-8],)),
         Decoder(
             "frame",
