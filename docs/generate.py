@@ -1,5 +1,5 @@
 """Write the generated pages: docs/threat-model.md (requirements with their tests), docs/spec/mls-validation.md (the
-rules of MLS with theirs), the verbs in docs/cli.md, and what is unreleased in CHANGELOG.md.
+rules of MLS with theirs), docs/spec/conformance.md (inputs and their verdicts), the verbs in docs/cli.md, and what is unreleased in CHANGELOG.md.
 
 `python docs/generate.py` rewrites them, `--check` only says whether they are up to date (a test does that).
 """
@@ -19,7 +19,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests"
-sys.path.insert(0, str(HERE.parent / "src"))
+sys.path[:0] = [str(HERE.parent / "src"), str(HERE)]
+
+from conformance_page import conformance  # noqa: E402 - this folder is not a package
 
 HEAD = """\
 # Threat model
@@ -259,6 +261,7 @@ PAGES = {
     HERE / "threat-model.md": threat_model,
     HERE / "cli.md": command_line,
     HERE / "spec" / "mls-validation.md": mls_validation,
+    HERE / "spec" / "conformance.md": conformance,
     CHANGELOG: changelog,
 }
 

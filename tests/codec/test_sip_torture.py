@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance_cases import Case, load_cases
 from letterlock.codec.sip import (
     CSeq,
     Headers,
@@ -27,63 +28,8 @@ from letterlock.sip.transaction import ClientTransactions, Timers
 FOLDER = Path(__file__).parent.parent / "vectors" / "sip" / "rfc4475"
 LIMITS = Limits(max_header_bytes=8192, max_headers=100, max_line=4096, max_body=65536)
 
-VALID = [
-    "wsinv",
-    "intmeth",
-    "esc01",
-    "escnull",
-    "esc02",
-    "lwsdisp",
-    "longreq",
-    "semiuri",
-    "transports",
-    "mpart01",
-    "unreason",
-    "noreason",
-    "badbranch",
-    "baddate",
-    "unksm2",
-    "bext01",
-    "invut",
-    "regaut01",
-    "cparam01",
-    "cparam02",
-    "regescrt",
-    "sdp01",
-    "inv2543",
-    "zeromf",
-    "badaspec",
-    "bcast",
-    "regbadct",
-    "scalarlg",
-]
-"""Readable; what is odd about them is for the layers above."""
-
-REFUSED = {
-    "badvers": "sip.version",
-    "bigcode": "sip.start_line",
-    "clerr": "sip.content_length",
-    "dblreq": "sip.content_length",
-    "ltgtruri": "sip.start_line",
-    "lwsruri": "sip.version",
-    "lwsstart": "sip.start_line",
-    "mcl01": "sip.content_length",
-    "ncl": "sip.content_length",
-    "trws": "sip.version",
-    "baddn": "sip.truncated",
-}
-PROBLEMS = {
-    "badinv01": 400,
-    "insuf": 400,
-    "mismatch01": 400,
-    "mismatch02": 400,
-    "multi01": 400,
-    "scalar02": 400,
-    "escruri": 400,
-    "quotbal": 400,
-    "novelsc": 416,
-    "unkscm": 416,
-}
+CASES = [case for case in load_cases("sip") if case.source.startswith("RFC 4475")]
+"""The verdicts are in tests/conformance/sip.toml, and test_conformance.py checks them."""
 
 
 def load(name: str) -> bytes:
@@ -91,37 +37,18 @@ def load(name: str) -> bytes:
 
 
 def test_every_message_is_judged() -> None:
-    names = {path.stem for path in FOLDER.glob("*.dat")}
-    assert names == {*VALID, *REFUSED, *PROBLEMS}
+    assert {path.read_bytes() for path in FOLDER.glob("*.dat")} == {case.data for case in CASES}
 
 
-@pytest.mark.parametrize("name", VALID)
-def test_valid(name: str) -> None:
-    message = parse_message(load(name), LIMITS)
+@pytest.mark.parametrize("case", [case for case in CASES if case.accepted], ids=str)
+def test_valid(case: Case) -> None:
+    message = parse_message(case.data, LIMITS)
     if isinstance(message, Request):
-        assert request_problem(message) is None
         # What is echoed into a response must be writable.
         parse_message(encode(response_to(message, 200, tag="x")), LIMITS)
     again = parse_message(encode(message), LIMITS)
     assert again.body == message.body
     assert again.headers.without("Content-Length") == message.headers.without("Content-Length")
-
-
-@pytest.mark.parametrize(("name", "code"), REFUSED.items())
-def test_refused(name: str, code: str) -> None:
-    with pytest.raises(DecodeError) as caught:
-        parse_message(load(name), LIMITS)
-    assert caught.value.code == code
-
-
-@pytest.mark.parametrize(("name", "status"), PROBLEMS.items())
-def test_answered_with_an_error(name: str, status: int) -> None:
-    data = load(name)
-    message = parse_message(data, LIMITS)
-    assert isinstance(message, Request)
-    problem = request_problem(message)
-    assert problem is not None
-    assert problem[0] == status
 
 
 def test_wsinv_short_tortuous_invite() -> None:
