@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from letterlock.codec import (
     conference_info,
     cpim,
+    form_data,
     frame,
+    ft_http,
     group_data,
     imdn,
     iscomposing,
