@@ -15,7 +15,7 @@ from types import TracebackType
 
 from lab_certificate import LabCertificate, write_lab_certificate
 
-CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "kamailio" / "kamailio.cfg"
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "kamailio"
 DOMAIN = "rcs.example.test"
 LAB_PASSWORD = "lab"
 OWN_NUMBER, OWN_PASSWORD = "+15550900", "its own"
@@ -29,7 +29,7 @@ _PING = (
 def missing() -> str:
     """Why Kamailio cannot be started here, empty when it can."""
     if program() is None:
-        return "kamailio is not installed (apt-get install kamailio kamailio-tls-modules)"
+        return "kamailio is not installed (apt-get install kamailio kamailio-tls-modules kamailio-extra-modules)"
     return ""
 
 
@@ -39,12 +39,26 @@ def program() -> str | None:
 
 
 class Kamailio:
-    """One running server, TCP and TLS on free ports. A context manager; its files are in a folder of its own."""
+    """One running server on free ports: SIP and MSRP relay, both over TCP and TLS, and one for application servers.
 
-    def __init__(self, accounts: Mapping[str, str] | None = None, *, lab_password: str | None = None) -> None:
+    `focus` and `mailbox` are the ports of application servers on loopback. A context manager; its files are in a
+    folder of its own. After `halt` it can be started again, on the same ports.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, str] | None = None,
+        *,
+        lab_password: str | None = None,
+        focus: int | None = None,
+        mailbox: int | None = None,
+    ) -> None:
         self.domain = DOMAIN
         self.host = "127.0.0.1"
-        self.tcp_port, self.tls_port = _free_ports(2)
+        ports = free_ports(5)
+        self.tcp_port, self.tls_port, self.application_port, self.msrp_port, self.msrps_port = ports
+        self.focus = focus
+        self.mailbox = mailbox
         self.folder = Path(tempfile.mkdtemp(prefix="letterlock-kamailio-"))
         self.certificate: LabCertificate = write_lab_certificate(self.folder)
         self._accounts = dict(accounts or {})
@@ -53,7 +67,8 @@ class Kamailio:
 
     def start(self) -> Kamailio:
         """Returns once it answers. Raises RuntimeError, with the end of its log, when it does not."""
-        shutil.copy(CONFIGURATION, self.folder / "kamailio.cfg")
+        for file in CONFIGURATION.glob("*.cfg"):
+            shutil.copy(file, self.folder)
         lines = "".join(f'    $sht(users=>{number}) = "{password}";\n' for number, password in self._accounts.items())
         if lines:
             (self.folder / "accounts.cfg").write_text(f"event_route[htable:mod-init] {{\n{lines}}}\n")
@@ -61,17 +76,23 @@ class Kamailio:
             "DOMAIN": f'"{self.domain}"',
             "LISTEN_TCP": f"tcp:{self.host}:{self.tcp_port}",
             "LISTEN_TLS": f"tls:{self.host}:{self.tls_port}",
+            "LISTEN_APPLICATION": f"tcp:{self.host}:{self.application_port}",
+            "LISTEN_MSRP": f"tcp:{self.host}:{self.msrp_port}",
+            "LISTEN_MSRPS": f"tls:{self.host}:{self.msrps_port}",
             "TLS_CERTIFICATE": f'"{self.certificate.certificate}"',
             "TLS_KEY": f'"{self.certificate.key}"',
         }
         if self._lab_password is not None:
             defines["LAB_PASSWORD"] = f'"{self._lab_password}"'
+        for name, port in (("FOCUS", self.focus), ("MAILBOX", self.mailbox)):
+            if port is not None:
+                defines[name] = f'"sip:{self.host}:{port};transport=tcp"'
         command = [program() or "kamailio", "-DD", "-E", "-m", "512", "-M", "16"]
         command += ["-f", str(self.folder / "kamailio.cfg"), "-w", str(self.folder), "-Y", str(self.folder)]
         command += ["-P", str(self.folder / "kamailio.pid")]
         for name, value in defines.items():
             command += ["-A", f"{name}={value}"]
-        with (self.folder / "kamailio.log").open("wb") as log:
+        with (self.folder / "kamailio.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -86,6 +107,11 @@ class Kamailio:
 
     def stop(self) -> None:
         """End it and its children, and remove its files."""
+        self.halt()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def halt(self) -> None:
+        """End it and its children. What it knew, registrations and dialogs, is gone."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -95,7 +121,6 @@ class Kamailio:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
             self._process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self) -> str:
         """What it has said so far."""
@@ -119,7 +144,7 @@ class Kamailio:
             return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody has now; all are held until all are found."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(each.getsockname()[1]) for each in held]
