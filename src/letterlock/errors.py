@@ -22,6 +22,7 @@ __all__ = [
     "DirectoryError",
     "Downgrade",
     "DuplicateMessage",
+    "FocusError",
     "GroupInactive",
     "IdentityChanged",
     "InputError",
@@ -244,6 +245,12 @@ class ContentError(ServiceError):
     """The content server refused, or a file is not what was announced."""
 
     code = "content"
+
+
+class FocusError(ServiceError):
+    """The conversation focus refused. `status` is what SIP or MSRP answers."""
+
+    code = "focus"
 
 
 class ProvisioningError(ServiceError):
