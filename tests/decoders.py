@@ -6,10 +6,12 @@ An example here is what an honest peer sends. A decoder that is missing here is 
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -37,7 +39,7 @@ from letterlock.errors import BadPublicKey
 from letterlock.ids import AccountId, DeviceId, Number
 from letterlock.signal import messages
 from letterlock.signal.spqr import wire as spqr_wire
-from letterlock.trust import authoring, device_entry, device_list
+from letterlock.trust import authoring, device_entry, device_list, group_log_entry
 from mls.decoders import mls_decoders
 
 MIME_LIMITS = mime.MimeLimits(65_536, 64, 8_192, 4, 32)
@@ -233,6 +235,9 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("signal pre-key message", lambda data: messages.decode_prekey_message(data, 65_536), (prekey_message,)),
         Decoder("spqr message", spqr_wire.decode, (bytes([1, 1, 1, 1, 0]) + rng(32),)),
         Decoder("device list", device_list.decode_list, (_device_list(),)),
+        Decoder(
+            "group entry", lambda data: group_log_entry.decode_entry(data, group_log_entry.LIMITS), _group_entries()
+        ),
         Decoder("certificate", _certificate_key, (_certificate(),)),
         *(Decoder(name, decode, examples) for name, decode, examples in mls_decoders()),
     )
@@ -252,6 +257,11 @@ def _certificate() -> bytes:
     builder = x509.CertificateBuilder(name, name, key, 1, start, start + timedelta(days=1))
     signer = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
     return builder.sign(signer, None).public_bytes(serialization.Encoding.DER)
+
+
+def _group_entries() -> tuple[bytes, ...]:
+    vectors = json.loads((Path(__file__).parent / "vectors" / "group-log.json").read_text())
+    return tuple(bytes.fromhex(entry["encoded"]) for entry in vectors["entries"])
 
 
 def _device_list() -> bytes:

@@ -37,6 +37,7 @@ __all__ = [
     "from_store",
     "head_of",
     "recipient_of",
+    "verify_evidence",
     "verify_list",
     "verify_successor",
 ]
@@ -92,7 +93,7 @@ _verified = object()
 class VerifiedDeviceList:
     """A list whose signature and every counter-signature held when it was verified.
 
-    Built by `verify_list`, `verify_successor` and `from_store` only. It may have expired since: ask `expired`.
+    Built by `verify_list`, `verify_successor`, `verify_evidence` and `from_store` only. It may have expired since: ask `expired`.
     """
 
     content: DeviceList
@@ -185,6 +186,15 @@ def verify_successor(
         newest = verified
     _check_current(newest.content, now, limits)
     return newest
+
+
+def verify_evidence(data: bytes, crypto: CryptoProvider, limits: ListLimits = LIMITS) -> VerifiedDeviceList:
+    """Check a list that may have expired or been replaced: it proves that these keys were the account's at some time.
+
+    For signatures made back then; whoever uses it to encrypt or to open brings a removed device back (SR-22).
+    Raises DeviceListError and nothing else.
+    """
+    return _verify(data, crypto, limits)
 
 
 def from_store(data: bytes) -> VerifiedDeviceList:

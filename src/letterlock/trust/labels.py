@@ -16,6 +16,9 @@ __all__ = [
     "DIRECTORY_REQUEST",
     "ENROLMENT_CHECKSUM",
     "ENROLMENT_DIGITS",
+    "GROUP_ENTRY_ID",
+    "GROUP_ENTRY_SIGNATURE",
+    "GROUP_ID",
     "IDENTITY_COUNTER_SIGNATURE",
     "MLS_COUNTER_SIGNATURE",
     "PARTICIPANT_KEY_HASH",
@@ -57,3 +60,12 @@ ENROLMENT_CHECKSUM = label("enrolment-checksum")
 
 ENROLMENT_DIGITS = label("enrolment-digits")
 """Digits by which two screens show the same request."""
+
+GROUP_ENTRY_SIGNATURE = label("group-entry")
+"""A device's identity key signs one entry of a group's membership log."""
+
+GROUP_ENTRY_ID = label("group-entry-id")
+"""Hash of a log entry without its signature; later entries and every message of the group name it."""
+
+GROUP_ID = label("group-id")
+"""Hash of the entry that created a group, the start of which is the group's id."""
