@@ -534,7 +534,7 @@ async def test_deflated_and_bare_bodies_are_understood() -> None:
 @pytest.mark.parametrize(
     ("request_", "status", "header"),
     [
-        (incoming(method="INVITE"), 405, "Allow"),
+        (incoming(method="PUBLISH"), 405, "Allow"),
         (incoming(b"x", content_type="application/octet-stream"), 415, "Accept"),
         (incoming(b"x", ("Content-Encoding", "br")), 415, "Accept-Encoding"),
         (incoming(zlib.compress(bytes(10_000_000)), ("Content-Encoding", "deflate")), 413, ""),

@@ -13,7 +13,7 @@ from letterlock.errors import DecodeError, InputError, LimitExceeded
 from letterlock.sip.authenticator import Authenticator
 from letterlock.sip.message import response_to, with_received
 from letterlock.sip.transaction import Timers
-from letterlock.sip.user_agent import Answered, FlowFailed, Received, TimedOut, UserAgent, UserAgentSettings
+from letterlock.sip.user_agent import Acknowledged, Answered, FlowFailed, Received, TimedOut, UserAgent, UserAgentSettings
 
 LIMITS = Limits(65_536, 200, 8192, 262_144)
 SETTINGS = UserAgentSettings(
@@ -252,7 +252,9 @@ def test_420_names_the_extension() -> None:
 
 def test_ack_and_requests_without_via_are_not_answered() -> None:
     b = agent()
-    assert b.receive_data(incoming(method="ACK"), 0) == []
+    (event,) = b.receive_data(incoming(method="ACK"), 0)
+    assert isinstance(event, Acknowledged)
+    assert b.receive_data(incoming(("From", "junk<"), method="ACK"), 0) == []
     assert b.receive_data(incoming(without="Via"), 0) == []
     assert b.data_to_send() == b""
     assert b.malformed == 1

@@ -16,7 +16,7 @@ from ..codec.sip.values import BRANCH_COOKIE
 from ..errors import DecodeError, LimitExceeded, ProtocolError
 from ..ids import Instant
 
-__all__ = ["Answer", "ClientTransactions", "ServerTransactions", "Timers", "TransactionKey", "server_key"]
+__all__ = ["Answer", "ClientTransactions", "ServerTransactions", "Timers", "TransactionKey", "client_key", "server_key"]
 
 TransactionKey = tuple[str, ...]
 """Client: (branch, method). Server: (branch, sent-by, method), or more fields for an RFC 2543 client."""
@@ -66,15 +66,8 @@ class ClientTransactions:
 
     def on_response(self, response: Response) -> Answer | None:
         """Match by branch and method (section 17.1.3); None for a stray or late response, which is dropped."""
-        try:
-            vias = response.headers.listed("Via")
-            if len(vias) != 1:
-                # More than one Via: it was meant for somebody we never forwarded for (section 8.1.3.3).
-                return None
-            key = (Via.parse(vias[0]).branch, CSeq.parse(response.headers.get("CSeq") or "").method)
-        except DecodeError:
-            return None
-        if key not in self._open:
+        key = client_key(response)
+        if key is None or key not in self._open:
             return None
         if response.status >= 200:
             del self._open[key]
@@ -160,6 +153,18 @@ class ServerTransactions:
             old.append(key)
         for key in old:
             del self._done[key]
+
+
+def client_key(response: Response) -> TransactionKey | None:
+    """What a received response is matched by (section 17.1.3); None when it cannot be the answer to anything of ours."""
+    try:
+        vias = response.headers.listed("Via")
+        if len(vias) != 1:
+            # More than one Via: it was meant for somebody we never forwarded for (section 8.1.3.3).
+            return None
+        return Via.parse(vias[0]).branch, CSeq.parse(response.headers.get("CSeq") or "").method
+    except DecodeError:
+        return None
 
 
 def server_key(request: Request) -> TransactionKey:
