@@ -330,7 +330,7 @@ def test_options_reach_the_devices_and_their_tags_come_back() -> None:
         ("MESSAGE", f"sip:{CAROL}@{DOMAIN}", ("X", "y"), 480),
         ("MESSAGE", f"sip:@{DOMAIN}", ("X", "y"), 400),
         ("MESSAGE", "mailto:x@y", ("X", "y"), 416),
-        ("INVITE", f"sip:{BOB}@{DOMAIN}", ("X", "y"), 405),
+        ("PUBLISH", f"sip:{BOB}@{DOMAIN}", ("X", "y"), 405),
         ("MESSAGE", f"sip:{BOB}@{DOMAIN}", ("From", "nobody"), 400),
         ("MESSAGE", f"sip:{BOB}@{DOMAIN}", ("CSeq", "1 OPTIONS"), 400),
         ("REGISTER", f"sip:{DOMAIN}", ("To", "nobody"), 400),

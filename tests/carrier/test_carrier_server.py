@@ -304,11 +304,11 @@ async def test_a_silent_tls_peer_is_cut_off_too(tmp_path: Path, certificate: Lab
 async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
     async with carrier_of(tmp_path, settings=Settings(max_connections=3, handshake_timeout_ms=60_000)) as carrier:
         held = [await asyncio.open_connection(carrier.host, carrier.port) for _ in range(3)]
-        await until(lambda: len(carrier._connections) == 3)
+        await until(lambda: len(carrier._phones) == 3)
         assert await talk(carrier) == b""
         for _, writer in held:
             writer.close()
-        await until(lambda: not carrier._connections)
+        await until(lambda: not carrier._phones)
         await still_works(carrier)
 
 
@@ -325,7 +325,7 @@ async def test_closing_ends_every_connection(tmp_path: Path) -> None:
     carrier = Carrier("127.0.0.1", 0, ACCOUNTS, wire_log=tmp_path / "wire.log")
     await carrier.start()
     reader, writer = await asyncio.open_connection(carrier.host, carrier.port)
-    await until(lambda: bool(carrier._connections))
+    await until(lambda: bool(carrier._phones))
     await carrier.close()
     assert await reader.read() == b""
     writer.close()

@@ -7,7 +7,7 @@ from ..errors import DecodeError
 from ..ids import Instant, Number, Rng
 from ..sip.digest_server import DigestServer, Outcome
 from ..sip.message import new_tag, response_to
-from .location import Device, Locations, device_key
+from .location import Device, Locations, device_key, hashed
 from .settings import Settings
 
 __all__ = ["Registrar"]
@@ -65,6 +65,8 @@ class Registrar:
             for device in self._locations.of(phone):
                 self._locations.release(device, now)
             return self._bindings(request, phone, now), ()
+        if any(len(text) > self._settings.max_contact for text in listed):
+            return self._answer(request, 413, reason="Contact Too Long"), ()  # it is kept for as long as it is bound
         contacts = [NameAddr.parse(text) for text in listed]
         bound = {device.key: device for device in self._locations.of(phone)}
         # All is checked before anything is changed (section 10.3 step 7: all or nothing).
@@ -73,7 +75,7 @@ class Registrar:
             if 0 < seconds < self._settings.min_expires_seconds:
                 return self._answer(request, 423, ("Min-Expires", str(self._settings.min_expires_seconds))), ()
             old = bound.get(device_key(phone, contact))
-            if old is not None and old.call_id == call_id and cseq <= old.cseq:
+            if old is not None and old.order[0] == hashed(call_id) and cseq <= old.order[1]:
                 return self._answer(request, 400, reason="CSeq is not newer"), ()
         added = {device_key(phone, contact) for contact in contacts if self._expires(request, contact)}
         live = {key for key, device in bound.items() if device.connection is not None}
@@ -90,7 +92,7 @@ class Registrar:
             else:
                 for old in bound.values():
                     # A removal may name the contact without the instance that it was bound with.
-                    if old.key == device_key(phone, contact) or old.contact.uri.address == contact.uri.address:
+                    if old.key == device_key(phone, contact) or Uri.parse(old.uri).address == contact.uri.address:
                         self._locations.release(old, now)
         return self._bindings(request, phone, now), tuple(changed)
 
@@ -103,7 +105,7 @@ class Registrar:
     def _bindings(self, request: Request, phone: Number, now: Instant) -> Response:
         """200 with what is bound now, the route that requests must take, and the numbers that are theirs."""
         contacts = [
-            ("Contact", _without_expires(device.contact, (device.expires_at - now) // 1000).encode())
+            ("Contact", device.contact((device.until - now) // 1000))
             for device in self._locations.of(phone)
             if device.connection is not None
         ]
@@ -119,7 +121,3 @@ class Registrar:
 
     def _answer(self, request: Request, status: int, *headers: tuple[str, str], reason: str = "") -> Response:
         return response_to(request, status, reason, tag=new_tag(self._rng), headers=headers)
-
-
-def _without_expires(contact: NameAddr, seconds: int) -> NameAddr:
-    return NameAddr(contact.uri, contact.display, contact.params.with_("expires", str(max(0, seconds))))

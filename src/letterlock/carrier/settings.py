@@ -7,9 +7,27 @@ from dataclasses import dataclass, field
 from ..codec.sip import Limits
 from .mailbox import MailboxLimits
 
-__all__ = ["DEFAULT_DOMAIN", "Settings"]
+__all__ = ["DEFAULT_DOMAIN", "ApplicationServer", "Settings"]
 
 DEFAULT_DOMAIN = "rcs.example.test"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationServer:
+    """A server that requests for some users of our domain go to, such as a conversation focus.
+
+    It listens for SIP over TCP at `host` and `port`, where only we should reach it. Its own are the `users` and all
+    whose name begins with one of `prefixes`.
+    """
+
+    host: str
+    port: int
+    users: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+
+    def serves(self, user: str | None) -> bool:
+        """Whether requests for this user are its."""
+        return user is not None and (user in self.users or user.startswith(self.prefixes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,9 @@ class Settings:
     default_expires_seconds: int = 3600
     max_expires_seconds: int = 3600
     max_contacts: int = 10
+    max_contact: int = 2_048
+    """Characters of one Contact, which is kept while it is bound."""
+
     max_numbers: int = 10_000
     grace_ms: int = 7 * 24 * 3600 * 1000
     """How long messages are kept for a device that went away."""
@@ -36,8 +57,24 @@ class Settings:
     retry_ms: int = 2_000
     drain_window: int = 16
     max_open_branches: int = 20_000
+    max_open_bytes: int = 256 * 1024 * 1024
+    """Bodies of the requests that are on their way."""
+
+    max_open_per_connection: int = 4_000
+    """Copies of one peer's requests that are on their way; application servers have no such bound."""
+
+    invite_timeout_ms: int = 32_000
+    """Timer B of RFC 3261: for a device to say anything to an INVITE; also how long late answers are waited for."""
+
+    ringing_timeout_ms: int = 185_000
+    """Timer C (section 16.6): how long a device may ring; it must be more than three minutes."""
+
+    max_calls: int = 10_000
+    max_calls_per_connection: int = 1_000
     max_auth_failures: int = 10
     max_malformed: int = 5
+
+    application_servers: tuple[ApplicationServer, ...] = ()
 
     max_connections: int = 512
     handshake_timeout_ms: int = 10_000

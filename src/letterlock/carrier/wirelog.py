@@ -89,8 +89,8 @@ class WireLogWriter:
         if self._file.tell() == 0:
             self._file.write(_MAGIC)
 
-    def write(self, kind: str, connection: int, at: Instant, payload: bytes) -> None:
-        self._file.write(_HEADER.pack(kind.encode("ascii"), connection, at, len(payload)) + payload)
+    def write(self, kind: str, connection: int, at: Instant, payload: bytes | bytearray | memoryview) -> None:
+        self._file.write(b"".join((_HEADER.pack(kind.encode("ascii"), connection, at, len(payload)), payload)))
 
     def close(self) -> None:
         self._file.close()
