@@ -66,7 +66,7 @@ class Directory:
         now: Callable[[], Instant] = _system_now,
         rng: Rng = os.urandom,
     ) -> None:
-        if tls is None and not _is_loopback(host):
+        if tls is None and not is_loopback(host):
             raise InputError(
                 f"the directory does not listen on {host} without TLS",
                 code="directory.tls",
@@ -335,7 +335,8 @@ def address_key(remote: str | None) -> str:
     return str(address)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
     if host == "localhost":
         return True
     try:

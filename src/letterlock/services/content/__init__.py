@@ -1,0 +1,11 @@
+"""The content server: files that clients upload and that whoever has the address downloads (RCC.07, rcs.md 2.6).
+
+The bytes are opaque to it. See docs/files.md.
+"""
+
+from __future__ import annotations
+
+from .http import ContentServer
+from .limits import ContentLimits
+
+__all__ = ["ContentLimits", "ContentServer"]

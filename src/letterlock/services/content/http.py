@@ -1,0 +1,447 @@
+"""The content server over HTTP (rcs.md 2.6): limits before work, then the account, then the bytes.
+
+`POST /upload` (empty: 204, or 401 with a Digest challenge; then the form), `GET /upload?tid=..&get_upload_info` or
+`&get_download_info`, `PUT /upload/ID` with a Content-Range, `DELETE /upload?tid=..` (ours), and `GET /files/TOKEN`,
+which asks for no account: the address is the right to fetch. Files are served as attachments without a type, so that
+no browser runs one under the operator's name (SR-14). Downloads are not logged (SR-17).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hmac
+import logging
+import os
+import ssl
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from ...codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
+from ...codec.sip import Credentials
+from ...errors import ContentError, DecodeError, InputError, LetterlockError, LimitExceeded
+from ...ids import Instant, Rng
+from ...sip.digest_server import DigestServer, Outcome
+from ..directory.buckets import Buckets
+from ..directory.http import address_key, is_loopback
+from ..directory.messages import ErrorAnswer
+from ..directory.writer import Writer
+from .blobs import BlobReader, Blobs
+from .intake import Desk
+from .limits import ContentLimits
+from .logic import Library
+from .ranges import Span, wanted
+from .tables import Kept, Tables, Upload
+from .uploading import Uploads
+
+__all__ = ["ContentServer"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger("letterlock.content")
+_PURGE_EVERY_S = 3600.0
+_READ = 256 * 1024
+_REALM = "letterlock content"
+
+
+def _system_now() -> Instant:
+    return time.time_ns() // 1_000_000
+
+
+class ContentServer:
+    """The content server. `await start()`, then `url` says where clients upload; `await close()` ends it.
+
+    `password_of(username)` gives the password of an account, which is a number, or None; without it anybody on this
+    machine may upload, for labs. `folder` takes the files and their database, and is this process's alone.
+    `public_url` is how the world reaches this server when a proxy stands before it. Without `tls` it listens on
+    loopback only (SR-19).
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        password_of: Callable[[str], str | None] | None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        public_url: str | None = None,
+        limits: ContentLimits | None = None,
+        now: Callable[[], Instant] = _system_now,
+        rng: Rng = os.urandom,
+    ) -> None:
+        if tls is None and not is_loopback(host):
+            raise InputError(
+                f"the content server does not listen on {host} without TLS",
+                code="content.tls",
+                hint="give it a certificate, or put a proxy with TLS before it and listen on 127.0.0.1",
+            )
+        if password_of is None and not is_loopback(host):
+            raise InputError("beyond this machine uploads need accounts", code="content.open")
+        self._host, self._port, self._tls, self._public_url = host, port, tls, public_url
+        self._limits = limits or ContentLimits()
+        self._now, self._rng = now, rng
+        self._folder = Path(folder)
+        self._blobs = Blobs(self._folder / "blobs")
+        self._library = Library(self._limits)
+        self._writer = Writer(str(self._folder / "content.db"), Tables, ContentError, "content")
+        self._digest = (
+            None
+            if password_of is None
+            else DigestServer(_REALM, rng(32), password_of, lifetime_ms=self._limits.nonce_lifetime_ms)
+        )
+        self._buckets = Buckets(self._limits.max_buckets)
+        self._blocked: dict[str, Instant] = {}
+        """Addresses that guessed too often, until when."""
+        self._in_flight: Counter[str] = Counter()
+        self._threads = ThreadPoolExecutor(8, "letterlock-content")
+        self._desk = Desk(self._library, self._writer, self._blobs, self._limits, now, self._threads)
+        self._uploads = Uploads(self._desk, rng)
+        self._runner: web.AppRunner | None = None
+        self._purging: asyncio.Task[None] | None = None
+        self.app = self._application()
+
+    async def start(self) -> None:
+        """Open folder and database, and listen. Raises StoreLocked, StoreError or OSError."""
+        await self._desk.begin(self._blobs.open)
+        await self._writer.start()
+        async with contextlib.AsyncExitStack() as begun:
+            begun.push_async_callback(self.close)
+            await self.purge()
+            known = await self._writer.run(lambda tables: tables.blobs())
+            await self._desk.disk(lambda: self._blobs.sweep(known))
+            self._runner = web.AppRunner(
+                self.app,
+                access_log=None,
+                handle_signals=False,
+                keepalive_timeout=75.0,
+                lingering_time=2.0,  # for the body of a request that was refused before its end
+                max_line_size=4096,
+                read_bufsize=_READ,
+                auto_decompress=False,
+                shutdown_timeout=2.0,
+            )
+            await self._runner.setup()
+            site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
+            await site.start()
+            begun.pop_all()
+        self._port = self._runner.addresses[0][1]
+        self._purging = asyncio.create_task(self._purge_for_ever())
+
+    async def close(self) -> None:
+        """Stop listening, keep what came of uploads, close the database."""
+        if self._purging is not None:
+            self._purging.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._purging
+            self._purging = None
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            await self._uploads.close()
+            await self._runner.cleanup()
+            self._runner = None
+        await self._writer.close()
+        self._threads.shutdown()
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def base(self) -> str:
+        """What all addresses begin with."""
+        if self._public_url is not None:
+            return self._public_url.rstrip("/")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """Where clients upload: the `ftHTTPCSURI` of their configuration."""
+        return f"{self.base}/upload"
+
+    async def purge(self) -> None:
+        """Delete what has expired; done at the start and every hour."""
+        gone = await self._writer.run(lambda tables: self._library.purge(tables, self._now()))
+        await self._desk.disk(lambda: self._blobs.delete(gone))
+
+    async def _purge_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_PURGE_EVERY_S)
+            try:
+                await self.purge()
+            except LetterlockError as error:
+                _log.error("cannot delete expired files: %s", error)
+
+    # --- uploads ---------------------------------------------------------------------------------
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard])
+        app.router.add_get("/health", self._health)
+        app.router.add_post("/upload", self._post)
+        app.router.add_get("/upload", self._info)
+        app.router.add_delete("/upload", self._drop)
+        app.router.add_put("/upload/{id}", self._put)
+        app.router.add_get("/files/{token}", self._download)
+        return app
+
+    async def _health(self, request: web.Request) -> web.Response:
+        await self._writer.run(lambda tables: None)
+        return web.Response(text="ok\n")
+
+    async def _post(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        if not request.body_exists:
+            return web.Response(status=204, headers=_NO_STORE)
+        self._spend("uploads", account)
+        return self._described(await self._uploads.form(request, account))
+
+    async def _put(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        upload = await self._uploads.rest(request, account, request.match_info["id"])
+        return self._described(upload) if upload.complete else self._resumable(upload)
+
+    async def _info(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        tid = request.query.get("tid", "")
+        if "get_download_info" not in request.query and "get_upload_info" not in request.query:
+            raise ContentError("say what to get", code="content.form", status=400)
+        # Whoever still writes has lost its connection: otherwise the client would not ask.
+        async with self._uploads.alone(account, tid, request):
+            upload = await self._writer.run(lambda tables: self._library.find(tables, account, tid, self._now()))
+        if "get_download_info" in request.query:
+            if not upload.complete:
+                raise ContentError("this upload is not complete", code="content.unfinished", status=404)
+            return self._described(upload)
+        if not upload.received:
+            # The document cannot say "nothing"; without it clients begin anew.
+            raise ContentError("nothing of this upload has come", code="content.unknown", status=404)
+        return self._resumable(upload)
+
+    async def _drop(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        tid = request.query.get("tid", "")
+        async with self._uploads.alone(account, tid, request):
+            upload = await self._writer.run(lambda tables: self._library.find(tables, account, tid, self._now()))
+            gone = await self._writer.run(lambda tables: self._library.drop(tables, upload))
+            await self._desk.disk(lambda: self._blobs.delete(gone))
+        return web.Response(status=204, headers=_NO_STORE)
+
+    def _described(self, upload: Upload) -> web.Response:
+        thumbnail = None
+        if upload.thumbnail_sha256 is not None:
+            thumbnail = RemoteFile(
+                upload.thumbnail_size, upload.thumbnail_type, self._address(upload.thumbnail_token), upload.expires
+            )
+        file = RemoteFile(
+            upload.received, upload.content_type, self._address(upload.token), upload.expires, upload.name
+        )
+        return _xml(encode_file(FileDocument(file, thumbnail)), _digest(upload.sha256 or b""))
+
+    def _resumable(self, upload: Upload) -> web.Response:
+        return _xml(encode_resume_info(ResumeInfo(0, upload.received - 1, f"{self.url}/{upload.id}")), {})
+
+    def _address(self, token: str) -> str:
+        return f"{self.base}/files/{token}"
+
+    # --- downloads -------------------------------------------------------------------------------
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        token = request.match_info["token"]
+        kept = await self._writer.run(lambda tables: self._library.file(tables, token, self._now()))
+        tag = f'"{kept.sha256.hex()}"'
+        headers = {**_NO_STORE, **_FILE_HEADERS, **_digest(kept.sha256), "ETag": tag}
+        span = None
+        # RFC 9110 section 13.1.5: a part only of that very file; a date can be no proof of that here.
+        if request.headers.get("If-Range", tag) == tag:
+            try:
+                span = wanted(request.headers.get("Range"), kept.size)
+            except ContentError as error:
+                return _refusal(error, extra={"Content-Range": f"bytes */{kept.size}"})
+        if span is not None:
+            headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{kept.size}"
+        response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)
+        span = span or Span(0, kept.size)
+        response.content_length = span.stop - span.start
+        if request.method == "HEAD":
+            await response.prepare(request)
+            return response
+        reader = await self._open(kept)
+        try:
+            await response.prepare(request)
+            await self._send(response, reader, span)
+        finally:
+            await self._desk.begin(reader.close)
+        return response
+
+    async def _open(self, kept: Kept) -> BlobReader:
+        try:
+            return await self._desk.begin(lambda: self._blobs.read(kept.blob))
+        except FileNotFoundError as error:  # dropped between two steps
+            raise ContentError("there is no such file any more", code="content.unknown", status=404) from error
+        except OSError as error:
+            raise ContentError("the file cannot be read", code="content.failed", status=503) from error
+
+    async def _send(self, response: web.StreamResponse, reader: BlobReader, span: Span) -> None:
+        at = span.start
+        try:
+            while at < span.stop:
+                begun, count = at, min(_READ, span.stop - at)
+                block = await self._desk.begin(lambda begun=begun, count=count: reader.read(count, begun))  # type: ignore[misc]
+                if not block:
+                    raise OSError("the file is shorter than it was")
+                async with asyncio.timeout(self._limits.answer_grace_s):
+                    await response.write(block)
+                at += len(block)
+            await response.write_eof()
+        except (TimeoutError, ConnectionError):
+            response.force_close()  # whoever wanted it has gone, or takes nothing any more
+        except OSError as error:
+            # The answer has begun: only its missing end can say that something is wrong.
+            _log.error("a file cannot be read: %s", error)
+            response.force_close()
+
+    # --- before the work -------------------------------------------------------------------------
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Limits by address and number of requests; every error as one JSON shape."""
+        address = address_key(request.remote)
+        limits = self._limits
+        if (
+            self._in_flight.total() >= limits.max_in_flight
+            or self._in_flight[address] >= limits.max_in_flight_by_address
+        ):
+            busy = ContentError("the content server is busy", code="content.busy", hint="try again", status=503)
+            return _refusal(busy, extra={"Retry-After": str(limits.busy_retry_s)})
+        self._in_flight[address] += 1
+        try:
+            self._spend("address", address)
+            return await handler(request)
+        except _Unauthenticated as error:
+            return _refusal(error, challenges=error.challenges)
+        except _TooMany as error:
+            return _refusal(error, extra={"Retry-After": str(error.seconds)})
+        except ContentError as error:
+            return _refusal(error)
+        except LimitExceeded as error:
+            return _refusal(error, 413)
+        except (DecodeError, InputError) as error:
+            return _refusal(error, 400)
+        except web.HTTPException as error:
+            return _refusal(ContentError(error.reason.lower(), code="content.http", status=error.status))
+        except LetterlockError as error:
+            _log.error("request failed: %s", error)
+            failed = ContentError("the content server cannot do this now", code="content.failed", status=503)
+            return _refusal(failed, extra={"Retry-After": str(limits.busy_retry_s)})
+        except Exception:  # ours: the caller learns that it happened, our log what it was
+            _log.exception("bug in the content server")
+            return _refusal(ContentError("the content server made a mistake", code="bug", status=500))
+        finally:
+            self._in_flight[address] -= 1
+            if not self._in_flight[address]:
+                del self._in_flight[address]
+
+    def _account(self, request: web.Request) -> str:
+        """Who asks (RFC 7616). Raises ContentError 401 with challenges, before anything of the body is read (SR-17)."""
+        if self._digest is None:
+            return "lab"
+        given, now = request.headers.getall("Authorization", []), self._now()
+        if given:
+            self._check_guesses(address_key(request.remote), now)
+        verdict = self._digest.verify(given, request.method, _digest_uri(request, given), now)
+        if verdict.username is not None:
+            return verdict.username
+        if verdict.outcome is Outcome.WRONG:
+            self._count_guess(address_key(request.remote), now)
+        stale = verdict.outcome is Outcome.STALE
+        raise _Unauthenticated(self._digest.challenge(self._now(), self._rng, stale=stale))
+
+    def _check_guesses(self, address: str, now: Instant) -> None:
+        # With the right password too: otherwise the refusals alone would tell which guess was right.
+        until = self._blocked.get(address, now)
+        if until > now:
+            raise _TooMany(until - now)
+
+    def _count_guess(self, address: str, now: Instant) -> None:
+        wait = self._buckets.take("password", address, self._limits.wrong_passwords, now)
+        if wait:
+            if len(self._blocked) >= self._limits.max_buckets:
+                self._blocked = {key: until for key, until in self._blocked.items() if until > now}
+            self._blocked[address] = now + wait
+            raise _TooMany(wait)
+
+    def _spend(self, purpose: str, key: object) -> None:
+        rate = {"address": self._limits.address, "uploads": self._limits.uploads}[purpose]
+        wait = self._buckets.take(purpose, key, rate, self._now())
+        if wait:
+            raise _TooMany(wait)
+
+
+class _Unauthenticated(ContentError):
+    """Carries the challenges."""
+
+    def __init__(self, challenges: tuple[str, ...]) -> None:
+        super().__init__("uploads need an account", code="content.unauthenticated", status=401)
+        self.challenges = challenges
+
+
+class _TooMany(ContentError):
+    """A rate limit; the answer says how many seconds to wait."""
+
+    def __init__(self, wait_ms: int) -> None:
+        self.seconds = -(-wait_ms // 1000)
+        super().__init__("too many requests", code="content.rate", hint=f"try again in {self.seconds} s", status=429)
+
+
+_NO_STORE = {"Cache-Control": "no-store"}
+_FILE_HEADERS = {
+    "Content-Type": "application/octet-stream",
+    "Content-Disposition": "attachment",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Accept-Ranges": "bytes",
+}
+
+
+def _digest_uri(request: web.Request, given: list[str]) -> str:
+    """The `uri` that the credentials must name: the request's target, which some clients write without its query.
+
+    RFC 7616 section 3.4 wants all of it. What is left out is not protected by the response, but then by TLS.
+    """
+    target = request.raw_path
+    bare = target.partition("?")[0]
+    for text in given:
+        with contextlib.suppress(DecodeError):
+            if hmac.compare_digest(Credentials.parse(text).uri.encode(), bare.encode()):
+                return bare
+    return target
+
+
+def _digest(sha256: bytes) -> dict[str, str]:
+    """RFC 3230: of the whole file, whatever part of it is sent, so that its receiver can check what it put together."""
+    return {"Digest": f"sha-256={base64.b64encode(sha256).decode()}"}
+
+
+def _xml(body: bytes, headers: dict[str, str]) -> web.Response:
+    return web.Response(body=body, content_type="text/xml", charset="utf-8", headers={**_NO_STORE, **headers})
+
+
+def _refusal(
+    error: LetterlockError, status: int = 0, *, extra: dict[str, str] | None = None, challenges: tuple[str, ...] = ()
+) -> web.Response:
+    status = status or (error.status if isinstance(error, ContentError) else 500)
+    answer = web.Response(
+        body=msgspec.json.encode(ErrorAnswer(error.code, str(error), error.hint)),
+        status=status,
+        content_type="application/json",
+        headers={**_NO_STORE, **(extra or {})},
+    )
+    for challenge in challenges:
+        answer.headers.add("WWW-Authenticate", challenge)
+    return answer

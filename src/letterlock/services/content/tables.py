@@ -1,0 +1,186 @@
+"""The content server's tables in SQLite: which uploads there are, whose, how far, and until when.
+
+`Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
+transaction (services/directory/writer.py). Who downloads what is kept nowhere (SR-17).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sqlite3
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...errors import StoreError, StoreLocked
+from ...ids import Instant
+
+__all__ = ["Kept", "Tables", "Upload", "Usage"]
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4C4C434F  # "LLCO"
+
+_SCHEMA = """
+CREATE TABLE uploads (
+    id TEXT PRIMARY KEY, account TEXT NOT NULL, tid TEXT NOT NULL, expires INTEGER NOT NULL,
+    reserved INTEGER NOT NULL, complete INTEGER NOT NULL, received INTEGER NOT NULL, total INTEGER,
+    name TEXT NOT NULL, content_type TEXT NOT NULL, blob TEXT NOT NULL, token TEXT NOT NULL UNIQUE, sha256 BLOB,
+    thumbnail_size INTEGER NOT NULL, thumbnail_type TEXT NOT NULL, thumbnail_blob TEXT NOT NULL,
+    thumbnail_token TEXT NOT NULL UNIQUE, thumbnail_sha256 BLOB, UNIQUE (account, tid)
+) WITHOUT ROWID;
+CREATE INDEX uploads_usage ON uploads (account, complete, reserved);
+CREATE INDEX uploads_expires ON uploads (expires);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One upload; a file once it is `complete`. `received` bytes are on the disk for certain.
+
+    `id` is its secret name for PUT, `token` and `thumbnail_token` are those for downloads. `reserved` is what it
+    takes of the account's budget. `total` is None as long as nobody has said it.
+    """
+
+    id: str = field(repr=False)
+    account: str
+    tid: str
+    expires: Instant
+    reserved: int
+    complete: bool
+    received: int
+    total: int | None
+    name: str
+    content_type: str
+    blob: str
+    token: str = field(repr=False)
+    sha256: bytes | None
+    thumbnail_size: int
+    thumbnail_type: str
+    thumbnail_blob: str
+    thumbnail_token: str = field(repr=False)
+    thumbnail_sha256: bytes | None
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        return (self.blob, self.thumbnail_blob)
+
+
+class Kept(NamedTuple):
+    """A file as a download sees it."""
+
+    blob: str
+    size: int
+    sha256: bytes
+    expires: Instant
+
+
+class Usage(NamedTuple):
+    """What an account, or all of them, take."""
+
+    reserved: int
+    files: int
+    unfinished: int
+
+
+_COLUMNS = tuple(column.name for column in dataclasses.fields(Upload))
+_ALL = ", ".join(_COLUMNS)
+
+
+class Tables:
+    """Rows in, rows out. Every method is one or two statements; decisions are made elsewhere."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            # Made here so that no other user of the machine can read it.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot open the content database: {error.strerror}") from error
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            if "locked" in str(error):
+                raise StoreLocked(
+                    "another process runs on this content database",
+                    hint="the content server is up already; or give another one --folder",
+                ) from error
+            raise StoreError(f"cannot open the content database: {error}") from error
+        except StoreError:
+            self.connection.close()
+            raise
+
+    def _open(self) -> None:
+        run = self.connection.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA secure_delete = ON")
+        run("BEGIN EXCLUSIVE")
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"content database of schema {version}", code="store.schema", hint="run the newer version that made it"
+            )
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                run(statement)
+            run(f"PRAGMA application_id = {_APPLICATION_ID}")
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # --- uploads ---------------------------------------------------------------------------------
+    def put(self, upload: Upload) -> None:
+        values = [getattr(upload, name) for name in _COLUMNS]
+        places = ", ".join("?" * len(_COLUMNS))
+        self.connection.execute(f"INSERT OR REPLACE INTO uploads ({_ALL}) VALUES ({places})", values)  # noqa: S608
+
+    def upload(self, upload: str) -> Upload | None:
+        return self._one("id = ?", upload)
+
+    def of_account(self, account: str, tid: str) -> Upload | None:
+        return self._one("account = ? AND tid = ?", account, tid)
+
+    def _one(self, where: str, *values: object) -> Upload | None:
+        row = self.connection.execute(f"SELECT {_ALL} FROM uploads WHERE {where}", values).fetchone()  # noqa: S608
+        if row is None:
+            return None
+        found = Upload(*row)
+        return dataclasses.replace(found, complete=bool(found.complete))
+
+    def delete(self, upload: str) -> None:
+        self.connection.execute("DELETE FROM uploads WHERE id = ?", (upload,))
+
+    # --- downloads -------------------------------------------------------------------------------
+    def kept(self, token: str) -> Kept | None:
+        """The complete file behind a download token."""
+        row = self.connection.execute(
+            "SELECT blob, received, sha256, expires FROM uploads WHERE token = ?1 AND complete "
+            "UNION ALL SELECT thumbnail_blob, thumbnail_size, thumbnail_sha256, expires FROM uploads "
+            "WHERE thumbnail_token = ?1 AND complete AND thumbnail_sha256 IS NOT NULL",
+            (token,),
+        ).fetchone()
+        return Kept(*row) if row else None
+
+    # --- budgets and retention -------------------------------------------------------------------
+    def usage(self, account: str | None = None) -> Usage:
+        """Of one account; of all without a name."""
+        where = "" if account is None else "WHERE account = ?"
+        row = self.connection.execute(
+            "SELECT COALESCE(SUM(reserved), 0), COALESCE(SUM(complete), 0), COALESCE(SUM(NOT complete), 0) "  # noqa: S608
+            f"FROM uploads {where}",
+            () if account is None else (account,),
+        ).fetchone()
+        return Usage(*row)
+
+    def expired(self, now: Instant) -> list[Upload]:
+        rows = self.connection.execute(f"SELECT {_ALL} FROM uploads WHERE expires <= ?", (now,))  # noqa: S608
+        return [Upload(*row) for row in rows]
+
+    def blobs(self) -> set[str]:
+        """The names of all blobs that belong to a row."""
+        rows = self.connection.execute("SELECT blob, thumbnail_blob FROM uploads").fetchall()
+        return {name for row in rows for name in row}

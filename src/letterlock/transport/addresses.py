@@ -1,0 +1,68 @@
+"""Which addresses may be connected to: nothing that a peer names may reach into our own machine or network (SR-14)."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Collection
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+__all__ = ["ForbiddenAddress", "GuardedResolver", "is_loopback", "is_public"]
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class ForbiddenAddress(OSError):
+    """The name stands for addresses that strangers may not send us to."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is this machine, by its name or address as written."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the whole Internet, also behind the ways to write an IPv4 address as IPv6."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0].strip("[]"))
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
+        if inner is None and found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast and not found.is_unspecified
+
+
+class GuardedResolver(AbstractResolver):
+    """Gives only public addresses, but for the hosts that the user configured.
+
+    The check stands here, between the name and the connection, so that a name cannot mean one address when it is
+    checked and another when it is used.
+    """
+
+    def __init__(self, inner: AbstractResolver, trusted: Collection[str]) -> None:
+        self._inner = inner
+        self._trusted = frozenset(trusted)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        if host in self._trusted:
+            return found
+        public = [result for result in found if is_public(result["host"])]
+        if not public:
+            raise ForbiddenAddress(f"{host} is inside a private network")
+        return public
+
+    async def close(self) -> None:
+        await self._inner.close()
