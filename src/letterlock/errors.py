@@ -29,6 +29,7 @@ __all__ = [
     "InvalidGroupMessage",
     "LetterlockError",
     "LimitExceeded",
+    "MailboxError",
     "MalformedMessage",
     "MissingProposal",
     "MissingPsk",
@@ -245,6 +246,12 @@ class ContentError(ServiceError):
     """The content server refused, or a file is not what was announced."""
 
     code = "content"
+
+
+class MailboxError(ServiceError):
+    """The mailbox refused. `status` is what SIP answers."""
+
+    code = "mailbox"
 
 
 class FocusError(ServiceError):

@@ -1,0 +1,238 @@
+"""The mailbox's edge: listens for the proxy, keeps a connection to it, answers only what is on the disk.
+
+Only the proxy may come (SR-17): who connects must have one of the addresses in `peers`, and the port belongs behind
+a firewall. The proxy has checked who sends and says it in P-Asserted-Identity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine
+
+from ...codec.sip import Request, Response
+from ...errors import DecodeError, MailboxError, StoreError
+from ...ids import Instant, Number, Rng
+from ...sip.transaction import TransactionKey
+from ..directory.writer import Writer
+from . import logic
+from .connection import Connection
+from .couriers import Couriers
+from .limits import MailboxLimits
+from .requests import arrival_of, devices_of, grant, handover_of, registered_number
+from .tables import Tables
+
+__all__ = ["Mailbox"]
+
+_log = logging.getLogger("letterlock.mailbox")
+
+_RETRY_AFTER = (("Retry-After", "60"),)
+_PURGE_EVERY_S = 60.0
+_MAX_HANDOVERS = 100_000
+
+
+class Mailbox:
+    """`await start()`, then `port` says where it listens; `await close()` ends it. Also an async context manager.
+
+    `proxy` is the proxy's listener for application servers. `database` is a file; it is locked for this process.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        *,
+        domain: str,
+        proxy: tuple[str, int],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        peers: tuple[str, ...] = ("127.0.0.0/8", "::1/128"),
+        limits: MailboxLimits | None = None,
+        clock: Callable[[], Instant] = lambda: time.time_ns() // 1_000_000,
+        rng: Rng = os.urandom,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._domain = domain
+        self._proxy = proxy
+        self._peers = tuple(ipaddress.ip_network(each) for each in peers)
+        self._limits = limits or MailboxLimits()
+        self._clock = clock
+        self._rng = rng
+        self._writer = Writer(database, Tables, MailboxError, "mailbox")
+        self._server: asyncio.Server | None = None
+        self._couriers: Couriers | None = None
+        self._to_proxy: Connection | None = None
+        self._from_proxy: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._handovers: dict[Number, int] = {}
+
+    async def start(self) -> None:
+        """Open the database and listen. Raises StoreError, StoreLocked; OSError when the port is taken."""
+        loop = asyncio.get_running_loop()
+        await self._writer.start()
+        try:
+            self._couriers = Couriers(self._writer, self._limits, self._domain, self._send, self._empty, self._clock)
+            self._server = await loop.create_server(
+                lambda: Connection(self._limits, self._on_request, self._rng, self._admit), self.host, self.port
+            )
+        except OSError:
+            await self._writer.close()
+            raise
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._spawn(self._stay_connected())
+        self._spawn(self._keep_purging())
+
+    async def close(self) -> None:
+        """Take nothing more, stop sending, close the database. What is kept is sent another time."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._couriers is not None:
+            await self._couriers.close()
+        connections = [*self._from_proxy, *([self._to_proxy] if self._to_proxy else [])]
+        for connection in connections:
+            connection.close()
+        if connections:
+            await asyncio.wait({connection.closed for connection in connections}, timeout=2)
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+        await self._writer.close()
+
+    async def __aenter__(self) -> Mailbox:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def waiting(self) -> int:
+        """For how many devices something is kept."""
+        return len(await self._writer.run(Tables.waiting))
+
+    # --- from the proxy --------------------------------------------------------------------------
+    def _admit(self, connection: Connection) -> bool:
+        address = ipaddress.ip_address(connection.peer.partition("%")[0])
+        if len(self._from_proxy) >= self._limits.max_connections or not any(address in net for net in self._peers):
+            return False
+        self._from_proxy.add(connection)
+        connection.closed.add_done_callback(lambda _: self._from_proxy.discard(connection))
+        return True
+
+    def _on_request(self, connection: Connection, key: TransactionKey, request: Request) -> None:
+        if request.method == "MESSAGE":
+            self._spawn(self._on_message(connection, key, request))
+        elif request.method == "REGISTER":
+            self._spawn(self._on_register(connection, key, request))
+        elif request.method == "OPTIONS":
+            connection.respond(key, 200)
+        else:
+            connection.respond(key, 405, headers=(("Allow", "MESSAGE, REGISTER, OPTIONS"),))
+
+    async def _on_message(self, connection: Connection, key: TransactionKey, request: Request) -> None:
+        """Keep it, and only then say so: 202 is said of what is on the disk."""
+        try:
+            arrival = arrival_of(request)
+            self._handed(arrival.number, arrival.handover)
+            now = self._clock()
+            devices = await self._writer.run(lambda tables: logic.accept(tables, self._limits, arrival, now))
+        except DecodeError as error:
+            connection.respond(key, 400, f"Bad Request ({error.code})")
+        except MailboxError as error:
+            connection.respond(key, error.status, f"Not Kept ({error.code})", _RETRY_AFTER)
+        except StoreError as error:
+            _log.error("a message could not be kept: %s", error)
+            connection.respond(key, 500, "Not Kept", _RETRY_AFTER)
+        else:
+            connection.respond(key, 202)
+            for device in devices:
+                self._wake(arrival.number, device, present=device in arrival.present)
+
+    async def _on_register(self, connection: Connection, key: TransactionKey, request: Request) -> None:
+        try:
+            number, devices = registered_number(request), devices_of(request)
+            self._handed(number, handover_of(request))
+            now = self._clock()
+            await self._writer.run(lambda tables: logic.see(tables, self._limits, number, devices, now))
+        except DecodeError as error:
+            connection.respond(key, 400, f"Bad Request ({error.code})")
+        except (MailboxError, StoreError) as error:
+            connection.respond(key, 480, f"Not Noted ({error.code})")
+        else:
+            connection.respond(key, 200)
+            for device in devices:
+                self._wake(number, device, present=True)
+
+    def _wake(self, number: Number, device: str, *, present: bool) -> None:
+        assert self._couriers is not None
+        self._couriers.wake(number, device, present=present)
+
+    def _handed(self, number: Number, handover: int) -> None:
+        if len(self._handovers) >= _MAX_HANDOVERS:
+            self._handovers.clear()  # the proxy tells the number again when it is wrong
+        self._handovers[number] = max(handover, self._handovers.get(number, 0))
+
+    # --- to the proxy ----------------------------------------------------------------------------
+    async def _send(self, request: Request) -> Response | None:
+        return None if self._to_proxy is None else await self._to_proxy.request(request)
+
+    def _empty(self, number: Number) -> None:
+        self._spawn(self._grant(number))
+
+    async def _grant(self, number: Number) -> None:
+        """Nothing waits for this number: when it has one device, messages need not come here."""
+        for _ in range(2):
+            # Before the tables: whatever came with this hand-over, or an earlier one, is in them by then.
+            handover = self._handovers.get(number, 0)
+            device = await self._writer.run(lambda tables: logic.direct_device(tables, number))
+            if device is None:
+                return
+            answer = await self._send(grant(number, device, handover, self._domain, self._rng))
+            if answer is None or answer.status != 412:
+                return
+            # There was another hand-over: under way, or before our time. What is under way gets time to arrive.
+            current = answer.headers.get("SIP-ETag") or ""
+            if current.isascii() and current.isdigit() and len(current) < 18:
+                self._handovers[number] = int(current)  # also a lower one: the proxy may have begun anew
+            await asyncio.sleep(self._limits.reconnect_ms / 1000)
+
+    async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        lost = False
+        while True:
+            try:
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self._limits, self._on_request, self._rng), *self._proxy
+                )
+            except OSError as error:
+                if not lost:
+                    _log.warning("no connection to the proxy at %s:%d: %s; trying on", *self._proxy, error)
+                lost = True
+            else:
+                lost = False
+                self._to_proxy = connection
+                assert self._couriers is not None
+                self._couriers.wake_all(await self._writer.run(Tables.waiting))
+                await asyncio.shield(connection.closed)
+                self._to_proxy = None
+            await asyncio.sleep(self._limits.reconnect_ms / 1000)
+
+    async def _keep_purging(self) -> None:
+        assert self._couriers is not None
+        while True:
+            try:
+                for gone in await self._writer.run(lambda tables: logic.purge(tables, self._limits, self._clock())):
+                    self._couriers.forget(gone.number, gone.device)
+            except StoreError as error:
+                _log.error("old messages could not be removed: %s", error)
+            await asyncio.sleep(_PURGE_EVERY_S)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,214 @@
+"""The mailbox's tables in SQLite: messages once, a copy of each for every device that has yet to get it.
+
+All calls happen on the writer's thread inside one transaction (services/directory/writer.py). WAL with
+synchronous=FULL: what was committed survives the power switch. Sums are kept in rows, so that a bound is looked up and
+not found out by counting, and a step that is undone undoes them too.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+
+from ...errors import StoreError, StoreLocked
+from ...ids import Instant, Number
+from .requests import Arrival, Copy
+
+__all__ = ["Tables", "Waiting"]
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4C4C4D42  # "LLMB"
+
+_SCHEMA = """
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, sender TEXT NOT NULL, number TEXT NOT NULL, repeat BLOB,
+    stored_at INTEGER NOT NULL, expires INTEGER NOT NULL, size INTEGER NOT NULL, copies INTEGER NOT NULL,
+    head BLOB NOT NULL, body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX messages_repeat ON messages (repeat) WHERE repeat IS NOT NULL;
+CREATE INDEX messages_expires ON messages (expires);
+CREATE INDEX messages_sender ON messages (number, sender);
+CREATE TABLE copies (
+    number TEXT NOT NULL, device TEXT NOT NULL, message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    PRIMARY KEY (number, device, message)
+) WITHOUT ROWID;
+CREATE INDEX copies_message ON copies (message);
+CREATE TABLE devices (
+    number TEXT NOT NULL, device TEXT NOT NULL, seen INTEGER NOT NULL,
+    kept INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (number, device)
+) WITHOUT ROWID;
+CREATE INDEX devices_seen ON devices (seen);
+CREATE TABLE totals (devices INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO totals VALUES (0, 0);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A device for which something is kept."""
+
+    number: Number
+    device: str
+
+
+class Tables:
+    """Rows in, rows out. Decisions are made in `logic.py`."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            # Made here so that no other user of the machine can read it.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot open the mailbox database: {error.strerror}") from error
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            if "locked" in str(error):
+                raise StoreLocked(
+                    "another process runs on this mailbox database",
+                    hint="the mailbox is up already; or give another one --database",
+                ) from error
+            raise StoreError(f"cannot open the mailbox database: {error}") from error
+        except StoreError:
+            self.connection.close()
+            raise
+
+    def _open(self) -> None:
+        run = self.connection.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA secure_delete = ON")
+        run("BEGIN EXCLUSIVE")
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"mailbox database of schema {version}", code="store.schema", hint="run the newer version that made it"
+            )
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                run(statement)
+            run(f"PRAGMA application_id = {_APPLICATION_ID}")
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # --- devices ---------------------------------------------------------------------------------
+    def see(self, number: Number, device: str, now: Instant) -> None:
+        """The device is there now."""
+        run = self.connection.execute
+        seen = run("UPDATE devices SET seen = ? WHERE number = ? AND device = ?", (now, number, device))
+        if not seen.rowcount:
+            run("INSERT INTO devices (number, device, seen) VALUES (?, ?, ?)", (number, device, now))
+            run("UPDATE totals SET devices = devices + 1")
+
+    def devices(self, number: Number) -> list[str]:
+        """The known devices of a number, the one that was there last first."""
+        rows = self.connection.execute("SELECT device FROM devices WHERE number = ? ORDER BY seen DESC", (number,))
+        return [device for (device,) in rows]
+
+    def forget_device(self, number: Number, device: str) -> None:
+        """The device, and what was kept for it."""
+        run = self.connection.execute
+        copies = run("SELECT message FROM copies WHERE number = ? AND device = ?", (number, device)).fetchall()
+        for (message,) in copies:
+            self.remove(number, device, message)
+        if run("DELETE FROM devices WHERE number = ? AND device = ?", (number, device)).rowcount:
+            run("UPDATE totals SET devices = devices - 1")
+
+    def unseen(self, before: Instant, count: int) -> list[Waiting]:
+        """Devices that were there last before this instant."""
+        rows = self.connection.execute("SELECT number, device FROM devices WHERE seen < ? LIMIT ?", (before, count))
+        return [Waiting(number, device) for number, device in rows]
+
+    # --- messages --------------------------------------------------------------------------------
+    def totals(self) -> tuple[int, int]:
+        """(devices, bytes of all messages)"""
+        devices, size = self.connection.execute("SELECT devices, bytes FROM totals").fetchone()
+        return devices, size
+
+    def has(self, repeat: bytes) -> bool:
+        """Whether a message that this one repeats is still kept."""
+        if not repeat:
+            return False
+        return self.connection.execute("SELECT 1 FROM messages WHERE repeat = ?", (repeat,)).fetchone() is not None
+
+    def kept_for(self, number: Number, device: str) -> tuple[int, int]:
+        """(messages, bytes) that wait for a known device."""
+        row = self.connection.execute(
+            "SELECT kept, bytes FROM devices WHERE number = ? AND device = ?", (number, device)
+        )
+        kept, size = row.fetchone() or (0, 0)
+        return kept, size
+
+    def kept_from(self, number: Number, sender: str) -> int:
+        """How many messages of one sender wait for one number."""
+        count: int = self.connection.execute(
+            "SELECT COUNT(*) FROM messages WHERE number = ? AND sender = ?", (number, sender)
+        ).fetchone()[0]
+        return count
+
+    def put(self, arrival: Arrival, devices: list[str], now: Instant, expires: Instant) -> None:
+        """Keep a message, with a copy for each of these devices."""
+        run = self.connection.execute
+        message = run(
+            "INSERT INTO messages (sender, number, repeat, stored_at, expires, size, copies, head, body) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(arrival.sender, arrival.number, arrival.repeat or None, now, expires, arrival.size, len(devices)),
+                *(arrival.head, arrival.body),
+            ),
+        ).lastrowid
+        for device in devices:
+            run("INSERT INTO copies VALUES (?, ?, ?)", (arrival.number, device, message))
+            self._count(arrival.number, device, 1, arrival.size)
+        run("UPDATE totals SET bytes = bytes + ?", (arrival.size,))
+
+    def first(self, number: Number, device: str) -> Copy | None:
+        """The oldest message for a device."""
+        row = self.connection.execute(
+            "SELECT message, copies.number, device, head, body FROM copies JOIN messages ON messages.id = message "
+            "WHERE copies.number = ? AND device = ? ORDER BY message LIMIT 1",
+            (number, device),
+        ).fetchone()
+        return Copy(*row) if row else None
+
+    def remove(self, number: Number, device: str, message: int) -> None:
+        """One copy; with the last of them the message itself."""
+        run = self.connection.execute
+        gone = run("DELETE FROM copies WHERE number = ? AND device = ? AND message = ?", (number, device, message))
+        if not gone.rowcount:
+            return
+        left, size = run(
+            "UPDATE messages SET copies = copies - 1 WHERE id = ? RETURNING copies, size", (message,)
+        ).fetchone()
+        self._count(number, device, -1, -size)
+        if left == 0:
+            run("DELETE FROM messages WHERE id = ?", (message,))
+            run("UPDATE totals SET bytes = bytes - ?", (size,))
+
+    def expire(self, now: Instant, count: int) -> int:
+        """Drop messages whose time is over, with their copies; how many."""
+        run = self.connection.execute
+        old = run("SELECT id FROM messages WHERE expires <= ? LIMIT ?", (now, count)).fetchall()
+        for (message,) in old:
+            for number, device in run("SELECT number, device FROM copies WHERE message = ?", (message,)).fetchall():
+                self.remove(number, device, message)
+        return len(old)
+
+    def waiting(self) -> list[Waiting]:
+        """Every device for which something is kept."""
+        rows = self.connection.execute("SELECT DISTINCT number, device FROM copies")
+        return [Waiting(number, device) for number, device in rows]
+
+    def _count(self, number: Number, device: str, messages: int, size: int) -> None:
+        self.connection.execute(
+            "UPDATE devices SET kept = kept + ?, bytes = bytes + ? WHERE number = ? AND device = ?",
+            (messages, size, number, device),
+        )
