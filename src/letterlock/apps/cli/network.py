@@ -8,7 +8,7 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...carrier import Accounts, Carrier
+from ...carrier import Accounts, ApplicationServer, Carrier
 from ...carrier.settings import DEFAULT_DOMAIN
 from ...carrier.settings import Settings as CarrierSettings
 from ...crypto.x509_pyca import make_lab_ca, make_lab_certificate
@@ -19,6 +19,8 @@ from .stopping import stop_signals
 from .terminal import Terminal
 
 __all__ = ["add_parsers"]
+
+LAB_SERVER_PORT = 5062
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,6 +40,22 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     carrier.add_argument("--log", metavar="FILE", help="append every byte of every connection to FILE")
     carrier.add_argument(
         "--tls", metavar="DIR", help="speak TLS; makes a lab certificate in DIR (DIR/ca.pem for clients)"
+    )
+    carrier.add_argument(
+        "--application-server",
+        action="append",
+        default=[],
+        type=_application_server,
+        metavar="USERS@HOST:PORT",
+        help="requests for these users go to the server there; a name that ends in * stands for all that begin so, as "
+        "in conference-factory,conf-*@127.0.0.1:5070; may be repeated",
+    )
+    carrier.add_argument(
+        "--server-port",
+        type=_port,
+        metavar="PORT",
+        help="listen there, on 127.0.0.1, for what application servers send; without Digest, whoever connects is "
+        f"trusted (default {LAB_SERVER_PORT} with --application-server, else closed)",
     )
     carrier.set_defaults(run=run_carrier)
 
@@ -66,13 +84,16 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
         accounts = Accounts.lab(arguments.password)
         who = f"any number, password '{arguments.password}'"
     tls = lab_tls(Path(arguments.tls), [arguments.host, arguments.domain, "localhost"]) if arguments.tls else None
+    servers = tuple(arguments.application_server)
+    server_port = LAB_SERVER_PORT if arguments.server_port is None and servers else arguments.server_port
     carrier = Carrier(
         arguments.host,
         arguments.port,
         accounts,
         tls=tls,
         wire_log=arguments.log,
-        settings=CarrierSettings(domain=arguments.domain),
+        settings=CarrierSettings(domain=arguments.domain, application_servers=servers),
+        server_port=server_port,
     )
     await _listening(carrier.start(), arguments)
     scheme = "sips" if tls else "sip"
@@ -83,6 +104,11 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 {"carrier": uri, "domain": carrier.domain, "log": arguments.log},
                 f"carrier for labs at {uri}, domain {carrier.domain}; {who}",
             )
+            if carrier.server_port is not None:
+                terminal.data(
+                    {"server_port": carrier.server_port},
+                    f"application servers send to {carrier.server_host}:{carrier.server_port}",
+                )
             if tls is None:
                 terminal.say("no TLS: fit for loopback only")
             if arguments.tls:
@@ -149,6 +175,20 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return int(text)
+
+
+def _application_server(text: str) -> ApplicationServer:
+    users, at, address = text.rpartition("@")
+    host, colon, port = address.rpartition(":")
+    names = [name for name in users.split(",") if name]
+    if not at or not colon or not host or not names or "*" in names:
+        raise argparse.ArgumentTypeError("an application server is USER,PREFIX*,...@HOST:PORT")
+    return ApplicationServer(
+        host,
+        _port(port),
+        frozenset(name for name in names if not name.endswith("*")),
+        tuple(name[:-1] for name in names if name.endswith("*")),
+    )
 
 
 async def _listening(starting: object, arguments: argparse.Namespace) -> None:
