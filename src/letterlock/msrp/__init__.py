@@ -23,6 +23,7 @@ from .events import (
     SessionBound,
     SessionFailed,
 )
+from .relay import CloseWanted, ConnectWanted, DigestVerifier, Relay, RelaySettings
 from .sessions import Session, SessionTable, accepts, new_session_id
 from .settings import EndpointSettings
 from .sources import BodySource, BytesSource
@@ -32,8 +33,11 @@ __all__ = [
     "FIXED_CHUNK",
     "BodySource",
     "BytesSource",
+    "CloseWanted",
+    "ConnectWanted",
     "Connection",
     "Digest",
+    "DigestVerifier",
     "Disconnected",
     "EndpointSettings",
     "Event",
@@ -41,8 +45,10 @@ __all__ = [
     "MessagePiece",
     "MessageReceived",
     "MessageStarted",
+    "Relay",
     "RelayGranted",
     "RelayRefused",
+    "RelaySettings",
     "SendCompleted",
     "SendFailed",
     "SendProgressed",

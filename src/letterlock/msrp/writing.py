@@ -12,6 +12,7 @@ ends in front of it and the next one gets another id.
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -92,7 +93,8 @@ class Chunk:
 
 
 class ChunkWriter:
-    """`opened` is told of each chunk before its first byte, `closed` when its end-line is written.
+    """`opened` is told of each chunk before its first byte, `closed` when its end-line is written, `ended` of a stream
+    of which nothing more will be written.
 
     `may_open` says whether a further chunk may be begun. They may `drop`, and nothing else.
     """
@@ -104,12 +106,14 @@ class ChunkWriter:
         may_open: Callable[[], bool],
         opened: Callable[[Chunk], None],
         closed: Callable[[Chunk, Flag, Instant], None],
+        ended: Callable[[Stream], None] = lambda stream: None,
     ) -> None:
         self._rng = rng
         self._turn = max(turn, FIXED_CHUNK)
         self._may_open = may_open
         self._opened = opened
         self._closed = closed
+        self._ended = ended
         self._control: deque[bytes] = deque()
         self._control_bytes = 0
         self._ready: deque[Stream] = deque()
@@ -155,9 +159,11 @@ class ChunkWriter:
         if tell and stream.started:
             self.resume(stream)
             return
-        self._stalled.discard(stream)
-        if stream in self._ready:
-            self._ready.remove(stream)
+        if stream in self._stalled or stream in self._ready:
+            self._stalled.discard(stream)
+            with contextlib.suppress(ValueError):
+                self._ready.remove(stream)
+            self._ended(stream)
 
     def take(self, limit: int, now: Instant) -> bytes:
         """About `limit` bytes to put on the wire; empty when there are none now."""
@@ -196,7 +202,8 @@ class ChunkWriter:
             self._stalled.add(stream)
             return True
         if not piece and stream.started and stream.end is Flag.CONTINUED:
-            return True  # all of it is out, and a later stream has the rest of its message
+            self._ended(stream)  # all of it is out, and a later stream has the rest of its message
+            return True
         chunk = self._open(stream, piece, out)
         if piece:
             self._write(chunk, piece, out)
@@ -279,15 +286,16 @@ class ChunkWriter:
 
     def _close(self, chunk: Chunk, flag: Flag, out: list[bytes], now: Instant) -> None:
         out.append(encode_end(chunk.transaction, flag, after_body=True))
-        stalled, self._chunk, self._chunk_stalled = self._chunk_stalled, None, False
-        if flag is Flag.CONTINUED and chunk.stream.end is flag and chunk.stream.complete:
-            pass  # that was all of it: the rest of the message is in another stream
-        elif flag is Flag.CONTINUED:
-            if stalled:
-                self._stalled.add(chunk.stream)
-            else:
-                self._ready.append(chunk.stream)
+        stream, stalled = chunk.stream, self._chunk_stalled
+        self._chunk, self._chunk_stalled = None, False
+        more = flag is Flag.CONTINUED and not (stream.complete and stream.end is flag)
+        if more and stalled:
+            self._stalled.add(stream)
+        elif more:
+            self._ready.append(stream)
         self._closed(chunk, flag, now)
+        if not more:
+            self._ended(stream)
 
 
 def new_transaction(rng: Rng) -> str:

@@ -15,7 +15,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..codec.sip import Challenge, Credentials
+from ..codec.sip import Challenge, Credentials, quote
 from ..errors import DecodeError
 from ..ids import Instant, Rng
 from .digest import digest_response, ha1, supported_algorithm
@@ -96,6 +96,33 @@ class DigestServer:
                 continue
             return self._judge(credentials, method, uri, now, body)
         return Verdict(Outcome.ABSENT)
+
+    def authentication_info(self, headers: Iterable[str], uri: str) -> str | None:
+        """Authentication-Info for accepted credentials with a qop (RFC 2617 section 3.2.3): proof that we know the
+        password too. RFC 4976 section 9.1 demands it of an MSRP relay. Never raises.
+        """
+        for text in headers:
+            try:
+                given = Credentials.parse(text)
+            except DecodeError:
+                continue
+            password = self._password_of(given.username)
+            if given.realm != self._realm or password is None or given.qop is None or given.nc is None:
+                continue
+            if supported_algorithm(given.algorithm) not in self._algorithms:
+                continue
+            proof = digest_response(
+                algorithm=given.algorithm,
+                ha1_hex=ha1(given.algorithm, given.username, self._realm, password),
+                method="",
+                uri=uri,
+                nonce=given.nonce,
+                qop=given.qop,
+                nc=given.nc,
+                cnonce=given.cnonce,
+            )
+            return f'rspauth="{proof}", cnonce={quote(given.cnonce or "")}, nc={given.nc:08x}, qop={given.qop}'
+        return None
 
     def _judge(self, given: Credentials, method: str, uri: str, now: Instant, body: bytes) -> Verdict:
         algorithm = supported_algorithm(given.algorithm)

@@ -1,0 +1,523 @@
+"""An MSRP relay without sockets (RFC 4976 section 6): grants addresses to users, carries between connections.
+
+* A user proves himself with Digest and gets an address that leads to his connection and out of it. A request is
+  carried when it comes from that connection or goes to it, and never otherwise (section 6.4).
+* SEND is answered hop by hop and carried while it arrives, in chunks of the relay's own; a hop that does not take
+  its bytes pauses those that feed it. REPORT is carried as it is. Other methods are refused: this relay serves its
+  own users alone, so no AUTH is passed on to another one.
+* A chunk that the next hop refuses or leaves unanswered is reported to its sender.
+
+The owner names connections by the numbers given here, and calls, after anything that may have changed something,
+`events` and `touched`.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ..codec.msrp import (
+    Body,
+    End,
+    FailureReport,
+    Flag,
+    Limits,
+    Malformed,
+    MsrpUri,
+    Path,
+    Request,
+    Response,
+    decimal,
+    encode_end,
+    encode_head,
+    encode_path,
+    encode_response,
+)
+from ..errors import DecodeError
+from ..ids import Instant, Rng
+from .relay_hop import Flow, Hop, Pipe
+from .relay_tokens import Tokens
+from .writing import Stream, new_transaction
+
+__all__ = ["CloseWanted", "ConnectWanted", "DigestVerifier", "Relay", "RelaySettings"]
+
+_URI_PARAMETER = re.compile(r"[,\s]uri\s*=", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """Bounds and times; no defaults here, the edge picks."""
+
+    limits: Limits
+    require_tls: bool  # for AUTH (section 9.2); False is a lab's option (SR-19)
+    min_expires_s: int
+    max_expires_s: int  # also what is granted when nothing is asked for
+    probation_ms: int  # 30 seconds by section 6.1, until the first request that is served
+    transaction_ms: int  # 30 seconds by section 6.4.1
+    stall_ms: int  # how long a connection may leave bytes untaken
+    chunk: int  # the largest chunk sent on
+    turn: int  # bytes of one flow before another on the same connection gets its turn
+    max_failures: int  # AUTH requests with wrong credentials on one connection
+    max_strikes: int  # refused requests on a connection of which none was served
+    max_tokens: int  # addresses of one connection
+    max_flows: int  # chunks of one connection under way at once; reading pauses above it
+    max_pending: int  # bytes under way to one connection; reading of those that feed it pauses above it
+    max_control: int  # bytes of answers and reports that a connection does not take; its reading pauses above it
+    max_transactions: int  # chunks of one connection without an answer
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectWanted:
+    """Open a connection to this address for that number, then call `opened` or `lost`. The owner may well refuse:
+    it is a user's request, and the address is one that the user chose (SR-14).
+    """
+
+    connection: int
+    uri: MsrpUri
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWanted:
+    """Close this connection; `lost` has been done with it."""
+
+    connection: int
+    reason: str
+
+
+class DigestOutcome(Protocol):
+    """What `DigestServer.verify` gives."""
+
+    @property
+    def outcome(self) -> enum.Enum: ...
+
+    @property
+    def username(self) -> str | None: ...
+
+
+class DigestVerifier(Protocol):
+    """What `letterlock.sip.digest_server.DigestServer` does; the wire packages do not import each other."""
+
+    def challenge(self, now: Instant, rng: Rng, *, stale: bool) -> tuple[str, ...]:
+        """WWW-Authenticate values."""
+        ...
+
+    def verify(self, headers: tuple[str, ...], method: str, uri: str, now: Instant, /) -> DigestOutcome:
+        """Judge the Authorization values of a request. Its outcomes have the values accepted, absent, stale, wrong."""
+        ...
+
+    def authentication_info(self, headers: tuple[str, ...], uri: str, /) -> str | None:
+        """The Authentication-Info that proves to an accepted client that we know its password."""
+        ...
+
+
+class Relay:
+    """`uri` is the relay's own address, without a session."""
+
+    def __init__(self, settings: RelaySettings, uri: MsrpUri, verifier: DigestVerifier, rng: Rng) -> None:
+        self._settings = settings
+        self._uri = uri
+        self._verifier = verifier
+        self._rng = rng
+        self._tokens = Tokens(uri, rng)
+        self._hops: dict[int, Hop] = {}
+        self._outward: dict[tuple[str, str, int | None], int] = {}  # connections that we have opened
+        self._events: list[ConnectWanted | CloseWanted] = []
+        self._touched: set[int] = set()
+        self._next = 1
+
+    # --- connections -----------------------------------------------------------------------------
+    def connected(self, *, secure: bool, now: Instant) -> int:
+        """A connection was accepted. Returns its number."""
+        return self._hop(secure=secure, ready=True, now=now).number
+
+    def opened(self, connection: int, now: Instant) -> None:
+        """The connection that ConnectWanted asked for is there."""
+        hop = self._hops.get(connection)
+        if hop is not None:
+            hop.ready, hop.waiting = True, None
+            self._wake(hop, now)
+
+    def lost(self, connection: int, now: Instant) -> None:
+        """It has ended, or could not be opened. What was under way to it is reported to its senders."""
+        hop = self._hops.pop(connection, None)
+        if hop is None:
+            return
+        self._tokens.drop(connection)
+        for key in [key for key, number in self._outward.items() if number == connection]:
+            del self._outward[key]
+        if hop.arriving is not None:
+            # Its sender is gone in the middle: what comes later comes in another session (RFC 4975 section 5.4).
+            hop.arriving.stream.end = Flag.ABORTED
+            hop.arriving.pipe.done = True
+            self._feed(hop.arriving, now)
+        told: set[Flow] = set()
+        for flow, start, end in hop.unanswered():
+            told.add(flow)
+            self._report(flow, 408, "the next hop is gone", start, end, now)
+        for flow in list(hop.flows.values()):
+            origin = self._hops.get(flow.origin)
+            if origin is not None:
+                origin.sources.pop(flow, None)
+                self._touched.add(origin.number)
+            if flow not in told:
+                position = flow.stream.position
+                self._report(flow, 408, "the next hop is gone", position, position - 1 + flow.pipe.size, now)
+            flow.failed = True
+
+    # --- input and output ----------------------------------------------------------------------------
+    def receive_data(self, connection: int, data: bytes, now: Instant) -> None:
+        """Bytes from a connection."""
+        hop = self._hops.get(connection)
+        if hop is None:
+            return
+        hop.heard = now
+        self._touched.add(connection)
+        for item in hop.parser.feed(data):
+            if isinstance(item, Body):
+                self._on_body(hop, item.data, now)
+            elif isinstance(item, End):
+                self._on_end(hop, item.flag, now)
+            elif isinstance(item, Request):
+                self._on_request(hop, item, now)
+            elif isinstance(item, Response):
+                self._on_response(hop, item, now)
+            elif isinstance(item, Malformed):
+                if item.request and item.from_path and item.to_path:
+                    self._answer_to(hop, item.transaction, 400, item.error.code, item.from_path[:1], item.to_path[:1])
+                self._strike(hop, now)
+            else:
+                self._close(hop, f"not MSRP ({item.error.code})", now)
+            if connection not in self._hops:
+                return
+
+    def data_to_send(self, connection: int, limit: int, now: Instant) -> bytes:
+        """About `limit` bytes for a connection; empty when there are none now."""
+        hop = self._hops.get(connection)
+        if hop is None or not hop.ready:
+            return b""
+        before = hop.pending
+        data = hop.writer.take(limit, now)
+        hop.waiting = now if hop.writer.wants_to_send else None
+        if before > self._settings.max_pending >= hop.pending:
+            self._touched.update(flow.origin for flow in hop.flows.values())
+        for flow in hop.finished:
+            origin = self._hops.get(flow.origin)
+            if origin is not None:
+                origin.sources.pop(flow, None)
+                self._touched.add(origin.number)
+            flow.pipe.clear()
+        hop.finished.clear()
+        return data
+
+    def wants_to_send(self, connection: int) -> bool:
+        hop = self._hops.get(connection)
+        return hop is not None and hop.ready and hop.writer.wants_to_send
+
+    def paused(self, connection: int) -> bool:
+        """Whether nothing should be read from a connection now: what it feeds is not taken, or its answers are not."""
+        hop = self._hops.get(connection)
+        if hop is None:
+            return False
+        if len(hop.sources) > self._settings.max_flows or hop.writer.control_bytes > self._settings.max_control:
+            return True
+        targets = {flow.target for flow in hop.sources}
+        return any(
+            target in self._hops and self._hops[target].pending > self._settings.max_pending for target in targets
+        )
+
+    def touched(self) -> set[int]:
+        """Connections whose output or pause may have changed since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def events(self) -> list[ConnectWanted | CloseWanted]:
+        """What the owner has to do, since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def next_deadline(self, connection: int) -> Instant | None:
+        hop = self._hops.get(connection)
+        if hop is None:
+            return None
+        times = [hop.next_due]
+        if not hop.proven:
+            times.append(hop.since + self._settings.probation_ms)
+        if hop.ready and hop.waiting is not None:
+            times.append(hop.waiting + self._settings.stall_ms)
+        return min((at for at in times if at is not None), default=None)
+
+    def on_deadline(self, connection: int, now: Instant) -> None:
+        hop = self._hops.get(connection)
+        if hop is None:
+            return
+        for flow, start, end in hop.overdue(now):
+            if flow.request.failure_report is FailureReport.YES:
+                self._report(flow, 408, "no answer from the next hop", start, end, now)
+        if not hop.proven and hop.since + self._settings.probation_ms <= now:
+            self._close(hop, "no request that could be served in time", now)
+        elif hop.ready and hop.waiting is not None and hop.waiting + self._settings.stall_ms <= now:
+            self._close(hop, "it takes nothing", now)
+
+    # --- requests --------------------------------------------------------------------------------
+    def _on_request(self, hop: Hop, request: Request, now: Instant) -> None:
+        if not self._tokens.is_here(request.to_path[0]):
+            # Section 6.2: "the relay immediately drops the corresponding connection".
+            self._close(hop, "a request that is not for this relay", now)
+            return
+        if request.method == "AUTH":
+            self._on_auth(hop, request, now)
+            return
+        if request.method not in ("SEND", "REPORT"):
+            self._refuse(hop, request, 501, "unknown method", now)
+            return
+        routed = self._route(hop, request, now)
+        if isinstance(routed, int):
+            self._refuse(hop, request, routed, "this address leads nowhere", now)
+            return
+        target, to_path, from_path = routed
+        hop.proven = True
+        onward = replace(request, transaction="", to_path=to_path, from_path=from_path)
+        if request.method == "REPORT":
+            hop.report = (target, onward, [])
+            return
+        if request.content_type is None:
+            # A bodiless SEND: it binds the session at the far end, so it goes there (RFC 4975 section 5.4).
+            self._forward_whole(target, onward, b"", now, self._flow(hop, target, request, onward))
+            if request.failure_report is FailureReport.YES:
+                self._answer(hop, request, 200, "OK")
+            return
+        self._start_flow(hop, target, request, onward)
+
+    def _route(self, hop: Hop, request: Request, now: Instant) -> tuple[int, Path, Path] | int:
+        """(the connection to use, To-Path, From-Path) behind us, or the status to refuse with (section 6.4)."""
+        to_path, from_path = request.to_path, request.from_path
+        arrived: int | None = hop.number
+        while True:
+            token = self._tokens.find(to_path[0], now)
+            if token is None or len(to_path) < 2:
+                return 481
+            from_path = (to_path[0], *from_path)
+            to_path = to_path[1:]
+            if token.owner != arrived:
+                # To the user: over the connection that he has proven himself on, wherever the path says he is.
+                if arrived is not None:
+                    token.remember(request.from_path[0], arrived, self._hops)
+                return token.owner, to_path, from_path
+            following = to_path[0]
+            if not self._tokens.is_here(following):
+                known = token.peers.get(following.key)
+                if known is not None and known in self._hops:
+                    return known, to_path, from_path
+                return self._outward_to(following, now), to_path, from_path
+            arrived = None  # from one user of ours to another
+
+    def _outward_to(self, uri: MsrpUri, now: Instant) -> int:
+        key = (uri.scheme, uri.host, uri.port)
+        number = self._outward.get(key)
+        if number is None or number not in self._hops:
+            hop = self._hop(secure=uri.secure, ready=False, now=now)
+            hop.proven = True
+            number = self._outward[key] = hop.number
+            self._events.append(ConnectWanted(number, uri))
+        return number
+
+    def _start_flow(self, hop: Hop, number: int, request: Request, onward: Request) -> None:
+        flow = self._flow(hop, number, request, onward)
+        hop.arriving = flow
+        hop.sources[flow] = None
+        target = self._hops[number]
+        target.flows[flow.stream] = flow
+        target.writer.add(flow.stream)
+
+    def _flow(self, hop: Hop, number: int, request: Request, onward: Request) -> Flow:
+        target = self._hops[number]
+
+        def taken(size: int) -> None:
+            target.pending -= size
+
+        pipe = Pipe(taken)
+        position = request.byte_range.start if request.byte_range is not None else 1
+        total = None if request.byte_range is None else request.byte_range.total
+        stream = Stream(onward, pipe, self._settings.chunk, None, total, position)
+        return Flow(hop.number, number, request, request.to_path[0], stream, pipe)
+
+    def _on_body(self, hop: Hop, data: memoryview, now: Instant) -> None:
+        if hop.report is not None:
+            hop.report[2].append(bytes(data))
+            return
+        flow = hop.arriving
+        target = None if flow is None else self._hops.get(flow.target)
+        if flow is None or target is None or flow.failed:
+            return
+        flow.pipe.put(data)
+        target.pending += len(data)
+        self._feed(flow, now)
+
+    def _on_end(self, hop: Hop, flag: Flag, now: Instant) -> None:
+        if hop.report is not None:
+            (target, request, body), hop.report = hop.report, None
+            self._forward_whole(target, request, b"".join(body), now)
+            return
+        flow, hop.arriving = hop.arriving, None
+        if flow is None:
+            return
+        flow.stream.end = flag
+        flow.pipe.done = True
+        self._feed(flow, now)
+        if flow.request.failure_report is FailureReport.YES:
+            self._answer(hop, flow.request, 200, "OK")
+
+    def _feed(self, flow: Flow, now: Instant) -> None:
+        target = self._hops.get(flow.target)
+        if target is not None:
+            target.writer.resume(flow.stream)
+            self._wake(target, now)
+
+    def _wake(self, hop: Hop, now: Instant) -> None:
+        """It may have something to send."""
+        self._touched.add(hop.number)
+        if hop.waiting is None and hop.writer.wants_to_send:
+            hop.waiting = now
+
+    def _forward_whole(
+        self, number: int, request: Request, body: bytes, now: Instant, flow: Flow | None = None
+    ) -> None:
+        """Pass on a request that is not divided; a connection that is gone loses it. An answer is about `flow`."""
+        target = self._hops.get(number)
+        if target is None:
+            return
+        transaction = new_transaction(self._rng)
+        while transaction.encode() in body:
+            transaction = new_transaction(self._rng)
+        head = encode_head(replace(request, transaction=transaction))
+        has_body = request.content_type is not None
+        target.writer.put(head + body + encode_end(transaction, Flag.COMPLETE, after_body=has_body))
+        if flow is not None:
+            target.expect(transaction, flow, now)
+        self._wake(target, now)
+
+    # --- AUTH ------------------------------------------------------------------------------------
+    def _on_auth(self, hop: Hop, request: Request, now: Instant) -> None:
+        settings = self._settings
+        if len(request.to_path) > 1 or (settings.require_tls and not hop.secure):
+            # Section 9.2: "Client-to-relay communications MUST use TLS for AUTH requests and responses".
+            self._refuse(hop, request, 403, "not this way", now)
+            return
+        uri = request.to_path[-1].encode()
+        credentials = tuple(_with_uri(text, uri) for text in request.header_all("Authorization"))
+        verdict = self._verifier.verify(credentials, "AUTH", uri, now)
+        if verdict.outcome.value != "accepted":
+            stale = verdict.outcome.value == "stale"
+            challenges = self._verifier.challenge(now, self._rng, stale=stale)
+            headers = tuple(("WWW-Authenticate", value) for value in challenges)
+            self._answer(hop, request, 401, "Unauthorized", headers)
+            if verdict.outcome.value == "wrong":
+                hop.failures += 1
+                if hop.failures >= settings.max_failures:
+                    # Section 6.3: "several unsuccessful AUTH requests ... SHOULD terminate".
+                    self._close(hop, "wrong credentials", now)
+            return
+        hop.proven = True
+        expires = settings.max_expires_s
+        asked = request.header("Expires")
+        if asked is not None:
+            try:
+                expires = decimal(asked, "Expires")
+            except DecodeError:
+                self._refuse(hop, request, 400, "not an interval", now)
+                return
+        if expires < settings.min_expires_s:
+            self._answer(hop, request, 423, "Too brief", (("Min-Expires", str(settings.min_expires_s)),))
+        elif expires > settings.max_expires_s:
+            self._answer(hop, request, 423, "Too long", (("Max-Expires", str(settings.max_expires_s)),))
+        elif self._tokens.count(hop.number, now) >= settings.max_tokens:
+            self._answer(hop, request, 403, "Too many addresses")
+        else:
+            granted = self._tokens.grant(hop.number, now + expires * 1000)
+            info = self._verifier.authentication_info(credentials, uri)
+            extra = () if info is None else (("Authentication-Info", info),)
+            headers = (("Use-Path", encode_path((granted,))), ("Expires", str(expires)), *extra)
+            self._answer(hop, request, 200, "OK", headers)
+
+    # --- answers ---------------------------------------------------------------------------------
+    def _on_response(self, hop: Hop, response: Response, now: Instant) -> None:
+        known = hop.answered(response.transaction)
+        if known is None or 200 <= response.status < 300:
+            return
+        flow, start, end = known
+        self._report(flow, response.status, response.comment or "refused by the next hop", start, end, now)
+        # Nothing more of this chunk is wanted there; the sender hears of it by the report.
+        if flow.stream in hop.flows:
+            flow.failed = True
+            hop.writer.drop(flow.stream)
+
+    def _report(self, flow: Flow, status: int, comment: str, start: int, end: int, now: Instant) -> None:
+        """Tell the sender, unless he wants to hear nothing (section 6.4.1)."""
+        origin = self._hops.get(flow.origin)
+        if origin is None or flow.request.failure_report is FailureReport.NO:
+            return
+        report = flow.report(status, comment, start, max(end, start - 1))
+        transaction = new_transaction(self._rng)
+        origin.writer.put(
+            encode_head(replace(report, transaction=transaction))
+            + encode_end(transaction, Flag.COMPLETE, after_body=False)
+        )
+        self._wake(origin, now)
+
+    def _refuse(self, hop: Hop, request: Request, status: int, reason: str, now: Instant) -> None:
+        if request.method != "REPORT" and request.failure_report is not FailureReport.NO:
+            self._answer(hop, request, status, reason)
+        self._strike(hop, now)
+
+    def _strike(self, hop: Hop, now: Instant) -> None:
+        hop.strikes += 1
+        if not hop.proven and hop.strikes >= self._settings.max_strikes:
+            self._close(hop, "nothing that could be served", now)
+
+    def _answer(
+        self, hop: Hop, request: Request, status: int, comment: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        # To a SEND only the previous hop is answered, to any other request its sender (RFC 4975 section 7.2).
+        back = request.from_path[:1] if request.method == "SEND" else request.from_path
+        self._answer_to(hop, request.transaction, status, comment, back, request.to_path[:1], headers)
+
+    def _answer_to(
+        self,
+        hop: Hop,
+        transaction: str,
+        status: int,
+        comment: str,
+        to_path: Path,
+        from_path: Path,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        hop.writer.put(encode_response(Response(transaction, status, to_path, from_path, comment, headers)))
+        self._wake(hop, hop.heard)
+
+    def _close(self, hop: Hop, reason: str, now: Instant) -> None:
+        self.lost(hop.number, now)
+        self._events.append(CloseWanted(hop.number, reason))
+
+    def _hop(self, *, secure: bool, ready: bool, now: Instant) -> Hop:
+        settings = self._settings
+        hop = Hop(
+            self._next,
+            settings.limits,
+            secure=secure,
+            ready=ready,
+            turn=settings.turn,
+            max_transactions=settings.max_transactions,
+            transaction_ms=settings.transaction_ms,
+            rng=self._rng,
+            now=now,
+        )
+        self._next += 1
+        self._hops[hop.number] = hop
+        return hop
+
+
+def _with_uri(credentials: str, uri: str) -> str:
+    """Credentials as RFC 4976 section 5.1 shows them have no `uri`: it is the rightmost of the To-Path (section 9.1)."""
+    return credentials if _URI_PARAMETER.search(credentials) else f'{credentials}, uri="{uri}"'
