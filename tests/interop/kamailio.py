@@ -52,6 +52,7 @@ class Kamailio:
         lab_password: str | None = None,
         focus: int | None = None,
         mailbox: int | None = None,
+        application_network: str = "127.0.0.0/8",
     ) -> None:
         self.domain = DOMAIN
         self.host = "127.0.0.1"
@@ -59,6 +60,7 @@ class Kamailio:
         self.tcp_port, self.tls_port, self.application_port, self.msrp_port, self.msrps_port = ports
         self.focus = focus
         self.mailbox = mailbox
+        self._application_network = application_network
         self.folder = Path(tempfile.mkdtemp(prefix="letterlock-kamailio-"))
         self.certificate: LabCertificate = write_lab_certificate(self.folder)
         self._accounts = dict(accounts or {})
@@ -77,6 +79,7 @@ class Kamailio:
             "LISTEN_TCP": f"tcp:{self.host}:{self.tcp_port}",
             "LISTEN_TLS": f"tls:{self.host}:{self.tls_port}",
             "LISTEN_APPLICATION": f"tcp:{self.host}:{self.application_port}",
+            "APPLICATION_NETWORK": f'"{self._application_network}"',
             "LISTEN_MSRP": f"tcp:{self.host}:{self.msrp_port}",
             "LISTEN_MSRPS": f"tls:{self.host}:{self.msrps_port}",
             "TLS_CERTIFICATE": f'"{self.certificate.certificate}"',

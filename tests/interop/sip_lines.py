@@ -163,6 +163,34 @@ class SipLine:
             answer.set_result(response)
 
 
+class SipServer(SipLine):
+    """The other direction: listens on `listen`, and reads what comes over any connection; answers go to the last one."""
+
+    def __init__(self, server: Kamailio, me: str, listen: int) -> None:
+        super().__init__(server, me)
+        self.port = listen
+        self._accepted: list[asyncio.Task[None]] = []
+
+    async def connect(self) -> None:
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    async def disconnect(self) -> None:
+        self._listener.close()
+        for task in self._accepted:
+            task.cancel()
+        await asyncio.gather(*self._accepted, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        task = asyncio.current_task()
+        assert task is not None
+        self._accepted.append(task)
+        try:
+            await self._read()
+        finally:
+            writer.close()
+
+
 def tag_of(value: str | None) -> str:
     """The tag of a From or To."""
     return NameAddr.parse(value or "").tag or ""
