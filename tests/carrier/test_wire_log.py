@@ -106,6 +106,80 @@ def test_any_bytes_can_be_searched(data: bytes) -> None:
     search(log_of(data), SECRET)
 
 
+# --- MSRP ------------------------------------------------------------------------------------------
+def msrp_chunks(message_id: str, data: bytes, size: int, *, total: str = "*") -> list[bytes]:
+    """A message as an MSRP endpoint sends it, in chunks of so many bytes (RFC 4975 section 5.1)."""
+    chunks = []
+    for at in range(0, len(data), size):
+        piece = data[at : at + size]
+        transaction = f"t{message_id}{at}"
+        flag = "$" if at + size >= len(data) else "+"
+        head = (
+            f"MSRP {transaction} SEND\r\nTo-Path: msrp://b:1/x;tcp\r\nFrom-Path: msrp://a:2/y;tcp\r\n"
+            f"Message-ID: {message_id}\r\nByte-Range: {at + 1}-{at + len(piece)}/{total}\r\n"
+            "Content-Type: message/cpim\r\n\r\n"
+        )
+        chunks.append(head.encode() + piece + f"\r\n-------{transaction}{flag}\r\n".encode())
+    return chunks
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 30])
+def test_a_text_that_is_cut_by_chunk_borders_is_found(size: int) -> None:
+    chunks = msrp_chunks("one", b"Subject: x\r\n\r\n" + SECRET.encode() + b" and on", size)
+    data = b"".join(chunks)
+    # The control: it is nowhere in the bytes as they went, so that only putting chunks together can find it.
+    assert SECRET.encode() not in data
+    hits = search(log_of(data), SECRET)
+    assert {hit.form for hit in hits} == {"an MSRP message"}
+    assert search(log_of(data), OTHER) == []
+    assert search(log_of(data.replace(b"MSRP", b"MSRQ")), SECRET) == []
+
+
+@pytest.mark.parametrize("form", PLANTED)
+def test_every_form_is_found_behind_chunk_borders(form: str) -> None:
+    planted = b"some words\r\n\r\n" + PLANTED[form](SECRET)
+    assert search(log_of(b"".join(msrp_chunks("one", planted, 11))), SECRET), form
+
+
+def test_interleaved_reordered_repeated_and_broken_off_messages_are_found() -> None:
+    ours = msrp_chunks("one", b"." * 5 + SECRET.encode() + b"." * 5, 9)
+    theirs = msrp_chunks("two", NOISE[:100], 9)
+    woven = b"".join(piece for pair in zip(ours, theirs, strict=False) for piece in pair)
+    assert search(log_of(woven), SECRET)
+    assert search(log_of(b"".join(reversed(ours))), SECRET)
+    repeated = b"".join((*ours[:3], *ours[1:]))
+    assert search(log_of(repeated), SECRET)
+    # Cut in the middle of the last chunk that is needed, and carried on over another connection.
+    cut = b"".join(ours)[: -len(ours[-1]) - 10]
+    assert search(log_of(cut), SECRET[:-4])
+    records = (Record("r", 1, 0, b"".join(ours[:2])), Record("r", 2, 0, b"".join(ours[2:])))
+    (hit,) = search(WireLog(records), SECRET)
+    assert hit.connection == 1
+
+
+def test_what_looks_like_an_end_line_does_not_end_a_chunk_and_directions_stay_apart() -> None:
+    body = b"\r\n-------tonefive\r\n" + SECRET.encode()
+    ours = msrp_chunks("one", body, 30)
+    assert search(log_of(b"".join(ours)), SECRET)
+    records = (Record("r", 1, 0, ours[0]), Record("s", 1, 0, b"".join(ours[1:])))
+    assert search(WireLog(records), SECRET) == []
+
+
+@given(st.integers(1, 40), st.integers(1, 15), st.binary(max_size=60))
+def test_any_cut_is_put_together(size: int, record: int, around: bytes) -> None:
+    data = b"".join(msrp_chunks("m", around + SECRET.encode() + around, size))
+    assert search(log_of(*(data[at : at + record] for at in range(0, len(data), record))), SECRET)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"MSRP a SEND\r\n", b"\r\n\r\n", b"\r\n-------a", b"$", b"Message-ID: x", b"Byte-Range: 99-"])
+    )
+)
+def test_any_scraps_of_msrp_can_be_searched(scraps: list[bytes]) -> None:
+    search(log_of(b"".join(scraps)), SECRET)
+
+
 def test_hits_say_where() -> None:
     log = WireLog(
         (

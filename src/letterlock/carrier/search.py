@@ -1,6 +1,6 @@
 """Looking for plaintext in a wire log: really, and in every form that it could hide in by accident or habit.
 
-Each connection's bytes are put together first. A needle is looked for as UTF-8 and as UTF-16 of both
+Each connection's bytes are put together first, and so are the chunks of MSRP messages (`reassembly`). A needle is looked for as UTF-8 and as UTF-16 of both
 orders; each of these as it is, as base64 at its three alignments with both alphabets (line breaks or
 not), and as hex; in the bytes as they went, with quoted-printable and percent escapes undone, with
 JSON escapes and XML entities, in what zlib, gzip and raw deflate streams inflate to, and in what runs of
@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from .reassembly import msrp_messages
 from .wirelog import Layer, Stream, WireLog, read_wire_log
 
 __all__ = ["Hit", "Searcher", "search"]
@@ -55,7 +56,9 @@ class Searcher:
 
     def __init__(self, log: WireLog | str | os.PathLike[str]) -> None:
         self._log = log if isinstance(log, WireLog) else read_wire_log(log)
-        self._haystacks = [(stream, list(_views(stream))) for stream in self._log.streams()]
+        streams = self._log.streams()
+        self._haystacks = [(stream, list(_views(stream, ""))) for stream in streams]
+        self._haystacks += [(message, list(_views(message, "an MSRP message"))) for message in msrp_messages(streams)]
 
     def search(self, needle: str | bytes) -> list[Hit]:
         """Every form of `needle` that is in the log, once for each stream and form. Raises ValueError for an empty one."""
@@ -120,10 +123,10 @@ def _aligned(data: bytes, shift: int, encoded: bytes) -> bytes:
 
 
 # --- the haystack ------------------------------------------------------------------------------------
-def _views(stream: Stream) -> Iterator[tuple[str, bytes]]:
+def _views(stream: Stream, kind: str) -> Iterator[tuple[str, bytes]]:
     """The bytes of a stream and all that they may stand for, each with how it was come by."""
     seen: set[bytes] = set()
-    todo: list[tuple[str, bytes, int]] = [("", stream.data, 0)]
+    todo: list[tuple[str, bytes, int]] = [(kind, stream.data, 0)]
     while todo:
         how, data, depth = todo.pop()
         if data in seen:
