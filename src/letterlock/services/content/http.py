@@ -275,7 +275,7 @@ class ContentServer:
         reader = await self._open(kept)
         try:
             await response.prepare(request)
-            await self._send(response, reader, span)
+            await self._send(request, response, reader, span)
         finally:
             await self._desk.begin(reader.close)
         return response
@@ -288,7 +288,7 @@ class ContentServer:
         except OSError as error:
             raise ContentError("the file cannot be read", code="content.failed", status=503) from error
 
-    async def _send(self, response: web.StreamResponse, reader: BlobReader, span: Span) -> None:
+    async def _send(self, request: web.Request, response: web.StreamResponse, reader: BlobReader, span: Span) -> None:
         at = span.start
         try:
             while at < span.stop:
@@ -301,7 +301,9 @@ class ContentServer:
                 at += len(block)
             await response.write_eof()
         except (TimeoutError, ConnectionError):
-            response.force_close()  # whoever wanted it has gone, or takes nothing any more
+            # Whoever wanted it has gone, or takes nothing any more: then what is buffered would wait for ever.
+            if request.transport is not None:
+                request.transport.abort()
         except OSError as error:
             # The answer has begun: only its missing end can say that something is wrong.
             _log.error("a file cannot be read: %s", error)
