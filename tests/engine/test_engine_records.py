@@ -10,7 +10,7 @@ import pytest
 
 from engine.world import ALICE, BOB, World
 from letterlock.engine import events, record_values, records
-from letterlock.engine.content import Text, encode_text, read, rfc3339
+from letterlock.engine.content import Text, Unknown, encode_text, read, rfc3339
 from letterlock.engine.core import NOBODY
 from letterlock.engine.events import (
     Event,
@@ -65,13 +65,16 @@ def test_event_kinds_are_frozen() -> None:
     """A consumer matches on these names: a new one may come, none may change."""
     assert sorted(events._CLASSES) == sorted(
         [
+            "change-refused",
             "contact-keys-seen",
             "device-list-changed",
             "device-list-refused",
             "keys-changed",
             "message-accepted",
+            "message-deleted",
             "message-delivered",
             "message-displayed",
+            "message-edited",
             "message-expired",
             "message-failed",
             "message-missing",
@@ -83,6 +86,7 @@ def test_event_kinds_are_frozen() -> None:
             "own-list-mismatch",
             "prekeys-low",
             "protocol-noted",
+            "reaction-changed",
             "resend-requested",
             "security-changed",
             "session-without-one-time-prekey",
@@ -152,7 +156,7 @@ def test_a_send_writes_few_and_small_records() -> None:
     world.run()
     step = alice.engine.send(alice.state, BOB, Text("x" * 100), world.now, world.rng)
     names = sorted(key.name.split("/")[0] for key in step.writes)
-    assert names == ["chat", "event", "event-log", "message", "outbox", "toy-session"]
+    assert names == ["at", "chat", "event", "event-log", "message", "outbox", "toy-session"]
     own = {key.name.split("/")[0]: len(key.kind.encode(value)) for key, value in step.writes.items()}
     assert own["chat"] < 160
     assert own["message"] < 300
@@ -175,19 +179,24 @@ def test_receipt_times_are_civil() -> None:
 
 
 def test_text_entities_are_what_the_mime_codec_reads() -> None:
-    content = read(encode_text("grüß\r\n\r\ndich", 12, Number("+15550009")), 8_192)
-    assert (content.text, content.sent_at, content.to) == ("grüß\r\n\r\ndich", 12, "+15550009")  # type: ignore[union-attr]
+    entity = read(encode_text("grüß\r\n\r\ndich", 12, Number("+15550009")), DEFAULTS)
+    assert (entity.content, entity.sent_at, entity.to) == (Text("grüß\r\n\r\ndich"), 12, "+15550009")
     for body in (
         b"",
-        b"Content-Type: text/plain;charset=latin-1\r\n\r\nx",
-        b"Content-Type: text/plain\r\n\r\n\xff",
         b"Content-Type: text/plain\r\nLetterlock-To: nobody\r\n\r\nx",
         b"Content-Type: message/imdn+xml\r\n\r\n<imdn/>",
         b"Content-Type: application/vnd.letterlock.resend\r\n\r\n/etc/passwd",
-        b"Content-Type: text/plain\r\n\r\n" + b"x" * 20_000,
     ):
         with pytest.raises(DecodeError):
-            read(body, 8_192)
+            read(body, DEFAULTS)
+    for body, reason in (
+        (b"Content-Type: text/plain;charset=latin-1\r\n\r\nx", "content.charset"),
+        (b"Content-Type: text/plain\r\n\r\n\xff", "content.charset"),
+        (b"Content-Type: text/plain\r\n\r\n" + b"x" * 20_000, "content.text_size"),
+    ):
+        content = read(body, DEFAULTS).content
+        assert isinstance(content, Unknown)
+        assert content.reason == reason
 
 
 def test_sent_events_tell_what_history_holds() -> None:

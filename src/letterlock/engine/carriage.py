@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..codec.cpim import CpimHeader
 from ..ids import ConversationId, GroupId, Instant, MessageId, Number
 
 __all__ = ["Conference", "ConferenceView", "Inbound", "NetworkResult", "Outbound"]
@@ -27,6 +28,8 @@ class Outbound:
     large: bool
     receipts: bool = False
     group: GroupId | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further CPIM headers of a plain message, as they are to be written, namespace declarations included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Inbound:
     body: bytes
     received_at: Instant
     group: GroupId | None = None
+    headers: tuple[CpimHeader, ...] = ()
+    """The CPIM headers that it came with, all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,36 @@ from dataclasses import replace
 
 from ..codec.frame import WireFrame
 from ..errors import DecodeError
-from ..ids import MessageId, Number
+from ..ids import Instant, MessageId, Number
 from ..seam import EncryptionProtocol, Header, Opened, Party
 from . import chats, ordering, receipts, resend, sending
-from .content import Contents, Receipt, ResendRequest, TextContent, Typing, Unsupported, read
+from .content import (
+    Content,
+    Delete,
+    Edit,
+    Emptied,
+    Entity,
+    Parts,
+    Reaction,
+    Receipt,
+    ResendRequest,
+    Text,
+    Typing,
+    Unknown,
+    bounded,
+    encode,
+    read,
+    without_chat,
+)
 from .core import Core
 from .events import MessageUnreadable, TypingChanged
 from .record_values import Contact, InboxEntry, Message, Status
-from .records import held_key, inbox_key, message_key, order_of
+from .records import change_key, held_key, inbox_key, message_key, order_of
 from .step import Turn
 
-__all__ = ["deliver", "receipt_again"]
+__all__ = ["TYPING_MS", "deliver", "receipt_again"]
 
-_TYPING_MS = 120_000
+TYPING_MS = 120_000
 """RFC 3994: after this, typing counts as ended."""
 
 
@@ -45,16 +62,24 @@ def deliver(
         frame = WireFrame(party.account, party.device, core.me.account, b"", ())
         receipt_again(core, turn, number, header.message_id, frame, known)
         return
+    body = result.content.body
     try:
-        content = read(result.content.body, core.limits.max_text)
-        chat_number = _chat_of(core, party, header, content)
+        entity = read(body, core.limits)
+        chat_number = _chat_of(core, party, header, entity)
     except DecodeError as error:
-        turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
-        turn.tell(MessageUnreadable(number, header.message_id, party.device, f"content:{error.code}"))
-        return
-    if isinstance(content, TextContent | Unsupported):
+        if not header.sequence or party.account == core.me.account:
+            turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+            turn.tell(MessageUnreadable(number, header.message_id, party.device, f"content:{error.code}"))
+            return
+        # It has a place in the order, and what follows it must not wait for it.
+        body = encode(Parts("application/octet-stream", body), 0)
+        entity = read(body, core.limits)
+        chat_number = party.number
+    content = entity.content
+    if not isinstance(content, Receipt | ResendRequest | Typing):
         # Content without a place in the order is shown all the same: nothing that was authenticated is lost.
-        _message(core, turn, contact, party, header, content, chat_number, digest)
+        message = _message(core, party, header, entity, content, body, turn.now)
+        _admit(core, turn, contact, party, header, message, chat_number, digest)
         return
     turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
     if isinstance(content, Receipt):
@@ -67,37 +92,51 @@ def deliver(
 
 
 def _message(
-    core: Core,
-    turn: Turn,
-    contact: Contact,
-    party: Party,
-    header: Header,
-    content: TextContent | Unsupported,
-    chat_number: Number,
-    digest: bytes,
-) -> None:
+    core: Core, party: Party, header: Header, entity: Entity, content: Content, body: bytes, now: Instant
+) -> Message:
     mine = party.account == core.me.account
-    chat = chats.load(turn, chat_number)
-    order = order_of(header.lamport, party.account, party.device, header.sequence)
-    # One absurd clock must not push this chat's time to its end (SR-08). And a device that was put back from a
-    # backup counts again from there: its new message must not take the place of an old one.
-    if header.lamport > chat.lamport + core.limits.max_lamport_jump or (
-        header.lamport <= chat.lamport and _is_taken(turn, chat_number, order)
-    ):
-        header = replace(header, lamport=chat.lamport + 1)
-        order = order_of(header.lamport, party.account, party.device, header.sequence)
-    message = Message(
-        order=order,
+    kept = b""
+    if not isinstance(content, Text):
+        kept = bounded(without_chat(body, entity.to) if entity.to is not None else body, core.limits.max_entity)
+    reply = content.reply_to if isinstance(content, Text) else None
+    return Message(
+        order=order_of(header.lamport, party.account, party.device, header.sequence),
         message_id=header.message_id,
         sender=party.number,
         mine=mine,
         encrypted=True,
         status=Status.SENDING if mine else Status.RECEIVED,
-        sent_at=content.sent_at,
-        at=turn.now,
-        content_type="text/plain" if isinstance(content, TextContent) else content.content_type,
-        text=content.text if isinstance(content, TextContent) else None,
+        sent_at=entity.sent_at,
+        at=now,
+        content_type=entity.content_type,
+        text=content.text if isinstance(content, Text | Unknown) else None,
+        entity=kept,
+        reply_to=reply.message_id if reply is not None else "",
+        reply_author=(reply.author or "") if reply is not None else "",
+        change=isinstance(content, Reaction | Edit | Delete) or (isinstance(content, Emptied) and content.change),
     )
+
+
+def _admit(
+    core: Core,
+    turn: Turn,
+    contact: Contact,
+    party: Party,
+    header: Header,
+    message: Message,
+    chat_number: Number,
+    digest: bytes,
+) -> None:
+    mine = message.mine
+    chat = chats.load(turn, chat_number)
+    # One absurd clock must not push this chat's time to its end (SR-08). And a device that was put back from a
+    # backup counts again from there: its new message must not take the place of an old one.
+    if header.lamport > chat.lamport + core.limits.max_lamport_jump or (
+        header.lamport <= chat.lamport and _is_taken(turn, chat_number, message.order)
+    ):
+        header = replace(header, lamport=chat.lamport + 1)
+        order = order_of(header.lamport, party.account, party.device, header.sequence)
+        message = replace(message, order=order)
     key = inbox_key(contact.list.number, header.message_id, party.account, party.device)
     turn.staged.put(key, InboxEntry(digest, message.order, turn.now, turn.now))
     peer = contact if not mine else chats.contact_of(turn, chat_number)
@@ -115,19 +154,20 @@ def _message(
     chats.save(core, turn, chat)
     if (due := ordering.next_due(chat)) is not None:
         turn.wake(due)
-    receipts.delivered_here(core, turn, chat, contact, party, header.message_id, content.sent_at)
+    receipts.delivered_here(core, turn, chat, contact, party, header.message_id, message.sent_at)
 
 
 def _is_taken(turn: Turn, number: Number, order: str) -> bool:
-    return any(turn.staged.get(key(number, order)) is not None for key in (message_key, held_key))
+    return any(turn.staged.get(key(number, order)) is not None for key in (message_key, change_key, held_key))
 
 
-def _chat_of(core: Core, party: Party, header: Header, content: Contents) -> Number:
+def _chat_of(core: Core, party: Party, header: Header, entity: Entity) -> Number:
     """The number of the chat that the content belongs to. Raises DecodeError when header and content disagree (SR-03)."""
     me = core.me.number
     if party.account != core.me.account:
         return party.number
-    number = content.to if isinstance(content, TextContent | Unsupported) else me
+    control = isinstance(entity.content, Receipt | ResendRequest | Typing)
+    number = me if control else entity.to
     if number is None or header.conversation != chats.conversation(me, number):
         raise DecodeError("a copy of our own names no chat", code="content.conversation")
     return number
@@ -135,7 +175,7 @@ def _chat_of(core: Core, party: Party, header: Header, content: Contents) -> Num
 
 def _typing(core: Core, turn: Turn, number: Number, content: Typing) -> None:
     chat = chats.load(turn, number)
-    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < _TYPING_MS
+    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < TYPING_MS
     if content.active == typing:
         return
     chats.save(core, turn, replace(chat, typing_seen=turn.now if content.active else 0))

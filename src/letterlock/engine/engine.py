@@ -15,16 +15,17 @@ from ..errors import InputError
 from ..ids import Instant, MessageId, Number, Rng
 from ..seam import EncryptionProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
-from . import chats, contacts, fetching, inbox, outbox, policy, receipts, sending, upkeep, waiting
+from . import chats, contacts, fetching, inbox, outbox, plain, policy, receipts, sending, upkeep, waiting
 from .carriage import ConferenceView, Inbound, NetworkResult
-from .content import Text
+from .content import Sendable
 from .core import Core, media_type_of
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
-from .record_values import Chat, Status
+from .record_values import Chat, Message, Status
 from .records import INBOX, WAITING, chat_key, contact_key, material_key, message_key
 from .security import Security
 from .step import Step, Turn
+from .view import MessageView, view
 
 __all__ = ["Engine"]
 
@@ -93,18 +94,20 @@ class Engine:
         self,
         state: State,
         number: Number,
-        content: Text,
+        content: Sendable,
         now: Instant,
         rng: Rng,
         *,
         allow: PlainOption | None = None,
         wait: bool = True,
     ) -> Step[MessageId]:
-        """Store a message for sending; with the effects performed it is on its way.
+        """Store a message, or a change of one, for sending; with the effects performed it is on its way.
 
         While keys are unknown (`checking`) the message waits, encrypted later or expired; with `wait=False`
         that raises NotEncrypted too. `allow` is one of the options of a NotEncrypted of this chat (SR-01).
-        Raises NotEncrypted, TrustRequired (a verified contact's keys changed) or InputError.
+        Raises NotEncrypted, TrustRequired (a verified contact's keys changed) or InputError: a field that is out of
+        its bounds, a target that is not there (`input.target`), of somebody else (`input.not_author`), deleted, or of
+        another protection; a file in an encrypted chat (`input.file_encrypted`).
         """
         turn = Turn(state, now, rng)
         return turn.finish(sending.send(self._core, turn, number, content, allow, wait))
@@ -127,6 +130,10 @@ class Engine:
         turn = Turn(state, now, rng)
         sending.typing(self._core, turn, number, active)
         return turn.finish(None)
+
+    def view(self, state: State, number: Number, message: Message) -> MessageView:
+        """A stored message as it is shown: with its last text, its reactions, what it answers."""
+        return view(state, number, message, self.me.number, self._core.limits)
 
     def mark_displayed(self, state: State, number: Number, message_id: MessageId, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen a received message: send the display receipt, once. Nothing for an unknown id."""
@@ -225,8 +232,11 @@ def _mark_displayed(core: Core, turn: Turn, number: Number, message_id: MessageI
             continue
         turn.staged.put(key, dataclasses.replace(entry, displayed=True))
         turn.staged.put(message_key(number, entry.order), dataclasses.replace(message, status=Status.SEEN))
-        if message.encrypted and contact is not None:
-            chat = chats.load(turn, number)
+        chat = chats.load(turn, number)
+        if not message.encrypted:
+            if entry.wants_display:
+                plain.displayed_here(core, turn, chat, message)
+        elif contact is not None:
             receipts.displayed_here(core, turn, chat, contact, message_id, message.sent_at)
 
 

@@ -18,14 +18,17 @@ from ..errors import DecodeError
 from ..ids import Instant, MessageId, Number
 
 __all__ = [
+    "ChangeRefused",
     "ContactKeysSeen",
     "DeviceListChanged",
     "DeviceListRefused",
     "Event",
     "KeysChanged",
     "MessageAccepted",
+    "MessageDeleted",
     "MessageDelivered",
     "MessageDisplayed",
+    "MessageEdited",
     "MessageExpired",
     "MessageFailed",
     "MessageMissing",
@@ -37,6 +40,7 @@ __all__ = [
     "OwnListMismatch",
     "PrekeysLow",
     "ProtocolNoted",
+    "ReactionChanged",
     "Recorded",
     "ResendRequested",
     "SecurityChanged",
@@ -55,8 +59,9 @@ __all__ = [
 class MessageReceived:
     """A message to show. `order` sorts it in its chat; `encrypted` is a fact of this message (SR-01).
 
-    `text` is None when `content_type` is one that we cannot show. `sent_at` is the sender's claim, 0 if none.
-    `fills_gap`: it was announced as missing before.
+    `text` is None when it is no text, and once it was deleted. `sent_at` is the sender's claim, 0 if none.
+    `fills_gap`: it was announced as missing before. `reply_to` is the id of the message that it answers. `content`
+    says what it is where it is more than a text: `{"kind": "location", "latitude": ...}`.
     """
 
     chat: Number
@@ -68,13 +73,16 @@ class MessageReceived:
     encrypted: bool
     sent_at: Instant
     fills_gap: bool = False
+    reply_to: str = ""
+    content: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSent:
     """A message of ours was stored for sending, or another device of ours (`device`) sent it.
 
-    `waiting`: it is not encrypted yet because keys are still missing; it will be, or expires.
+    `waiting`: it is not encrypted yet because keys are still missing; it will be, or expires. The rest as in
+    MessageReceived.
     """
 
     chat: Number
@@ -85,6 +93,8 @@ class MessageSent:
     content_type: str
     encrypted: bool
     waiting: bool = False
+    reply_to: str = ""
+    content: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +188,70 @@ class MessageMissing:
     first: int
     last: int
     order: str
+
+
+# --- changes of messages -------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """The author gave a message (`message_id`, at `order`) another text. `text` is None once a later edit counts.
+
+    `change_id` is the edit's own id: deliveries and failures of an edit of ours go by it.
+    """
+
+    chat: Number
+    message_id: MessageId
+    change_id: MessageId
+    sender: Number
+    device: int
+    order: str
+    text: str | None
+    encrypted: bool
+    sent_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDeleted:
+    """The author took a message back; its text is gone from this store, from the events of before too."""
+
+    chat: Number
+    message_id: MessageId
+    change_id: MessageId
+    sender: Number
+    device: int
+    order: str
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReactionChanged:
+    """Somebody put an emoji on a message, or took it away again (`removed`)."""
+
+    chat: Number
+    message_id: MessageId
+    change_id: MessageId
+    sender: Number
+    device: int
+    order: str
+    emoji: str
+    removed: bool
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """A change that was not made. `change` is `edit`, `delete` or `reaction`; `reason` a stable code:
+
+    `not-author` (of somebody else's message), `unencrypted` (the network's word about an encrypted message),
+    `not-text` (an edit of something that is no text), `no-message` (what it is for never came), `too-many`.
+    """
+
+    chat: Number
+    message_id: MessageId
+    change_id: MessageId
+    sender: Number
+    device: int
+    change: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +366,10 @@ Event: TypeAlias = (
     | MessageUnreadable
     | ResendRequested
     | MessageMissing
+    | MessageEdited
+    | MessageDeleted
+    | ReactionChanged
+    | ChangeRefused
     | TypingChanged
     | ContactKeysSeen
     | KeysChanged
@@ -382,6 +460,10 @@ def _typed(value: Any, hint: Any) -> Any:
             return None
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
         hint = getattr(hint, "__supertype__", hint)
+    if typing.get_origin(hint) is dict:
+        if not isinstance(value, dict):
+            raise DecodeError("field of a wrong type", code="event.field")
+        return value
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise DecodeError("field of a wrong type", code="event.field")

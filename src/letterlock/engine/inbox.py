@@ -60,7 +60,9 @@ def received(core: Core, turn: Turn, inbound: Inbound) -> None:
         return
     elif media_type == IMDN_TYPE:
         plain.received_receipt(core, turn, sender, inbound)
-    elif media_type != TYPING_TYPE:
+    elif media_type == TYPING_TYPE:
+        plain.received_typing(core, turn, sender, inbound, delivering.TYPING_MS)
+    else:
         plain.received(core, turn, sender, inbound, media_type)
 
 

@@ -21,6 +21,17 @@ class EngineLimits:
 
     # What is read
     max_text: int
+    max_emoji: int
+    max_label: int
+    """Of a location."""
+    max_entity: int
+    """Of content that is kept as it came: what is longer is shown by type and size alone."""
+    max_marks: int
+    """Emojis of one account on one message that are remembered, removed ones included."""
+    max_pending: int
+    """Changes of one account in one chat that wait for their message."""
+    pending_ms: int
+    """... and how long; after that it will not come any more."""
     max_frame: int
     max_list: int
     max_copies: int
@@ -94,6 +105,12 @@ class Privacy:
 
 DEFAULTS = EngineLimits(
     max_text=8_192,
+    max_emoji=64,
+    max_label=256,
+    max_entity=64 * 1024,
+    max_marks=32,
+    max_pending=256,
+    pending_ms=8 * _DAY,
     max_frame=256 * 1024,
     max_list=32_768,
     max_copies=32,

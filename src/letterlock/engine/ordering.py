@@ -14,11 +14,14 @@ from dataclasses import replace
 
 from ..ids import AccountId, DeviceId, MessageId, Number
 from ..seam import Header, Seen
+from . import changing
 from .core import Core
 from .events import MessageMissing, MessageReceived, MessageSent
 from .record_values import Chat, Delivery, Gap, Head, HeldNote, Message, Status
 from .records import delivery_key, held_key, message_key, order_of, order_parts
+from .shelf import put, remember_place
 from .step import Turn
+from .view import describe
 
 __all__ = ["admit", "admit_unplaced", "next_due", "overdue", "reset_account", "seen_of"]
 
@@ -56,7 +59,7 @@ def admit(core: Core, turn: Turn, chat: Chat, peer: AccountId | None, header: He
         return _late(core, turn, chat, head, header.sequence, message)
     causes = _open_causes(core, chat, peer, header)
     if not causes and header.sequence == head.sequence + 1:
-        _show(core, turn, chat, message)
+        chat = _show(core, turn, chat, message)
         chat = _with_head(chat, replace(head, sequence=header.sequence))
     else:
         until = turn.now + core.limits.reorder_ms
@@ -68,7 +71,7 @@ def admit(core: Core, turn: Turn, chat: Chat, peer: AccountId | None, header: He
 
 def admit_unplaced(core: Core, turn: Turn, chat: Chat, header: Header, message: Message) -> Chat:
     """Take a message without a sequence: it is shown at once, and nothing waits for it."""
-    _show(core, turn, chat, message)
+    chat = _show(core, turn, chat, message)
     return replace(chat, lamport=max(chat.lamport, header.lamport))
 
 
@@ -145,7 +148,7 @@ def _release(core: Core, turn: Turn, chat: Chat, note: HeldNote) -> Chat:
     message = turn.staged.get(key)
     turn.staged.delete(key)
     if message is not None:
-        _show(core, turn, chat, message)
+        chat = _show(core, turn, chat, message)
     return _with_head(chat, replace(head, sequence=max(head.sequence, note.sequence)))
 
 
@@ -209,7 +212,7 @@ def _missing(core: Core, turn: Turn, chat: Chat, head: Head, last: int, lamport:
 def _late(core: Core, turn: Turn, chat: Chat, head: Head, sequence: int, message: Message) -> Chat:
     """A message whose turn is over: show it at its place, and close its gap if it had one."""
     gap = next((gap for gap in head.gaps if gap.first <= sequence <= gap.last), None)
-    _show(core, turn, chat, message, fills_gap=gap is not None)
+    chat = _show(core, turn, chat, message, fills_gap=gap is not None)
     if gap is None:
         return chat
     rest = [
@@ -235,12 +238,17 @@ def _marker_order(head: Head, gap: Gap) -> str:
 
 
 # --- showing ---------------------------------------------------------------------------------------------------
-def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool = False) -> None:
-    turn.staged.put(message_key(chat.number, message.order), message)
-    device = order_parts(message.order)[2]
+def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool = False) -> Chat:
+    """The turn of a message, or of a change of one, has come."""
     if message.mine:
-        _adopt_early_receipts(turn, chat.number, message)
-        turn.tell(
+        message = _adopt_early_receipts(turn, chat.number, message)
+    if message.change:
+        return changing.take(core, turn, chat, message)
+    put(turn, chat.number, message)
+    device = order_parts(message.order)[2]
+    content = describe(message, core.limits)
+    if message.mine:
+        cursor = turn.tell(
             MessageSent(
                 chat.number,
                 message.message_id,
@@ -249,10 +257,12 @@ def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool 
                 message.text,
                 message.content_type,
                 message.encrypted,
+                reply_to=message.reply_to,
+                content=content,
             )
         )
     else:
-        turn.tell(
+        cursor = turn.tell(
             MessageReceived(
                 chat.number,
                 message.message_id,
@@ -263,22 +273,25 @@ def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool 
                 message.encrypted,
                 message.sent_at,
                 fills_gap,
+                message.reply_to,
+                content,
             )
         )
+    remember_place(turn, chat.number, message, cursor)
+    return changing.settle_pending(core, turn, chat, message.message_id) if chat.pending else chat
 
 
-def _adopt_early_receipts(turn: Turn, number: Number, message: Message) -> None:
+def _adopt_early_receipts(turn: Turn, number: Number, message: Message) -> Message:
     """A receipt may be faster than the copy of another device of ours; from now on it finds the message."""
     key = delivery_key(message.message_id)
     known = turn.staged.get(key)
     if known is None:
         turn.staged.put(key, Delivery(number, message.order, at=turn.now))
-        return
+        return message
     if known.chat != number or known.order:
-        return
+        return message
     turn.staged.put(key, replace(known, order=message.order))
-    status = Status.DISPLAYED if known.displayed else Status.DELIVERED
-    turn.staged.put(message_key(number, message.order), replace(message, status=status))
+    return replace(message, status=Status.DISPLAYED if known.displayed else Status.DELIVERED)
 
 
 def _head(chat: Chat, address: Address) -> Head | None:

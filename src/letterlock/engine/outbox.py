@@ -16,7 +16,8 @@ from .core import NOBODY, Core
 from .effects import Transmit
 from .events import MessageAccepted, MessageExpired, MessageFailed
 from .record_values import Delivery, Row, Status
-from .records import OUTBOX, delivery_key, message_key, outbox_key
+from .records import OUTBOX, delivery_key, outbox_key
+from .shelf import lookup, put
 from .step import Turn
 
 __all__ = [
@@ -142,8 +143,7 @@ def raise_status(turn: Turn, row: Row | Delivery, status: Status) -> bool:
     """Move a message of ours forward; False if it is there already or gone. A confirmation outranks any failure."""
     if not row.order:
         return False
-    key = message_key(row.chat, row.order)
-    message = turn.staged.get(key)
+    message = lookup(turn, row.chat, row.order)
     if message is None or not message.mine:
         return False
     now = message.status
@@ -153,7 +153,7 @@ def raise_status(turn: Turn, row: Row | Delivery, status: Status) -> bool:
     else:
         allowed = status > now and now not in confirmed
     if allowed and status is not now:
-        turn.staged.put(key, replace(message, status=status))
+        put(turn, row.chat, replace(message, status=status))
         return True
     return False
 
@@ -213,5 +213,6 @@ def _transmit(core: Core, key: Key[Row], row: Row) -> Transmit:
             body=row.body,
             large=len(row.body) > LARGE,
             receipts=row.account == NOBODY and not row.control,
+            headers=row.headers,
         ),
     )

@@ -1,6 +1,8 @@
 """Messages without encryption: sent by the user's decision alone (SR-01), received always and marked.
 
-Everything here is the network's word: it never touches what an encrypted message is known to be.
+What RCS has values for is written and read as RCS does: texts, reactions, positions, files, receipts, typing. What it
+has none for goes as a text that carries our own headers. Everything here is the network's word: it never touches what
+an encrypted message is known to be (SR-05).
 """
 
 from __future__ import annotations
@@ -9,59 +11,262 @@ import hashlib
 from dataclasses import replace
 
 from .. import ids
-from ..codec import imdn
-from ..codec.xml import XmlLimits
+from ..codec import imdn, iscomposing
+from ..codec.cpim import IMDN, CpimHeader
+from ..codec.ft_http import instant_of
+from ..codec.mime import ContentType, decode_content_type
 from ..errors import DecodeError
-from ..ids import MessageId, Number
-from . import chats, outbox, trouble
-from .carriage import Inbound, NetworkResult
+from ..ids import Instant, MessageId, Number
+from . import changing, chats, drafts, outbox, policy, posting, trouble
+from .carriage import Inbound, NetworkResult, Outbound
+from .content import (
+    Content,
+    Delete,
+    Edit,
+    Parts,
+    Reaction,
+    Read,
+    Sendable,
+    Text,
+    Unknown,
+    bounded,
+    encode,
+    read_parts,
+    read_receipt,
+    read_typing,
+    receipt_document,
+    typing_document,
+)
 from .core import NOBODY, Core
-from .events import MessageDelivered, MessageDisplayed, MessageReceived, MessageSent
+from .effects import Transmit
+from .events import MessageDelivered, MessageDisplayed, MessageFailed, MessageReceived, TypingChanged
 from .record_values import Chat, InboxEntry, Message, Row, Status
-from .records import delivery_key, inbox_key, message_key, order_of, outbox_key
+from .records import delivery_key, inbox_key, order_of, outbox_key
+from .security import Security
+from .shelf import lookup, put, remember_place
 from .step import Turn
+from .view import describe
 
-__all__ = ["received", "received_receipt", "send", "transmit"]
+__all__ = ["displayed_here", "received", "received_receipt", "received_typing", "say_typing", "send", "transmit"]
 
-_XML = XmlLimits(max_size=4_096, max_depth=8, max_elements=64)
+_KEPT_HEADERS = 16
 
 
-def send(core: Core, turn: Turn, chat: Chat, text: str) -> MessageId:
-    """Store and transmit a text unencrypted. The caller has the user's decision (SR-01)."""
-    message_id = ids.new_message_id(turn.rng)
+# --- out -----------------------------------------------------------------------------------------------------
+def send(core: Core, turn: Turn, chat: Chat, content: Sendable) -> MessageId:
+    """Store and transmit unencrypted. The caller has the user's decision (SR-01)."""
+    order = order_of(chat.lamport + 1, core.me.account, core.me.device, 0)
+    message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=False)
     chat = replace(chat, accepted=True, lamport=chat.lamport + 1)
-    message = Message(
-        order=order_of(chat.lamport, core.me.account, core.me.device, 0),
-        message_id=message_id,
-        sender=core.me.number,
-        mine=True,
-        encrypted=False,
-        status=Status.SENDING,
-        sent_at=turn.now,
-        at=turn.now,
-        content_type=outbox.PLAIN_TYPE,
-        text=text,
-    )
-    chats.save(core, turn, chat)
     transmit(core, turn, chat.number, message)
-    turn.tell(MessageSent(chat.number, message_id, core.me.device, message.order, text, message.content_type, False))
-    return message_id
+    chats.save(core, turn, drafts.store(core, turn, chat, message))
+    return message.message_id
 
 
 def transmit(core: Core, turn: Turn, number: Number, message: Message) -> None:
-    """Put a plain message of ours on its way."""
-    turn.staged.put(message_key(number, message.order), message)
+    """Put a plain message, or change, of ours on its way."""
+    put(turn, number, message)
+    parts = posting.parts(message)
     row = Row(
         chat=number,
         to=number,
         account=NOBODY,
         message_id=message.message_id,
         order=message.order,
-        content_type=outbox.PLAIN_TYPE,
-        body=(message.text or "").encode(),
+        content_type=outbox.PLAIN_TYPE if parts.content_type.startswith(outbox.PLAIN_TYPE) else parts.content_type,
+        body=parts.body,
         pending=(),
         created=turn.now,
         expires=turn.now + core.limits.expiry_ms,
+        attempts=1,
+        next_at=turn.now + core.limits.retry_first_ms,
+        accepted=False,
+        headers=tuple((header.name, header.raw.strip()) for header in parts.headers),
+    )
+    outbox.add(core, turn, row)
+
+
+def say_typing(core: Core, turn: Turn, number: Number, active: bool) -> None:
+    """Not stored: a lost one does not matter, and a late one would lie."""
+    document = typing_document(active)
+    turn.effects.append(Transmit("", _outbound(core, turn, number, iscomposing.MEDIA_TYPE, document)))
+
+
+def displayed_here(core: Core, turn: Turn, chat: Chat, message: Message) -> None:
+    """The user has seen a plain message whose sender asked to hear of it."""
+    if core.privacy.display_receipts:
+        _receipt(core, turn, chat, message, displayed=True)
+
+
+# --- in ------------------------------------------------------------------------------------------------------
+def received(core: Core, turn: Turn, number: Number, inbound: Inbound, media_type: str) -> None:
+    """Show an unencrypted message as such, whatever the chat is: receiving never blocks."""
+    key = inbox_key(number, inbound.message_id, NOBODY, 0)
+    if turn.staged.get(key) is not None:
+        return
+    digest = hashlib.sha256(inbound.body).digest()[:16]
+    if media_type == outbox.PLAIN_TYPE and len(inbound.body) > core.limits.max_text:
+        trouble.unreadable(core, turn, number, inbound.message_id, 0, "too_large", digest=digest)
+        return
+    content = _read(core, inbound, media_type)
+    chat = chats.load(turn, number)
+    chat = replace(chat, lamport=chat.lamport + 1, typing_seen=0)
+    message = _message(core, turn, chat, inbound, media_type, content)
+    asked = _asked(inbound)
+    wants_display = "display" in asked and not message.change
+    turn.staged.put(key, InboxEntry(digest, message.order, turn.now, 0, wants_display=wants_display))
+    if message.change:
+        chat = changing.take(core, turn, chat, message)
+    else:
+        put(turn, number, message)
+        cursor = turn.tell(
+            MessageReceived(
+                number,
+                message.message_id,
+                0,
+                message.order,
+                message.text,
+                media_type,
+                False,
+                message.sent_at,
+                reply_to=message.reply_to,
+                content=describe(message, core.limits),
+            )
+        )
+        remember_place(turn, number, message, cursor)
+    chats.save(core, turn, chat)
+    if "positive-delivery" in asked and core.privacy.delivery_receipts:
+        _receipt(core, turn, chat, message, displayed=False)
+
+
+def received_receipt(core: Core, turn: Turn, number: Number, inbound: Inbound) -> None:
+    """A receipt outside the encryption: of interest for plain messages alone; anybody on the way can forge it (SR-05)."""
+    try:
+        receipt = read_receipt(inbound.body)
+    except DecodeError:
+        return
+    if receipt is None:
+        return
+    row = turn.staged.get(outbox_key(receipt.message_id, NOBODY))
+    source = row or turn.staged.get(delivery_key(receipt.message_id))
+    if source is None or source.chat != number or not source.order:
+        return
+    message = lookup(turn, number, source.order)
+    if message is None or message.encrypted or not message.mine:
+        return
+    message_id = message.message_id
+    if receipt.failed:
+        if outbox.raise_status(turn, source, Status.FAILED):
+            turn.tell(MessageFailed(number, message_id, "recipient"))
+    elif receipt.displayed:
+        if outbox.raise_status(turn, source, Status.DISPLAYED):
+            turn.tell(MessageDisplayed(number, message_id, 0, authenticated=False))
+    elif outbox.raise_status(turn, source, Status.DELIVERED):
+        turn.tell(MessageDelivered(number, message_id, 0, authenticated=False))
+    if row is not None:
+        outbox.on_network(core, turn, f"{message_id}/{NOBODY.hex()}", NetworkResult(accepted=True))
+
+
+def received_typing(core: Core, turn: Turn, number: Number, inbound: Inbound, timeout_ms: int) -> None:
+    """Typing outside the encryption: of no interest where people talk inside it."""
+    chat = chats.load(turn, number)
+    if chat.sticky:
+        return
+    try:
+        active = read_typing(inbound.body).active
+    except DecodeError:
+        return
+    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < timeout_ms
+    if active != typing:
+        chats.save(core, turn, replace(chat, typing_seen=turn.now if active else 0))
+        turn.tell(TypingChanged(number, active, encrypted=False))
+
+
+def _read(core: Core, inbound: Inbound, media_type: str) -> Content:
+    try:
+        kind = decode_content_type(inbound.content_type)
+    except DecodeError:
+        kind = ContentType(media_type)
+    found = Read(kind, inbound.body, _ours(inbound))
+    content = read_parts(found, core.limits)
+    if kind.media_type == outbox.PLAIN_TYPE and not found.headers and isinstance(content, Unknown):
+        # Some declare another charset than they use; better a few odd characters than no text.
+        return Text(inbound.body.decode("utf-8", "replace"))
+    return content
+
+
+def _message(core: Core, turn: Turn, chat: Chat, inbound: Inbound, media_type: str, content: Content) -> Message:
+    entity = b""
+    if not isinstance(content, Text):
+        parts = Parts(
+            inbound.content_type if inbound.content_type.isprintable() else media_type, inbound.body, _ours(inbound)
+        )
+        entity = bounded(encode(parts, 0), core.limits.max_entity)
+    reply = content.reply_to if isinstance(content, Text) else None
+    return Message(
+        order=order_of(chat.lamport, NOBODY, 0, 0),
+        message_id=inbound.message_id,
+        sender=chat.number,
+        mine=False,
+        encrypted=False,
+        status=Status.RECEIVED,
+        sent_at=_sent_at(inbound),
+        at=turn.now,
+        content_type=media_type,
+        text=content.text if isinstance(content, Text | Unknown) else None,
+        entity=entity,
+        reply_to=reply.message_id if reply is not None else "",
+        reply_author=(reply.author or "") if reply is not None else "",
+        change=isinstance(content, Reaction | Edit | Delete),
+    )
+
+
+def _ours(inbound: Inbound) -> tuple[CpimHeader, ...]:
+    """The headers that say what content is about: those of namespaces, without the receipts', and their declarations."""
+    if not any(header.namespace != IMDN and "." in header.name for header in inbound.headers):
+        return ()
+    kept = [
+        header
+        for header in inbound.headers
+        if header.namespace != IMDN and ("." in header.name or header.name.upper() == "NS")
+    ]
+    return tuple(kept[:_KEPT_HEADERS])
+
+
+def _asked(inbound: Inbound) -> frozenset[str]:
+    """The receipts that the sender asks for (RFC 5438 section 6.3)."""
+    wanted = [
+        header.value
+        for header in inbound.headers
+        if header.namespace == IMDN and header.local.lower() == "disposition-notification"
+    ]
+    return frozenset(item.partition(";")[0].strip().lower() for text in wanted for item in text.split(","))
+
+
+def _sent_at(inbound: Inbound) -> Instant:
+    """When its sender says that it was written; a claim, 0 if none."""
+    dates = [header.value for header in inbound.headers if header.name.lower() == "datetime"]
+    return (instant_of(dates[0]) or 0) if dates else 0
+
+
+def _receipt(core: Core, turn: Turn, chat: Chat, message: Message, *, displayed: bool) -> None:
+    """In a chat that is unencrypted by the user's decision, and in no other: who asks may be the network (SR-01, SR-18)."""
+    if policy.state_of(core, chat, chats.contact_of(turn, chat.number), turn.now) is not Security.PLAIN_RCS:
+        return
+    if not (chat.accepted or core.privacy.receipts_to_strangers):
+        return
+    body = receipt_document(message.message_id, message.sent_at or message.at, displayed)
+    row = Row(
+        chat=chat.number,
+        to=chat.number,
+        account=NOBODY,
+        message_id=ids.new_message_id(turn.rng),
+        order="",
+        content_type=imdn.MEDIA_TYPE,
+        body=body,
+        pending=(),
+        created=turn.now,
+        expires=turn.now + core.limits.control_expiry_ms,
         attempts=1,
         next_at=turn.now + core.limits.retry_first_ms,
         accepted=False,
@@ -69,55 +274,12 @@ def transmit(core: Core, turn: Turn, number: Number, message: Message) -> None:
     outbox.add(core, turn, row)
 
 
-def received(core: Core, turn: Turn, number: Number, inbound: Inbound, media_type: str) -> None:
-    """Show an unencrypted message as such, whatever the chat is: receiving never blocks."""
-    key = inbox_key(number, inbound.message_id, NOBODY, 0)
-    if turn.staged.get(key) is not None:
-        return
-    digest = hashlib.sha256(inbound.body).digest()[:16]
-    text: str | None = None
-    if media_type == outbox.PLAIN_TYPE:
-        if len(inbound.body) > core.limits.max_text:
-            trouble.unreadable(core, turn, number, inbound.message_id, 0, "too_large", digest=digest)
-            return
-        text = inbound.body.decode("utf-8", "replace")
-    chat = chats.load(turn, number)
-    chat = replace(chat, lamport=chat.lamport + 1)
-    message = Message(
-        order=order_of(chat.lamport, NOBODY, 0, 0),
-        message_id=inbound.message_id,
-        sender=number,
-        mine=False,
-        encrypted=False,
-        status=Status.RECEIVED,
-        sent_at=0,
-        at=turn.now,
-        content_type=media_type,
-        text=text,
+def _outbound(core: Core, turn: Turn, number: Number, content_type: str, body: bytes) -> Outbound:
+    return Outbound(
+        to=number,
+        message_id=ids.new_message_id(turn.rng),
+        conversation=chats.conversation(core.me.number, number),
+        content_type=content_type,
+        body=body,
+        large=len(body) > outbox.LARGE,
     )
-    turn.staged.put(message_key(number, message.order), message)
-    turn.staged.put(key, InboxEntry(digest, message.order, turn.now, 0))
-    chats.save(core, turn, chat)
-    turn.tell(MessageReceived(number, message.message_id, 0, message.order, text, media_type, False, 0))
-
-
-def received_receipt(core: Core, turn: Turn, number: Number, inbound: Inbound) -> None:
-    """A receipt outside the encryption: of interest for plain messages alone; anybody on the way can forge it (SR-05)."""
-    try:
-        receipt = imdn.decode_imdn(inbound.body, _XML)
-    except DecodeError:
-        return
-    row = turn.staged.get(outbox_key(receipt.message_id, NOBODY))
-    source = row or turn.staged.get(delivery_key(receipt.message_id))
-    if source is None or source.chat != number or not source.order:
-        return
-    message = turn.staged.get(message_key(number, source.order))
-    if message is None or message.encrypted or not message.mine:
-        return
-    message_id = message.message_id
-    if receipt.status is imdn.Status.DELIVERED and outbox.raise_status(turn, source, Status.DELIVERED):
-        turn.tell(MessageDelivered(number, message_id, 0, authenticated=False))
-    elif receipt.status is imdn.Status.DISPLAYED and outbox.raise_status(turn, source, Status.DISPLAYED):
-        turn.tell(MessageDisplayed(number, message_id, 0, authenticated=False))
-    if row is not None:
-        outbox.on_network(core, turn, f"{message_id}/{NOBODY.hex()}", NetworkResult(accepted=True))

@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import ids
-from ..ids import DeviceId, Number
+from ..ids import DeviceId, MessageId, Number
 from ..seam import EncryptionProtocol, Recipient, Seen
 from . import chats, fetching, ordering, outbox, policy, receipts, sealing
-from .content import encode_receipt, encode_resend_request, encode_text
+from .content import (
+    Parts,
+    Reference,
+    Text,
+    encode,
+    encode_receipt,
+    encode_resend_request,
+    encode_text,
+    express,
+    is_cut,
+    parts_of,
+    with_chat,
+)
 from .core import Core, media_type_of
 from .events import MessageResent
 from .record_values import Chat, Contact, Message, Row, Task, Waiting
@@ -16,7 +28,33 @@ from .records import order_parts, waiting_key
 from .sealing import Letter, NotReady
 from .step import Turn
 
-__all__ = ["seal_again", "seal_content", "seal_control"]
+__all__ = ["is_whole", "parts", "seal_again", "seal_content", "seal_control"]
+
+
+def is_whole(message: Message) -> bool:
+    """Whether we still have all of it: what another device of ours sent may have been too large to keep."""
+    return not is_cut(message.entity) if message.entity else message.text is not None
+
+
+def parts(message: Message) -> Parts:
+    """A message of ours as it is written."""
+    if message.entity:
+        return parts_of(message.entity)
+    return express(_text(message), message.message_id, message.sender, message.sent_at)
+
+
+def _text(message: Message) -> Text:
+    author = Number(message.reply_author) if message.reply_author else None
+    reply = Reference(MessageId(message.reply_to), author) if message.reply_to else None
+    return Text(message.text or "", reply)
+
+
+def _entity(message: Message, to: Number | None = None) -> bytes:
+    """What is encrypted; `to` in copies for our own other devices."""
+    if not message.entity and not message.reply_to:
+        return encode_text(message.text or "", message.sent_at, to)
+    entity = message.entity or encode(parts(message), message.sent_at)
+    return with_chat(entity, to) if to is not None else entity
 
 
 def seal_content(
@@ -42,8 +80,7 @@ def seal_content(
     if audience != chat.audience:
         # Newcomers must not wait for what was never sent to them (ordering.py).
         chat = replace(chat, audience=audience, base=sequence - 1)
-    text = message.text or ""
-    body = encode_text(text, message.sent_at)
+    body = _entity(message)
     seen = ordering.seen_of(core, chat)
     letter = Letter(message.message_id, lamport, sequence, seen, body, chat.number)
     frame, devices, skipped = sealing.seal(
@@ -53,7 +90,7 @@ def seal_content(
     for device in skipped:
         _later(core, turn, chat.number, message, contact, device)
     if others:
-        copy = replace(letter, body=encode_text(text, message.sent_at, chat.number))
+        copy = replace(letter, body=_entity(message, chat.number))
         _seal_for_own(core, turn, chat.number, message, copy, own)
     return chat
 
@@ -72,7 +109,7 @@ def seal_again(
     lamport, _, _, sequence = order_parts(message.order)
     chat = chats.load(turn, number)
     to = number if side.account == core.me.account else None
-    body = encode_text(message.text or "", message.sent_at, to)
+    body = _entity(message, to)
     # Nothing but the audience: what we have seen since is no cause of it.
     seen = (Seen(core.me.account, core.me.device, chat.base),) if 0 < chat.base < sequence else ()
     letter = Letter(message.message_id, lamport, sequence, seen, body, number)

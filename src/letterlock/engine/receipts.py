@@ -123,6 +123,8 @@ def control_row(
 def received(core: Core, turn: Turn, number: Number, sender: Party, receipt: Receipt) -> None:
     """A device that authenticated itself confirms a message of ours."""
     message_id = receipt.message_id
+    if receipt.failed:
+        return
     row = turn.staged.get(outbox_key(message_id, sender.account)) or turn.staged.get(
         outbox_key(message_id, sender.account, sender.device)
     )

@@ -108,6 +108,8 @@ class Chat:
     typing_sent: Instant = 0
     typing_seen: Instant = 0
     """When the peer's typing was told last; 0 when idle."""
+    pending: int = 0
+    """Changes in `pending/` whose message has not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class Status(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a chat, or the marker of a gap. Its place is `order`."""
+    """One message of a chat, a change of one, or the marker of a gap. Its place is `order`."""
 
     order: str
     message_id: MessageId
@@ -169,6 +171,14 @@ class Message:
     at: Instant
     content_type: str
     text: str | None = field(repr=False)
+    """Of a text; None where there is none, or none any more."""
+    entity: bytes = field(default=b"", repr=False)
+    """All of it, as in content/entity.py, where it is more than a text; bounded."""
+    reply_to: str = ""
+    reply_author: str = ""
+    """What a text answers; empty where it answers nothing, or does not say whose it is."""
+    change: bool = False
+    """Not a message but what acts on one: it is kept in `change/`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,8 @@ class InboxEntry:
     at: Instant
     receipt_at: Instant
     displayed: bool = False
+    wants_display: bool = False
+    """A plain message whose sender asks to hear when it was displayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +228,8 @@ class Row:
     attempts: int
     next_at: Instant
     accepted: bool
+    headers: tuple[tuple[str, str], ...] = ()
+    """CPIM headers of a plain message."""
 
     @property
     def control(self) -> bool:

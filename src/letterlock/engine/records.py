@@ -5,7 +5,7 @@ Keys sort as text: messages by their place in the chat, events by their cursor.
 
 from __future__ import annotations
 
-from ..ids import AccountId, DeviceId, Number
+from ..ids import AccountId, ChatName, DeviceId, Number
 from ..seam import Key, RecordKind
 from . import record_forms as forms
 from .events import Recorded, decode_recorded, encode_recorded
@@ -24,8 +24,10 @@ from .record_values import (
     Upkeep,
     Waiting,
 )
+from .thread import Place, Thread
 
 __all__ = [
+    "CHANGE",
     "CHAT",
     "CONTACT",
     "DELIVERY",
@@ -38,9 +40,14 @@ __all__ = [
     "MESSAGE",
     "OUTBOX",
     "PARKED",
+    "PENDING",
+    "PLACE",
+    "PLACED",
+    "THREAD",
     "TROUBLE",
     "UPKEEP",
     "WAITING",
+    "change_key",
     "chat_key",
     "contact_key",
     "delivery_key",
@@ -53,6 +60,9 @@ __all__ = [
     "order_parts",
     "outbox_key",
     "parked_key",
+    "pending_key",
+    "place_key",
+    "thread_key",
     "trouble_key",
     "waiting_key",
 ]
@@ -63,6 +73,10 @@ EVENT: RecordKind[Recorded] = RecordKind("event", encode_recorded, decode_record
 CHAT: RecordKind[Chat] = RecordKind("chat", forms.encode_chat, forms.decode_chat)
 CONTACT: RecordKind[Contact] = RecordKind("contact", forms.encode_contact, forms.decode_contact)
 MESSAGE: RecordKind[Message] = RecordKind("message", forms.encode_message, forms.decode_message)
+CHANGE: RecordKind[Message] = RecordKind("change", forms.encode_message, forms.decode_message)
+PENDING: RecordKind[Message] = RecordKind("pending", forms.encode_message, forms.decode_message)
+PLACE: RecordKind[Place] = RecordKind("at", forms.encode_place, forms.decode_place)
+THREAD: RecordKind[Thread] = RecordKind("thread", forms.encode_thread, forms.decode_thread)
 HELD: RecordKind[Message] = RecordKind("held", forms.encode_message, forms.decode_message)
 OUTBOX: RecordKind[Row] = RecordKind("outbox", forms.encode_row, forms.decode_row)
 INBOX: RecordKind[InboxEntry] = RecordKind("inbox", forms.encode_inbox, forms.decode_inbox)
@@ -73,11 +87,13 @@ MATERIAL: RecordKind[bytes] = RecordKind("material", bytes, bytes)
 PARKED: RecordKind[Parked] = RecordKind("parked", forms.encode_parked, forms.decode_parked)
 TROUBLE: RecordKind[Trouble] = RecordKind("trouble", forms.encode_trouble, forms.decode_trouble)
 EVENT_LOG: Key[EventLog] = RecordKind("event-log", forms.encode_log, forms.decode_log).key("log")
+PLACED: Key[bytes] = RecordKind("placed", bytes, bytes).key("all")
+"""Stands where `at/` has every message: stores of before have none."""
 UPKEEP: Key[Upkeep] = RecordKind("upkeep", forms.encode_upkeep, forms.decode_upkeep).key("upkeep")
 
 
 # --- keys ------------------------------------------------------------------------------------------------------
-def chat_key(number: Number) -> Key[Chat]:
+def chat_key(number: ChatName) -> Key[Chat]:
     return Key(CHAT, "chat/" + number)
 
 
@@ -85,15 +101,34 @@ def contact_key(number: Number) -> Key[Contact]:
     return Key(CONTACT, "contact/" + number)
 
 
-def message_key(chat: Number, order: str) -> Key[Message]:
+def message_key(chat: ChatName, order: str) -> Key[Message]:
     return Key(MESSAGE, f"message/{chat}/{order}")
 
 
-def held_key(chat: Number, order: str) -> Key[Message]:
+def change_key(chat: ChatName, order: str) -> Key[Message]:
+    return Key(CHANGE, f"change/{chat}/{order}")
+
+
+def pending_key(chat: ChatName, target: str, order: str) -> Key[Message]:
+    """A change that waits for the message with this id."""
+    return Key(PENDING, f"pending/{chat}/{target}/{order}")
+
+
+def place_key(chat: ChatName, message_id: str, account: AccountId) -> Key[Place]:
+    """Where the message with this id by this account stands."""
+    return Key(PLACE, f"at/{chat}/{message_id}/{account.hex()}")
+
+
+def thread_key(chat: ChatName, order: str) -> Key[Thread]:
+    """What is said about the message at this place."""
+    return Key(THREAD, f"thread/{chat}/{order}")
+
+
+def held_key(chat: ChatName, order: str) -> Key[Message]:
     return Key(HELD, f"held/{chat}/{order}")
 
 
-def inbox_key(chat: Number, message_id: str, account: AccountId, device: int) -> Key[InboxEntry]:
+def inbox_key(chat: ChatName, message_id: str, account: AccountId, device: int) -> Key[InboxEntry]:
     return Key(INBOX, f"inbox/{chat}/{message_id}/{account.hex()}.{device}")
 
 
@@ -106,7 +141,7 @@ def outbox_key(message_id: str, account: AccountId, device: int = 0) -> Key[Row]
     return Key(OUTBOX, f"outbox/{message_id}/{account.hex()}" + (f".{device}" if device else ""))
 
 
-def waiting_key(chat: Number, waiting: Waiting) -> Key[Waiting]:
+def waiting_key(chat: ChatName, waiting: Waiting) -> Key[Waiting]:
     """Content in the order of its sequence, and after it what is sent again."""
     place = f"{order_parts(waiting.order)[3]:08x}" if waiting.task is Task.CONTENT else "~"
     return Key(

@@ -14,7 +14,8 @@ from . import outbox, trouble, waiting
 from .core import Core
 from .events import ResendRequested
 from .record_values import Contact, Delivery, Row, Task, Waiting
-from .records import delivery_key, message_key, outbox_key
+from .records import delivery_key, outbox_key
+from .shelf import lookup
 from .step import Turn
 
 __all__ = ["answer", "ask"]
@@ -64,7 +65,7 @@ def answer(
     chat, order = _message_for(core, sender, row, delivery)
     if not order or (sender.account != core.me.account and chat != number):
         return
-    message = turn.staged.get(message_key(chat, order))
+    message = lookup(turn, chat, order)
     if message is None or not message.mine or not message.encrypted:
         return
     delivery = delivery or Delivery(chat, order, at=turn.now)

@@ -10,27 +10,28 @@ from dataclasses import replace
 from .. import ids
 from ..errors import InputError, TrustRequired
 from ..ids import MessageId, Number
-from . import chats, fetching, outbox, plain, policy, posting, sealing, waiting
+from . import chats, drafts, fetching, outbox, plain, policy, posting, sealing, waiting
 from .carriage import Outbound
-from .content import TEXT_TYPE, Text, encode_typing
+from .content import File, Sendable, check, encode_typing
 from .core import Core, media_type_of
 from .effects import Transmit
-from .events import MessageSent
+from .events import MessageFailed
 from .policy import PlainOption
 from .record_values import Chat, Contact, Message, Status, Task, Waiting
-from .records import message_key, order_of, order_parts
+from .records import order_of, order_parts
 from .sealing import Letter, NotReady
 from .security import Security
+from .shelf import lookup, put
 from .step import Turn
 
 __all__ = ["look_up", "release", "send", "typing"]
 
 
-def send(core: Core, turn: Turn, number: Number, content: Text, allow: PlainOption | None, wait: bool) -> MessageId:
+def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: PlainOption | None, wait: bool) -> MessageId:
     """See Engine.send."""
     chat = chats.load_peer(core, turn, number)
     own = chats.own_list(core, turn)
-    _check(core, content)
+    check(content, core.limits)
     contact = chats.contact_of(turn, number)
     if contact is not None and contact.broken:
         raise TrustRequired(
@@ -38,16 +39,16 @@ def send(core: Core, turn: Turn, number: Number, content: Text, allow: PlainOpti
             hint="compare security codes again, or accept the new keys",
         )
     if allow is not None:
-        return plain.send(core, turn, _choose(core, turn, chat, allow), content.text)
+        return plain.send(core, turn, _choose(core, turn, chat, allow), content)
     protocol = policy.encrypting(core, contact, turn.now)
     if protocol is None or contact is None:
         state = policy.state_of(core, chat, contact, turn.now)
         if state is Security.PLAIN_RCS:
-            return plain.send(core, turn, chat, content.text)
+            return plain.send(core, turn, chat, content)
         if state is not Security.CHECKING or not wait:
             raise policy.refusal(chat, state)
         look_up(core, turn, chat, contact, waiting=True)
-        return _queue(core, turn, chat, content.text)
+        return _queue(core, turn, chat, content)
     if turn.now - contact.fetched_at >= core.limits.list_refresh_ms:
         fetching.lists(core, turn, number, contact.list.serial)
     if chat.waiting:
@@ -55,19 +56,18 @@ def send(core: Core, turn: Turn, number: Number, content: Text, allow: PlainOpti
         waiting.flush(core, turn, number)
         chat = chats.load(turn, number)
     if not chat.waiting:
-        message = _place(core, turn, chat, content.text, Status.SENDING)
+        message = _place(core, turn, chat, content, Status.SENDING)
         moved = replace(chat, accepted=True, lamport=chat.lamport + 1, sequence=chat.sequence + 1)
         try:
             moved = posting.seal_content(core, turn, moved, message, contact, own, protocol)
         except NotReady:
             pass
         else:
-            chats.save(core, turn, moved)
-            _store(turn, chat.number, message, waiting=False)
+            _store(core, turn, moved, message, waiting=False)
             return message.message_id
     if not wait:
         raise policy.refusal(chat, Security.CHECKING)
-    return _queue(core, turn, chat, content.text)
+    return _queue(core, turn, chat, content)
 
 
 def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
@@ -76,12 +76,17 @@ def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
     count = 0
     sequence = chat.sequence
     for key, task in waiting.tasks(turn, number):
-        message = turn.staged.get(message_key(number, task.order)) if task.task is Task.CONTENT else None
+        message = lookup(turn, number, task.order) if task.task is Task.CONTENT else None
         if message is None:
             continue
         turn.staged.delete(key)
         # Its number in the encrypted order was never used, and all that wait are the last ones.
         sequence = min(sequence, order_parts(task.order)[3] - 1)
+        if message.change and not drafts.fits(core, turn, number, message, encrypted=False):
+            # What it is for was encrypted: nobody would take the network's word for this change of it.
+            put(turn, number, replace(message, status=Status.FAILED))
+            turn.tell(MessageFailed(number, message.message_id, "target-encrypted"))
+            continue
         plain.transmit(core, turn, number, replace(message, encrypted=False, status=Status.SENDING))
         count += 1
     chats.save(core, turn, replace(chat, waiting=0, accepted=True, sequence=sequence))
@@ -94,9 +99,14 @@ def typing(core: Core, turn: Turn, number: Number, active: bool) -> None:
     contact = chats.contact_of(turn, number)
     own = chats.own_list(core, turn)
     protocol = policy.encrypting(core, contact, turn.now)
-    if contact is None or protocol is None or contact.broken or not core.privacy.typing:
+    if not core.privacy.typing or (contact is not None and contact.broken):
         return
     if turn.now - chat.typing_sent < core.limits.typing_ms if active else not chat.typing_sent:
+        return
+    if contact is None or protocol is None:
+        if policy.state_of(core, chat, contact, turn.now) is Security.PLAIN_RCS:
+            chats.save(core, turn, replace(chat, typing_sent=turn.now if active else 0))
+            plain.say_typing(core, turn, number, active)
         return
     recipient = sealing.settled_devices(core, turn, protocol, contact.recipient)
     if recipient is None or not chat.accepted:
@@ -130,18 +140,6 @@ def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, wait
         fetching.lists(core, turn, chat.number, since, at)
 
 
-def _check(core: Core, content: Text) -> None:
-    if not content.text:
-        raise InputError("an empty message", code="input.text_empty")
-    # A lone surrogate cannot be written as UTF-8; better here than in the middle of a step.
-    try:
-        size = len(content.text.encode())
-    except UnicodeEncodeError:
-        raise InputError("the text is not valid Unicode", code="input.text_unicode") from None
-    if size > core.limits.max_text:
-        raise InputError(f"text of {size} bytes, at most {core.limits.max_text} allowed", code="input.text_size")
-
-
 def _choose(core: Core, turn: Turn, chat: Chat, allow: PlainOption) -> Chat:
     """Take the user's decision, once. Raises NotEncrypted when it is not for this chat and transition (SR-01)."""
     if not policy.accepts(chat, allow):
@@ -153,25 +151,22 @@ def _choose(core: Core, turn: Turn, chat: Chat, allow: PlainOption) -> Chat:
     return replace(chat, nonce=b"", plain=chat.transition)
 
 
-def _place(core: Core, turn: Turn, chat: Chat, text: str, status: Status) -> Message:
-    return Message(
-        order=order_of(chat.lamport + 1, core.me.account, core.me.device, chat.sequence + 1),
-        message_id=ids.new_message_id(turn.rng),
-        sender=core.me.number,
-        mine=True,
-        encrypted=True,
-        status=status,
-        sent_at=turn.now,
-        at=turn.now,
-        content_type=TEXT_TYPE,
-        text=text,
-    )
+def _place(core: Core, turn: Turn, chat: Chat, content: Sendable, status: Status) -> Message:
+    """The message, or change, with its place in the order. Raises InputError for what cannot be sent encrypted."""
+    if isinstance(content, File):
+        raise InputError(
+            "files cannot be sent in an encrypted chat yet",
+            code="input.file_encrypted",
+            hint="the bytes at the server would not be encrypted; encrypted files come with a later version",
+        )
+    order = order_of(chat.lamport + 1, core.me.account, core.me.device, chat.sequence + 1)
+    return drafts.draft(core, turn, chat, content, order, status, encrypted=True)
 
 
-def _queue(core: Core, turn: Turn, chat: Chat, text: str) -> MessageId:
+def _queue(core: Core, turn: Turn, chat: Chat, content: Sendable) -> MessageId:
     if chat.waiting >= core.limits.max_waiting:
         raise InputError("too many messages wait in this chat", code="input.waiting", hint="wait for the keys")
-    message = _place(core, turn, chat, text, Status.WAITING)
+    message = _place(core, turn, chat, content, Status.WAITING)
     expires = turn.now + core.limits.expiry_ms
     waiting.wait_for(
         turn,
@@ -179,17 +174,10 @@ def _queue(core: Core, turn: Turn, chat: Chat, text: str) -> MessageId:
         Waiting(Task.CONTENT, message.message_id, message.order, core.me.account, 0, turn.now, expires),
     )
     chat = replace(chat, accepted=True, lamport=chat.lamport + 1, sequence=chat.sequence + 1, waiting=chat.waiting + 1)
-    chats.save(core, turn, chat)
     turn.wake(expires)
-    _store(turn, chat.number, message, waiting=True)
+    _store(core, turn, chat, message, waiting=True)
     return message.message_id
 
 
-def _store(turn: Turn, number: Number, message: Message, *, waiting: bool) -> None:
-    turn.staged.put(message_key(number, message.order), message)
-    device = order_parts(message.order)[2]
-    turn.tell(
-        MessageSent(
-            number, message.message_id, device, message.order, message.text, message.content_type, True, waiting
-        )
-    )
+def _store(core: Core, turn: Turn, chat: Chat, message: Message, *, waiting: bool) -> None:
+    chats.save(core, turn, drafts.store(core, turn, chat, message, waiting=waiting))

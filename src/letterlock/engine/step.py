@@ -45,13 +45,14 @@ class Turn:
         self._events: list[Recorded] = []
         self._wake_at: Instant | None = None
 
-    def tell(self, event: Event) -> None:
-        """Record an event under the next cursor."""
+    def tell(self, event: Event) -> int:
+        """Record an event under the next cursor; gives the cursor."""
         log = self.staged.get(EVENT_LOG) or EventLog(first=1, next=1)
         recorded = Recorded(log.next, self.now, event)
         self.staged.put(event_key(log.next), recorded)
         self.staged.put(EVENT_LOG, EventLog(log.first, log.next + 1))
         self._events.append(recorded)
+        return recorded.cursor
 
     def wake(self, at: Instant) -> None:
         """Ask to be called again at `at` or earlier."""

@@ -8,12 +8,12 @@ from typing import Any
 from ..errors import InputError
 from ..ids import Instant, Number
 from ..seam import Key, Publish, RecordKind, TimerStep
-from . import chats, fetching, inbox, ordering, outbox, waiting
+from . import changing, chats, fetching, inbox, ordering, outbox, shelf, waiting
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
 from .record_values import Upkeep
-from .records import DELIVERY, EVENT_LOG, HELD, INBOX, MATERIAL, UPKEEP, event_key
+from .records import CHANGE, DELIVERY, EVENT_LOG, HELD, INBOX, MATERIAL, UPKEEP, event_key
 from .step import Turn
 
 __all__ = ["on_published", "on_timer", "rolled_back", "start"]
@@ -26,6 +26,7 @@ _PREKEY_NOTES = ("prekeys_drained", "prekeys_low")
 
 def start(core: Core, turn: Turn) -> None:
     """See Engine.start."""
+    shelf.index_all(turn)
     outbox.resend_all(core, turn)
     fetching.ask_all(core, turn)
     upkeep = turn.staged.get(UPKEEP) or Upkeep(self_check_at=turn.now + core.limits.self_check_ms)
@@ -171,13 +172,16 @@ def _prune(core: Core, turn: Turn) -> None:
     for key in forgotten:
         turn.staged.delete(key)
     more = more or len(forgotten) == _PRUNED_AT_ONCE
+    for name, count in changing.expire_pending(core, turn).items():
+        chat = chats.load(turn, Number(name))
+        chats.save(core, turn, replace(chat, pending=max(0, chat.pending - count)))
     at = turn.now + (min(_PRUNE_ON_MS, core.limits.prune_ms) if more else core.limits.prune_ms)
     turn.staged.put(UPKEEP, replace(turn.staged.get(UPKEEP) or upkeep, prune_at=at))
     turn.wake(at)
 
 
 def _older(turn: Turn, before: Instant) -> list[Key[Any]]:
-    kinds: tuple[RecordKind[Any], ...] = (INBOX, DELIVERY)
+    kinds: tuple[RecordKind[Any], ...] = (INBOX, DELIVERY, CHANGE)
     found: list[Key[Any]] = []
     for kind in kinds:
         for key in turn.staged.scan(kind):

@@ -10,8 +10,9 @@ from . import chats, policy, posting
 from .core import Core
 from .events import MessageExpired
 from .record_values import Contact, Status, Task, Waiting
-from .records import WAITING, message_key, waiting_key
+from .records import WAITING, waiting_key
 from .sealing import NotReady
+from .shelf import lookup, put
 from .step import Turn
 
 __all__ = ["expire_waiting", "flush", "numbers_waiting", "tasks", "wait_for"]
@@ -59,9 +60,9 @@ def expire_waiting(core: Core, turn: Turn) -> None:
             turn.staged.delete(key)
             if waiting.task is not Task.CONTENT:
                 continue
-            message = turn.staged.get(message_key(number, waiting.order))
+            message = lookup(turn, number, waiting.order)
             if message is not None:
-                turn.staged.put(message_key(number, waiting.order), replace(message, status=Status.EXPIRED))
+                put(turn, number, replace(message, status=Status.EXPIRED))
             chat = chats.load(turn, number)
             chats.save(core, turn, replace(chat, waiting=max(0, chat.waiting - 1)))
             turn.tell(MessageExpired(number, waiting.message_id))
@@ -87,14 +88,14 @@ def _flush_content(
     own: Contact,
     protocol: EncryptionProtocol,
 ) -> bool:
-    message = turn.staged.get(message_key(number, waiting.order))
+    message = lookup(turn, number, waiting.order)
     chat = chats.load(turn, number)
     if message is not None:
         try:
             chat = posting.seal_content(core, turn, chat, message, contact, own, protocol)
         except NotReady:
             return False
-        turn.staged.put(message_key(number, message.order), replace(message, status=Status.SENDING))
+        put(turn, number, replace(message, status=Status.SENDING))
     turn.staged.delete(key)
     chats.save(core, turn, replace(chat, waiting=max(0, chat.waiting - 1)))
     return True
@@ -114,8 +115,8 @@ def _flush_single(
     if protocol is None:
         return
     recipient = replace(side.recipient, devices=(device,))
-    message = turn.staged.get(message_key(number, waiting.order)) if waiting.order else None
-    if waiting.task is Task.RESEND and (message is None or message.text is None):
+    message = lookup(turn, number, waiting.order) if waiting.order else None
+    if waiting.task is Task.RESEND and (message is None or not posting.is_whole(message)):
         turn.staged.delete(key)
         return
     try:

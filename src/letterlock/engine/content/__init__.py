@@ -1,0 +1,80 @@
+"""What people write and what devices tell each other, one family a file.
+
+`entity` reads and writes all of them inside the encryption; the same parts are CPIM and MIME in a chat that the user
+left unencrypted.
+"""
+
+from __future__ import annotations
+
+from .changes import Delete, Edit, Emptied
+from .checking import check
+from .composing import Typing, encode_typing, read_typing, typing_document
+from .dates import rfc3339
+from .entity import (
+    Change,
+    Content,
+    Control,
+    Entity,
+    Sendable,
+    bounded,
+    encode,
+    encode_text,
+    express,
+    is_cut,
+    parts_of,
+    read,
+    read_parts,
+    with_chat,
+    without_chat,
+)
+from .file import File
+from .group import GroupChange
+from .location import Location
+from .parts import Parts, Read, Reference
+from .reaction import Reaction
+from .receipt import Receipt, ResendRequest, encode_receipt, encode_resend_request, read_receipt, receipt_document
+from .text import TEXT_TYPE, Text
+from .unknown import Unknown
+
+__all__ = [
+    "TEXT_TYPE",
+    "Change",
+    "Content",
+    "Control",
+    "Delete",
+    "Edit",
+    "Emptied",
+    "Entity",
+    "File",
+    "GroupChange",
+    "Location",
+    "Parts",
+    "Reaction",
+    "Read",
+    "Receipt",
+    "Reference",
+    "ResendRequest",
+    "Sendable",
+    "Text",
+    "Typing",
+    "Unknown",
+    "bounded",
+    "check",
+    "encode",
+    "encode_receipt",
+    "encode_resend_request",
+    "encode_text",
+    "encode_typing",
+    "express",
+    "is_cut",
+    "parts_of",
+    "read",
+    "read_parts",
+    "read_receipt",
+    "read_typing",
+    "receipt_document",
+    "rfc3339",
+    "typing_document",
+    "with_chat",
+    "without_chat",
+]

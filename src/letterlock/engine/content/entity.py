@@ -1,0 +1,234 @@
+"""Entities: content as it stands inside the encryption, and as it is kept.
+
+Version 1 is a MIME entity (a text, a receipt, typing). Version 2 has a block of CPIM headers and an empty line before
+it, as RCS clients put it inside their ciphertext (rcs.md 1.4, 2.9); it begins with `NS:`, or with the empty line
+alone. Two MIME fields are ours: `Letterlock-Sent`, the sender's clock in milliseconds, and in the copy for our own
+other devices `Letterlock-To`, the name of the chat.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ... import ids
+from ...codec import cpim, imdn, iscomposing, mime
+from ...codec.cpim import CpimLimits
+from ...codec.ft_http import media_type
+from ...codec.mime import MimeLimits, MimePart
+from ...errors import DecodeError, InputError
+from ...ids import Instant, MessageId, Number
+from ..limits import EngineLimits
+from .changes import Delete, Edit, Emptied, express_delete, express_edit, express_emptied, read_change
+from .composing import Typing, read_typing
+from .file import FILE_TYPE, File, express_file, read_file
+from .group import GROUP_TYPE, GroupChange, express_group_change, read_group_change
+from .location import LOCATION_TYPE, Location, express_location, read_location
+from .parts import LETTERLOCK, RCS, Parts, Read, text_of
+from .reaction import Reaction, express_reaction, read_reaction
+from .receipt import RESEND_TYPE, Receipt, ResendRequest, read_receipt, read_resend_request
+from .text import TEXT_TYPE, Text, express_text, read_text
+from .unknown import Unknown
+
+__all__ = [
+    "Change",
+    "Content",
+    "Control",
+    "Entity",
+    "Sendable",
+    "bounded",
+    "encode",
+    "encode_text",
+    "express",
+    "is_cut",
+    "parts_of",
+    "read",
+    "read_parts",
+    "with_chat",
+    "without_chat",
+]
+
+Change = Reaction | Edit | Delete
+"""What acts on another message."""
+Content = Text | File | Location | GroupChange | Change | Emptied | Unknown
+"""What takes a place in the order of a chat."""
+Control = Receipt | Typing | ResendRequest
+Sendable = Text | File | Location | Change
+"""What a user sends."""
+
+_MAX_HEADERS = 64
+_MAX_HEADER_BYTES = 8_192
+_CUT = re.compile(rb"\r\nLetterlock-Size: ([0-9]{1,15})\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What was read. `to` is the chat in a copy from another device of ours, else None; `sent_at` is a claim."""
+
+    content: Content | Control
+    content_type: str
+    sent_at: Instant = 0
+    to: Number | None = None
+
+
+# --- writing ---------------------------------------------------------------------------------------------
+def express(content: Sendable | GroupChange | Emptied, message_id: MessageId, sender: Number, now: Instant) -> Parts:
+    """Headers, type and body of content that we send."""
+    match content:
+        case Text():
+            return express_text(content)
+        case Reaction():
+            return express_reaction(content)
+        case Edit():
+            return express_edit(content)
+        case Delete():
+            return express_delete(content)
+        case Location():
+            return express_location(content, message_id, sender, now)
+        case File():
+            return express_file(content)
+        case GroupChange():
+            return express_group_change(content)
+        case Emptied():
+            return express_emptied(content)
+
+
+def encode(parts: Parts, sent_at: Instant) -> bytes:
+    """An entity."""
+    head = f"Content-Type: {parts.content_type}\r\nLetterlock-Sent: {sent_at}\r\n\r\n".encode()
+    return b"".join((_block(parts), head, parts.body))
+
+
+def encode_text(text: str, sent_at: Instant, to: Number | None = None) -> bytes:
+    """A text that answers nothing, as version 1 wrote it; `to` only in copies for our own devices."""
+    head = f"Content-Type: {TEXT_TYPE}\r\nLetterlock-Sent: {sent_at}\r\n"
+    if to is not None:
+        head += f"Letterlock-To: {to}\r\n"
+    return f"{head}\r\n{text}".encode()
+
+
+def with_chat(entity: bytes, to: Number) -> bytes:
+    """The copy of an entity of ours for our own other devices."""
+    at = _mime_at(entity)
+    return b"".join((entity[:at], b"Letterlock-To: ", to.encode(), b"\r\n", entity[at:]))
+
+
+def without_chat(entity: bytes, to: Number) -> bytes:
+    """The other way: as the peer gets it."""
+    line = b"Letterlock-To: " + to.encode() + b"\r\n"
+    at = entity.find(line, 0, _MAX_HEADER_BYTES)
+    return entity if at < 0 else entity[:at] + entity[at + len(line) :]
+
+
+def _block(parts: Parts) -> bytes:
+    if not parts.headers:
+        return b""
+    return "".join(f"{header.name}:{header.raw}\r\n" for header in parts.headers).encode() + b"\r\n"
+
+
+def _mime_at(entity: bytes) -> int:
+    """Where the MIME part begins."""
+    if entity[:3].upper() == b"NS:":
+        return entity.find(b"\r\n\r\n") + 4
+    return 2 if entity.startswith(b"\r\n") else 0
+
+
+# --- what is kept ------------------------------------------------------------------------------------------
+def bounded(entity: bytes, limit: int) -> bytes:
+    """The entity, or when it is longer than is kept, its type and how long it was."""
+    if len(entity) <= limit:
+        return entity
+    try:
+        part = _split(entity, len(entity))[1]
+        kind = media_type(part.content_type.media_type)
+    except DecodeError:
+        kind = "application/octet-stream"
+    return f"Content-Type: {kind}\r\nLetterlock-Size: {len(entity)}\r\n\r\n".encode()
+
+
+def is_cut(entity: bytes) -> bool:
+    """Whether that is all that was kept of it."""
+    return _CUT.search(entity, 0, 256) is not None
+
+
+def parts_of(entity: bytes) -> Parts:
+    """An entity of ours as parts again, for a chat that goes on unencrypted by the user's decision."""
+    headers, part = _split(entity, len(entity))
+    return Parts(part.header("content-type") or TEXT_TYPE, part.content(), headers)
+
+
+# --- reading -------------------------------------------------------------------------------------------------
+def read(body: bytes, limits: EngineLimits) -> Entity:
+    """Read an entity. Content of which no sense can be made is Unknown; DecodeError where not even that is certain."""
+    headers, part = _split(body, limits.max_frame + _MAX_HEADER_BYTES)
+    kind = part.content_type
+    to = _to(part)
+    found = Read(kind, part.content(), headers)
+    if kind.media_type == imdn.MEDIA_TYPE:
+        receipt = read_receipt(found.body)
+        return Entity(receipt or Unknown(kind.media_type, len(body), None), kind.media_type, 0, to)
+    if kind.media_type == iscomposing.MEDIA_TYPE:
+        return Entity(read_typing(found.body), kind.media_type, 0, to)
+    if kind.media_type == RESEND_TYPE:
+        return Entity(read_resend_request(found), kind.media_type, 0, to)
+    content = read_parts(found, limits)
+    size = part.header("Letterlock-Size")
+    if size is not None and isinstance(content, Unknown) and is_cut(body):
+        content = Unknown(content.content_type, int(size), None)
+    return Entity(content, kind.media_type, _sent_at(part), to)
+
+
+def read_parts(found: Read, limits: EngineLimits) -> Content:
+    """The content that these parts are."""
+    kind = found.kind.media_type
+    try:
+        content = _content(found, kind, limits)
+    except DecodeError as error:
+        return Unknown(kind, len(found.body), found.body, found.headers, error.code)
+    if content is not None:
+        return content
+    text = text_of(found, limits.max_text) if kind == "text/plain" and len(found.body) <= limits.max_text else None
+    return Unknown(kind, len(found.body), found.body, found.headers, text=text)
+
+
+def _content(found: Read, kind: str, limits: EngineLimits) -> Content | None:
+    if found.headers:
+        changed = read_change(found, limits.max_text) or read_reaction(found, limits.max_emoji)
+        if changed is not None:
+            return changed
+        referring = found.header("Reference-Type", RCS) or found.header("Reference-Type", LETTERLOCK)
+        if referring is not None and referring.lower() != "reply":
+            # Whatever it does to another message, it is not what its body alone says.
+            return None
+    if kind == "text/plain":
+        return read_text(found, limits.max_text)
+    if kind == LOCATION_TYPE:
+        return read_location(found, limits.max_label)
+    if kind == FILE_TYPE:
+        return read_file(found)
+    return read_group_change(found) if kind == GROUP_TYPE else None
+
+
+def _split(body: bytes, max_size: int) -> tuple[tuple[cpim.CpimHeader, ...], MimePart]:
+    """The CPIM headers, and the MIME part behind them."""
+    if body[:3].upper() == b"NS:":
+        message = cpim.decode_cpim(body, CpimLimits(max_size, _MAX_HEADERS, _MAX_HEADER_BYTES))
+        return message.headers, message.content
+    limits = MimeLimits(max_size, _MAX_HEADERS, _MAX_HEADER_BYTES, max_depth=0, max_parts=0)
+    return (), mime.decode_part(body[2:] if body.startswith(b"\r\n") else body, limits)
+
+
+def _sent_at(part: MimePart) -> Instant:
+    value = part.header("Letterlock-Sent") or "0"
+    # A claim for people to read; a wrong one must not cost the message.
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 15 else 0
+
+
+def _to(part: MimePart) -> Number | None:
+    value = part.header("Letterlock-To")
+    if value is None:
+        return None
+    try:
+        return ids.number(value)
+    except InputError:
+        raise DecodeError("Letterlock-To is not a number", code="content.to") from None

@@ -1,0 +1,165 @@
+"""A chat as people see it: each message with its last text, its reactions, what it answers, whether it was deleted.
+
+What is shown follows from the stored messages and what was said about them (thread.py); nothing here is stored.
+An edit leaves the first text readable (`original`): a reader may know what was said. A delete leaves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ids import ChatName, Instant, MessageId, Number
+from ..seam import State
+from .content import Content, Emptied, File, GroupChange, Location, Reference, Text, Unknown, read
+from .limits import EngineLimits
+from .record_values import Message, Status
+from .records import PLACE, message_key, thread_key
+from .thread import Thread
+
+__all__ = ["MessageView", "Quote", "Reacted", "describe", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """An emoji that somebody has put on a message."""
+
+    sender: Number
+    mine: bool
+    emoji: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a message answers. `sender` and `text` come from our own store: None when it is not there, or deleted."""
+
+    message_id: MessageId
+    sender: Number | None = None
+    text: str | None = field(default=None, repr=False)
+    deleted: bool = False
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One message as it is now. `text` is that of the last edit; None where there is no text, or none any more.
+
+    `content` is None for a deleted message and for the marker of a gap. `edited_at` is the author's clock, None when
+    it was never edited; `original` is the first text of one that was.
+    """
+
+    order: str
+    message_id: MessageId
+    sender: Number
+    mine: bool
+    encrypted: bool
+    status: Status
+    sent_at: Instant
+    at: Instant
+    content_type: str
+    text: str | None = field(repr=False)
+    content: Content | None = field(default=None, repr=False)
+    reply: Quote | None = None
+    reactions: tuple[Reacted, ...] = ()
+    edited_at: Instant | None = None
+    original: str | None = field(default=None, repr=False)
+    deleted: bool = False
+
+
+def view(state: State, chat: ChatName, message: Message, me: Number, limits: EngineLimits) -> MessageView:
+    """The message as `me` is shown it."""
+    thread = state.get(thread_key(chat, message.order)) or Thread()
+    content = None if message.status is Status.MISSING else _content(message, limits)
+    deleted = bool(thread.deleted) or isinstance(content, Emptied)
+    edited = thread.edited if not deleted else None
+    text = message.text if edited is None else edited.text
+    if edited is not None and isinstance(content, Text):
+        content = Text(edited.text, content.reply_to)
+    return MessageView(
+        message.order,
+        message.message_id,
+        message.sender,
+        message.mine,
+        message.encrypted,
+        message.status,
+        message.sent_at,
+        message.at,
+        message.content_type,
+        None if deleted else text,
+        None if deleted else content,
+        _quote(state, chat, message, limits) if message.reply_to and not deleted else None,
+        () if deleted else _reactions(thread, me),
+        edited.sent_at if edited is not None else None,
+        message.text if edited is not None else None,
+        deleted,
+    )
+
+
+def describe(message: Message, limits: EngineLimits) -> dict[str, Any] | None:
+    """What a message is, for its event; None for a text."""
+    if not message.entity:
+        return None
+    match _content(message, limits):
+        case Location() as place:
+            return {
+                "kind": "location",
+                "latitude": place.latitude,
+                "longitude": place.longitude,
+                "label": place.label,
+                "radius": place.radius,
+            }
+        case File(file=file, thumbnail=thumbnail, digest=digest):
+            return {
+                "kind": "file",
+                "name": file.name,
+                "size": file.size,
+                "content_type": file.content_type,
+                "url": file.url,
+                "until": file.until,
+                "digest": digest,
+                "thumbnail": thumbnail.url if thumbnail is not None else None,
+            }
+        case GroupChange():
+            return {"kind": "group"}
+        case Emptied():
+            return {"kind": "deleted"}
+        case Unknown() as unknown:
+            return {"kind": "unknown", "size": unknown.size, "kept": unknown.body is not None, "reason": unknown.reason}
+        case _:
+            return None
+
+
+def _content(message: Message, limits: EngineLimits) -> Content:
+    if not message.entity:
+        author = Number(message.reply_author) if message.reply_author else None
+        reply = Reference(MessageId(message.reply_to), author) if message.reply_to else None
+        if message.text is not None:
+            return Text(message.text, reply)
+        # Stored before the bytes of such content were kept.
+        return Unknown(message.content_type, 0, None)
+    content = read(message.entity, limits).content
+    assert isinstance(content, Content), "receipts and typing are not kept as messages"
+    return content
+
+
+def _reactions(thread: Thread, me: Number) -> tuple[Reacted, ...]:
+    shown = sorted((mark for mark in thread.marks if mark.present), key=lambda mark: mark.order)
+    return tuple(Reacted(mark.sender, mark.sender == me, mark.emoji) for mark in shown)
+
+
+def _quote(state: State, chat: ChatName, message: Message, limits: EngineLimits) -> Quote:
+    message_id = MessageId(message.reply_to)
+    found = []
+    for key in state.scan(PLACE, f"{chat}/{message_id}/"):
+        place = state.get(key)
+        other = state.get(message_key(chat, place.order)) if place is not None else None
+        # What the network says in the clear cannot pass for what an encrypted message answers (SR-05).
+        if other is not None and other.encrypted is message.encrypted and message.reply_author in ("", other.sender):
+            found.append(other)
+    if not found:
+        return Quote(message_id, missing=True)
+    other = min(found, key=lambda item: item.order)
+    thread = state.get(thread_key(chat, other.order)) or Thread()
+    if thread.deleted or isinstance(_content(other, limits), Emptied):
+        return Quote(message_id, other.sender, deleted=True)
+    return Quote(message_id, other.sender, thread.edited.text if thread.edited is not None else other.text)
