@@ -95,7 +95,7 @@ class Connection:
     def release_session(self, session_id: str, reason: str = "the session was closed") -> None:
         """The session is over (BYE). What is not finished in it has failed; the connection stays."""
         if session_id in self._bound:
-            self._unbind(session_id, 0, reason)
+            self._unbind(session_id, 0, reason, tell=False)
         self._sessions.remove(session_id)
 
     @property
@@ -363,14 +363,14 @@ class Connection:
     def _put(self, request: Request) -> None:
         self._sender.writer.put(encode_head(request) + encode_end(request.transaction, Flag.COMPLETE, after_body=False))
 
-    def _unbind(self, session_id: str, status: int, reason: str) -> None:
+    def _unbind(self, session_id: str, status: int, reason: str, *, tell: bool = True) -> None:
         """The session has ended here: first its messages fail, then it is told, if it was not us."""
         self._bound.discard(session_id)
         self._told.discard(session_id)
         self._sessions.unbind(session_id, self)
         self._sender.fail_session(session_id, status, reason)
         self._receiver.fail_session(session_id, reason)
-        if status:
+        if tell:
             self._events.append(SessionFailed(session_id, status, reason))
 
     def _disconnect(self, code: str, reason: str) -> None:

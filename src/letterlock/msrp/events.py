@@ -39,7 +39,7 @@ class SessionFailed:
     """The session is no longer usable here and was released; its messages have failed before this."""
 
     session: str
-    status: int  # 481, 506, or what a report said
+    status: int  # 481, 506, or what a report said; 0 when the connection ended
     reason: str
 
 
