@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -213,16 +214,17 @@ class Wire:
 class Liar:
     """A server that answers each request with prepared bytes, whatever was asked."""
 
-    def __init__(self, answers: list[bytes], endless: bool = False) -> None:
-        self._answers, self._endless = answers, endless
+    def __init__(self, answers: list[bytes], endless: bool, early: bool) -> None:
+        self._answers, self._endless, self._early = answers, endless, early
         self.requests: list[bytes] = []
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def telling(cls, *answers: bytes, endless: bool = False) -> AsyncIterator[Liar]:
-        liar = cls(list(answers), endless)
+    async def telling(cls, *answers: bytes, endless: bool = False, early: bool = False) -> AsyncIterator[Liar]:
+        """`endless` goes on for ever, `early` answers without a look at the body."""
+        liar = cls(list(answers), endless, early)
         liar._server = await asyncio.start_server(liar._serve, "127.0.0.1", 0)
         try:
             yield liar
@@ -241,8 +243,14 @@ class Liar:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             self.requests.append(head)
+            if not self._early and (length := re.search(rb"(?i)content-length: ([0-9]+)", head)):
+                await reader.readexactly(int(length[1]))
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-            writer.write(answer.replace(b"SELF", self.url.encode()))
+            start, end, body = answer.partition(b"\r\n\r\n")
+            honest = b"Content-Length: %d\r\n" % len(body)
+            body = body.replace(b"SELF", self.url.encode())
+            start = (start + b"\r\n").replace(honest, b"Content-Length: %d\r\n" % len(body)).removesuffix(b"\r\n")
+            writer.write(start.replace(b"SELF", self.url.encode()) + end + body)
             while self._endless:
                 writer.write(bytes(65_536))
                 await writer.drain()

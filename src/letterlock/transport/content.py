@@ -320,6 +320,8 @@ class _Sending:
             document = decode_file(body, self._settings.documents)
         except DecodeError as error:
             raise ContentError("the content server's answer makes no sense", code="content.answer") from error
+        if not self._source.ended:
+            raise ContentError("the content server took the file before it had all of it", code="content.early")
         sent = await asyncio.to_thread(self._source.digest)
         if document.file.size != self._state.size:
             raise ContentError("the content server has another number of bytes", code="content.size")

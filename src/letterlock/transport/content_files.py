@@ -69,6 +69,11 @@ class Source:
         self._at += len(block)
         return block
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of it was read."""
+        return self._at >= self._size
+
     def digest(self) -> bytes:
         """Of what was read. Raises InputError when the file was changed meanwhile."""
         found = os.fstat(self._descriptor)
