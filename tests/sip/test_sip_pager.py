@@ -10,7 +10,7 @@ import pytest
 from letterlock.codec.sip import Headers, Limits, NameAddr, Params, Request, Response, Uri, encode, parse_message
 from letterlock.errors import DecodeError, LimitExceeded
 from letterlock.ids import ConversationId, conversation_of, message_id, number
-from letterlock.sip.options import (
+from letterlock.sip.options import CPM_LARGE, CPM_MESSAGE, PAGER_LARGE, (
     LETTERLOCK_FEATURES,
     FeatureTags,
     features_of,
@@ -150,10 +150,14 @@ def test_a_message_without_a_type_is_refused() -> None:
 
 # --- feature tags ------------------------------------------------------------------------------------
 def test_our_tags_are_one_parameter_with_a_list() -> None:
-    assert LETTERLOCK_FEATURES.params().encode() == (
+    pager = FeatureTags(icsi=frozenset({CPM_MESSAGE, CPM_LARGE}), bare=((PAGER_LARGE, ""),))
+    assert pager.params().encode() == (
         ';+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.largemsg,'
         'urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.msg";+g.gsma.rcs.cpm.pager-large'
     )
+    ours = LETTERLOCK_FEATURES.params()
+    assert [name for name, _ in ours] == ["+g.3gpp.icsi-ref", "+g.3gpp.iari-ref", "+g.gsma.rcs.cpm.pager-large"]
+    assert FeatureTags.of_params(ours) == LETTERLOCK_FEATURES
 
 
 def test_tags_survive_the_wire() -> None:

@@ -12,8 +12,15 @@ from ..codec.sip import Headers, NameAddr, Params, Request, Response, Uri
 from ..errors import DecodeError
 
 __all__ = [
+    "ALLOW",
+    "CPM_FILE_TRANSFER",
+    "CPM_GROUP",
     "CPM_LARGE",
     "CPM_MESSAGE",
+    "CPM_SESSION",
+    "FILE_TRANSFER_HTTP",
+    "FULL_GROUP_CHAT",
+    "GEOLOCATION_PUSH",
     "LETTERLOCK_FEATURES",
     "PAGER_LARGE",
     "FeatureTags",
@@ -29,8 +36,19 @@ _ICSI = "+g.3gpp.icsi-ref"
 _IARI = "+g.3gpp.iari-ref"
 _MAX_TAGS = 128
 
+ALLOW = "INVITE, ACK, CANCEL, BYE, UPDATE, MESSAGE, NOTIFY, OPTIONS"
+"""The methods that a client of ours understands."""
+
+# ICSI: services.
 CPM_MESSAGE = "oma.cpm.msg"
 CPM_LARGE = "oma.cpm.largemsg"
+CPM_SESSION = "oma.cpm.session"
+CPM_GROUP = "oma.cpm.session.group"
+CPM_FILE_TRANSFER = "oma.cpm.filetransfer"
+# IARI: applications of them.
+FILE_TRANSFER_HTTP = "rcs.fthttp"
+FULL_GROUP_CHAT = "rcs.fullsfgroupchat"
+GEOLOCATION_PUSH = "rcs.geopush"
 PAGER_LARGE = "+g.gsma.rcs.cpm.pager-large"
 
 
@@ -68,8 +86,12 @@ class FeatureTags:
         return cls(_names(params.get(_ICSI), _ICSI_PREFIX), _names(params.get(_IARI), _IARI_PREFIX), bare[:_MAX_TAGS])
 
 
-LETTERLOCK_FEATURES = FeatureTags(icsi=frozenset({CPM_MESSAGE, CPM_LARGE}), bare=((PAGER_LARGE, ""),))
-"""What this client does: pager messages, small and large."""
+LETTERLOCK_FEATURES = FeatureTags(
+    icsi=frozenset({CPM_MESSAGE, CPM_LARGE, CPM_SESSION, CPM_GROUP}),
+    iari=frozenset({FILE_TRANSFER_HTTP, FULL_GROUP_CHAT, GEOLOCATION_PUSH}),
+    bare=((PAGER_LARGE, ""),),
+)
+"""What this client does: messages small and large, sessions, groups, files by HTTP, locations."""
 
 
 def icsi_value(name: str) -> str:
@@ -102,7 +124,7 @@ def options_headers(contact: Uri, tags: FeatureTags) -> Headers:
             ("Contact", NameAddr(contact, params=params).encode()),
             ("Accept-Contact", "*" + params.encode()),
             ("Accept", "application/sdp"),
-            ("Allow", "MESSAGE, OPTIONS"),
+            ("Allow", ALLOW),
         ]
     )
 
@@ -111,10 +133,10 @@ def response_headers(contact: Uri, tags: FeatureTags) -> tuple[tuple[str, str], 
     """The headers of our 200 to an OPTIONS (RFC 3261 section 11.2)."""
     return (
         ("Contact", NameAddr(contact, params=tags.params()).encode()),
-        ("Allow", "MESSAGE, OPTIONS"),
-        ("Accept", "message/cpim"),
+        ("Allow", ALLOW),
+        ("Accept", "application/sdp, message/cpim"),
         ("Accept-Encoding", "deflate"),
-        ("Supported", "path, gruu, outbound"),
+        ("Supported", "path, gruu, outbound, timer"),
     )
 
 

@@ -20,6 +20,7 @@ from ..ids import Instant, Rng
 from .authenticator import Attempt, Authenticator
 from .digest import blank_credentials
 from .message import call_id, new_tag
+from .options import ALLOW
 
 __all__ = [
     "Binding",
@@ -38,7 +39,6 @@ _MAX_RETRY_AFTER = 3600  # a slip of a registrar, or a forgery without TLS, must
 _MAX_ROUTES = 8
 _MAX_CONTACTS = 64
 _MAX_FORMER = 64
-ALLOW = "MESSAGE, OPTIONS"
 
 
 class RegistrationState(enum.Enum):
