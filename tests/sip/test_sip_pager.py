@@ -10,8 +10,11 @@ import pytest
 from letterlock.codec.sip import Headers, Limits, NameAddr, Params, Request, Response, Uri, encode, parse_message
 from letterlock.errors import DecodeError, LimitExceeded
 from letterlock.ids import ConversationId, conversation_of, message_id, number
-from letterlock.sip.options import CPM_LARGE, CPM_MESSAGE, PAGER_LARGE, (
+from letterlock.sip.options import (
+    CPM_LARGE,
+    CPM_MESSAGE,
     LETTERLOCK_FEATURES,
+    PAGER_LARGE,
     FeatureTags,
     features_of,
     options_headers,
