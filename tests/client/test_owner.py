@@ -19,7 +19,15 @@ from letterlock import errors
 from letterlock.client import wire
 from letterlock.client.profile import ProfilePaths
 from letterlock.client.remote import ConnectionLost, RemoteProfile
-from letterlock.engine.events import MessageDelivered, MessageReceived, MessageSent, SecurityChanged
+from letterlock.engine.content import Location, Text
+from letterlock.engine.events import (
+    MessageDeleted,
+    MessageDelivered,
+    MessageReceived,
+    MessageSent,
+    ReactionChanged,
+    SecurityChanged,
+)
 from letterlock.engine.policy import PlainOption
 from letterlock.engine.security import Security
 from letterlock.errors import InputError, LetterlockError, NotEncrypted, StoreError, TrustRequired
@@ -82,6 +90,37 @@ async def test_everything_works_through_the_owner(tmp_path: Path) -> None:
             await ana.chat("not a number")
         with pytest.raises(InputError):
             await ana.chat(ANA)
+
+
+async def test_all_content_works_through_the_owner(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    async with town.two() as (_, ben), town.open(tmp_path / ANA) as ana:
+        assert not ana.owner
+        chat, back = await ana.chat(BEN), await ben.chat(ANA)
+        first = await chat.send("hello")
+        assert await texts(ben, 1) == ["hello"]
+        await back.react(first, "👍")
+        reply = await back.reply(first, "hi yourself")
+        await event(ana, MessageReceived)
+        await chat.edit(first, "hallo")
+        await chat.send_location(48.73, -3.46, "café", radius=5)
+        gone = await chat.send("oops")
+        await chat.delete(gone)
+        await event(ben, MessageDeleted)
+        for phone in (chat, back):
+            one, two, place, last = await phone.messages()
+            assert (one.text, one.original, [mark.emoji for mark in one.reactions]) == ("hallo", "hello", ["👍"])
+            assert two.message_id == reply
+            assert two.reply is not None
+            assert (two.reply.message_id, two.reply.sender, two.reply.text) == (first, ANA, "hallo")
+            assert place.content == Location(48.73, -3.46, "café", 5)
+            assert (last.deleted, last.text, last.content) == (True, None, None)
+        await back.react(first, "👍", remove=True)
+        await event(ana, ReactionChanged, after=(await event(ana, ReactionChanged)).cursor)
+        assert (await chat.messages())[0].reactions == ()
+        for wrong in (chat.edit(reply, "x"), chat.delete("nothing"), chat.react("a/../b", "👍"), chat.react(first, "")):
+            with pytest.raises(InputError):
+                await wrong
 
 
 async def test_not_encrypted_comes_through_with_its_options(tmp_path: Path) -> None:
@@ -156,9 +195,9 @@ async def test_a_request_that_is_asked_twice_is_sent_once(tmp_path: Path) -> Non
     town = Town(tmp_path)
     async with town.two() as (ana, ben):
         await (await ana.chat(BEN)).send("first")
-        first = await ana.profile.send(Number(BEN), "once", None, True, "request-1")
-        again = await ana.profile.send(Number(BEN), "once", None, True, "request-1")
-        other = await ana.profile.send(Number(BEN), "other", None, True, "request-2")
+        first = await ana.profile.send(Number(BEN), Text("once"), None, True, "request-1")
+        again = await ana.profile.send(Number(BEN), Text("once"), None, True, "request-1")
+        other = await ana.profile.send(Number(BEN), Text("other"), None, True, "request-2")
         assert first == again != other
         assert await texts(ben, 3) == ["first", "once", "other"]
         assert len([m for m in await (await ana.chat(BEN)).messages() if m.text == "once"]) == 1
@@ -172,10 +211,10 @@ async def test_sr08_requests_are_forgotten_while_the_owner_runs(tmp_path: Path) 
         await ana.chat(BEN)
         await ana.settled()
         for n in range(2):
-            await ana.profile.send(Number(BEN), "old", None, True, f"old-{n}")
+            await ana.profile.send(Number(BEN), Text("old"), None, True, f"old-{n}")
         late[0] = 25 * 3_600_000
         for n in range(300):
-            await ana.profile.send(Number(BEN), "new", None, True, f"new-{n}")
+            await ana.profile.send(Number(BEN), Text("new"), None, True, f"new-{n}")
         store = ana.profile._store  # type: ignore[attr-defined]
         kept = [key.name for key in store.scan(RecordKind[bytes]("client-request", bytes, bytes))]
         assert len(kept) == 300
@@ -189,7 +228,7 @@ async def test_sr16_a_socket_of_another_user_is_no_owner(tmp_path: Path) -> None
         script = (
             "import os, socket, sys; os.setgid(65534); os.setuid(65534); s = socket.socket(socket.AF_UNIX);"
             "s.bind(sys.argv[1]); s.listen(); print('up', flush=True); c, _ = s.accept();"
-            "c.sendall(b'{\"letterlock\": 1}\\n'); print('got', c.recv(1000), flush=True)"
+            "c.sendall(b'{\"letterlock\": 2}\\n'); print('got', c.recv(1000), flush=True)"
         )
         thief = await asyncio.create_subprocess_exec(
             sys.executable, "-c", script, str(path), stdout=asyncio.subprocess.PIPE
@@ -233,7 +272,7 @@ async def test_what_is_not_a_request_is_answered_with_an_error(tmp_path: Path) -
     path = await town.create(ANA)
     async with town.open(path) as owner:
         reader, writer = await asyncio.open_unix_connection(ProfilePaths.of(path).socket)
-        assert json.loads(await reader.readline()) == {"letterlock": 1}
+        assert json.loads(await reader.readline()) == {"letterlock": 2}
         for line in (
             b"not json\n",
             b"[]\n",
@@ -241,7 +280,7 @@ async def test_what_is_not_a_request_is_answered_with_an_error(tmp_path: Path) -
             b'{"id": 5, "method": "close"}\n',
             b'{"id": 5, "method": "__init__"}\n',
             b'{"id": 6, "method": "send", "params": {"number": "+15550199"}}\n',
-            b'{"id": 6, "method": "send", "params": {"number": 7, "text": "x", "allow": null, "wait": true, "request": ""}}\n',
+            b'{"id": 6, "method": "send", "params": {"number": 7, "content": {"kind": "text", "text": "x"}, "allow": null, "wait": true, "request": ""}}\n',
             b'{"id": 7, "method": "chats", "params": {"more": 1}}\n',
             b'{"id": 8, "method": "events", "params": {"after": "x"}}\n',
             b'{"id": 9, "method": "cursor", "params": []}\n',
@@ -262,7 +301,7 @@ async def test_what_is_not_a_request_is_answered_with_an_error(tmp_path: Path) -
 
 async def test_an_owner_of_another_version_is_not_misunderstood(tmp_path: Path) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b'{"letterlock": 2}\n')
+        writer.write(b'{"letterlock": 1}\n')
         await writer.drain()
         writer.close()
 

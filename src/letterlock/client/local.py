@@ -10,14 +10,15 @@ from typing import TypeVar
 
 from ..crypto.provider import CryptoProvider
 from ..engine.carriage import ConferenceView, Inbound
-from ..engine.content import Text
+from ..engine.content import Sendable
 from ..engine.engine import Engine
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
-from ..engine.record_values import Contact, Message
+from ..engine.record_values import Contact
 from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, contact_key, event_key
 from ..engine.security import Security
 from ..engine.step import Step
+from ..engine.view import MessageView
 from ..errors import InputError, StoreError, TrustRequired
 from ..ids import Instant, MessageId, Number, Rng, account_uuid
 from ..seam import RecordKind, State
@@ -128,11 +129,13 @@ class LocalProfile:
         newest = self._newest()
         return [ChatState(number, self.security(number), newest) for number in numbers]
 
-    async def send(self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str) -> MessageId:
+    async def send(
+        self, number: Number, content: Sendable, allow: PlainOption | None, wait: bool, request: str
+    ) -> MessageId:
         engine = self._engine
 
         def step(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
-            return engine.send(state, number, Text(text), now, rng, allow=allow, wait=wait)
+            return engine.send(state, number, content, now, rng, allow=allow, wait=wait)
 
         def once(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
             key = _REQUEST.key(request)
@@ -157,11 +160,11 @@ class LocalProfile:
     async def mark_displayed(self, number: Number, message_id: MessageId) -> None:
         await self._driver.submit(lambda s, now, rng: self._engine.mark_displayed(s, number, message_id, now, rng))
 
-    async def messages(self, number: Number, limit: int, before: str) -> Sequence[Message]:
+    async def messages(self, number: Number, limit: int, before: str) -> Sequence[MessageView]:
         newest_first = self._store.before(
             MESSAGE, f"{number}/{before}" if before else "", max(1, min(limit, 1000)), prefix=f"{number}/"
         )
-        return [message for _, message in reversed(newest_first)]
+        return [self._engine.view(self._store, number, message) for _, message in reversed(newest_first)]
 
     # --- trust ---------------------------------------------------------------------------------------------
     async def security_code(self, number: Number) -> SecurityCode:

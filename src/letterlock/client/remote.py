@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..engine.content import Sendable
 from ..engine.events import Recorded, SecurityChanged, event_from_json
 from ..engine.policy import PlainOption
-from ..engine.record_values import Message
 from ..engine.security import Security
+from ..engine.view import MessageView
 from ..errors import DecodeError, StoreError
 from ..ids import MessageId, Number
 from ..trust import SecurityCode
@@ -80,8 +81,12 @@ class RemoteProfile:
         if known is None or known.cursor <= state.cursor:
             self._states[state.number] = state
 
-    async def send(self, number: Number, text: str, allow: PlainOption | None, wait: bool, request: str) -> MessageId:
-        sent: MessageId = await self._call("send", number=number, text=text, allow=allow, wait=wait, request=request)
+    async def send(
+        self, number: Number, content: Sendable, allow: PlainOption | None, wait: bool, request: str
+    ) -> MessageId:
+        sent: MessageId = await self._call(
+            "send", number=number, content=content, allow=allow, wait=wait, request=request
+        )
         if allow is not None or not self.security(number).encrypted:
             await self.open_chat(number)
         return sent
@@ -101,8 +106,8 @@ class RemoteProfile:
     async def mark_displayed(self, number: Number, message_id: MessageId) -> None:
         await self._call("mark_displayed", number=number, message_id=message_id)
 
-    async def messages(self, number: Number, limit: int, before: str) -> Sequence[Message]:
-        messages: list[Message] = await self._call("messages", number=number, limit=limit, before=before)
+    async def messages(self, number: Number, limit: int, before: str) -> Sequence[MessageView]:
+        messages: list[MessageView] = await self._call("messages", number=number, limit=limit, before=before)
         return messages
 
     async def security_code(self, number: Number) -> SecurityCode:

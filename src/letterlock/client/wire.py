@@ -1,6 +1,6 @@
 """The JSON lines between the owner of a profile and other processes of the same user.
 
-The owner greets with `{"letterlock": 1}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
+The owner greets with `{"letterlock": 2}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
 has the same id and `result` or `error`. `events` is answered with any number of `{"id": n, "event": {...}}`
 until the connection ends, so it has one of its own. Errors travel as class, code, message, hint and the
 class's own fields, so that a caller catches the same class on both sides.
@@ -16,16 +16,16 @@ from typing import Any
 
 from .. import errors
 from ..engine.policy import PlainOption
-from ..engine.record_values import Message, Status
 from ..engine.security import Security
 from ..errors import Bug, DecodeError, IdentityChanged, LetterlockError, NotEncrypted, ServiceError
 from ..ids import MessageId, Number, number
 from ..trust import SecurityCode
 from .api import ChatState, DeviceInfo, Me
+from .contents import content_from_json, content_to_json, message_from_json, message_to_json
 
 __all__ = ["MAX_LINE", "METHODS", "VERSION", "Method", "decode_error", "decode_line", "encode_error", "encode_line"]
 
-VERSION = 1
+VERSION = 2
 MAX_LINE = 8 << 20
 
 
@@ -80,16 +80,6 @@ def _option_from_json(value: Any) -> PlainOption | None:
     )
 
 
-def _message_to_json(message: Message) -> Any:
-    out = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
-    out["status"] = message.status.name
-    return out
-
-
-def _message_from_json(value: Any) -> Message:
-    return Message(**{**value, "status": Status[value["status"]]})
-
-
 def _code_to_json(code: SecurityCode) -> Any:
     return {"digits": code.digits, "scannable": code.scannable.hex()}
 
@@ -118,12 +108,12 @@ _OPTION = (_option_to_json, _option_from_json)
 METHODS: dict[str, Method] = {
     "open_chat": Method(_NUMBER, _state_to_json, _state_from_json),
     "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
-    "send": Method({**_NUMBER, "allow": _OPTION}, _same, MessageId),
+    "send": Method({**_NUMBER, "content": (content_to_json, content_from_json), "allow": _OPTION}, _same, MessageId),
     "options": Method(_NUMBER, _list(_option_to_json), _list(_option_from_json)),
     "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),
     "typing": _BY_NUMBER,
     "mark_displayed": _BY_NUMBER,
-    "messages": Method(_NUMBER, _list(_message_to_json), _list(_message_from_json)),
+    "messages": Method(_NUMBER, _list(message_to_json), _list(message_from_json)),
     "security_code": Method(_NUMBER, _code_to_json, _code_from_json),
     "verify": Method({**_NUMBER, "scanned": (_bytes_to_json, _bytes_from_json)}, _same, _same),
     "accept_keys": _BY_NUMBER,

@@ -1,0 +1,104 @@
+"""Content and messages as JSON, for the line between the owner of a profile and other processes of the same user."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from .. import ids
+from ..codec.cpim import CpimHeader
+from ..codec.ft_http import RemoteFile
+from ..engine.content import (
+    Content,
+    Delete,
+    Edit,
+    Emptied,
+    File,
+    GroupChange,
+    Location,
+    Reaction,
+    Reference,
+    Text,
+    Unknown,
+)
+from ..engine.record_values import Status
+from ..engine.view import MessageView, Quote, Reacted
+from ..ids import MessageId
+
+__all__ = ["content_from_json", "content_to_json", "message_from_json", "message_to_json"]
+
+_KINDS: dict[str, type[Any]] = {
+    "text": Text,
+    "reaction": Reaction,
+    "edit": Edit,
+    "delete": Delete,
+    "location": Location,
+    "file": File,
+    "group": GroupChange,
+    "emptied": Emptied,
+    "unknown": Unknown,
+}
+_NAMES = {cls: name for name, cls in _KINDS.items()}
+
+
+def content_to_json(content: Content) -> dict[str, Any]:
+    """`{"kind": "text", ...fields}`."""
+    return {"kind": _NAMES[type(content)], **_plain(content)}
+
+
+def content_from_json(value: Any) -> Any:
+    """The other way. Raises KeyError, TypeError, ValueError or InputError for what is none."""
+    fields = dict(value)
+    cls = _KINDS[fields.pop("kind")]
+    return cls(**{name: _FIELDS[name](given) if name in _FIELDS else given for name, given in fields.items()})
+
+
+def message_to_json(message: MessageView) -> dict[str, Any]:
+    out = {field.name: _plain(getattr(message, field.name)) for field in dataclasses.fields(message)}
+    out["status"] = message.status.name
+    out["content"] = None if message.content is None else content_to_json(message.content)
+    return out
+
+
+def message_from_json(value: Any) -> MessageView:
+    fields = dict(value)
+    fields["status"] = Status[fields["status"]]
+    fields["content"] = None if fields["content"] is None else content_from_json(fields["content"])
+    fields["reply"] = None if fields["reply"] is None else Quote(**fields["reply"])
+    fields["reactions"] = tuple(Reacted(**mark) for mark in fields["reactions"])
+    return MessageView(**fields)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, bytes):
+        return value.hex()
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _target(value: Any) -> Reference | MessageId | None:
+    """A reference; of an edit or a delete, which can only be of one's own messages, the id alone."""
+    if isinstance(value, dict):
+        author = value["author"]
+        return Reference(ids.message_id(value["message_id"]), None if author is None else ids.number(author))
+    return None if value is None else ids.message_id(value)
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes.fromhex(value)
+
+
+def _remote_file(value: Any) -> RemoteFile | None:
+    return None if value is None else RemoteFile(**value)
+
+
+_FIELDS = {
+    "target": _target,
+    "reply_to": _target,
+    "file": _remote_file,
+    "thumbnail": _remote_file,
+    "headers": lambda value: tuple(CpimHeader(**header) for header in value),
+    "body": _bytes,
+    "entries": _bytes,
+}
