@@ -32,6 +32,7 @@ from letterlock.codec import (
     protobuf,
     resource_lists,
 )
+from letterlock.codec import msrp as msrp_codec
 from letterlock.codec import sip as sip_codec
 from letterlock.codec.xml import XmlLimits
 from letterlock.crypto.pyca import Pyca
@@ -47,6 +48,7 @@ CPIM_LIMITS = cpim.CpimLimits(65_536, 64, 8_192)
 XML_LIMITS = XmlLimits(16_384, 16, 256)
 FILE_LIMITS = ft_http.FileLimits(XML_LIMITS, 1 << 40, 255, 2048)
 SIP_LIMITS = sip_codec.Limits(16_384, 128, 8_192, 65_536)
+MSRP_LIMITS = msrp_codec.Limits(4_096, 32, 8)
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,24 @@ def _form(data: bytes) -> Any:
     return form_data.FormDataReader(b"b1", form_data.FormLimits(8, 2048)).feed(data)
 
 
+_MSRP_PATHS = (
+    b"To-Path: msrp://bob.example.com:8888/9di4eae923wzd;tcp\r\n"
+    b"From-Path: msrp://alicepc.example.com:7777/iau39soe2843z;tcp\r\n"
+)
+_MSRP_SEND = (
+    b"MSRP d93kswow SEND\r\n" + _MSRP_PATHS + b"Message-ID: 12339sdqwer\r\nByte-Range: 1-5/5\r\nSuccess-Report: yes\r\n"
+    b"Content-Type: text/plain\r\n\r\nhello\r\n-------d93kswow$\r\n"
+)
+_MSRP_REPORT = (
+    b"MSRP dkei38sd REPORT\r\n" + _MSRP_PATHS + b"Message-ID: 12339sdqwer\r\nByte-Range: 1-5/5\r\n"
+    b"Status: 000 200 OK\r\n-------dkei38sd$\r\nMSRP d93kswow 200 OK\r\n" + _MSRP_PATHS + b"-------d93kswow$\r\n"
+)
+
+
+def _msrp_stream(data: bytes) -> Any:
+    return msrp_codec.MsrpParser(MSRP_LIMITS).feed(data)
+
+
 def _stream(data: bytes) -> Any:
     return sip_codec.StreamParser(SIP_LIMITS).feed(data)
 
@@ -196,6 +216,14 @@ def decoders() -> tuple[Decoder, ...]:
                 b'Digest username="u", realm="r", nonce="n", uri="sip:h", response="00", qop=auth, nc=00000001, cnonce="c"',
             ),
         ),
+        Decoder("msrp stream", _msrp_stream, (_MSRP_SEND, _MSRP_REPORT)),
+        Decoder(
+            "msrp path",
+            _text(lambda text: msrp_codec.parse_path(text, 4)),
+            (b"msrps://ana@[2001:db8::1]:2855/a+b;tcp;x=y msrp://h.test:1/c;tcp",),
+        ),
+        Decoder("msrp byte range", _text(msrp_codec.ByteRange.parse), (b"1-*/9223372036854775807", b"5-8/8")),
+        Decoder("msrp status", _text(msrp_codec.Status.parse), (b"000 413 too large",)),
         Decoder("cpim", lambda data: cpim.decode_cpim(data, CPIM_LIMITS), (_CPIM,)),
         Decoder("mime tree", lambda data: mime.decode_tree(data, MIME_LIMITS), (_MULTIPART,)),
         Decoder("imdn", lambda data: imdn.decode_imdn(data, XML_LIMITS), (_IMDN,)),

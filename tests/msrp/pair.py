@@ -68,7 +68,11 @@ class Endpoint:
     def bodies(self) -> dict[str, bytes]:
         """Those received whole, by message id."""
         received = {event.message for event in self.of(MessageReceived)}
-        return {e.message_id: self.body(e.message) for e in self.events if isinstance(e, MessageStarted) and e.message in received}
+        return {
+            e.message_id: self.body(e.message)
+            for e in self.events
+            if isinstance(e, MessageStarted) and e.message in received
+        }
 
     def send(self, body: bytes, *, message_id: str = "m-00000001", **options: object) -> int:
         arguments: dict[str, object] = {"success_report": True, **options}
