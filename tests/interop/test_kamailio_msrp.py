@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import AsyncExitStack
 
@@ -125,8 +126,12 @@ async def test_a_client_that_is_gone_is_481(kamailio: Kamailio) -> None:
     async with line(kamailio, tls=False) as alice:
         async with line(kamailio, tls=False) as bob:
             at_bob = await path(bob)
-        alice.send((at_bob, bob.own), b"anybody?")
-        assert (await alice.read()).start.startswith("481")
+        # A hop's 200 says nothing of the next one: until the relay has seen the end, it writes into the void.
+        async with asyncio.timeout(5):
+            while True:
+                alice.send((at_bob, bob.own), b"anybody?")
+                if (await alice.read()).start.startswith("481"):
+                    break
 
 
 async def test_other_methods_other_relays_and_other_ports_are_refused(kamailio: Kamailio) -> None:
