@@ -46,6 +46,7 @@ __all__ = [
     "SecurityChanged",
     "SessionWithoutOneTimePrekey",
     "StoreRolledBack",
+    "TransferChanged",
     "TypingChanged",
     "decode_recorded",
     "encode_recorded",
@@ -354,6 +355,22 @@ class StoreRolledBack:
     """The store was an older copy and the user took it into use again (SR-06)."""
 
 
+# --- files -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class TransferChanged:
+    """A file on its way to (`upload`) or from a content server: `done` bytes of `size`, None while nobody knows.
+
+    `state` is a value of `client.TransferState`; `reason` is a stable code when it is `failed`.
+    """
+
+    transfer: str
+    upload: bool
+    state: str
+    done: int
+    size: int | None
+    reason: str = ""
+
+
 Event: TypeAlias = (
     MessageReceived
     | MessageSent
@@ -382,6 +399,7 @@ Event: TypeAlias = (
     | SessionWithoutOneTimePrekey
     | ProtocolNoted
     | StoreRolledBack
+    | TransferChanged
 )
 
 
