@@ -49,7 +49,7 @@ DeviceId = NewType("DeviceId", int)
 """1 to 127; 1 is the primary device, which holds the participant key."""
 
 MessageId = NewType("MessageId", str)
-"""A logical message id: 1 to 64 characters of `A-Z a-z 0-9 - _ . =`. Ours are lower-case UUIDs."""
+"""A logical message id: a token of 1 to 64 characters, none of them a slash. Ours are lower-case UUIDs."""
 
 ConversationId = NewType("ConversationId", bytes)
 """16 bytes: derived for a one-to-one chat from the two numbers; for a group its GroupId."""
@@ -78,7 +78,8 @@ class DeviceAddress(NamedTuple):
 
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-_MESSAGE_ID = re.compile(r"[A-Za-z0-9._=-]{1,64}", re.ASCII)
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9.!%*_+`'~=-]{1,64}", re.ASCII)
+"""A token (RFC 5438 section 6.3, RFC 3261 section 25.1), as Linphone's with `~`, and the `=` of Google's."""
 _GROUP_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _ACCOUNT_LABEL = b"\xff\x80letterlock/account-id/v1\x00"
 _CONVERSATION_LABEL = b"\xff\x80letterlock/conversation/v1\x00"

@@ -18,8 +18,10 @@ def chat_message(
     message_id: str,
     date_time: str = "",
     receipts: bool = False,
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> Cpim:
     """Any content as a message. `receipts` asks for delivery and display; for a receipt or typing it is passed over.
+    `headers` follow the others: names and values as they are to be written, declarations of their namespaces before.
 
     Who it is from and for stands outside, where the network asserts it. Raises ValueError for values that cannot
     stand in a header.
@@ -37,4 +39,4 @@ def chat_message(
     # RFC 5438 section 7.2.1: a receipt must not ask for one, or two phones would never stop.
     if receipts and not receipt and kind != iscomposing.MEDIA_TYPE:
         pairs.append(("imdn.Disposition-Notification", _ASK_ALL))
-    return Cpim(cpim.headers(*pairs), MimePart.of(content_type, body, disposition="notification" if receipt else ""))
+    return Cpim(cpim.headers(*pairs, *headers), MimePart.of(content_type, body, disposition="notification" if receipt else ""))
