@@ -1,13 +1,15 @@
-"""A small carrier inside one process: SIP registrar, proxy with store and forward, for demo, tests and labs.
+"""A small carrier inside one process, for demo, tests and labs: SIP registrar and proxy with store and forward, INVITE
+and what goes with it, application servers, and an MSRP relay.
 
-It is no production server: one process, one domain, MESSAGE and OPTIONS only, stored messages are gone
-when it stops. Production puts Kamailio or an IMS core in its place (deploy/kamailio). It sees what a
-carrier sees, and writes it down: `wirelog` and `search` are how the demo shows that this is ciphertext.
+It is no production server: one process, one domain, and what it stores is gone when it stops. Production puts
+Kamailio or an IMS core in its place (deploy/kamailio). It sees what a carrier sees, and writes it down: `wirelog` and
+`search` are how the demo shows that this is ciphertext.
 """
 
 from __future__ import annotations
 
 from .accounts import Accounts
+from .msrp_tap import MsrpInterference, MsrpSeen, MsrpTap
 from .search import Hit, Searcher, search
 from .server import Carrier
 from .settings import ApplicationServer, Settings
@@ -20,6 +22,9 @@ __all__ = [
     "Carrier",
     "Hit",
     "Interference",
+    "MsrpInterference",
+    "MsrpSeen",
+    "MsrpTap",
     "Searcher",
     "Seen",
     "Settings",

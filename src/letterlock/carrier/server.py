@@ -1,21 +1,26 @@
-"""The carrier's sockets: listeners for phones and for application servers, links to application servers, one clock."""
+"""The carrier's sockets: listeners for phones, application servers and MSRP, links to application servers, one clock."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import ssl
 import time
 from collections.abc import Callable
 
+from ..codec.msrp import MsrpUri
 from ..codec.sip import Request, Response, encode
 from ..codec.sip.stream import Malformed
 from ..errors import InputError
 from ..ids import Instant, Number, Rng
+from ..sip.digest_server import DigestServer
 from .accounts import Accounts
 from .effects import Effect, Hangup
 from .links import Link
 from .logic import Carriage
+from .msrp_tap import MsrpTap
+from .relay_port import RelayPort
 from .settings import ApplicationServer, Settings
 from .sip_stream import SipStream
 from .stream import StreamLimits, Wires
@@ -31,7 +36,7 @@ class Carrier:
     `port` 0 takes a free one; `port` then says which. `tls` is a server-side context. `wire_log` names
     a file that every byte is appended to. `tap` makes it hostile. `server_port` opens the listener for application
     servers on `server_host`: whoever can connect to it is trusted, so it is for the loopback interface or a network
-    of its own.
+    of its own. `msrp_port` opens an MSRP relay on `host`, which `msrp_uri` names; `msrp_tap` makes it hostile.
     """
 
     def __init__(
@@ -48,11 +53,16 @@ class Carrier:
         rng: Rng = os.urandom,
         server_port: int | None = None,
         server_host: str = "127.0.0.1",
+        msrp_port: int | None = None,
+        msrp_tap: MsrpTap | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self.server_host = server_host
         self.server_port = server_port
+        self.msrp_port = msrp_port
+        self._msrp_tap = msrp_tap
+        self._relay: RelayPort | None = None
         self._accounts = accounts
         self._tls = tls
         self._settings = settings or Settings()
@@ -61,6 +71,12 @@ class Carrier:
         self._rng = rng
         log = None if wire_log is None else WireLogWriter(wire_log)
         self._wires = Wires(log, self._clock, self._settings.max_connections)
+        self._limits = StreamLimits(
+            self._settings.handshake_timeout_ms,
+            self._settings.message_timeout_ms,
+            self._settings.idle_timeout_ms,
+            self._settings.max_unsent_bytes,
+        )
         self._listeners: list[asyncio.Server] = []
         self._carriage: Carriage | None = None
         self._phones: dict[int, SipStream] = {}
@@ -80,6 +96,8 @@ class Carrier:
                 self.server_port = await self._listen(
                     lambda: self._stream(None, trusted=True), self.server_host, self.server_port
                 )
+            if self.msrp_port is not None:
+                self.msrp_port = await self._listen(self._msrp_stream, self.host, self.msrp_port)
         except OSError:
             await self.close()
             raise
@@ -87,14 +105,15 @@ class Carrier:
             self._settings,
             self._accounts,
             transport="TCP" if self._tls is None else "TLS",
-            # A wildcard is no address that could stand in Via or Service-Route.
-            host=self._settings.domain if self.host in ("", "0.0.0.0", "::") else self.host,  # noqa: S104
+            host=self._name,
             port=self.port,
             key=self._rng(32),
             rng=self._rng,
             tap=self._tap,
             server_port=self.server_port,
         )
+        if self.msrp_uri is not None:
+            self._relay = self._make_relay(self.msrp_uri)
         for listener in self._listeners:
             await listener.start_serving()
         self._rearm()
@@ -108,6 +127,8 @@ class Carrier:
             listener.close()
         for link in self._links.values():
             link.give_up()
+        if self._relay is not None:
+            self._relay.close()
         await self._wires.close()
         for listener in self._listeners:
             await listener.wait_closed()
@@ -119,6 +140,14 @@ class Carrier:
 
     async def __aexit__(self, *exception: object) -> None:
         await self.close()
+
+    @property
+    def msrp_uri(self) -> MsrpUri | None:
+        """The relay's own address, None when there is no relay."""
+        if self.msrp_port is None:
+            return None
+        host = f"[{self._name}]" if ":" in self._name else self._name
+        return MsrpUri("msrp" if self._tls is None else "msrps", host, self.msrp_port, None)
 
     def serve(self, server: ApplicationServer) -> None:
         """Send requests for its users to one more application server from now on."""
@@ -179,6 +208,36 @@ class Carrier:
         assert self._carriage is not None, "not started"
         return self._carriage
 
+    @property
+    def _name(self) -> str:
+        # A wildcard is no address that could stand in Via, Service-Route or a path.
+        return self._settings.domain if self.host in ("", "0.0.0.0", "::") else self.host  # noqa: S104
+
+    def _make_relay(self, uri: MsrpUri) -> RelayPort:
+        settings = self._settings
+        require_tls = settings.relay.require_tls and self._tls is not None
+        # Digest without a qop proves nothing to the client, and RFC 4976 section 9.1 forbids it.
+        digest = DigestServer(
+            settings.domain, self._rng(32), self._accounts.password_of, algorithms=settings.algorithms, qop=("auth",)
+        )
+        return RelayPort(
+            dataclasses.replace(settings.relay, require_tls=require_tls),
+            self._limits,
+            uri,
+            digest,
+            self._wires,
+            tls=self._tls,
+            next_hops=settings.relay_next_hops,
+            connect_timeout_ms=settings.branch_timeout_ms,
+            clock=self._clock,
+            rng=self._rng,
+            tap=self._msrp_tap,
+        )
+
+    def _msrp_stream(self) -> asyncio.Protocol:
+        assert self._relay is not None, "not started"
+        return self._relay.accept()
+
     async def _listen(self, factory: Callable[[], asyncio.Protocol], host: str, port: int) -> int:
         listener = await asyncio.get_running_loop().create_server(factory, host, port, start_serving=False)
         self._listeners.append(listener)
@@ -186,14 +245,7 @@ class Carrier:
         return bound
 
     def _stream(self, tls: ssl.SSLContext | None, *, trusted: bool = False, link: int = 0) -> SipStream:
-        settings = self._settings
-        limits = StreamLimits(
-            settings.handshake_timeout_ms,
-            settings.message_timeout_ms,
-            settings.idle_timeout_ms,
-            settings.max_unsent_bytes,
-        )
-        return SipStream(self, self._wires, limits, tls, settings.sip, trusted=trusted, link=link)
+        return SipStream(self, self._wires, self._limits, tls, self._settings.sip, trusted=trusted, link=link)
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..codec.msrp import Limits as MsrpLimits
 from ..codec.sip import Limits
+from ..msrp import RelaySettings
 from .mailbox import MailboxLimits
 
 __all__ = ["DEFAULT_DOMAIN", "ApplicationServer", "Settings"]
@@ -93,3 +95,28 @@ class Settings:
     """Nothing may pass that a phone does not take, or it would be offered to it, and cut it off, again and again."""
 
     mailbox: MailboxLimits = field(default_factory=MailboxLimits)
+
+    relay: RelaySettings = field(
+        default_factory=lambda: RelaySettings(
+            limits=MsrpLimits(max_line=4_096, max_headers=64, max_path=8),
+            require_tls=True,
+            min_expires_s=60,
+            max_expires_s=3_600,
+            probation_ms=30_000,
+            transaction_ms=30_000,
+            stall_ms=60_000,
+            chunk=1 << 20,
+            turn=65_536,
+            max_failures=5,
+            max_strikes=8,
+            max_tokens=256,
+            max_flows=64,
+            max_pending=262_144,
+            max_control=65_536,
+            max_transactions=1_024,
+        )
+    )
+    """The MSRP relay. `require_tls` is for carriers that have TLS at all: one without is a lab on one machine."""
+
+    relay_next_hops: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Hosts that the relay opens connections to, for users whose peers listen."""

@@ -27,8 +27,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     carrier = commands.add_parser(
         "carrier",
         help="run a SIP carrier for labs",
-        description="Run a SIP registrar and proxy with store and forward, for labs and tests. It is no production "
-        "server: what it stores is gone when it stops. Without --account, any number may register with one password.",
+        description="Run a SIP registrar and proxy with store and forward, and if asked an MSRP relay, for labs and "
+        "tests. It is no production server: what it stores is gone when it stops. Without --account, any number may "
+        "register with one password.",
     )
     carrier.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     carrier.add_argument("--port", type=_port, default=LAB_SIP_PORT, help="default %(default)s; 0 takes a free one")
@@ -56,6 +57,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="PORT",
         help="listen there, on 127.0.0.1, for what application servers send; without Digest, whoever connects is "
         f"trusted (default {LAB_SERVER_PORT} with --application-server, else closed)",
+    )
+    carrier.add_argument(
+        "--msrp-port",
+        type=_port,
+        metavar="PORT",
+        help="run an MSRP relay there, with the accounts' passwords; 0 takes a free port (default: none)",
     )
     carrier.set_defaults(run=run_carrier)
 
@@ -94,6 +101,7 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
         wire_log=arguments.log,
         settings=CarrierSettings(domain=arguments.domain, application_servers=servers),
         server_port=server_port,
+        msrp_port=arguments.msrp_port,
     )
     await _listening(carrier.start(), arguments)
     scheme = "sips" if tls else "sip"
@@ -109,6 +117,9 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
                     {"server_port": carrier.server_port},
                     f"application servers send to {carrier.server_host}:{carrier.server_port}",
                 )
+            if carrier.msrp_uri is not None:
+                relay = carrier.msrp_uri.encode()
+                terminal.data({"msrp_relay": relay}, f"MSRP relay at {relay}")
             if tls is None:
                 terminal.say("no TLS: fit for loopback only")
             if arguments.tls:
