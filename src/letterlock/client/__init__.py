@@ -7,6 +7,21 @@ from .chat import Chat
 from .checkpoints import CHECKPOINTS
 from .client import Client
 from .environment import Environment
-from .settings import Settings, SipAccount
+from .settings import ContentAccount, Settings, SipAccount
+from .transfer import Transfer
+from .transfer_records import TransferInfo, TransferState
 
-__all__ = ["CHECKPOINTS", "Chat", "Client", "DeviceInfo", "Environment", "Me", "Settings", "SipAccount"]
+__all__ = [
+    "CHECKPOINTS",
+    "Chat",
+    "Client",
+    "ContentAccount",
+    "DeviceInfo",
+    "Environment",
+    "Me",
+    "Settings",
+    "SipAccount",
+    "Transfer",
+    "TransferInfo",
+    "TransferState",
+]

@@ -123,6 +123,9 @@ class Access:
             directory = environment.directory(environment, settings, identity)
             if directory is not None:
                 begun.push_async_callback(directory.close)
+            content = environment.content(environment, settings)
+            if content is not None:
+                begun.push_async_callback(content.close)
             engine = engine_of(identity, environment)
             first: list[StepFunction[None]] = []
             if identity.stage is Stage.PENDING:
@@ -140,7 +143,10 @@ class Access:
             )
             begun.push_async_callback(profile.close)
             await profile.start(
-                lambda on_message: environment.transport(environment, settings, identity, on_message), directory, first
+                lambda on_message: environment.transport(environment, settings, identity, on_message),
+                directory,
+                first,
+                content,
             )
             begun.pop_all()
         return profile

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from .. import ids
+from ..codec.ft_http import FileDocument, RemoteFile
 from ..engine.events import Recorded
 from ..errors import InputError, StoreError
 from .api import DeviceInfo, Me, ProfileApi
@@ -18,8 +21,9 @@ from .environment import Environment
 from .joining import join_profile
 from .profile import ProfilePaths, unlock_with
 from .remote import ConnectionLost, RemoteProfile
-from .settings import Settings, SipAccount
+from .settings import ContentAccount, Settings, SipAccount
 from .setup import create_profile
+from .transfer import Transfer
 
 __all__ = ["Client"]
 
@@ -73,6 +77,7 @@ class Client:
         directory: str,
         code: str | Callable[[], Awaitable[str]],
         sip: SipAccount | None = None,
+        content: ContentAccount | None = None,
         name: str = "",
         directory_ca: str | None = None,
         passphrase: str | None = None,
@@ -89,7 +94,7 @@ class Client:
         paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
         if unlock is None:
             raise _nothing_unlocks()
-        settings = Settings.new(directory, sip, environment.rng, directory_ca)
+        settings = Settings.new(directory, sip, environment.rng, directory_ca, content)
         await create_profile(paths, ids.number(number), unlock, settings, code, name, environment)
 
     @classmethod
@@ -100,6 +105,7 @@ class Client:
         *,
         directory: str,
         sip: SipAccount | None = None,
+        content: ContentAccount | None = None,
         name: str = "",
         directory_ca: str | None = None,
         passphrase: str | None = None,
@@ -115,7 +121,7 @@ class Client:
         paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
         if unlock is None:
             raise _nothing_unlocks()
-        settings = Settings.new(directory, sip, environment.rng, directory_ca)
+        settings = Settings.new(directory, sip, environment.rng, directory_ca, content)
         return await join_profile(paths, offer, unlock, settings, name, environment)
 
     async def __aenter__(self) -> Client:
@@ -209,6 +215,52 @@ class Client:
         """Take a device off the list; contacts stop encrypting for it."""
         await self.ask(lambda profile: profile.remove_device(device))
 
+    # --- files ---------------------------------------------------------------------------------------------
+    async def upload(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str = "file",
+        content_type: str = "application/octet-stream",
+        thumbnail: str | os.PathLike[str] | None = None,
+        thumbnail_type: str = "image/jpeg",
+    ) -> Transfer:
+        """Begin to upload a file to the content server; it survives a crash and lost connections.
+
+        The server, and whoever gets the address, can read what is uploaded: these are opaque bytes, sent as they are,
+        with `name` and `content_type` beside them. For an encrypted chat the file must have been encrypted before.
+        Raises InputError when the file cannot be read.
+        """
+        transfer, source = str(uuid.uuid4()), _absolute(path)
+        picture = None if thumbnail is None else _absolute(thumbnail)
+        return Transfer(
+            await self.ask(
+                lambda profile: profile.upload(transfer, source, name, content_type, picture, thumbnail_type)
+            ),
+            self,
+        )
+
+    async def download(
+        self, pointer: FileDocument | RemoteFile | str, to: str | os.PathLike[str], *, sha256: bytes | None = None
+    ) -> Transfer:
+        """Begin to fetch a file: to a path where nothing is yet, or into a folder, under a safe form of its name.
+
+        It appears there when it is whole and has the announced size and digest, `sha256` included, if given. An
+        address in a private network is refused unless it is the configured content server's (SR-14). A text as
+        `pointer` is an address of which nothing else is known. Raises InputError.
+        """
+        known = not isinstance(pointer, str)
+        if isinstance(pointer, FileDocument):
+            pointer = pointer.file
+        file = RemoteFile(0, "application/octet-stream", pointer) if isinstance(pointer, str) else pointer
+        transfer, target = str(uuid.uuid4()), _absolute(to)
+        size = file.size if known else None
+        return Transfer(await self.ask(lambda profile: profile.download(transfer, file, size, target, sha256)), self)
+
+    async def transfers(self) -> Sequence[Transfer]:
+        """All transfers, oldest first; those that a crash interrupted can be resumed."""
+        return [Transfer(info, self) for info in await self.ask(lambda profile: profile.transfers())]
+
     # --- for programs that end soon ------------------------------------------------------------------------
     async def settled(self) -> None:
         """Wait until the network has answered everything that is under way now."""
@@ -235,6 +287,10 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._access.paths.folder})"
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _nothing_unlocks() -> InputError:

@@ -20,6 +20,7 @@ from .checkpoints import Checkpoint, no_checkpoint
 from .identity import Identity
 from .network import Directory, OnMessage, Transport
 from .settings import Settings
+from .transfers import Content
 
 __all__ = ["Environment", "system_clock"]
 
@@ -31,10 +32,10 @@ def system_clock() -> Instant:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Clock, randomness, cryptography, limits, and how to make the two connections; the defaults are the real ones.
+    """Clock, randomness, cryptography, limits, and how to make the connections; the defaults are the real ones.
 
-    `transport(settings, identity, on_message)` and `directory(settings, identity)` may give None: no such
-    connection. `state` is the folder of the second generation numbers (SR-06).
+    `transport(settings, identity, on_message)`, `directory(settings, identity)` and `content(settings)` may give
+    None: no such connection. `state` is the folder of the second generation numbers (SR-06).
     """
 
     clock: Callable[[], Instant] = system_clock
@@ -50,6 +51,7 @@ class Environment:
         default_factory=lambda: _rcs
     )
     directory: Callable[[Environment, Settings, Identity], Directory | None] = field(default_factory=lambda: _http)
+    content: Callable[[Environment, Settings], Content | None] = field(default_factory=lambda: _files)
 
 
 def _rcs(environment: Environment, settings: Settings, identity: Identity, on_message: OnMessage) -> Transport | None:
@@ -73,4 +75,22 @@ def _http(environment: Environment, settings: Settings, identity: Identity) -> D
         now=environment.clock,
         signer=identity.signer(environment.crypto),
         tls=ssl.create_default_context(cafile=settings.directory_ca) if settings.directory_ca else None,
+    )
+
+
+def _files(environment: Environment, settings: Settings) -> Content | None:
+    from ..transport.content import ContentClient
+    from ..transport.content_config import ServerAccount
+
+    account = settings.content
+    tls = None
+    if account is not None and account.ca_file is not None:
+        # Beside the authorities of the system: files come from other operators' servers too.
+        tls = ssl.create_default_context()
+        tls.load_verify_locations(account.ca_file)
+    return ContentClient(
+        None if account is None else ServerAccount(account.url, account.username, account.password),
+        rng=environment.rng,
+        now=environment.clock,
+        tls=tls,
     )

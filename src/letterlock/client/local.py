@@ -8,6 +8,7 @@ import hmac
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TypeVar
 
+from ..codec.ft_http import RemoteFile
 from ..crypto.provider import CryptoProvider
 from ..engine.carriage import ConferenceView, Inbound
 from ..engine.content import Sendable
@@ -32,6 +33,8 @@ from .driver import Driver, StepFunction
 from .effects import Effects
 from .identity import Identity
 from .network import Conferences, Directory, OnMessage, Transport
+from .transfer_records import TransferInfo
+from .transfers import Content, Transfers
 
 __all__ = ["LocalProfile"]
 
@@ -82,12 +85,14 @@ class LocalProfile:
         self._directory: Directory | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
         self._alerts = Alerts(self._driver, engine)
+        self._transfers = Transfers(store, self._driver, clock)
 
     async def start(
         self,
         transport: Callable[[OnMessage], Transport | None] | None,
         directory: Directory | None,
         first: Sequence[StepFunction[None]] = (),
+        content: Content | None = None,
     ) -> None:
         """Begin to work: `first` steps, then everything that was pending, then the network."""
         self._transport = transport(self.receive) if transport is not None else None
@@ -97,6 +102,7 @@ class LocalProfile:
         self._driver.start()
         for step in (*first, self._forget_requests):
             await self._driver.submit(step, heavy=True)
+        await self._transfers.start(content)
         await self._devices.renew()
         if isinstance(self._transport, Conferences):
             self._transport.watch_conferences(self._conference_seen)
@@ -215,6 +221,32 @@ class LocalProfile:
     async def remove_device(self, device: int) -> None:
         await self._devices.remove(device)
 
+    # --- files ---------------------------------------------------------------------------------------------
+    async def upload(
+        self, transfer: str, path: str, name: str, content_type: str, thumbnail: str | None, thumbnail_type: str
+    ) -> TransferInfo:
+        return await self._transfers.upload(transfer, path, name, content_type, thumbnail, thumbnail_type)
+
+    async def download(
+        self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
+    ) -> TransferInfo:
+        return await self._transfers.download(transfer, file, size, to, sha256)
+
+    async def transfers(self) -> Sequence[TransferInfo]:
+        return await self._transfers.listed()
+
+    async def transfer(self, transfer: str) -> TransferInfo:
+        return await self._transfers.one(transfer)
+
+    async def pause_transfer(self, transfer: str) -> TransferInfo:
+        return await self._transfers.pause(transfer)
+
+    async def resume_transfer(self, transfer: str) -> TransferInfo:
+        return await self._transfers.resume(transfer)
+
+    async def cancel_transfer(self, transfer: str) -> None:
+        await self._transfers.cancel(transfer)
+
     # --- events --------------------------------------------------------------------------------------------
     async def cursor(self) -> int:
         return self._newest()
@@ -277,6 +309,7 @@ class LocalProfile:
             if self._transport is not None:
                 await self._transport.close()
             await self._alerts.close()
+            await self._transfers.close()
             await self._devices.close()
             await self._effects.close()
             await self._driver.close()

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..codec.ft_http import RemoteFile
 from ..engine.content import Sendable
 from ..engine.events import Recorded, SecurityChanged, event_from_json
 from ..engine.policy import PlainOption
@@ -19,6 +20,7 @@ from ..ids import MessageId, Number
 from ..trust import SecurityCode
 from .api import ChatState, DeviceInfo, Me
 from .peer import same_user
+from .transfer_records import TransferInfo
 from .wire import MAX_LINE, METHODS, VERSION, decode_error, decode_line, encode_line
 
 __all__ = ["ConnectionLost", "RemoteProfile"]
@@ -134,6 +136,47 @@ class RemoteProfile:
 
     async def remove_device(self, device: int) -> None:
         await self._call("remove_device", device=device)
+
+    async def upload(
+        self, transfer: str, path: str, name: str, content_type: str, thumbnail: str | None, thumbnail_type: str
+    ) -> TransferInfo:
+        info: TransferInfo = await self._call(
+            "upload",
+            transfer=transfer,
+            path=path,
+            name=name,
+            content_type=content_type,
+            thumbnail=thumbnail,
+            thumbnail_type=thumbnail_type,
+        )
+        return info
+
+    async def download(
+        self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
+    ) -> TransferInfo:
+        info: TransferInfo = await self._call(
+            "download", transfer=transfer, file=file, size=size, to=to, sha256=sha256
+        )
+        return info
+
+    async def transfers(self) -> Sequence[TransferInfo]:
+        infos: list[TransferInfo] = await self._call("transfers")
+        return infos
+
+    async def transfer(self, transfer: str) -> TransferInfo:
+        info: TransferInfo = await self._call("transfer", transfer=transfer)
+        return info
+
+    async def pause_transfer(self, transfer: str) -> TransferInfo:
+        info: TransferInfo = await self._call("pause_transfer", transfer=transfer)
+        return info
+
+    async def resume_transfer(self, transfer: str) -> TransferInfo:
+        info: TransferInfo = await self._call("resume_transfer", transfer=transfer)
+        return info
+
+    async def cancel_transfer(self, transfer: str) -> None:
+        await self._call("cancel_transfer", transfer=transfer)
 
     async def cursor(self) -> int:
         return int(await self._call("cursor"))

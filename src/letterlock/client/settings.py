@@ -11,7 +11,7 @@ from ..ids import Number, Rng
 from ..seam import Key, RecordKind
 from ..transport.rcs_config import RcsConfig
 
-__all__ = ["SETTINGS", "Settings", "SipAccount"]
+__all__ = ["SETTINGS", "ContentAccount", "Settings", "SipAccount"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,38 @@ class SipAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentAccount:
+    """The account at the content server, where files are uploaded. `ca_file`: trust this authority for it, too."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """`sip` None: no carrier yet; messages wait. `instance` is what the carrier knows this device by (RFC 5626)."""
+    """`sip` None: no carrier yet; messages wait. `instance` is what the carrier knows this device by (RFC 5626).
+
+    `content` None: no uploads; files can be fetched all the same.
+    """
 
     directory: str
     directory_ca: str | None
     sip: SipAccount | None
     instance: str
+    content: ContentAccount | None = None
 
     @classmethod
-    def new(cls, directory: str, sip: SipAccount | None, rng: Rng, directory_ca: str | None = None) -> Settings:
-        return cls(directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)))
+    def new(
+        cls,
+        directory: str,
+        sip: SipAccount | None,
+        rng: Rng,
+        directory_ca: str | None = None,
+        content: ContentAccount | None = None,
+    ) -> Settings:
+        return cls(directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)), content)
 
 
 _SIP_FIELDS: dict[str, tuple[type, ...]] = {
@@ -78,6 +99,14 @@ _SIP_FIELDS: dict[str, tuple[type, ...]] = {
 }
 
 
+_CONTENT_FIELDS: dict[str, tuple[type, ...]] = {
+    "url": (str,),
+    "username": (str,),
+    "password": (str,),
+    "ca_file": (str, type(None)),
+}
+
+
 def _encode(settings: Settings) -> bytes:
     sip = settings.sip
     return json.dumps(
@@ -87,6 +116,9 @@ def _encode(settings: Settings) -> bytes:
             "directory_ca": settings.directory_ca,
             "instance": settings.instance,
             "sip": None if sip is None else {name: getattr(sip, name) for name in _SIP_FIELDS},
+            "content": None
+            if settings.content is None
+            else {name: getattr(settings.content, name) for name in _CONTENT_FIELDS},
         }
     ).encode()
 
@@ -102,7 +134,13 @@ def _decode(data: bytes) -> Settings:
             if not all(isinstance(field, _SIP_FIELDS[name]) for name, field in given.items()):
                 raise ValueError("type")
             sip = SipAccount(**given)
-        return Settings(value["directory"], value["directory_ca"], sip, value["instance"])
+        content = None
+        if value.get("content") is not None:  # settings of an older version have none
+            named = {name: value["content"][name] for name in _CONTENT_FIELDS if name in value["content"]}
+            if not all(isinstance(field, _CONTENT_FIELDS[name]) for name, field in named.items()):
+                raise ValueError("type")
+            content = ContentAccount(**named)
+        return Settings(value["directory"], value["directory_ca"], sip, value["instance"], content)
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError("the settings record is damaged", code="record.settings") from error
 

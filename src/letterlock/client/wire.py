@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import errors
+from ..codec.ft_http import RemoteFile
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..errors import Bug, DecodeError, IdentityChanged, LetterlockError, NotEncrypted, ServiceError
@@ -22,6 +23,7 @@ from ..ids import MessageId, Number, number
 from ..trust import SecurityCode
 from .api import ChatState, DeviceInfo, Me
 from .contents import content_from_json, content_to_json, message_from_json, message_to_json
+from .transfer_records import info_from_json, info_to_json
 
 __all__ = ["MAX_LINE", "METHODS", "VERSION", "Method", "decode_error", "decode_line", "encode_error", "encode_line"]
 
@@ -104,6 +106,7 @@ _NUMBER = {"number": (_same, lambda text: number(str(text)))}
 _PLAIN = Method({}, _same, _same)
 _BY_NUMBER = Method(_NUMBER, _same, _same)
 _OPTION = (_option_to_json, _option_from_json)
+_TRANSFER = Method({}, info_to_json, info_from_json)
 
 METHODS: dict[str, Method] = {
     "open_chat": Method(_NUMBER, _state_to_json, _state_from_json),
@@ -121,6 +124,17 @@ METHODS: dict[str, Method] = {
     "device_offer": _PLAIN,
     "add_device": _PLAIN,
     "remove_device": _PLAIN,
+    "upload": _TRANSFER,
+    "download": Method(
+        {"file": (dataclasses.asdict, lambda value: RemoteFile(**value)), "sha256": (_bytes_to_json, _bytes_from_json)},
+        info_to_json,
+        info_from_json,
+    ),
+    "transfers": Method({}, _list(info_to_json), _list(info_from_json)),
+    "transfer": _TRANSFER,
+    "pause_transfer": _TRANSFER,
+    "resume_transfer": _TRANSFER,
+    "cancel_transfer": _PLAIN,
     "cursor": _PLAIN,
     "recall": _PLAIN,
     "keep": _PLAIN,

@@ -1,0 +1,133 @@
+"""What is kept of a file on its way to or from a content server, in the store and on the owner's socket."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..codec.ft_http import FileDocument, RemoteFile
+from ..errors import DecodeError
+from ..ids import Instant
+from ..seam import RecordKind
+from ..transport.content_config import DownloadState, UploadState
+
+__all__ = ["TRANSFER", "TransferInfo", "TransferState", "info_from_json", "info_to_json"]
+
+
+class TransferState(enum.Enum):
+    """How a transfer stands; the value is its stable name."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    """By the user, until it is resumed."""
+    INTERRUPTED = "interrupted"
+    """The program ended in the middle; it can be resumed."""
+    FAILED = "failed"
+    """`reason` says why. It can be tried again: what arrived is kept."""
+    DONE = "done"
+    CANCELLED = "cancelled"
+    """Only in the last event of a transfer: nothing is kept of it."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self is not TransferState.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class TransferInfo:
+    """One transfer. `document` is what the server gave for an upload that is done, for whoever is to fetch it.
+
+    `task` is all that is needed to go on with it. `done` counts bytes, of `task.size` where that is known. `sha256`
+    and `checked` are of a download that is done: whether its digest was compared with what was announced.
+    """
+
+    id: str
+    state: TransferState
+    created: Instant
+    task: UploadState | DownloadState
+    done: int = 0
+    reason: str = ""
+    message: str = ""
+    hint: str = ""
+    document: FileDocument | None = None
+    sha256: bytes | None = None
+    checked: bool = False
+
+    @property
+    def upload(self) -> bool:
+        return isinstance(self.task, UploadState)
+
+    @property
+    def path(self) -> str:
+        """The file that is sent, or that will be there."""
+        return self.task.path if isinstance(self.task, UploadState) else self.task.target
+
+    @property
+    def size(self) -> int | None:
+        return self.task.size
+
+
+def info_to_json(info: TransferInfo) -> dict[str, Any]:
+    """A JSON object with a stable form; bytes are in hexadecimal digits."""
+    out = {field.name: getattr(info, field.name) for field in dataclasses.fields(info)}
+    out["state"] = info.state.value
+    out["upload"] = info.upload
+    out["task"] = {name: _plain(value) for name, value in dataclasses.asdict(info.task).items()}
+    out["document"] = None if info.document is None else dataclasses.asdict(info.document)
+    out["sha256"] = _plain(info.sha256)
+    return out
+
+
+def info_from_json(value: Any) -> TransferInfo:
+    """The other way. Raises DecodeError."""
+    try:
+        given = dict(value)
+        task = dict(given["task"])
+        if given.pop("upload"):
+            given["task"] = UploadState(**task)
+        else:
+            for name in ("sha256", "announced"):
+                task[name] = _bytes(task.get(name))
+            given["task"] = DownloadState(**task)
+        given["state"] = TransferState(given["state"])
+        given["document"] = _document(given.get("document"))
+        given["sha256"] = _bytes(given.get("sha256"))
+        return TransferInfo(**given)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DecodeError("the record of a transfer is damaged", code="record.transfer") from error
+
+
+def _document(value: Any) -> FileDocument | None:
+    if value is None:
+        return None
+    thumbnail = None if value["thumbnail"] is None else RemoteFile(**value["thumbnail"])
+    return FileDocument(**{**value, "file": RemoteFile(**value["file"]), "thumbnail": thumbnail})
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes.fromhex(value)
+
+
+def _encode(info: TransferInfo) -> bytes:
+    return json.dumps({"version": 1, **info_to_json(info)}).encode()
+
+
+def _decode(data: bytes) -> TransferInfo:
+    try:
+        value = json.loads(data)
+        if value.pop("version") != 1:
+            raise DecodeError("a transfer of a newer version", code="record.transfer")
+    except (ValueError, KeyError, AttributeError) as error:
+        raise DecodeError("the record of a transfer is damaged", code="record.transfer") from error
+    return info_from_json(value)
+
+
+TRANSFER = RecordKind[TransferInfo]("client-transfer", _encode, _decode)

@@ -1,0 +1,314 @@
+"""The transfers of a profile: each is a record, and while it runs a task that the record can begin again (SR-06).
+
+What a transfer needs to go on is committed before the first byte moves. A program that ends in the middle, killed or
+not, leaves a record that says "running"; whoever opens the profile next finds it as interrupted, and resumes it when
+somebody asks. Nothing here encrypts: an encrypted chat's files are encrypted before they come here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..codec.file_names import safe_file_name
+from ..codec.ft_http import FileDocument, RemoteFile
+from ..engine.events import TransferChanged
+from ..engine.step import Step, Turn
+from ..errors import InputError, LetterlockError
+from ..ids import Instant, Rng
+from ..seam import State
+from ..store import Store
+from ..transport.content_config import Downloaded, DownloadState, UploadState
+from .driver import Driver
+from .transfer_records import TRANSFER, TransferInfo, TransferState
+
+__all__ = ["Content", "Transfers"]
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE = 4
+_KEPT = 200  # records of transfers that are over (SR-08)
+_STEPS = 10  # events of one transfer on its way
+_SAY_GOODBYE_SECONDS = 10.0
+
+Progress = Callable[[int, int | None], None]
+
+
+class Content(Protocol):
+    """What moves the bytes; `transport.content.ContentClient` is one."""
+
+    async def upload(self, state: UploadState, on_progress: Progress) -> FileDocument: ...
+
+    async def download(
+        self, state: DownloadState, on_progress: Progress, on_state: Callable[[DownloadState], Awaitable[None]]
+    ) -> Downloaded: ...
+
+    async def drop(self, tid: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Transfers:
+    """Those of one profile that this process owns. All calls but `listed` and `one` may be made twice."""
+
+    def __init__(self, store: Store, driver: Driver, clock: Callable[[], Instant]) -> None:
+        self._store, self._driver, self._clock = store, driver, clock
+        self._content: Content | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._notes: set[asyncio.Task[None]] = set()
+        self._done: dict[str, int] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def start(self, content: Content | None) -> None:
+        """Say what to work with; what was running when the last owner ended is interrupted from now on."""
+        self._content = content
+        await self._driver.submit(_interrupt)
+
+    async def close(self) -> None:
+        """Stop what runs; it can be resumed. The driver must still work."""
+        tasks = [*self._tasks.values(), *self._notes]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        content, self._content = self._content, None
+        if content is not None:
+            await content.close()
+
+    # --- the calls ---------------------------------------------------------------------------------------------
+    async def upload(
+        self,
+        transfer: str,
+        path: str,
+        name: str,
+        content_type: str,
+        thumbnail: str | None,
+        thumbnail_type: str,
+    ) -> TransferInfo:
+        """Begin to upload a file. Raises InputError when it cannot be read."""
+        if (known := self._store.get(TRANSFER.key(transfer))) is not None:
+            return known
+        size, modified_ns = await asyncio.to_thread(_looked_at, path)
+        task = UploadState(transfer, path, size, modified_ns, name, content_type, thumbnail, thumbnail_type)
+        return await self._begin(TransferInfo(transfer, TransferState.RUNNING, self._clock(), task))
+
+    async def download(
+        self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
+    ) -> TransferInfo:
+        """Begin to fetch a file to a path, or into a folder under a safe form of its name (SR-14)."""
+        if (known := self._store.get(TRANSFER.key(transfer))) is not None:
+            return known
+        target = await asyncio.to_thread(_target, to, file.name)
+        part = target.with_name(f".{target.name[:80]}.{transfer[:12]}.part")
+        task = DownloadState(file.url, str(target), str(part), size, sha256)
+        return await self._begin(TransferInfo(transfer, TransferState.RUNNING, self._clock(), task))
+
+    async def listed(self) -> Sequence[TransferInfo]:
+        """All of them, oldest first."""
+        found = [self._store.get(key) for key in self._store.scan(TRANSFER)]
+        return sorted((self._now(info) for info in found if info is not None), key=lambda info: info.created)
+
+    async def one(self, transfer: str) -> TransferInfo:
+        """Raises InputError for one that is not there."""
+        found = self._store.get(TRANSFER.key(transfer))
+        if found is None:
+            raise InputError("there is no such transfer", code="input.transfer")
+        return self._now(found)
+
+    async def pause(self, transfer: str) -> TransferInfo:
+        """Stop it until it is resumed."""
+        await self._stop(transfer)
+        info = await self.one(transfer)
+        return info if info.state is not TransferState.RUNNING else await self._say(info, TransferState.PAUSED)
+
+    async def resume(self, transfer: str) -> TransferInfo:
+        """Go on, after a pause, an interruption or a failure."""
+        info = await self.one(transfer)
+        if info.state is TransferState.DONE or transfer in self._tasks:
+            return info
+        return await self._begin(dataclasses.replace(info, reason="", message="", hint=""))
+
+    async def cancel(self, transfer: str) -> None:
+        """Stop it and forget it, here and at the server."""
+        await self._stop(transfer)
+        found = self._store.get(TRANSFER.key(transfer))
+        if found is None:
+            return
+
+        def step(state: State, now: Instant, rng: Rng) -> Step[None]:
+            turn = Turn(state, now, rng)
+            turn.staged.delete(TRANSFER.key(transfer))
+            if found.state is not TransferState.DONE:
+                turn.tell(_event(dataclasses.replace(found, state=TransferState.CANCELLED)))
+            return turn.finish(None)
+
+        await self._driver.submit(step)
+        if found.state is TransferState.DONE:
+            return
+        if isinstance(found.task, DownloadState):
+            part = Path(found.task.part)
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(part.unlink, missing_ok=True)
+        elif self._content is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SAY_GOODBYE_SECONDS):
+                    await self._content.drop(found.task.tid)
+
+    # --- one transfer ------------------------------------------------------------------------------------------
+    async def _begin(self, info: TransferInfo) -> TransferInfo:
+        task = info.task
+        # In the store it has begun from now on: the server may hear of it at any time.
+        kept = dataclasses.replace(task, begun=True) if isinstance(task, UploadState) else task
+        running = await self._say(dataclasses.replace(info, task=kept), TransferState.RUNNING)
+        if info.id not in self._tasks:
+            self._done[info.id] = info.done
+            work = asyncio.get_running_loop().create_task(self._run(info), name="letterlock-transfer")
+            self._tasks[info.id] = work
+            work.add_done_callback(lambda done: self._ended(info.id, done))
+        return running
+
+    async def _run(self, info: TransferInfo) -> None:
+        try:
+            try:
+                async with self._places:
+                    ended = await self._move(info)
+            except LetterlockError as error:
+                _log.info("transfer: %s (%s)", error, error.code)
+                ended = dataclasses.replace(
+                    await self.one(info.id),
+                    state=TransferState.FAILED,
+                    reason=error.code,
+                    message=str(error),
+                    hint=error.hint,
+                )
+            await self._say(ended, ended.state)
+        except LetterlockError as error:
+            _log.warning("the end of a transfer was not recorded: %s (%s)", error, error.code)
+
+    async def _move(self, info: TransferInfo) -> TransferInfo:
+        if self._content is None:
+            raise InputError(
+                "this profile has no content server", code="input.content", hint="name one in the settings"
+            )
+        if isinstance(info.task, UploadState):
+            document = await self._content.upload(info.task, self._progress(info.id))
+            current = await self.one(info.id)
+            return dataclasses.replace(current, state=TransferState.DONE, document=document, done=document.file.size)
+
+        async def keep(state: DownloadState) -> None:
+            await self._say(dataclasses.replace(await self.one(info.id), task=state), TransferState.RUNNING, tell=False)
+
+        got = await self._content.download(info.task, self._progress(info.id), keep)
+        return dataclasses.replace(
+            await self.one(info.id),
+            state=TransferState.DONE,
+            task=dataclasses.replace(info.task, target=got.path, size=got.size),
+            done=got.size,
+            sha256=got.sha256,
+            checked=got.checked,
+        )
+
+    def _progress(self, transfer: str) -> Progress:
+        told = -1
+
+        def progress(done: int, total: int | None) -> None:
+            nonlocal told
+            self._done[transfer] = done
+            step = done * _STEPS // total if total else 0
+            if step > told:
+                if told >= 0 and step < _STEPS:
+                    note = asyncio.get_running_loop().create_task(self._note(transfer))
+                    self._notes.add(note)
+                    note.add_done_callback(self._notes.discard)
+                told = step
+
+        return progress
+
+    async def _note(self, transfer: str) -> None:
+        try:
+            info = await self.one(transfer)
+            if info.state is TransferState.RUNNING:
+                await self._say(info, TransferState.RUNNING)
+        except LetterlockError as error:
+            _log.info("progress of a transfer was not recorded: %s (%s)", error, error.code)
+
+    async def _say(self, info: TransferInfo, state: TransferState, *, tell: bool = True) -> TransferInfo:
+        """Record where a transfer stands, and an event about it."""
+        new = dataclasses.replace(info, state=state)
+
+        def step(stored: State, now: Instant, rng: Rng) -> Step[None]:
+            turn = Turn(stored, now, rng)
+            turn.staged.put(TRANSFER.key(info.id), new)
+            if tell:
+                turn.tell(_event(new))
+            return turn.finish(None)
+
+        await self._driver.submit(step)
+        return new
+
+    async def _stop(self, transfer: str) -> None:
+        task = self._tasks.get(transfer)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _ended(self, transfer: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(transfer, None)
+        self._done.pop(transfer, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a transfer failed", exc_info=error)  # ours; it is found as interrupted at the next start
+
+    def _now(self, info: TransferInfo) -> TransferInfo:
+        """With the bytes that have moved since the record was written."""
+        return dataclasses.replace(info, done=self._done.get(info.id, info.done))
+
+
+def _interrupt(state: State, now: Instant, rng: Rng) -> Step[None]:
+    """What nobody runs any more, and the oldest of what is over."""
+    turn = Turn(state, now, rng)
+    over = []
+    for key in state.scan(TRANSFER):
+        info = state.get(key)
+        if info is None:
+            continue
+        if info.state is TransferState.RUNNING:
+            interrupted = dataclasses.replace(info, state=TransferState.INTERRUPTED)
+            turn.staged.put(key, interrupted)
+            turn.tell(_event(interrupted))
+        elif info.state is TransferState.DONE:
+            over.append((info.created, key.name, key))
+    for _, _, key in sorted(over)[:-_KEPT]:
+        turn.staged.delete(key)
+    return turn.finish(None)
+
+
+def _event(info: TransferInfo) -> TransferChanged:
+    return TransferChanged(info.id, info.upload, info.state.value, info.done, info.size, info.reason)
+
+
+def _looked_at(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+        if not Path(path).is_file():
+            raise InputError(f"{path} is no file", code="transfer.file")
+        if not os.access(path, os.R_OK):
+            raise InputError(f"{path} cannot be read", code="transfer.file", hint="check its permissions")
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or '').lower()}", code="transfer.file") from error
+    return found.st_size, found.st_mtime_ns
+
+
+def _target(to: str, name: str) -> Path:
+    path = Path(to)
+    if path.is_dir():
+        return path / safe_file_name(name)
+    if path.exists():
+        raise InputError(f"{path} is there already", code="transfer.exists", hint="name another file, or a folder")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}", code="transfer.file")
+    return path
