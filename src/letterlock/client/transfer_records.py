@@ -125,7 +125,7 @@ def _decode(data: bytes) -> TransferInfo:
         value = json.loads(data)
         if value.pop("version") != 1:
             raise DecodeError("a transfer of a newer version", code="record.transfer")
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DecodeError("the record of a transfer is damaged", code="record.transfer") from error
     return info_from_json(value)
 
