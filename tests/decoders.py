@@ -31,6 +31,7 @@ from letterlock.codec import (
     prekeys,
     protobuf,
     resource_lists,
+    sdp,
 )
 from letterlock.codec import msrp as msrp_codec
 from letterlock.codec import sip as sip_codec
@@ -76,6 +77,10 @@ _RESPONSE = (
     b"SIP/2.0 401 Unauthorized\r\nv: SIP/2.0/TCP h;branch=z9hG4bK1\r\nf: <sip:a@h>;tag=1\r\nt: <sip:a@h>;tag=2\r\n"
     b'i: c\r\nCSeq: 2 REGISTER\r\nWWW-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"\r\n'
     b"l: 0\r\n\r\n"
+)
+_SDP = (
+    b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=message 9 TCP/MSRP *\r\n"
+    b"a=path:msrp://10.0.0.1:9/abcdefgh;tcp\r\na=setup:active\r\na=sendrecv\r\na=accept-types:message/cpim\r\n"
 )
 _CPIM = (
     b"From: <sip:anonymous@anonymous.invalid>\r\nTo: <sip:anonymous@anonymous.invalid>\r\n"
@@ -224,6 +229,7 @@ def decoders() -> tuple[Decoder, ...]:
         ),
         Decoder("msrp byte range", _text(msrp_codec.ByteRange.parse), (b"1-*/9223372036854775807", b"5-8/8")),
         Decoder("msrp status", _text(msrp_codec.Status.parse), (b"000 413 too large",)),
+        Decoder("sdp", lambda data: sdp.decode_sdp(data, sdp.SdpLimits(8192, 128, 8)), (_SDP,)),
         Decoder("cpim", lambda data: cpim.decode_cpim(data, CPIM_LIMITS), (_CPIM,)),
         Decoder("mime tree", lambda data: mime.decode_tree(data, MIME_LIMITS), (_MULTIPART,)),
         Decoder("imdn", lambda data: imdn.decode_imdn(data, XML_LIMITS), (_IMDN,)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..codec.msrp import Path, encode_path, parse_path
 from ..codec.sdp import Attribute, Connection, Media, Origin, SessionDescription
@@ -128,12 +128,10 @@ def offer_description(media: MsrpMedia, origin: Origin) -> SessionDescription:
 
 def answer_description(offer: SessionDescription, media: MsrpMedia, origin: Origin) -> SessionDescription:
     """The description that answers `offer` with it: every other medium of the offer is refused in its place (RFC 3264 section 6)."""
-    chosen = _choose(offer)
+    chosen = next((i for i, line in enumerate(offer.media) if _is_ours(line)), None)
     lines = tuple(
-        _line(media)
-        if line is chosen
-        else replace(line, port=0, port_count=None, connection=None, attributes=(), lines=())
-        for line in offer.media
+        _line(media) if i == chosen else Media(line.kind, 0, line.protocol, line.formats)
+        for i, line in enumerate(offer.media)
     )
     return SessionDescription(origin, lines, connection=_connection(media.address))
 
@@ -198,14 +196,11 @@ def matches_type(content_type: str, entries: tuple[str, ...]) -> bool:
 
 def _choose(description: SessionDescription) -> Media | None:
     """The first line that is ours to take."""
-    return next(
-        (
-            line
-            for line in description.media
-            if line.kind == "message" and line.port and line.protocol.upper() in (_PLAIN, _SECURE)
-        ),
-        None,
-    )
+    return next((line for line in description.media if _is_ours(line)), None)
+
+
+def _is_ours(line: Media) -> bool:
+    return line.kind == "message" and line.port > 0 and line.protocol.upper() in (_PLAIN, _SECURE)
 
 
 def _read(description: SessionDescription, line: Media | None) -> MsrpMedia:
