@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from engine.toy_protocol import ToyProtocol, bundle
+from letterlock.codec import cpim
 from letterlock.codec.frame import decode_frame
 from letterlock.crypto.pyca import Pyca
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
@@ -467,8 +468,18 @@ class World:
 
     def inject(self, phone: Phone, sender: Number | None, outbound: Outbound, delay: int = 0) -> None:
         self._serial += 1
+        pairs = [("NS", f"imdn <{cpim.IMDN}>")]
+        if outbound.receipts:
+            pairs.append(("imdn.Disposition-Notification", "positive-delivery, negative-delivery, display"))
         inbound = Inbound(
-            sender, outbound.to, outbound.message_id, outbound.content_type, outbound.body, self.now + delay
+            sender,
+            outbound.to,
+            outbound.message_id,
+            outbound.content_type,
+            outbound.body,
+            self.now + delay,
+            outbound.group,
+            cpim.headers(*pairs, *outbound.headers),
         )
         self.flying.append((self.now + delay, self._serial, phone, inbound))
 
@@ -479,7 +490,7 @@ class World:
 
     def _check_keys(self, phone: Phone, outbound: Outbound) -> None:
         """SR-06: no two ciphertexts under one (session, counter), from any device at any time."""
-        if outbound.content_type == "text/plain":
+        if not outbound.content_type.startswith("application/vnd.letterlock."):
             self.plaintexts_sent += 1
             return
         if not isinstance(self.keys, ToyKeys):
