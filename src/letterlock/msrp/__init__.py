@@ -23,7 +23,8 @@ from .events import (
     SessionBound,
     SessionFailed,
 )
-from .relay import CloseWanted, ConnectWanted, DigestVerifier, Relay, RelaySettings
+from .relay import Relay
+from .relay_settings import CloseWanted, ConnectWanted, DigestVerifier, RelaySettings
 from .sessions import Session, SessionTable, accepts, new_session_id
 from .settings import EndpointSettings
 from .sources import BodySource, BytesSource

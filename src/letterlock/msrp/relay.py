@@ -13,17 +13,14 @@ The owner names connections by the numbers given here, and calls, after anything
 
 from __future__ import annotations
 
-import enum
 import re
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from ..codec.msrp import (
     Body,
     End,
     FailureReport,
     Flag,
-    Limits,
     Malformed,
     MsrpUri,
     Path,
@@ -38,78 +35,13 @@ from ..codec.msrp import (
 from ..errors import DecodeError
 from ..ids import Instant, Rng
 from .relay_hop import Flow, Hop, Pipe
+from .relay_settings import CloseWanted, ConnectWanted, DigestVerifier, RelaySettings
 from .relay_tokens import Tokens
 from .writing import Stream, new_transaction
 
-__all__ = ["CloseWanted", "ConnectWanted", "DigestVerifier", "Relay", "RelaySettings"]
+__all__ = ["Relay"]
 
 _URI_PARAMETER = re.compile(r"[,\s]uri\s*=", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class RelaySettings:
-    """Bounds and times; no defaults here, the edge picks."""
-
-    limits: Limits
-    require_tls: bool  # for AUTH (section 9.2); False is a lab's option (SR-19)
-    min_expires_s: int
-    max_expires_s: int  # also what is granted when nothing is asked for
-    probation_ms: int  # 30 seconds by section 6.1, until the first request that is served
-    transaction_ms: int  # 30 seconds by section 6.4.1
-    stall_ms: int  # how long a connection may leave bytes untaken
-    chunk: int  # the largest chunk sent on
-    turn: int  # bytes of one flow before another on the same connection gets its turn
-    max_failures: int  # AUTH requests with wrong credentials on one connection
-    max_strikes: int  # refused requests on a connection of which none was served
-    max_tokens: int  # addresses of one connection
-    max_flows: int  # chunks of one connection under way at once; reading pauses above it
-    max_pending: int  # bytes under way to one connection; reading of those that feed it pauses above it
-    max_control: int  # bytes of answers and reports that a connection does not take; its reading pauses above it
-    max_transactions: int  # chunks of one connection without an answer
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectWanted:
-    """Open a connection to this address for that number, then call `opened` or `lost`. The owner may well refuse:
-    it is a user's request, and the address is one that the user chose (SR-14).
-    """
-
-    connection: int
-    uri: MsrpUri
-
-
-@dataclass(frozen=True, slots=True)
-class CloseWanted:
-    """Close this connection; `lost` has been done with it."""
-
-    connection: int
-    reason: str
-
-
-class DigestOutcome(Protocol):
-    """What `DigestServer.verify` gives."""
-
-    @property
-    def outcome(self) -> enum.Enum: ...
-
-    @property
-    def username(self) -> str | None: ...
-
-
-class DigestVerifier(Protocol):
-    """What `letterlock.sip.digest_server.DigestServer` does; the wire packages do not import each other."""
-
-    def challenge(self, now: Instant, rng: Rng, *, stale: bool) -> tuple[str, ...]:
-        """WWW-Authenticate values."""
-        ...
-
-    def verify(self, headers: tuple[str, ...], method: str, uri: str, now: Instant, /) -> DigestOutcome:
-        """Judge the Authorization values of a request. Its outcomes have the values accepted, absent, stale, wrong."""
-        ...
-
-    def authentication_info(self, headers: tuple[str, ...], uri: str, /) -> str | None:
-        """The Authentication-Info that proves to an accepted client that we know its password."""
-        ...
 
 
 class Relay:
@@ -159,7 +91,7 @@ class Relay:
         for flow in list(hop.flows.values()):
             origin = self._hops.get(flow.origin)
             if origin is not None:
-                origin.sources.pop(flow, None)
+                origin.forget(flow)
                 self._touched.add(origin.number)
             if flow not in told:
                 position = flow.stream.position
@@ -205,7 +137,7 @@ class Relay:
         for flow in hop.finished:
             origin = self._hops.get(flow.origin)
             if origin is not None:
-                origin.sources.pop(flow, None)
+                origin.forget(flow)
                 self._touched.add(origin.number)
             flow.pipe.clear()
         hop.finished.clear()
@@ -222,7 +154,7 @@ class Relay:
             return False
         if len(hop.sources) > self._settings.max_flows or hop.writer.control_bytes > self._settings.max_control:
             return True
-        targets = {flow.target for flow in hop.sources}
+        targets = {flow.target for flow in hop.sources.values()}
         return any(
             target in self._hops and self._hops[target].pending > self._settings.max_pending for target in targets
         )
@@ -324,9 +256,16 @@ class Relay:
         return number
 
     def _start_flow(self, hop: Hop, number: int, request: Request, onward: Request) -> None:
+        hop.request = request
         flow = self._flow(hop, number, request, onward)
+        earlier = hop.sources.get(flow.key)
+        if earlier is not None and earlier.goes_on(request):
+            # Two chunks of a message may not overtake one another (section 3: "resend the resulting chunks in order").
+            earlier.pipe.done = False
+            hop.arriving = earlier
+            return
         hop.arriving = flow
-        hop.sources[flow] = None
+        hop.sources[flow.key] = flow
         target = self._hops[number]
         target.flows[flow.stream] = flow
         target.writer.add(flow.stream)
@@ -341,7 +280,7 @@ class Relay:
         position = request.byte_range.start if request.byte_range is not None else 1
         total = None if request.byte_range is None else request.byte_range.total
         stream = Stream(onward, pipe, self._settings.chunk, None, total, position)
-        return Flow(hop.number, number, request, request.to_path[0], stream, pipe)
+        return Flow(hop.number, number, request, request.to_path[0], stream, pipe, position)
 
     def _on_body(self, hop: Hop, data: memoryview, now: Instant) -> None:
         if hop.report is not None:
@@ -351,23 +290,25 @@ class Relay:
         target = None if flow is None else self._hops.get(flow.target)
         if flow is None or target is None or flow.failed:
             return
+        flow.received += len(data)
         flow.pipe.put(data)
         target.pending += len(data)
         self._feed(flow, now)
 
     def _on_end(self, hop: Hop, flag: Flag, now: Instant) -> None:
         if hop.report is not None:
-            (target, request, body), hop.report = hop.report, None
-            self._forward_whole(target, request, b"".join(body), now)
+            (target, report, body), hop.report = hop.report, None
+            self._forward_whole(target, report, b"".join(body), now)
             return
         flow, hop.arriving = hop.arriving, None
-        if flow is None:
+        request, hop.request = hop.request, None
+        if flow is None or request is None:
             return
         flow.stream.end = flag
         flow.pipe.done = True
         self._feed(flow, now)
-        if flow.request.failure_report is FailureReport.YES:
-            self._answer(hop, flow.request, 200, "OK")
+        if request.failure_report is FailureReport.YES:
+            self._answer(hop, request, 200, "OK")
 
     def _feed(self, flow: Flow, now: Instant) -> None:
         target = self._hops.get(flow.target)

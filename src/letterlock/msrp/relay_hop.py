@@ -56,7 +56,7 @@ class Pipe:
 
 @dataclass(slots=True, eq=False)
 class Flow:
-    """One chunk on its way from a hop to another."""
+    """A chunk on its way from a hop to another, and those behind it that go on where it ends: so their order stays."""
 
     origin: int  # the hop it came from
     target: int
@@ -64,7 +64,30 @@ class Flow:
     here: MsrpUri  # our address in it
     stream: Stream
     pipe: Pipe
+    received: int  # the position behind the last byte that came
     failed: bool = False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the chunks of one message have in common."""
+        request = self.request
+        return (self.target, request.message_id, request.to_path, request.from_path)
+
+    def goes_on(self, request: Request) -> bool:
+        """Whether a later chunk of the message can be written behind it as if it were one."""
+        start = 1 if request.byte_range is None else request.byte_range.start
+        total = None if request.byte_range is None else request.byte_range.total
+        mine = self.request
+        return (
+            not self.failed
+            and self.pipe.done
+            and self.stream.end is Flag.CONTINUED
+            and start == self.received
+            and total == self.stream.total
+            and request.content_type == mine.content_type
+            and request.headers == mine.headers
+            and (request.success_report, request.failure_report) == (mine.success_report, mine.failure_report)
+        )
 
     def report(self, status: int, comment: str, start: int, end: int) -> Request:
         """The REPORT to its sender about these bytes, without a transaction id (section 6.4.1)."""
@@ -115,9 +138,10 @@ class Hop:
         self.heard = now
         self.waiting: Instant | None = None  # since when it has left bytes untaken
         self.pending = 0  # bytes in pipes towards it
-        self.arriving: Flow | None = None  # the chunk that comes in
+        self.request: Request | None = None  # the SEND that comes in
+        self.arriving: Flow | None = None  # what its body goes to
         self.report: tuple[int, Request, list[bytes]] | None = None  # the REPORT that comes in: target, head, body
-        self.sources: dict[Flow, None] = {}  # flows from here that are not out
+        self.sources: dict[tuple[object, ...], Flow] = {}  # flows from here that are not out, by message
         self.flows: dict[Stream, Flow] = {}  # flows to here that are not out
         self.finished: list[Flow] = []  # flows to here that are out since the relay last looked
         self._max_transactions = max_transactions
@@ -125,6 +149,11 @@ class Hop:
         self._sent: dict[str, _Sent] = {}
         self._due: dict[str, Instant] = {}
         self.writer = ChunkWriter(rng, turn, self._may_open, self._opened, self._closed, self._ended)
+
+    def forget(self, flow: Flow) -> None:
+        """A flow from here is out."""
+        if self.sources.get(flow.key) is flow:
+            del self.sources[flow.key]
 
     def expect(self, transaction: str, flow: Flow, now: Instant) -> None:
         """A whole request was queued for it that will be answered."""
