@@ -7,14 +7,24 @@ import ipaddress
 from pathlib import Path
 
 from ...carrier.settings import DEFAULT_DOMAIN
-from ...client import SipAccount
+from ...client import ContentAccount, SipAccount
 from ...codec.sip import Uri
 from ...errors import DecodeError, InputError
 
-__all__ = ["LAB_CARRIER", "LAB_DIRECTORY", "LAB_DIRECTORY_PORT", "LAB_PASSWORD", "LAB_SIP_PORT", "carrier_account"]
+__all__ = [
+    "LAB_CARRIER",
+    "LAB_CONTENT_PORT",
+    "LAB_DIRECTORY",
+    "LAB_DIRECTORY_PORT",
+    "LAB_PASSWORD",
+    "LAB_SIP_PORT",
+    "carrier_account",
+    "content_account",
+]
 
 LAB_SIP_PORT = 5060
 LAB_DIRECTORY_PORT = 8460
+LAB_CONTENT_PORT = 8470
 LAB_PASSWORD = "lab"  # noqa: S105 - the password of a lab where whoever knows it can be anybody
 LAB_CARRIER = f"sip:127.0.0.1:{LAB_SIP_PORT}"
 LAB_DIRECTORY = f"http://127.0.0.1:{LAB_DIRECTORY_PORT}"
@@ -50,6 +60,18 @@ def carrier_account(arguments: argparse.Namespace, number: str) -> SipAccount:
         tls=tls,
         ca_file=str(Path(arguments.carrier_ca).expanduser().absolute()) if arguments.carrier_ca else None,
         insecure_lab=arguments.insecure_lab,
+    )
+
+
+def content_account(arguments: argparse.Namespace, number: str) -> ContentAccount | None:
+    """The account at the content server that --content and its companions describe."""
+    if not arguments.content:
+        return None
+    return ContentAccount(
+        url=arguments.content,
+        username=number,
+        password=arguments.content_password,
+        ca_file=str(Path(arguments.content_ca).expanduser().absolute()) if arguments.content_ca else None,
     )
 
 

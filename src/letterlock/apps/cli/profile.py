@@ -12,7 +12,7 @@ from ...client import Client
 from ...client.profile import ProfilePaths
 from ...errors import DirectoryError, InputError
 from ...keystore import KeyFile
-from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account
+from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account, content_account
 from .asking import ask, interactive
 from .options import Unlock, add_profile, open_client, profile_path, unlock_arguments
 from .terminal import Terminal, visible
@@ -55,6 +55,18 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default=os.environ.get("LETTERLOCK_SIP_PASSWORD") or LAB_PASSWORD,
         help="better in LETTERLOCK_SIP_PASSWORD, where other users do not see it (default: the lab's)",
     )
+    setup.add_argument(
+        "--content",
+        default=os.environ.get("LETTERLOCK_CONTENT") or None,
+        metavar="URL",
+        help="content server to upload files to (default: none)",
+    )
+    setup.add_argument("--content-ca", metavar="FILE", help="trust this authority for the content server, too")
+    setup.add_argument(
+        "--content-password",
+        default=os.environ.get("LETTERLOCK_CONTENT_PASSWORD") or LAB_PASSWORD,
+        help="better in LETTERLOCK_CONTENT_PASSWORD (default: the lab's)",
+    )
     setup.add_argument("--insecure-lab", action="store_true", help="permit plaintext SIP beyond this machine")
     add_profile(setup)
     setup.set_defaults(run=run_setup)
@@ -74,7 +86,8 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.number is not None:
         ids.number(arguments.number)
     path = profile_path(arguments)
-    sip = carrier_account(arguments, arguments.number or _offered_number(arguments.join))
+    number = arguments.number or _offered_number(arguments.join)
+    sip, content = carrier_account(arguments, number), content_account(arguments, number)
     unlock = _unlock_new(arguments)  # last, so that nobody chooses a passphrase for nothing
     if arguments.join is not None:
         request = await Client.join(
@@ -83,6 +96,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             directory=arguments.directory,
             directory_ca=arguments.directory_ca,
             sip=sip,
+            content=content,
             name=arguments.name,
             **unlock,
         )
@@ -106,6 +120,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 directory=arguments.directory,
                 directory_ca=arguments.directory_ca,
                 sip=sip,
+                content=content,
                 name=arguments.name,
                 **unlock,
             )

@@ -83,6 +83,10 @@ def _text(event: Event) -> str:
             return (
                 f"keys that the directory gave for {event.chat} do not hold ({reason}); nothing is encrypted for them"
             )
+        case ev.TransferChanged():
+            way = "upload" if event.upload else "download"
+            part = f" {event.done * 100 // event.size} %" if event.size and event.state != "done" else ""
+            return f"{way} {event.transfer[:8]}: {event.state}{part}{f' ({event.reason})' if event.reason else ''}"
         case ev.StoreRolledBack():
             return "this profile was an older copy; every conversation has begun anew"
         case _:  # of a later version

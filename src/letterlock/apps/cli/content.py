@@ -1,0 +1,211 @@
+"""`letterlock content`, the server for files, and `letterlock upload` and `letterlock download`, its use."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from .account import LAB_CONTENT_PORT
+from .options import add_profile, open_client
+from .serving import add_accounts, add_listening, listening, passwords, server_tls
+from .stopping import stop_signals
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from ...client import Transfer, TransferInfo
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    content = commands.add_parser(
+        "content",
+        help="run a content server: files to fetch over HTTP",
+        description="Run a content server: accounts upload, whoever has the address of a file fetches it until it "
+        "expires. Without --account or --secret-file, any number may upload with one password, for labs.",
+    )
+    add_listening(content, LAB_CONTENT_PORT)
+    content.add_argument(
+        "--folder", metavar="DIR", help="for files and their database (default: in the data directory)"
+    )
+    content.add_argument("--public-url", metavar="URL", help="what addresses begin with, if a proxy stands before it")
+    content.add_argument("--lifetime-days", type=_days, default=30, metavar="N", help="of a file (default %(default)s)")
+    content.add_argument("--account-gib", type=_gib, default=20, metavar="N", help="room of one account (default 20)")
+    content.add_argument("--total-gib", type=_gib, default=800, metavar="N", help="room of all of them (default 800)")
+    add_accounts(content)
+    content.set_defaults(run=run_content)
+
+    upload = commands.add_parser(
+        "upload",
+        help="upload a file to the content server",
+        description="Upload a file as it is: the server, and whoever gets the address, can read it. Ctrl-C pauses; "
+        "'letterlock upload --resume' goes on with what was paused or interrupted.",
+    )
+    upload.add_argument("file", nargs="?", metavar="FILE")
+    upload.add_argument("--name", help="what the receiver is told that it is called (default: as here)")
+    upload.add_argument("--type", default="application/octet-stream", help="media type (default %(default)s)")
+    upload.add_argument("--thumbnail", metavar="FILE", help="a small picture of it")
+    upload.add_argument("--resume", action="store_true", help="go on with all unfinished uploads")
+    add_profile(upload)
+    upload.set_defaults(run=run_upload)
+
+    download = commands.add_parser(
+        "download",
+        help="fetch a file from a content server",
+        description="Fetch a file from the address that its sender was given. Ctrl-C pauses; 'letterlock download "
+        "--resume' goes on with what was paused or interrupted.",
+    )
+    download.add_argument("url", nargs="?", metavar="URL")
+    download.add_argument("--to", default=".", metavar="PATH", help="a folder, or a file that is not there yet")
+    download.add_argument("--name", default="", help="what the sender calls it; made safe before it is used")
+    download.add_argument("--size", type=int, metavar="BYTES", help="what its sender said; another size is refused")
+    download.add_argument("--sha256", metavar="HEX", help="what its sender said; another digest is refused")
+    download.add_argument("--resume", action="store_true", help="go on with all unfinished downloads")
+    add_profile(download)
+    download.set_defaults(run=run_download)
+
+
+async def run_content(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from ...services.content import ContentLimits, ContentServer
+
+    gib, day = 1 << 30, 86_400_000
+    limits = ContentLimits(
+        file_lifetime_ms=arguments.lifetime_days * day,
+        account_bytes=arguments.account_gib * gib,
+        total_bytes=arguments.total_gib * gib,
+    )
+    folder = Path(arguments.folder) if arguments.folder else arguments.data_dir / "content"
+    server = ContentServer(
+        folder,
+        password_of=passwords(arguments, "content"),
+        host=arguments.host,
+        port=arguments.port,
+        tls=server_tls(arguments),
+        public_url=arguments.public_url,
+        limits=limits,
+    )
+    await listening(server.start(), arguments)
+    try:
+        with stop_signals() as stopped:
+            terminal.data({"content": server.url}, f"content server at {server.url}")
+            await stopped.wait()
+    finally:
+        await server.close()
+    return 0
+
+
+async def run_upload(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    _one_of(arguments.file, arguments.resume, "FILE")
+    async with open_client(arguments) as me:
+        if arguments.file is not None:
+            name = arguments.name or Path(arguments.file).name
+            transfers = [
+                await me.upload(arguments.file, name=name, content_type=arguments.type, thumbnail=arguments.thumbnail)
+            ]
+        else:
+            transfers = [item for item in await me.transfers() if item.info.upload and item.info.document is None]
+        return await _follow(transfers, arguments, terminal)
+
+
+async def run_download(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from ...client import TransferState
+    from ...codec.ft_http import RemoteFile
+
+    _one_of(arguments.url, arguments.resume, "URL")
+    sha256 = _digest(arguments.sha256)
+    async with open_client(arguments) as me:
+        if arguments.url is not None:
+            pointer: RemoteFile | str = arguments.url
+            if arguments.size is not None:
+                pointer = RemoteFile(arguments.size, "application/octet-stream", arguments.url, None, arguments.name)
+            elif arguments.name:
+                raise InputError("a name goes with a size", code="input.transfer", hint="give --size too")
+            transfers = [await me.download(pointer, arguments.to, sha256=sha256)]
+        else:
+            transfers = [
+                item
+                for item in await me.transfers()
+                if not item.info.upload and item.info.state is not TransferState.DONE
+            ]
+        return await _follow(transfers, arguments, terminal)
+
+
+async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Show how they go on; stopped from outside, they are paused."""
+    if not transfers:
+        terminal.say("there is nothing to resume")
+    for transfer in transfers:
+        if arguments.resume:
+            await transfer.resume()
+        try:
+            async for info in transfer.progress():
+                _progress(info, terminal)
+            info = await transfer.wait()
+        except BaseException:
+            if not transfer.info.state.over:
+                await transfer.pause()
+                terminal.say(f"paused; to go on: letterlock {arguments.verb} --resume")
+            raise
+        _outcome(info, terminal)
+    return 0
+
+
+def _progress(info: TransferInfo, terminal: Terminal) -> None:
+    if info.size and not info.state.over and (terminal.json or sys.stderr.isatty()):
+        terminal.say(f"{info.done * 100 // info.size:3d} % of {info.size} bytes")
+
+
+def _outcome(info: TransferInfo, terminal: Terminal) -> None:
+    if info.document is not None:
+        file = info.document.file
+        until = (
+            "" if file.until is None else f", until {datetime.fromtimestamp(file.until / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        )
+        record = {"transfer": info.id, "url": file.url, "size": file.size, "until": file.until, "name": file.name}
+        terminal.data(record, f"{file.url}\n{file.size} bytes{until}")
+        return
+    record = {
+        "transfer": info.id,
+        "path": info.path,
+        "size": info.done,
+        "sha256": (info.sha256 or b"").hex(),
+        "checked": info.checked,
+    }
+    terminal.data(record, info.path)
+    if not info.checked:
+        terminal.say("nobody said what its digest is: it was not checked")
+
+
+def _one_of(named: str | None, resume: bool, what: str) -> None:
+    if (named is None) != resume:
+        raise InputError(f"name {what}, or --resume what was begun", code="input.transfer")
+
+
+def _digest(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        digest = bytes.fromhex(text)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32:
+        raise InputError("a SHA-256 has 64 hexadecimal digits", code="input.sha256")
+    return digest
+
+
+def _days(text: str) -> int:
+    return _positive(text, "a number of days", 36_500)
+
+
+def _gib(text: str) -> int:
+    return _positive(text, "a number of GiB", 1 << 30)
+
+
+def _positive(text: str, what: str, most: int) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:12]) <= most:
+        raise argparse.ArgumentTypeError(f"not {what}: {text[:20]}")
+    return int(text)
