@@ -412,6 +412,32 @@ def test_sr_08_open_branches_are_bounded() -> None:
     assert statuses(alice) == [100, 486]
 
 
+@pytest.mark.parametrize("method", ["INVITE", "SUBSCRIBE", "REFER"])
+def test_sr_08_what_would_come_back_too_large_does_not_go_out(method: str) -> None:
+    net = Net()
+    alice, bob = net.phone(ALICE), net.phone(BOB, ONE)
+    for extra in ([("X", "y" * 8_000)], [("X", "y")] * 121, [("X", "y" * 5_200)] * 3):
+        invite(alice, ALICE, address(BOB), *extra, method=method)
+        assert statuses(alice)[-1] == 513
+    assert bob.arrived() == []
+
+
+def test_sr_08_bodies_under_way_are_bounded_and_a_call_that_rings_holds_none() -> None:
+    net = Net(Settings(max_open_bytes=100_000))
+    alice, bob = net.phone(ALICE), net.phone(BOB, ONE)
+    for _ in range(3):
+        invite(alice, ALICE, address(BOB), body=bytes(60_000))
+    assert statuses(alice) == [100, 100, 100]
+    assert all(not leg.sent.body for call in net.core._calls._calls.values() for leg in call.legs)
+    for _ in range(2):
+        invite(alice, ALICE, address(BOB), body=bytes(60_000), method="OPTIONS")
+    assert statuses(alice) == [100, 100, 100, 503]
+    reply(bob, 200)
+    invite(alice, ALICE, address(BOB), body=bytes(60_000), method="OPTIONS")
+    assert methods(bob)[-1] == "OPTIONS"
+    assert len(methods(bob)) == 5
+
+
 def test_sr_08_nothing_is_left_of_calls_that_are_over() -> None:
     net = Net()
     alice, first, second = two_devices(net)

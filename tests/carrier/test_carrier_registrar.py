@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
+import tracemalloc
+
 import pytest
 
 from carrier.harness import ALICE, BOB, DOMAIN, Net
@@ -164,3 +168,53 @@ def test_a_burst_that_is_challenged_is_no_guessing() -> None:
         assert answer is not None
         assert answer.status == 407
     assert not line.hung_up
+
+
+# --- what is kept of a client ------------------------------------------------------------------------
+def test_sr_08_what_is_kept_is_bounded_however_long_a_contact_and_a_call_id_are() -> None:
+    net = Net()
+    line = net.line()
+    long = f"<sip:{BOB}@127.0.0.1;x={'y' * 3_000}>;expires=600"
+    assert line.register(BOB, contact=long).status == 413
+    assert net.core.locations.of(BOB) == ()
+    same = ("Call-ID", "z" * 7_000)
+    assert line.register(BOB, ONE, extra=(same, ("CSeq", "5 REGISTER"))).status == 200
+    (device,) = net.core.locations.of(BOB)
+    assert len(device.order[0]) == 16
+    assert line.register(BOB, ONE, extra=(same, ("CSeq", "4 REGISTER"))).status == 400
+
+
+def test_a_registered_client_takes_less_than_a_kilobyte() -> None:
+    """`bench/bench_register.py` measures the process; this is what the core holds."""
+    net = Net(accounts=Accounts.lab("lab"))
+    line = net.line()
+
+    def register(count: int) -> None:
+        for index in itertools.islice(numbers, count):
+            line.register(f"+1555{index:07}", f"00000000-0000-4000-8000-{index:012}", password="lab")
+        line.inbox.clear()
+        gc.collect()
+
+    numbers = itertools.count()
+    register(300)  # for caches
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        register(300)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert net.core.locations.numbers() == 600
+    assert grown / 300 < 1_024
+
+
+def test_numbers_that_come_and_go_leave_nothing() -> None:
+    net = Net(Settings(grace_ms=1_000))
+    for _ in range(3):
+        line = net.phone(ALICE, ONE)
+        line.register(BOB, TWO)
+        line.drop()
+        net.pass_time(5_000)
+    assert net.core.locations.numbers() == 0
+    assert not net.core.locations._on
+    assert not net.core._peers

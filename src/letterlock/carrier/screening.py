@@ -63,7 +63,9 @@ class Screen:
 
     def _size(self, request: Request) -> Problem | None:
         # A device's answer brings the same lines back with ours added: over the bounds it would cut the device off.
-        sizes = [len(name) + len(value.encode()) + 4 for name, value in request.headers]
+        sizes = [
+            len(name) + (len(value) if value.isascii() else len(value.encode())) + 4 for name, value in request.headers
+        ]
         bounds = self._settings.sip
         if (
             len(sizes) + _ADDED_LINES > bounds.max_headers
@@ -79,9 +81,12 @@ class Screen:
             return Problem(400, "Bad Max-Forwards")
         if hops is not None and int(hops) == 0 and request.method != "REGISTER":
             return Problem(483)
+        host, port = self._sent_by
         for text in request.headers.listed("Via"):
+            if host not in text.lower() or str(port) not in text:
+                continue  # somebody else's: nothing in it matters to us
             via = Via.parse(text)
-            if (via.host, via.port) == self._sent_by:
+            if (via.host, via.port) == (host, port):
                 # Nothing that went through us has a reason to come back.
                 return Problem(482)
         needed = request.headers.listed("Proxy-Require")
@@ -104,7 +109,8 @@ class Screen:
         if len(tokens) > 1:
             return Problem(403, "No relaying")
         token = tokens[0] if tokens else None
-        in_dialog = bool(NameAddr.parse(headers.get("To") or "").tag)
+        to = headers.get("To") or ""
+        in_dialog = "tag" in to.lower() and bool(NameAddr.parse(to).tag)
         if (token is not None) != in_dialog or (token is None and request.method in _IN_DIALOG_ONLY):
             # No dialog of ours: neither without its route, nor with the route and without the dialog's tags.
             return Problem(481)

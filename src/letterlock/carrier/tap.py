@@ -16,9 +16,10 @@ Message: TypeAlias = Request | Response
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A message on its way through: a request that was let in (before it is forked), or a device's response to one.
+    """A message on its way through: a request that was let in (before it is forked), or a response to one.
 
-    `sender` and `recipient` are the numbers at its two ends; a REGISTER has no recipient.
+    `sender` and `recipient` are the numbers at its two ends, None for an application server; a REGISTER and a response
+    have no recipient. An ACK is seen when it goes to the other end, a CANCEL before anybody is told of it.
     """
 
     message: Message
