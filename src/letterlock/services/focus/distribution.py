@@ -1,0 +1,142 @@
+"""What a member's message asks of the focus: who gets it, under whose name, and whether it is kept.
+
+The body is never altered, nor are headers that say nothing about who and to whom. From is what the carrier asserted of
+the session's other end: a message that claims another is refused, an anonymous one gets the true name (SR-03 holds inside
+the ciphertext; this is for those who cannot look inside). To a member: to that one alone. Receipts go to their addressee.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...codec import cpim, imdn, iscomposing
+from ...codec.cpim import Cpim, CpimHeader, CpimLimits, decode_cpim, encode_cpim
+from ...codec.group_data import MEDIA_TYPE as GROUP_DATA
+from ...codec.group_data import GroupData, decode_group_data
+from ...codec.mime import MimePart
+from ...codec.sip import Uri, media_type
+from ...codec.xml import XmlLimits
+from ...errors import DecodeError, FocusError, InputError
+from ...ids import Number, message_id
+from .conference import Conference
+from .limits import FocusLimits
+
+__all__ = ["Delivery", "Distribution", "distribute"]
+
+
+class Delivery(enum.Enum):
+    """How a message is brought to its recipients."""
+
+    KEPT = "kept"  # stored until each device has acknowledged it
+    LIVE = "live"  # typing: to those who are there now, and to nobody later
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One message for the members: `recipient` None means all but the sender. `data` is what each of them gets.
+
+    With `change` it is a request to the focus itself, and nobody gets anything.
+    """
+
+    recipient: Number | None
+    message_id: str
+    data: bytes
+    delivery: Delivery
+    change: GroupData | None = None
+
+
+def distribute(
+    conference: Conference,
+    sender: Number,
+    content_type: str,
+    data: bytes,
+    *,
+    domain: str,
+    fallback_id: str,
+    author_of: Callable[[str], Number | None],
+    limits: FocusLimits,
+) -> Distribution:
+    """Read a message that came over `sender`'s session.
+
+    `fallback_id` names it where it has no usable id of its own; `author_of` says who wrote a message, for receipts that
+    name no addressee. Raises FocusError for what is refused, DecodeError for what cannot be read.
+    """
+    if sender not in conference.members:
+        raise FocusError("not a member", code="focus.not_member", status=403)
+    kind = media_type(content_type)
+    if kind == iscomposing.MEDIA_TYPE:
+        message = Cpim((), MimePart.of(iscomposing.MEDIA_TYPE, data))
+    elif kind == cpim.MEDIA_TYPE:
+        message = decode_cpim(data, _cpim_limits(limits))
+    else:
+        raise FocusError("only CPIM and typing here", code="focus.content_type", status=415)
+    _check_sender(message, sender)
+    recipient = _recipient(message, conference)
+    inner = message.content.content_type.media_type
+    identifier = _identifier(message.message_id, fallback_id)
+    if inner == GROUP_DATA:
+        change = decode_group_data(message.content.content(), _XML_LIMITS)
+        return Distribution(recipient, identifier, b"", Delivery.LIVE, change)
+    if inner == imdn.MEDIA_TYPE and recipient is None:
+        # A receipt for all would tell everybody who has read what.
+        receipt = imdn.decode_imdn(message.content.content(), _XML_LIMITS)
+        recipient = author_of(receipt.message_id)
+        if recipient is None or recipient not in conference.members:
+            raise FocusError("a receipt for nobody here", code="focus.receipt", status=404)
+    delivery = Delivery.LIVE if inner == iscomposing.MEDIA_TYPE else Delivery.KEPT
+    whole = _addressed(message, sender, conference.name if recipient is None else recipient, domain)
+    return Distribution(recipient, identifier, encode_cpim(whole), delivery)
+
+
+_XML_LIMITS = XmlLimits(max_size=16_384, max_depth=8, max_elements=64)
+_ANONYMOUS = "anonymous.invalid"
+
+
+def _cpim_limits(limits: FocusLimits) -> CpimLimits:
+    return CpimLimits(max_size=limits.max_message, max_headers=64, max_header_bytes=8192)
+
+
+def _check_sender(message: Cpim, sender: Number) -> None:
+    for address in message.senders:
+        uri = Uri.parse(address.uri)
+        if uri.host != _ANONYMOUS and uri.number != sender:
+            raise FocusError("From is not who sent it", code="focus.forged", status=403)
+
+
+def _recipient(message: Cpim, conference: Conference) -> Number | None:
+    """The one member that it is for, None for all."""
+    found: set[Number | None] = set()
+    for address in message.recipients:
+        uri = Uri.parse(address.uri)
+        if uri.host == _ANONYMOUS or uri.user == conference.name:
+            found.add(None)
+            continue
+        if uri.number is None or uri.number not in conference.members:
+            raise FocusError("To is no member", code="focus.recipient", status=404)
+        found.add(uri.number)
+    if len(found) > 1:
+        raise FocusError("to all, or to one", code="focus.recipients", status=400)
+    return found.pop() if found else None
+
+
+def _identifier(text: str | None, fallback: str) -> str:
+    if text is None:
+        return fallback
+    try:
+        return message_id(text)
+    except InputError as error:
+        raise DecodeError("not a message id", code="focus.message_id") from error
+
+
+def _addressed(message: Cpim, sender: Number, recipient: str, domain: str) -> Cpim:
+    """The same message under the true From and To. Others are left out whatever namespace they claim: a reader that does
+    not resolve prefixes must not find another name than one that does."""
+    names = cpim.headers(("From", f"<sip:{sender}@{domain}>"), ("To", f"<sip:{recipient}@{domain}>"))
+    return Cpim((*names, *(header for header in message.headers if not _names_somebody(header))), message.content)
+
+
+def _names_somebody(header: CpimHeader) -> bool:
+    core = header.namespace == cpim.CORE or "." not in header.name
+    return core and header.local.lower() in ("from", "to")

@@ -1,0 +1,273 @@
+"""The focus's tables in SQLite: conferences, members, how far their devices have read, messages not read by all (SR-17).
+
+All calls happen on the writer's thread inside one transaction (services/directory/writer.py). WAL with synchronous=FULL:
+what was committed survives the power switch. A body is stored once, however many read it, as ciphertext where it is one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ...errors import StoreError, StoreLocked
+from ...ids import Instant, Number
+from .conference import Change, Conference, Member
+from .journal import Entry
+
+__all__ = ["Place", "Stored", "Tables"]
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4C4C464F  # "LLFO"
+_SLICE = 500
+
+_SCHEMA = """
+CREATE TABLE conferences (
+    name TEXT PRIMARY KEY, contribution TEXT NOT NULL, conversation TEXT NOT NULL, creator TEXT NOT NULL,
+    administrator TEXT NOT NULL, subject TEXT NOT NULL, icon TEXT NOT NULL, created_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE members (
+    conference TEXT NOT NULL REFERENCES conferences ON DELETE CASCADE, number TEXT NOT NULL,
+    place INTEGER NOT NULL, since INTEGER NOT NULL, reached INTEGER NOT NULL, invited_by TEXT NOT NULL,
+    joined INTEGER NOT NULL, PRIMARY KEY (conference, number)
+) WITHOUT ROWID;
+CREATE TABLE devices (
+    conference TEXT NOT NULL, number TEXT NOT NULL, device TEXT NOT NULL, position INTEGER NOT NULL,
+    seen INTEGER NOT NULL, PRIMARY KEY (conference, number, device),
+    FOREIGN KEY (conference, number) REFERENCES members ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE journal (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, conference TEXT NOT NULL REFERENCES conferences ON DELETE CASCADE,
+    sender TEXT NOT NULL, recipient TEXT, message_id TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX journal_conference ON journal (conference, recipient);
+CREATE TABLE known (
+    conference TEXT NOT NULL REFERENCES conferences ON DELETE CASCADE, message_id TEXT NOT NULL, sender TEXT NOT NULL,
+    recipient TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (conference, message_id, sender, recipient)
+) WITHOUT ROWID;
+CREATE INDEX known_at ON known (at);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a device has read."""
+
+    number: Number
+    device: str
+    position: int
+    seen: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All that is kept of one conference, the bodies of messages left on the disk."""
+
+    conference: Conference
+    version: int
+    used_at: Instant
+    reached: dict[Number, int]
+    places: tuple[Place, ...]
+    entries: tuple[Entry, ...]
+
+
+class Tables:
+    """Rows in, rows out. Decisions are made elsewhere."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            # Made here so that no other user of the machine can read it.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot open the focus database: {error.strerror}") from error
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            if "locked" in str(error):
+                raise StoreLocked(
+                    "another process runs on this focus database",
+                    hint="the focus is up already; or give another one --database",
+                ) from error
+            raise StoreError(f"cannot open the focus database: {error}") from error
+        except StoreError:
+            self.connection.close()
+            raise
+
+    def _open(self) -> None:
+        run = self.connection.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA secure_delete = ON")
+        run("BEGIN EXCLUSIVE")
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"focus database of schema {version}", code="store.schema", hint="run the newer version that made it"
+            )
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                run(statement)
+            run(f"PRAGMA application_id = {_APPLICATION_ID}")
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # --- conferences -------------------------------------------------------------------------------
+    def save(self, change: Change, now: Instant) -> int:
+        """What a step changed. Returns the last position of the journal, behind which new members read."""
+        conference, run = change.conference, self.connection.execute
+        for departure in change.departed:
+            self._drop_member(conference.name, departure.number)
+        if not conference.members:
+            run("DELETE FROM conferences WHERE name = ?", (conference.name,))
+            return self.last_position()
+        run(
+            "INSERT INTO conferences VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET "
+            "administrator = excluded.administrator, subject = excluded.subject, icon = excluded.icon, "
+            "used_at = excluded.used_at",
+            (
+                *(conference.name, conference.contribution, conference.conversation, conference.creator),
+                *(conference.administrator, conference.subject, conference.icon, conference.created_at, now),
+            ),
+        )
+        places = {number: place for place, number in enumerate(conference.members)}
+        touched = [conference.members[number] for number in (*change.added, *change.altered)]
+        base = run("SELECT COALESCE(MAX(place), 0) FROM members WHERE conference = ?", (conference.name,)).fetchone()[0]
+        self.connection.executemany(
+            "INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET joined = excluded.joined",
+            [
+                (
+                    *(conference.name, member.number, base + 1 + places[member.number], member.since, member.since),
+                    *(member.invited_by, member.joined),
+                )
+                for member in touched
+            ],
+        )
+        return self.last_position()
+
+    def _drop_member(self, conference: str, number: Number) -> None:
+        """A member that is gone, and what was kept for it alone."""
+        run = self.connection.execute
+        run("DELETE FROM members WHERE conference = ? AND number = ?", (conference, number))
+        run("DELETE FROM journal WHERE conference = ? AND recipient = ?", (conference, number))
+
+    def last_position(self) -> int:
+        """The highest position that was ever used."""
+        row = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
+        return row[0] if row else 0
+
+    def load(self) -> list[Stored]:
+        """Everything, at the start."""
+        run = self.connection.execute
+        stored = []
+        for row in run("SELECT * FROM conferences").fetchall():
+            name = row[0]
+            found = run(
+                "SELECT number, since, invited_by, joined, reached FROM members WHERE conference = ? ORDER BY place",
+                (name,),
+            ).fetchall()
+            members = {row[0]: Member(Number(row[0]), row[1], Number(row[2]), bool(row[3])) for row in found}
+            places = run("SELECT number, device, position, seen FROM devices WHERE conference = ?", (name,)).fetchall()
+            entries = run(
+                "SELECT position, sender, recipient, message_id, LENGTH(data), at FROM journal WHERE conference = ? "
+                "ORDER BY position",
+                (name,),
+            ).fetchall()
+            stored.append(
+                Stored(
+                    Conference(name, row[1], row[2], row[3], row[4], row[5], row[6], row[7], members),
+                    row[9],
+                    row[8],
+                    {Number(row[0]): row[4] for row in found},
+                    tuple(Place(*place) for place in places),
+                    tuple(Entry(*entry) for entry in entries),
+                )
+            )
+        return stored
+
+    def set_version(self, conference: str, version: int) -> None:
+        self.connection.execute("UPDATE conferences SET version = ? WHERE name = ?", (version, conference))
+
+    def forget(self, conference: str) -> None:
+        """A conference and all that belongs to it."""
+        self.connection.execute("DELETE FROM conferences WHERE name = ?", (conference,))
+
+    # --- messages ----------------------------------------------------------------------------------
+    def append(
+        self, conference: str, sender: Number, recipient: Number | None, message_id: str, data: bytes, now: Instant
+    ) -> int | None:
+        """Keep a message; None when this sender sent it to the same before."""
+        run = self.connection.execute
+        key = (conference, message_id, sender, recipient or "", now)
+        if run("INSERT OR IGNORE INTO known VALUES (?, ?, ?, ?, ?)", key).rowcount == 0:
+            return None
+        return run(
+            "INSERT INTO journal (conference, sender, recipient, message_id, at, data) VALUES (?, ?, ?, ?, ?, ?)",
+            (conference, sender, recipient, message_id, now, data),
+        ).lastrowid
+
+    def authors(self, conference: str, message_id: str) -> list[Number]:
+        """Who has sent a message of this id."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT sender FROM known WHERE conference = ? AND message_id = ? LIMIT 2",
+            (conference, message_id),
+        )
+        return [Number(sender) for (sender,) in rows]
+
+    def bodies(self, positions: Sequence[int]) -> dict[int, bytes]:
+        """The messages at these positions, as far as they are still there."""
+        found: dict[int, bytes] = {}
+        for start in range(0, len(positions), _SLICE):
+            part = positions[start : start + _SLICE]
+            marks = ",".join("?" * len(part))
+            found.update(
+                self.connection.execute(f"SELECT position, data FROM journal WHERE position IN ({marks})", part)  # noqa: S608
+            )
+        return found
+
+    def remove(self, positions: Iterable[int]) -> None:
+        """Messages that nobody waits for any more."""
+        self.connection.executemany("DELETE FROM journal WHERE position = ?", [(each,) for each in positions])
+
+    # --- devices -----------------------------------------------------------------------------------
+    def put_places(self, conference: str, places: Iterable[Place]) -> None:
+        """How far devices have read; one of a member that is gone is passed over."""
+        self.connection.executemany(
+            "INSERT INTO devices SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS "
+            "(SELECT 1 FROM members WHERE conference = ?1 AND number = ?2) "
+            "ON CONFLICT DO UPDATE SET position = excluded.position, seen = excluded.seen",
+            [(conference, place.number, place.device, place.position, place.seen) for place in places],
+        )
+
+    def put_reached(self, conference: str, reached: dict[Number, int]) -> None:
+        """How far any device of a member has read."""
+        self.connection.executemany(
+            "UPDATE members SET reached = ? WHERE conference = ? AND number = ?",
+            [(position, conference, number) for number, position in reached.items()],
+        )
+
+    def forget_device(self, conference: str, number: Number, device: str) -> None:
+        self.connection.execute(
+            "DELETE FROM devices WHERE conference = ? AND number = ? AND device = ?", (conference, number, device)
+        )
+
+    # --- retention ---------------------------------------------------------------------------------
+    def purge_known(self, before: Instant) -> None:
+        """Forget message ids that are too old."""
+        self.connection.execute("DELETE FROM known WHERE at < ?", (before,))
+
+    def limit_known(self, conference: str, max_known: int) -> None:
+        """Forget the oldest message ids of a conference where there are too many."""
+        self.connection.execute(
+            "DELETE FROM known WHERE conference = ?1 AND at < "
+            "(SELECT at FROM known WHERE conference = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
+            (conference, max_known),
+        )
