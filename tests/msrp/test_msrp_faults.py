@@ -462,6 +462,20 @@ def test_a_peer_that_asks_and_does_not_read_is_not_read_from() -> None:
     assert not made.bob.connection.congested
 
 
+def test_messages_that_nobody_confirms_pause_the_reading_and_fail_nothing() -> None:
+    made = pair()
+    made.bob.confirms = False
+    numbers = [made.alice.send(b"x", message_id=f"message-{i}") for i in range(SETTINGS.max_unconfirmed + 1)]
+    assert not made.bob.connection.congested
+    made.run()
+    assert made.bob.connection.congested
+    for event in made.bob.of(MessageReceived):
+        made.bob.connection.confirm(event.message)  # type: ignore[union-attr]
+    assert not made.bob.connection.congested
+    made.run()
+    assert made.alice.ends() == [SendCompleted(number, reported=True) for number in numbers]
+
+
 def test_a_stranger_who_tries_session_ids_is_cut_off() -> None:
     made = pair(opened=False)
     for count in range(SETTINGS.max_strikes):

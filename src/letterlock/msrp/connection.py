@@ -205,8 +205,12 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        """Whether reading should pause: the peer does not take what we answer (SR-08)."""
-        return self._sender.writer.control_bytes > self._settings.max_control
+        """Whether reading should pause (SR-08): the peer does not take our answers, or the owner not the messages."""
+        settings = self._settings
+        return (
+            self._sender.writer.control_bytes > settings.max_control
+            or self._receiver.unconfirmed > settings.max_unconfirmed
+        )
 
     @property
     def buffered(self) -> int:

@@ -72,6 +72,11 @@ class Receiver:
         """Bytes held beyond gaps."""
         return self._held
 
+    @property
+    def unconfirmed(self) -> int:
+        """Messages that wait for the owner."""
+        return len(self._received)
+
     def on_head(self, request: Request, session: Session, now: Instant) -> None:
         """A SEND with a body, of a session that is bound here."""
         start = request.byte_range.start if request.byte_range is not None else 1
@@ -198,7 +203,7 @@ class Receiver:
         if size is not None and size > session.max_size:
             # Checked before anything is kept for it (SR-08, section 14.5).
             return 413, "the message is too large"
-        if len(self._messages) + len(self._received) >= self._settings.max_incoming:
+        if len(self._messages) >= self._settings.max_incoming:
             return 413, "too many messages at once"
         return None
 

@@ -22,7 +22,8 @@ class EndpointSettings:
     turn: int  # bytes of one message before another that waits gets its turn; at least 2048
     max_outgoing: int  # messages of ours that are not finished
     max_transactions: int  # chunks without an answer; no further one is begun above it
-    max_incoming: int  # messages that are arriving, or arrived and not yet confirmed
+    max_incoming: int  # messages that are arriving; further ones are refused
+    max_unconfirmed: int  # messages that arrived and wait for the owner; reading pauses above it
     max_gaps: int  # pieces of one message held because an earlier one is missing
     max_gap_bytes: int  # bytes of all of them on the connection
     max_strikes: int  # refused requests of a connection that has no session

@@ -12,9 +12,8 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from ..codec.msrp import FailureReport, Limits
+from ..codec.msrp import FailureReport
 from ..errors import LetterlockError, TransportError
 from ..ids import Rng
 from ..msrp import (
@@ -23,7 +22,6 @@ from ..msrp import (
     Connection,
     Digest,
     Disconnected,
-    EndpointSettings,
     Event,
     MessageBroken,
     MessagePiece,
@@ -39,70 +37,12 @@ from ..msrp import (
     SessionTable,
 )
 from .msrp_bodies import Body, FedSource, MsrpRefusal, Sink
+from .msrp_settings import MsrpFailure, MsrpHandler, MsrpSettings
 from .msrp_tls import ClientTls
 
-__all__ = ["MsrpConnection", "MsrpFailure", "MsrpHandler", "MsrpListener", "MsrpSettings"]
+__all__ = ["MsrpConnection"]
 
 _GOODBYE_SECONDS = 2.0
-
-
-def _endpoint_settings() -> EndpointSettings:
-    return EndpointSettings(
-        limits=Limits(max_line=8192, max_headers=64, max_path=10),
-        transaction_ms=30_000,
-        report_ms=120_000,
-        bind_ms=30_000,
-        stalled_ms=120_000,
-        keepalive_ms=None,
-        turn=65_536,
-        max_outgoing=1024,
-        max_transactions=1024,
-        max_incoming=64,
-        max_gaps=64,
-        max_gap_bytes=1 << 20,
-        max_strikes=8,
-        remembered=1024,
-        max_control=262_144,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class MsrpSettings:
-    """Every size, time and count of this edge."""
-
-    endpoint: EndpointSettings = field(default_factory=_endpoint_settings)
-    connect_s: float = 10.0
-    stall_s: float = 30.0  # how long a peer may take nothing of what is written
-    write_bytes: int = 262_144  # one write, and what may wait in the socket's buffer
-    turn_bytes: int = 1 << 20  # written in one turn of the loop
-    read_bytes: int = 1 << 20  # one read of a file
-    ahead_bytes: int = 1 << 20  # read of a body before the socket takes it
-    waiting_bytes: int = 1 << 20  # received and not taken by a busy sink; reading pauses above it
-    max_connections: int = 1024  # accepted at once
-
-
-class MsrpFailure(TransportError):
-    """The message was not delivered, or is not known to be. `status` is MSRP's, 0 when the connection or we ended it."""
-
-    def __init__(self, reason: str, status: int) -> None:
-        super().__init__(reason, code=f"msrp.status.{status}" if status else "transport.lost")
-        self.status = status
-
-
-class MsrpHandler(Protocol):
-    """Who is told what happens on connections."""
-
-    def session_bound(self, connection: MsrpConnection, session: str, /) -> None:
-        """It can be used on this connection from now on."""
-        ...
-
-    def session_failed(self, connection: MsrpConnection, session: str, status: int, reason: str, /) -> None:
-        """It no longer can. Status 0 when the connection ended."""
-        ...
-
-    def message_started(self, connection: MsrpConnection, started: MessageStarted, /) -> Sink:
-        """Where this message should go. Raises MsrpRefusal."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -124,10 +64,12 @@ class MsrpConnection(asyncio.Protocol):
         handler: MsrpHandler,
         rng: Rng,
         tls: ClientTls | None = None,
+        made: Callable[[MsrpConnection], None] | None = None,
     ) -> None:
         self._settings = settings
         self._handler = handler
         self._tls = tls
+        self._made = made  # told when the connection is there, with TLS after the handshake
         self._loop = asyncio.get_running_loop()
         self._core = Connection(settings.endpoint, sessions, rng, self._now())
         self._transport: asyncio.Transport | None = None
@@ -303,6 +245,8 @@ class MsrpConnection(asyncio.Protocol):
         self._transport = transport
         self.local = transport.get_extra_info("sockname")[:2]
         self.peer = transport.get_extra_info("peername")[:2]
+        if self._made is not None:
+            self._made(self)
         transport.set_write_buffer_limits(high=self._settings.write_bytes)
         if self._tls is not None and self._tls.fingerprint is not None:
             encryption = transport.get_extra_info("ssl_object")
@@ -542,59 +486,6 @@ class MsrpConnection(asyncio.Protocol):
     def _now(self) -> int:
         """The loop's clock in milliseconds, which never jumps. Rounded up, so that a timer finds itself due."""
         return -int(-self._loop.time() * 1000 // 1)
-
-
-class MsrpListener:
-    """Accepts connections for the sessions of a table. Make one with `open`."""
-
-    def __init__(self, server: asyncio.Server, connections: set[MsrpConnection]) -> None:
-        self._server = server
-        self._connections = connections
-
-    @classmethod
-    async def open(
-        cls,
-        host: str,
-        port: int,
-        context: ssl.SSLContext | None,
-        settings: MsrpSettings,
-        sessions: SessionTable,
-        handler: MsrpHandler,
-        rng: Rng,
-    ) -> MsrpListener:
-        """Listen; port 0 takes a free one. Raises OSError."""
-        connections: set[MsrpConnection] = set()
-
-        def accept() -> asyncio.Protocol:
-            if len(connections) >= settings.max_connections:
-                return _Refused()
-            connection = MsrpConnection(settings, sessions, handler, rng)
-            connections.add(connection)
-            connection.closed.add_done_callback(lambda _: connections.discard(connection))
-            return connection
-
-        server = await asyncio.get_running_loop().create_server(accept, host, port, ssl=context)
-        return cls(server, connections)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens."""
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return host, port
-
-    async def close(self) -> None:
-        """Accept no more, and end all connections."""
-        self._server.close()
-        await asyncio.gather(*(connection.finish() for connection in list(self._connections)))
-        await self._server.wait_closed()
-
-
-class _Refused(asyncio.Protocol):
-    """One connection too many (SR-08)."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
 
 
 def _fail(
