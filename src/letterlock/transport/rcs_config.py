@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from ..codec.sip import Limits, Uri
 from ..errors import InputError
 from ..ids import Number
-from ..sip.options import LETTERLOCK_FEATURES
+from ..sip.answering import RepeatTimes
+from ..sip.options import ALLOW, LETTERLOCK_FEATURES
 from ..sip.registration import RegistrationConfig
+from ..sip.session_events import SessionSettings
+from ..sip.session_timer import OPTION_TAG, TimerPolicy
 from ..sip.transaction import Timers
 from ..sip.user_agent import UserAgentSettings
 from ..version import __version__
@@ -23,9 +26,11 @@ __all__ = [
     "MAX_BODY",
     "USER_AGENT",
     "RcsConfig",
+    "SessionConfig",
     "check",
     "is_loopback",
     "registration_config",
+    "session_settings",
     "tls_context",
     "user_agent_settings",
 ]
@@ -37,13 +42,47 @@ MAX_BODY = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """How messages go that do not fit a request, or that follow each other.
+
+    A peer's connections reach us through `msrp_relay` (an address, `msrps://relay.example:2855;tcp`); else at
+    `msrp_listen`, host and port, for labs and machines that can be reached; with neither we only connect. A listener
+    with TLS needs `msrp_certificate`, files of a certificate and its key. `msrp_hosts` may be connected to although
+    they are no public addresses: a carrier's own (SR-14).
+    """
+
+    msrp_relay: str | None = None
+    msrp_listen: tuple[str, int] | None = None
+    msrp_certificate: tuple[str, str] | None = None
+    msrp_hosts: tuple[str, ...] = ()
+    idle_s: float = 30.0
+    open_s: float = 20.0
+    """For a session to be answered and connected."""
+
+    answer_s: float = 60.0
+    """For an answered call to be connected by its caller."""
+
+    max_sessions: int = 64
+    max_per_peer: int = 2
+    max_message: int = 1 << 20
+    max_buffered: int = 16 << 20
+    """Of arriving messages, all together (SR-08)."""
+
+    chunk: int = 16_384
+    interval_s: int = 1800
+    capability_s: int = 24 * 3600
+    max_capabilities: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class RcsConfig:
     """One account at one carrier, as a provisioning document would give it.
 
     `username` is the private identity (IMPI), `instance` a UUID that stays with the device. TLS is verified
     against `ca_file`, or the system's authorities, for `tls_name` (else `server`). `tls=False` is for a server on
     this machine; anywhere else it needs `insecure_lab` (SR-19). `trust_from` takes From for the sender where the
-    network asserts nobody, and is likewise for labs.
+    network asserts nobody, and is likewise for labs. Bodies over `max_pager` bytes go over a session; what is over
+    `max_message`, which the carrier takes as one request, can go no other way.
     """
 
     number: Number
@@ -61,6 +100,8 @@ class RcsConfig:
     tel_addresses: bool = False
     expires_s: int = 3600
     max_message: int = 60_000
+    max_pager: int = 48_000
+    sessions: SessionConfig = field(default_factory=SessionConfig)
     max_in_flight: int = 64
     connect_timeout_s: float = 10.0
     answer_timeout_s: float = 32.0
@@ -118,6 +159,17 @@ def user_agent_settings(config: RcsConfig) -> UserAgentSettings:
         max_message=config.max_message,
         ping_ms=int(config.ping_s * 1000),
         pong_ms=int(config.pong_s * 1000),
+        extensions=frozenset({OPTION_TAG}),
+    )
+
+
+def session_settings(config: RcsConfig) -> SessionSettings:
+    """Times of sessions."""
+    return SessionSettings(
+        timer=TimerPolicy(interval_s=config.sessions.interval_s, least_s=90),
+        times=RepeatTimes(t1_ms=500, t2_ms=4000, give_up_ms=32_000),
+        ring_ms=int(config.sessions.open_s * 1000),
+        allow=ALLOW,
     )
 
 

@@ -16,9 +16,9 @@ from ..errors import DecodeError, TransportError
 from ..ids import Rng
 from ..sip.authenticator import Authenticator
 from ..sip.transaction import TransactionKey
-from ..sip.user_agent import Answered, FlowFailed, Received, TimedOut, UserAgent, UserAgentSettings
+from ..sip.user_agent import Answered, Event, FlowFailed, Received, TimedOut, UserAgent, UserAgentSettings
 
-__all__ = ["OnRequest", "SipConnection"]
+__all__ = ["OnEvent", "OnRequest", "SipConnection"]
 
 _GOODBYE_SECONDS = 2.0
 _MAX_UNSENT = 16 << 20  # well over what the requests in flight can hold (SR-08)
@@ -26,21 +26,32 @@ _MAX_UNSENT = 16 << 20  # well over what the requests in flight can hold (SR-08)
 OnRequest = Callable[["SipConnection", TransactionKey, Request], None]
 """Called for each new request; somebody must `respond` to its key."""
 
+OnEvent = Callable[["SipConnection", Event], None]
+"""Called for what is neither a new request nor the answer to a `request` made here: what belongs to dialogs."""
+
 
 class SipConnection(asyncio.Protocol):
     """Make one with `open`. It ends once, for the reason in `closed`, and is not used again."""
 
     def __init__(
-        self, settings: UserAgentSettings, authenticator: Authenticator, on_request: OnRequest, rng: Rng, *, tls: bool
+        self,
+        settings: UserAgentSettings,
+        authenticator: Authenticator,
+        on_request: OnRequest,
+        rng: Rng,
+        *,
+        tls: bool,
+        on_event: OnEvent | None = None,
     ) -> None:
         self._settings = settings
         self._authenticator = authenticator
         self._on_request = on_request
+        self._on_event = on_event
         self._rng = rng
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._agent: UserAgent | None = None
+        self.agent: UserAgent | None = None
         self._waiting: dict[int, asyncio.Future[Response]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._flush_asked = False
@@ -60,11 +71,12 @@ class SipConnection(asyncio.Protocol):
         authenticator: Authenticator,
         on_request: OnRequest,
         rng: Rng,
+        on_event: OnEvent | None = None,
     ) -> SipConnection:
         """Connect, and with `context` shake hands. Raises OSError; ssl.SSLError when the certificate does not hold."""
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(
-            lambda: cls(settings, authenticator, on_request, rng, tls=context is not None),
+            lambda: cls(settings, authenticator, on_request, rng, tls=context is not None, on_event=on_event),
             host,
             port,
             ssl=context,
@@ -83,10 +95,10 @@ class SipConnection(asyncio.Protocol):
         Raises TransportError: `transport.lost` when the connection ends first, `transport.timeout` when no answer
         comes in time; LimitExceeded when it is too large or too many are open.
         """
-        agent = self._agent
+        agent = self.agent
         if agent is None or self.closed.done():
             raise TransportError("the connection is gone", code="transport.lost")
-        handle = agent.send(request, self._now(), authenticate=authenticate)
+        handle = agent.send(request, self.now(), authenticate=authenticate)
         answer: asyncio.Future[Response] = self._loop.create_future()
         self._waiting[handle] = answer
         self._ask_flush()
@@ -99,14 +111,18 @@ class SipConnection(asyncio.Protocol):
         self, key: TransactionKey, status: int, reason: str = "", headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         """Answer a request. Nothing happens when the connection has ended: the network will send it again."""
-        if self._agent is not None and not self.closed.done():
-            self._agent.respond(key, status, self._now(), reason, headers)
+        if self.agent is not None and not self.closed.done():
+            self.agent.respond(key, status, self.now(), reason, headers)
             self._ask_flush()
+
+    def flush(self) -> None:
+        """Send soon what `agent` has to send: somebody has used it directly."""
+        self._ask_flush()
 
     def ping(self) -> None:
         """Send a keep-alive now."""
-        if self._agent is not None and not self.closed.done():
-            self._agent.ping(self._now())
+        if self.agent is not None and not self.closed.done():
+            self.agent.ping(self.now())
             self._ask_flush()
 
     def close(self, reason: str = "closed") -> None:
@@ -133,13 +149,13 @@ class SipConnection(asyncio.Protocol):
         self.peer = transport.get_extra_info("peername")[:2]
         name = "TLS" if self._tls else "TCP"
         address = (self.contact_host, self.local[1])
-        self._agent = UserAgent(self._settings, name, address, self._authenticator, self._rng, self._now())
+        self.agent = UserAgent(self._settings, name, address, self._authenticator, self._rng, self.now())
         self._arm()
 
     def data_received(self, data: bytes) -> None:
-        assert self._agent is not None
+        assert self.agent is not None
         try:
-            events = self._agent.receive_data(data, self._now())
+            events = self.agent.receive_data(data, self.now())
         except DecodeError as error:
             self._abort(f"the server sent what is not SIP ({error.code})")
             return
@@ -152,8 +168,8 @@ class SipConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         reason = self._reason or (f"connection lost: {exc}" if exc else "the server closed the connection")
-        if self._agent is not None:
-            self._agent.connection_lost()
+        if self.agent is not None:
+            self.agent.connection_lost()
         waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
             if not answer.done():
@@ -162,19 +178,21 @@ class SipConnection(asyncio.Protocol):
             self.closed.set_result(reason)
 
     # --- inside --------------------------------------------------------------------------------------
-    def _handle(self, event: Received | Answered | TimedOut | FlowFailed) -> None:
+    def _handle(self, event: Event) -> None:
         if isinstance(event, Received):
             self._on_request(self, event.key, event.request)
         elif isinstance(event, FlowFailed):
             self._abort("the server stopped answering")
-        else:
-            answer = self._waiting.pop(event.handle, None)
-            if answer is None or answer.done():
+        elif isinstance(event, Answered | TimedOut) and event.handle in self._waiting:
+            answer = self._waiting.pop(event.handle)
+            if answer.done():
                 return
             if isinstance(event, Answered):
                 answer.set_result(event.response)
             else:
                 answer.set_exception(TransportError("no answer from the network", code="transport.timeout"))
+        elif self._on_event is not None:
+            self._on_event(self, event)
 
     def _abort(self, reason: str) -> None:
         self._reason = self._reason or reason
@@ -193,9 +211,9 @@ class SipConnection(asyncio.Protocol):
         self._arm()
 
     def _flush(self) -> None:
-        if self._agent is None or self._transport is None or self._transport.is_closing():
+        if self.agent is None or self._transport is None or self._transport.is_closing():
             return
-        data = self._agent.data_to_send()
+        data = self.agent.data_to_send()
         if data:
             self._transport.write(data)
             if self._transport.get_write_buffer_size() > _MAX_UNSENT:
@@ -203,9 +221,9 @@ class SipConnection(asyncio.Protocol):
 
     def _arm(self) -> None:
         """Set the timer, unless one is set that fires early enough."""
-        if self._agent is None or self.closed.done():
+        if self.agent is None or self.closed.done():
             return
-        when = self._agent.next_deadline() / 1000
+        when = self.agent.next_deadline() / 1000
         if self._timer is not None and not self._timer.cancelled() and self._timer.when() <= when:
             return
         if self._timer is not None:
@@ -214,14 +232,14 @@ class SipConnection(asyncio.Protocol):
 
     def _on_timer(self) -> None:
         self._timer = None
-        if self._agent is None or self.closed.done():
+        if self.agent is None or self.closed.done():
             return
-        for event in self._agent.on_deadline(self._now()):
+        for event in self.agent.on_deadline(self.now()):
             self._handle(event)
         self._flush()
         self._arm()
 
-    def _now(self) -> int:
+    def now(self) -> int:
         """The loop's clock in milliseconds, which never jumps. Rounded up, so that a timer finds itself due."""
         return -int(-self._loop.time() * 1000 // 1)
 
