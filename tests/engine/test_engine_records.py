@@ -33,7 +33,7 @@ DAY = 86_400_000
 def _sample(hint: object) -> object:
     hint = getattr(hint, "__supertype__", hint)
     if typing.get_origin(hint) is tuple:
-        return (1, 2)
+        return (_sample(typing.get_args(hint)[0]),) * 2
     if hint is bool:
         return True
     if hint is int:
@@ -69,7 +69,13 @@ def test_event_kinds_are_frozen() -> None:
             "contact-keys-seen",
             "device-list-changed",
             "device-list-refused",
+            "group-created",
+            "group-joined",
+            "icon-changed",
             "keys-changed",
+            "member-added",
+            "member-left",
+            "member-removed",
             "message-accepted",
             "message-deleted",
             "message-delivered",
@@ -88,9 +94,12 @@ def test_event_kinds_are_frozen() -> None:
             "protocol-noted",
             "reaction-changed",
             "resend-requested",
+            "roster-mismatch",
             "security-changed",
             "session-without-one-time-prekey",
             "store-rolled-back",
+            "subject-changed",
+            "transfer-changed",
             "typing-changed",
         ]
     )

@@ -23,6 +23,7 @@ from letterlock.engine.effects import (
     FetchLists,
     FetchMaterial,
     PublishMaterial,
+    SyncConference,
     Transmit,
     WakeAt,
 )
@@ -295,6 +296,7 @@ class World:
         self.lists_override: dict[Number, list[bytes]] = {}
         self.flying: list[tuple[int, int, Phone, Inbound]] = []
         self.sent: list[tuple[Phone, Outbound]] = []
+        self.conferences: list[tuple[Phone, SyncConference]] = []
         self.plaintexts_sent = 0
         self.on_transmit: Callable[[Phone, Outbound], NetworkResult | None] | None = None
         self.crash_plan: Callable[[Phone, str], bool] | None = None
@@ -321,6 +323,7 @@ class World:
             (self.keys.protocol(account, device),),
             limits=self.limits,
             privacy=self.privacy,
+            sign=lambda text, rng: CRYPTO.xeddsa_sign(account.identities[device][0], text, rng),
         )
         phone = Phone(self, account, device, engine, MemoryState())
         self.phones.append(phone)
@@ -420,6 +423,8 @@ class World:
             down = self.random.random() < self.hostility.directory_down
             material = None if down else self.keys.material(Party(need.number, need.account, need.device))
             phone.do(phone.engine.on_material, need, material)
+        elif isinstance(effect, SyncConference):
+            self.conferences.append((phone, effect))
         elif isinstance(effect, PublishMaterial):
             remaining = self.keys.publish(phone.engine.me, effect.publish.payload)
             phone.do(phone.engine.on_published, effect.protocol, effect.publish, remaining)

@@ -73,6 +73,7 @@ def engine_of(identity: Identity, environment: Environment) -> Engine:
         (signal,),
         limits=environment.engine_limits,
         privacy=environment.privacy,
+        sign=lambda text, rng: environment.crypto.xeddsa_sign(identity.identity_private.reveal(), text, rng),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import InputError
-from ..ids import MessageId, Number
+from ..ids import ChatName, MessageId, Number
 from .content import Change, Delete, Edit, Emptied, Reaction, Reference, encode, express, read
 from .core import NOBODY, Core
 from .events import (
@@ -250,7 +250,7 @@ def _react(
 
 
 # --- what is gone ---------------------------------------------------------------------------------------------
-def _wipe(turn: Turn, chat: Number, message: Message, cursor: int) -> None:
+def _wipe(turn: Turn, chat: ChatName, message: Message, cursor: int) -> None:
     """Take the text out of the store: out of the message, its event, and a plain frame that still waits to go."""
     put(turn, chat, emptied(message))
     _wipe_event(turn, cursor)
@@ -258,7 +258,7 @@ def _wipe(turn: Turn, chat: Number, message: Message, cursor: int) -> None:
         turn.staged.delete(outbox_key(message.message_id, NOBODY))
 
 
-def _wipe_edit(turn: Turn, chat: Number, order: str, cursor: int) -> None:
+def _wipe_edit(turn: Turn, chat: ChatName, order: str, cursor: int) -> None:
     edit = turn.staged.get(change_key(chat, order))
     if edit is not None:
         _wipe(turn, chat, edit, cursor)
@@ -278,7 +278,7 @@ def _wipe_event(turn: Turn, cursor: int) -> None:
         turn.staged.put(key, replace(recorded, event=replace(event, text=None)))
 
 
-def _refuse(turn: Turn, chat: Number, change: Message, content: Change, reason: str) -> None:
+def _refuse(turn: Turn, chat: ChatName, change: Message, content: Change, reason: str) -> None:
     if isinstance(content, Edit):
         # What does not count is not kept either.
         put(turn, chat, emptied(change))

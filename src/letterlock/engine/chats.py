@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ..errors import InputError
-from ..ids import Number, conversation_of
+from ..ids import ChatName, ConversationId, Number, conversation_of, group_of
 from . import policy
 from .core import Core
 from .events import SecurityChanged
@@ -15,7 +15,7 @@ from .records import chat_key, contact_key
 from .security import Security
 from .step import Turn
 
-__all__ = ["contact_of", "conversation", "load", "load_peer", "own_list", "save"]
+__all__ = ["contact_of", "conversation", "exists", "load", "load_peer", "own_list", "save"]
 
 _KINDS = {
     Security.ENCRYPTED: "encrypted",
@@ -25,13 +25,21 @@ _KINDS = {
     Security.CHECKING: "checking",
 }
 
-conversation = lru_cache(maxsize=4_096)(conversation_of)
-"""The same as ids.conversation_of, remembered: every message asks for it."""
+@lru_cache(maxsize=4_096)
+def conversation(me: Number, chat: ChatName) -> ConversationId:
+    """What our messages in this chat are bound to (SR-03). Remembered: every message asks for it."""
+    group = group_of(chat)
+    return conversation_of(me, Number(chat)) if group is None else ConversationId(group)
 
 
-def load(turn: Turn, number: Number) -> Chat:
+def load(turn: Turn, chat: ChatName) -> Chat:
     """The chat, a fresh one if it is new."""
-    return turn.staged.get(chat_key(number)) or Chat(number)
+    return turn.staged.get(chat_key(chat)) or Chat(chat)
+
+
+def exists(turn: Turn, chat: ChatName) -> bool:
+    """Whether there is this chat."""
+    return turn.staged.get(chat_key(chat)) is not None
 
 
 def load_peer(core: Core, turn: Turn, number: Number) -> Chat:
@@ -55,8 +63,12 @@ def own_list(core: Core, turn: Turn) -> Contact:
 
 
 def save(core: Core, turn: Turn, chat: Chat) -> Chat:
-    """Store the chat; tell its security state if that changed."""
-    state = policy.state_of(core, chat, contact_of(turn, chat.number), turn.now)
+    """Store the chat; tell its security state if that changed. That of a group changes with its members alone, and
+    what changes them tells it (groups_security.py)."""
+    if group_of(chat.number) is not None:
+        turn.staged.put(chat_key(chat.number), chat)
+        return chat
+    state = policy.state_of(core, chat, contact_of(turn, Number(chat.number)), turn.now)
     if chat.shown != state.value:
         chat = _changed(turn, chat, state)
     turn.staged.put(chat_key(chat.number), chat)

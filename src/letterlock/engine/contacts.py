@@ -20,7 +20,7 @@ from ..trust.device_list import (
     verify_list,
     verify_successor,
 )
-from . import chats, fetching, ordering, outbox, trouble
+from . import chats, fetching, groups, groups_applying, groups_security, ordering, outbox, trouble
 from .core import Core
 from .events import ContactKeysSeen, DeviceListChanged, KeysChanged, NumberReset, OwnListMismatch
 from .record_values import Contact
@@ -82,6 +82,7 @@ def pin(core: Core, turn: Turn, before: Contact | None, after: Contact) -> None:
     turn.staged.put(contact_key(number), after)
     if before is None:
         turn.tell(ContactKeysSeen(number, account_uuid(after.account), after.list.serial))
+        groups_applying.contact_changed(core, turn, number)
     elif before.account != after.account:
         _new_keys(core, turn, before, after)
     elif before.head != after.head:
@@ -92,6 +93,9 @@ def pin(core: Core, turn: Turn, before: Contact | None, after: Contact) -> None:
             added = (*changes.added, *changes.rekeyed)
             removed = (*changes.removed, *changes.rekeyed)
             turn.tell(DeviceListChanged(number, after.list.serial, added, removed))
+            if number == core.me.number:
+                gone = (before.list.device(device) for device in (*changes.removed, *changes.rekeyed))
+                groups.revoke(core, turn, [entry.identity_key for entry in gone if entry is not None])
     if number != core.me.number:
         chats.save(core, turn, chats.load(turn, number))
 
@@ -149,6 +153,7 @@ def mark_verified(core: Core, turn: Turn, number: Number, account: bytes) -> Non
         raise TrustRequired("the keys changed while the codes were compared", hint="compare the codes again")
     turn.staged.put(contact_key(number), replace(contact, verified_at=turn.now, keys_new=False, broken=False))
     chats.save(core, turn, chats.load(turn, number))
+    groups_security.refresh_all(core, turn, number)
 
 
 def accept_keys(core: Core, turn: Turn, number: Number) -> None:
@@ -157,6 +162,7 @@ def accept_keys(core: Core, turn: Turn, number: Number) -> None:
     verified_at = 0 if contact.broken else contact.verified_at
     turn.staged.put(contact_key(number), replace(contact, verified_at=verified_at, keys_new=False, broken=False))
     chats.save(core, turn, chats.load(turn, number))
+    groups_security.refresh_all(core, turn, number)
 
 
 # --- helpers -------------------------------------------------------------------------------------------------
@@ -216,6 +222,7 @@ def _new_keys(core: Core, turn: Turn, before: Contact, after: Contact) -> None:
     # What nobody has confirmed was encrypted for keys that may be another's: it is not encrypted again
     # without the user, for whoever took the number over would read it.
     outbox.give_up_account(core, turn, before.account)
+    groups_applying.contact_changed(core, turn, number)
 
 
 def _learn_own(core: Core, turn: Turn, lists: Sequence[bytes]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..crypto.provider import CryptoProvider
-from ..ids import AccountId
+from ..ids import AccountId, Rng
 from ..seam import EncryptionProtocol, Party
 from .limits import EngineLimits, Privacy
 
@@ -27,6 +27,8 @@ class Core:
     media_types: Mapping[str, EncryptionProtocol]
     limits: EngineLimits
     privacy: Privacy
+    sign: Callable[[bytes, Rng], bytes] | None = None
+    """XEdDSA by this device's identity key, for entries of group logs; without it no group can be changed here."""
 
 
 def media_type_of(protocol: EncryptionProtocol) -> str:

@@ -10,15 +10,18 @@ from dataclasses import replace
 
 from ..codec.frame import WireFrame
 from ..errors import DecodeError
-from ..ids import Instant, MessageId, Number
+from ..ids import AccountId, ChatName, GroupId, GroupName, Instant, MessageId, Number, group_name, group_of
+from ..seam import Content as Opening
 from ..seam import EncryptionProtocol, Header, Opened, Party
-from . import chats, ordering, receipts, resend, sending
+from . import chats, groups_receiving, ordering, receipts, resend, sending
 from .content import (
     Content,
     Delete,
     Edit,
     Emptied,
     Entity,
+    GroupChange,
+    GroupRequest,
     Parts,
     Reaction,
     Receipt,
@@ -30,9 +33,11 @@ from .content import (
     encode,
     read,
     without_chat,
+    without_heads,
 )
 from .core import Core
 from .events import MessageUnreadable, TypingChanged
+from .groups_values import group_key
 from .record_values import Contact, InboxEntry, Message, Status
 from .records import change_key, held_key, inbox_key, message_key, order_of
 from .step import Turn
@@ -65,7 +70,7 @@ def deliver(
     body = result.content.body
     try:
         entity = read(body, core.limits)
-        chat_number = _chat_of(core, party, header, entity)
+        chat = _chat_of(core, party, header, entity)
     except DecodeError as error:
         if not header.sequence or party.account == core.me.account:
             turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
@@ -74,21 +79,84 @@ def deliver(
         # It has a place in the order, and what follows it must not wait for it.
         body = encode(Parts("application/octet-stream", body), 0)
         entity = read(body, core.limits)
-        chat_number = party.number
+        chat = _chat_named(core, party, header)
     content = entity.content
-    if not isinstance(content, Receipt | ResendRequest | Typing):
-        # Content without a place in the order is shown all the same: nothing that was authenticated is lost.
-        message = _message(core, party, header, entity, content, body, turn.now)
-        _admit(core, turn, contact, party, header, message, chat_number, digest)
+    if not isinstance(content, Receipt | ResendRequest | Typing | GroupRequest):
+        _content(core, turn, contact, party, replace(result.content, body=body), entity, content, chat, digest)
+        if isinstance(content, GroupChange) and group_of(chat) is not None:
+            _take_letters(core, turn, GroupName(chat))
         return
     turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+    group = group_of(chat) is not None
     if isinstance(content, Receipt):
-        receipts.received(core, turn, chat_number, party, content)
+        receipts.received(core, turn, chat, party, content)
     elif isinstance(content, ResendRequest):
         new_session = "session_started" in result.notes
-        resend.answer(core, turn, protocol, chat_number, party, content.message_id, new_session=new_session)
-    elif party.account != core.me.account:
-        _typing(core, turn, chat_number, content)
+        resend.answer(core, turn, protocol, chat, party, content.message_id, new_session=new_session)
+    elif isinstance(content, GroupRequest):
+        if group:
+            groups_receiving.answer(core, turn, GroupName(chat), contact, party, content)
+    elif party.account != core.me.account and not group:
+        _typing(core, turn, Number(chat), content)
+
+
+def _content(
+    core: Core,
+    turn: Turn,
+    contact: Contact,
+    party: Party,
+    opened: Opening,
+    entity: Entity,
+    content: Content,
+    chat: ChatName,
+    digest: bytes,
+) -> None:
+    """Something to show, or a change of a group. Without a place in the order it counts all the same: nothing that was
+    authenticated is lost."""
+    header = opened.header
+    message = _message(core, party, header, entity, content, opened.body, turn.now)
+    if group_of(chat) is None:
+        _admit(core, turn, contact, party, header, message, chat, digest)
+        return
+    name, heads, is_change = GroupName(chat), entity.heads or (), isinstance(content, GroupChange)
+    if isinstance(content, GroupChange):
+        try:
+            groups_receiving.learn(core, turn, name, content.entries, party)
+        except DecodeError as error:
+            turn.tell(MessageUnreadable(name, header.message_id, party.device, error.code, sender=party.number))
+    behind = groups_receiving.note_heads(core, turn, name, heads, party)
+    if is_change and chats.exists(turn, name):
+        # Entries speak for themselves, whoever brings them; only their place in the order is left to note.
+        message = message if message.mine else replace(message, entity=b"")
+        _admit(core, turn, contact, party, header, message, name, digest)
+    elif not is_change and groups_receiving.may_speak(core, turn, name, party):
+        _admit(core, turn, contact, party, header, message, name, digest)
+    elif behind:
+        groups_receiving.park(core, turn, name, party, opened, digest)
+    else:
+        key = inbox_key(contact.list.number, header.message_id, party.account, party.device)
+        turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+        if is_change:
+            receipts.delivered_here(
+                core, turn, chats.load(turn, name), contact, party, header.message_id, entity.sent_at
+            )
+        else:
+            reason = "group:not-a-member"
+            turn.tell(MessageUnreadable(name, header.message_id, party.device, reason, sender=party.number))
+
+
+def _take_letters(core: Core, turn: Turn, name: GroupName) -> None:
+    """More of a group's log is known: what waited for it is shown, waits on, or is refused."""
+    before = -1
+    while (letters := groups_receiving.letters(turn, name)) and len(letters) != before:
+        # Changes wait as well, and each may be what others wait for.
+        before = len(letters)
+        for letter in letters:
+            groups_receiving.take_up(turn, name, letter)
+            contact = chats.contact_of(turn, letter.party.number)
+            entity = read(letter.content.body, core.limits)
+            if contact is not None and contact.account == letter.party.account and isinstance(entity.content, Content):
+                _content(core, turn, contact, letter.party, letter.content, entity, entity.content, name, letter.digest)
 
 
 def _message(
@@ -97,7 +165,9 @@ def _message(
     mine = party.account == core.me.account
     kept = b""
     if not isinstance(content, Text):
-        kept = bounded(without_chat(body, entity.to) if entity.to is not None else body, core.limits.max_entity)
+        kept = without_chat(body, entity.to) if entity.to is not None else body
+        kept = without_heads(kept, entity.heads) if entity.heads is not None else kept
+        kept = bounded(kept, core.limits.max_entity)
     reply = content.reply_to if isinstance(content, Text) else None
     return Message(
         order=order_of(header.lamport, party.account, party.device, header.sequence),
@@ -113,7 +183,8 @@ def _message(
         entity=kept,
         reply_to=reply.message_id if reply is not None else "",
         reply_author=(reply.author or "") if reply is not None else "",
-        change=isinstance(content, Reaction | Edit | Delete) or (isinstance(content, Emptied) and content.change),
+        change=isinstance(content, Reaction | Edit | Delete | GroupChange)
+        or (isinstance(content, Emptied) and content.change),
     )
 
 
@@ -124,7 +195,7 @@ def _admit(
     party: Party,
     header: Header,
     message: Message,
-    chat_number: Number,
+    chat_number: ChatName,
     digest: bytes,
 ) -> None:
     mine = message.mine
@@ -139,16 +210,16 @@ def _admit(
         message = replace(message, order=order)
     key = inbox_key(contact.list.number, header.message_id, party.account, party.device)
     turn.staged.put(key, InboxEntry(digest, message.order, turn.now, turn.now))
-    peer = contact if not mine else chats.contact_of(turn, chat_number)
+    peers = _peers(turn, chat_number, contact, mine)
     if mine:
         # Another device of ours encrypts to this chat: so must this one, whatever it is told (SR-01).
         chat = replace(chat, sticky=True, accepted=True)
-        if peer is None:
+        if not peers:
             sending.look_up(core, turn, chat, None)
     else:
         chat = replace(chat, typing_seen=0)
     if header.sequence:
-        chat = ordering.admit(core, turn, chat, peer.account if peer else None, header, message)
+        chat = ordering.admit(core, turn, chat, peers, header, message)
     else:
         chat = ordering.admit_unplaced(core, turn, chat, header, message)
     chats.save(core, turn, chat)
@@ -157,20 +228,39 @@ def _admit(
     receipts.delivered_here(core, turn, chat, contact, party, header.message_id, message.sent_at)
 
 
-def _is_taken(turn: Turn, number: Number, order: str) -> bool:
+def _peers(turn: Turn, chat: ChatName, contact: Contact, mine: bool) -> frozenset[AccountId]:
+    """The accounts of the others in the chat, as far as they are known."""
+    if group_of(chat) is not None:
+        group = turn.staged.get(group_key(GroupName(chat)))
+        return frozenset(member.account for member in group.members) if group is not None else frozenset()
+    peer = contact if not mine else chats.contact_of(turn, Number(chat))
+    return frozenset((peer.account,)) if peer is not None else frozenset()
+
+
+def _is_taken(turn: Turn, number: ChatName, order: str) -> bool:
     return any(turn.staged.get(key(number, order)) is not None for key in (message_key, change_key, held_key))
 
 
-def _chat_of(core: Core, party: Party, header: Header, entity: Entity) -> Number:
-    """The number of the chat that the content belongs to. Raises DecodeError when header and content disagree (SR-03)."""
+def _chat_of(core: Core, party: Party, header: Header, entity: Entity) -> ChatName:
+    """The chat that the content belongs to. Raises DecodeError when header and content disagree (SR-03)."""
     me = core.me.number
     if party.account != core.me.account:
-        return party.number
+        return _chat_named(core, party, header)
     control = isinstance(entity.content, Receipt | ResendRequest | Typing)
-    number = me if control else entity.to
-    if number is None or header.conversation != chats.conversation(me, number):
+    chat: ChatName | None = me if control else entity.to
+    if chat is None and entity.heads is not None:
+        # Devices of one account bring each other up to date about a group's log.
+        chat = group_name(GroupId(header.conversation))
+    if chat is None or header.conversation != chats.conversation(me, chat):
         raise DecodeError("a copy of our own names no chat", code="content.conversation")
-    return number
+    return chat
+
+
+def _chat_named(core: Core, party: Party, header: Header) -> ChatName:
+    """What another account's header names: the chat with it, or a group (inbox.py has seen to it that it is one)."""
+    if header.conversation == chats.conversation(core.me.number, party.number):
+        return party.number
+    return group_name(GroupId(header.conversation))
 
 
 def _typing(core: Core, turn: Turn, number: Number, content: Typing) -> None:
@@ -194,4 +284,5 @@ def receipt_again(
     key = inbox_key(number, message_id, frame.sender_account, frame.sender_device)
     turn.staged.put(key, replace(entry, receipt_at=turn.now))
     sender = Party(number, frame.sender_account, frame.sender_device)
+    # In a group the receipt goes by the message alone, in whatever conversation it is said.
     receipts.delivered_here(core, turn, chats.load(turn, number), contact, sender, message_id, entry.at)

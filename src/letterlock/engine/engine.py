@@ -8,17 +8,33 @@ NotEncrypted, TrustRequired); whatever comes from outside becomes events.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..crypto.provider import CryptoProvider
-from ..errors import InputError
-from ..ids import Instant, MessageId, Number, Rng
+from ..errors import InputError, NotEncrypted
+from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, group_of
 from ..seam import EncryptionProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
-from . import chats, contacts, fetching, inbox, outbox, plain, policy, receipts, sending, upkeep, waiting
-from .carriage import ConferenceView, Inbound, NetworkResult
+from . import (
+    chats,
+    contacts,
+    fetching,
+    groups,
+    groups_security,
+    inbox,
+    outbox,
+    plain,
+    policy,
+    receipts,
+    sending,
+    upkeep,
+    waiting,
+)
+from .carriage import Inbound, NetworkResult
 from .content import Sendable
 from .core import Core, media_type_of
+from .groups_steps import GroupSteps
+from .groups_values import Group, group_key
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
 from .record_values import Chat, Message, Status
@@ -30,7 +46,7 @@ from .view import MessageView, view
 __all__ = ["Engine"]
 
 
-class Engine:
+class Engine(GroupSteps):
     """The engine of one device, `me`. It holds no state: several engines over one state are one engine."""
 
     def __init__(
@@ -41,10 +57,12 @@ class Engine:
         *,
         limits: EngineLimits = DEFAULTS,
         privacy: Privacy = Privacy(),  # noqa: B008 - a frozen value
+        sign: Callable[[bytes, Rng], bytes] | None = None,
     ) -> None:
+        """`sign` makes XEdDSA signatures by this device's identity key; without it no group can be changed here."""
         by_name = {protocol.name: protocol for protocol in protocols}
         by_type = {media_type_of(protocol): protocol for protocol in protocols}
-        self._core = Core(me, crypto, by_name, by_type, limits, privacy)
+        self._core = Core(me, crypto, by_name, by_type, limits, privacy, sign)
 
     @property
     def me(self) -> Party:
@@ -93,7 +111,7 @@ class Engine:
     def send(
         self,
         state: State,
-        number: Number,
+        chat: ChatName,
         content: Sendable,
         now: Instant,
         rng: Rng,
@@ -107,10 +125,15 @@ class Engine:
         that raises NotEncrypted too. `allow` is one of the options of a NotEncrypted of this chat (SR-01).
         Raises NotEncrypted, TrustRequired (a verified contact's keys changed) or InputError: a field that is out of
         its bounds, a target that is not there (`input.target`), of somebody else (`input.not_author`), deleted, or of
-        another protection; a file in an encrypted chat (`input.file_encrypted`).
+        another protection; a file in an encrypted chat (`input.file_encrypted`). In a group: members whose keys are not
+        there yet get it later, InputError (`input.group_left`) when we are no member, and there is no `allow`.
         """
         turn = Turn(state, now, rng)
-        return turn.finish(sending.send(self._core, turn, number, content, allow, wait))
+        if group_of(chat) is None:
+            return turn.finish(sending.send(self._core, turn, Number(chat), content, allow, wait))
+        if allow is not None:
+            raise NotEncrypted("a group is never unencrypted", reason=Security.ENCRYPTED.value)
+        return turn.finish(groups.send(self._core, turn, GroupName(chat), content))
 
     def release(self, state: State, number: Number, allow: PlainOption, now: Instant, rng: Rng) -> Step[int]:
         """Send the messages that wait in this chat unencrypted, by the user's decision; gives their number.
@@ -120,7 +143,7 @@ class Engine:
         turn = Turn(state, now, rng)
         return turn.finish(sending.release(self._core, turn, number, allow))
 
-    def options(self, state: State, number: Number) -> tuple[PlainOption, ...]:
+    def options(self, state: State, number: ChatName) -> tuple[PlainOption, ...]:
         """What the user may choose in this chat now: what a NotEncrypted would carry."""
         chat = state.get(chat_key(number))
         return policy.options_of(chat) if chat is not None else ()
@@ -131,14 +154,17 @@ class Engine:
         sending.typing(self._core, turn, number, active)
         return turn.finish(None)
 
-    def view(self, state: State, number: Number, message: Message) -> MessageView:
+    def view(self, state: State, number: ChatName, message: Message) -> MessageView:
         """A stored message as it is shown: with its last text, its reactions, what it answers."""
         return view(state, number, message, self.me.number, self._core.limits)
 
-    def mark_displayed(self, state: State, number: Number, message_id: MessageId, now: Instant, rng: Rng) -> Step[None]:
+    def mark_displayed(self, state: State, chat: ChatName, message_id: MessageId, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen a received message: send the display receipt, once. Nothing for an unknown id."""
         turn = Turn(state, now, rng)
-        _mark_displayed(self._core, turn, number, message_id)
+        if group_of(chat) is None:
+            _mark_displayed(self._core, turn, Number(chat), message_id)
+        else:
+            groups.mark_displayed(self._core, turn, GroupName(chat), message_id)
         return turn.finish(None)
 
     # --- the world answers ---------------------------------------------------------------------------------
@@ -163,7 +189,7 @@ class Engine:
         contacts.learn(self._core, turn, number, lists)
         if lists is not None:
             inbox.unpark(self._core, turn, number)
-        waiting.flush(self._core, turn, number)
+        waiting.keys_came(self._core, turn, number)
         return turn.finish(None)
 
     def on_material(
@@ -182,16 +208,14 @@ class Engine:
         upkeep.on_published(self._core, turn, protocol, publish, remaining)
         return turn.finish(None)
 
-    def on_conference(self, state: State, view: ConferenceView, now: Instant, rng: Rng) -> Step[None]:
-        """The focus of a group's conference claims this roster. What differs from the signed one is shown, never believed."""
-        turn = Turn(state, now, rng)
-        return turn.finish(None)
-
     # --- trust -----------------------------------------------------------------------------------------------
-    def security(self, state: State, number: Number, now: Instant) -> Security:
+    def security(self, state: State, number: ChatName, now: Instant) -> Security:
         """The state of the chat."""
+        if group_of(number) is not None:
+            group = state.get(group_key(GroupName(number)))
+            return groups_security.state_of(self._core, state, group or Group(GroupName(number)), now)
         chat = state.get(chat_key(number)) or Chat(number)
-        return policy.state_of(self._core, chat, state.get(contact_key(number)), now)
+        return policy.state_of(self._core, chat, state.get(contact_key(Number(number))), now)
 
     def security_code(self, state: State, number: Number) -> SecurityCode:
         """The code that both people compare: over the two participant keys and numbers. Raises InputError without keys.
@@ -210,14 +234,14 @@ class Engine:
         """
         turn = Turn(state, now, rng)
         contacts.mark_verified(self._core, turn, number, account)
-        waiting.flush(self._core, turn, number)
+        waiting.keys_came(self._core, turn, number)
         return turn.finish(None)
 
     def accept_keys(self, state: State, number: Number, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen the new keys and goes on without verifying ("send anyway")."""
         turn = Turn(state, now, rng)
         contacts.accept_keys(self._core, turn, number)
-        waiting.flush(self._core, turn, number)
+        waiting.keys_came(self._core, turn, number)
         return turn.finish(None)
 
 
@@ -247,8 +271,11 @@ def _on_material(core: Core, turn: Turn, needed: MaterialNeeded, material: bytes
         fetching.failed(core, turn, needed)
     else:
         turn.staged.put(key, material)
-    for number in waiting.numbers_waiting(turn) if needed.number == core.me.number else [needed.number]:
-        waiting.flush(core, turn, number)
+    if needed.number == core.me.number:
+        for chat in waiting.chats_waiting(turn):
+            waiting.flush(core, turn, chat)
+    else:
+        waiting.keys_came(core, turn, needed.number)
     if material is not None and fetching.pending(turn, needed) is asked:
         # Not before it was tried: a bundle that is refused counts as no answer, and is asked for ever more rarely.
         fetching.answered(turn, needed)

@@ -1,7 +1,7 @@
 """Past-tense facts for people and programs: durable, numbered, with a stable JSON form.
 
 Each event is a record `event/<20 digits>`; its number is the cursor. A consumer reads from its cursor
-on, so nothing is lost because nobody listened. `chat` is always the peer's number. New fields get a
+on, so nothing is lost because nobody listened. `chat` is the peer's number, or a group's name (groups_events.py). New fields get a
 default and are added at the end; fields never change their meaning.
 """
 
@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..errors import DecodeError
-from ..ids import Instant, MessageId, Number
+from ..ids import ChatName, Instant, MessageId, Number
+from .groups_events import (
+    GroupCreated,
+    GroupJoined,
+    IconChanged,
+    MemberAdded,
+    MemberLeft,
+    MemberRemoved,
+    RosterMismatch,
+    SubjectChanged,
+)
 
 __all__ = [
     "ChangeRefused",
@@ -23,7 +33,13 @@ __all__ = [
     "DeviceListChanged",
     "DeviceListRefused",
     "Event",
+    "GroupCreated",
+    "GroupJoined",
+    "IconChanged",
     "KeysChanged",
+    "MemberAdded",
+    "MemberLeft",
+    "MemberRemoved",
     "MessageAccepted",
     "MessageDeleted",
     "MessageDelivered",
@@ -43,9 +59,11 @@ __all__ = [
     "ReactionChanged",
     "Recorded",
     "ResendRequested",
+    "RosterMismatch",
     "SecurityChanged",
     "SessionWithoutOneTimePrekey",
     "StoreRolledBack",
+    "SubjectChanged",
     "TransferChanged",
     "TypingChanged",
     "decode_recorded",
@@ -62,10 +80,11 @@ class MessageReceived:
 
     `text` is None when it is no text, and once it was deleted. `sent_at` is the sender's claim, 0 if none.
     `fills_gap`: it was announced as missing before. `reply_to` is the id of the message that it answers. `content`
-    says what it is where it is more than a text: `{"kind": "location", "latitude": ...}`.
+    says what it is where it is more than a text: `{"kind": "location", "latitude": ...}`. In a group `sender` is the
+    member's number; in the chat with a number it is empty.
     """
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     device: int
     order: str
@@ -76,6 +95,7 @@ class MessageReceived:
     fills_gap: bool = False
     reply_to: str = ""
     content: dict[str, Any] | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +106,7 @@ class MessageSent:
     MessageReceived.
     """
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     device: int
     order: str
@@ -102,55 +122,62 @@ class MessageSent:
 class MessageAccepted:
     """The network took it. That says nothing about delivery (SR-05)."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
 
 
 @dataclass(frozen=True, slots=True)
 class MessageDelivered:
-    """A device of the peer has it. `authenticated` False: only the network says so, possible in plain chats alone."""
+    """A device of the peer has it; in a group, of this `member`. `authenticated` False: only the network says so, possible
+    in plain chats alone."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     device: int
     authenticated: bool = True
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageDisplayed:
-    """The peer has seen it. `authenticated` as in MessageDelivered."""
+    """The peer, or this `member`, has seen it. `authenticated` as in MessageDelivered."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     device: int
     authenticated: bool = True
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFailed:
-    """The network refuses it for good; `reason` is a stable code, `status` the network's."""
+    """The network refuses it for good; `reason` is a stable code, `status` the network's. In a group the copy for this
+    `member`: `removed` (no member any more), `no-keys` (too much waits for its keys), `keys-changed`, `network`."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     reason: str
     status: int = 0
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageExpired:
-    """Nobody confirmed it in time; it is not sent any more."""
+    """Nobody, or in a group not this `member`, confirmed it in time; it is not sent any more."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageResent:
     """A device of the peer could not read it and asked; it was encrypted again for that device."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     device: int
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,18 +187,19 @@ class MessageUnreadable:
     `asked_again`: we asked the sender's device for a fresh copy.
     """
 
-    chat: Number | None
+    chat: ChatName | None
     message_id: str
     device: int
     reason: str
     asked_again: bool = False
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ResendRequested:
     """We ask a device of the peer to encrypt a message again, in a fresh session (SR-07: visible, rate-limited)."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     device: int
 
@@ -183,7 +211,7 @@ class MessageMissing:
     `sender` is the number of that device, ours or the peer's. The marker stands at `order` in the chat.
     """
 
-    chat: Number
+    chat: ChatName
     sender: Number
     device: int
     first: int
@@ -199,7 +227,7 @@ class MessageEdited:
     `change_id` is the edit's own id: deliveries and failures of an edit of ours go by it.
     """
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     change_id: MessageId
     sender: Number
@@ -214,7 +242,7 @@ class MessageEdited:
 class MessageDeleted:
     """The author took a message back; its text is gone from this store, from the events of before too."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     change_id: MessageId
     sender: Number
@@ -227,7 +255,7 @@ class MessageDeleted:
 class ReactionChanged:
     """Somebody put an emoji on a message, or took it away again (`removed`)."""
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     change_id: MessageId
     sender: Number
@@ -246,7 +274,7 @@ class ChangeRefused:
     `not-text` (an edit of something that is no text), `no-message` (what it is for never came), `too-many`.
     """
 
-    chat: Number
+    chat: ChatName
     message_id: MessageId
     change_id: MessageId
     sender: Number
@@ -306,7 +334,7 @@ class DeviceListRefused:
 class SecurityChanged:
     """The state of the chat, a value of `security.Security`."""
 
-    chat: Number
+    chat: ChatName
     state: str
 
 
@@ -345,7 +373,7 @@ class SessionWithoutOneTimePrekey:
 class ProtocolNoted:
     """Any other fact that a protocol reports; `chat` is None where it concerns no peer."""
 
-    chat: Number | None
+    chat: ChatName | None
     protocol: str
     note: str
 
@@ -387,6 +415,14 @@ Event: TypeAlias = (
     | MessageDeleted
     | ReactionChanged
     | ChangeRefused
+    | GroupCreated
+    | GroupJoined
+    | MemberAdded
+    | MemberRemoved
+    | MemberLeft
+    | SubjectChanged
+    | IconChanged
+    | RosterMismatch
     | TypingChanged
     | ContactKeysSeen
     | KeysChanged

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 
 from ..codec.frame import FrameCopy, WireFrame, decode_frame
 from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
 from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
 from ..errors import DecodeError, DeviceListError
-from ..ids import Number
+from ..ids import ConversationId, GroupId, Number, group_name
 from ..seam import Device, EncryptionProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
 from . import chats, contacts, delivering, fetching, plain, resend, trouble, waiting
 from .carriage import Inbound
 from .contacts import Unknown
+from .content import names_group
 from .core import Core
 from .events import ProtocolNoted, SessionWithoutOneTimePrekey
+from .groups_values import group_key
 from .record_values import Contact, Parked
 from .records import PARKED, inbox_key, parked_key
 from .step import Turn
@@ -170,7 +173,7 @@ def _take(
     if isinstance(result, Rejected):
         raise _rejection(core, turn, sender, inbound, frame, result)
     header = result.content.header
-    _check_header(core, inbound, party, header)
+    _check_header(core, turn, inbound, party, result)
     _check_heads(core, turn, own, after, header, may_park)
     # From here on the frame is genuine.
     turn.staged.merge(result.writes)
@@ -185,7 +188,7 @@ def _take(
     _notes(turn, protocol, sender, result)
     delivering.deliver(core, turn, protocol, after, party, result, digest)
     if before is not after:
-        waiting.flush(core, turn, after.list.number)
+        waiting.keys_came(core, turn, after.list.number)
 
 
 def _sender(
@@ -251,8 +254,9 @@ def _rejection(
     return _Refused(result.reason.value, silent=result.reason is Rejection.DUPLICATE)
 
 
-def _check_header(core: Core, inbound: Inbound, party: Party, header: Header) -> None:
+def _check_header(core: Core, turn: Turn, inbound: Inbound, party: Party, result: Opened) -> None:
     """SR-03: sender, recipient, conversation and message id are what the sender encrypted, or the frame is refused."""
+    header = result.content.header
     agrees = (
         header.sender == party
         and header.recipient == core.me
@@ -260,10 +264,19 @@ def _check_header(core: Core, inbound: Inbound, party: Party, header: Header) ->
         and 0 <= header.sequence <= _MAX_SEQUENCE
     )
     # A copy from another device of ours names a chat that we learn from its content (see _chat_of).
+    if agrees and inbound.group is not None:
+        # A frame for one conversation that the focus hands out in another (SR-03).
+        agrees = header.conversation == ConversationId(inbound.group)
     if agrees and party.account != core.me.account:
-        agrees = header.conversation == chats.conversation(core.me.number, party.number)
+        agrees = header.conversation == chats.conversation(core.me.number, party.number) or _is_of_group(turn, result)
     if not agrees:
         raise _Refused(Rejection.ENVELOPE_MISMATCH.value)
+
+
+def _is_of_group(turn: Turn, result: Opened) -> bool:
+    """Whether the conversation is a group: one that we know, or one that the sender, too, says is one."""
+    name = group_name(GroupId(result.content.header.conversation))
+    return turn.staged.get(group_key(name)) is not None or names_group(result.content.body)
 
 
 def _check_heads(core: Core, turn: Turn, own: Contact, sender: Contact, header: Header, may_park: bool) -> None:
@@ -300,7 +313,8 @@ def _park(core: Core, turn: Turn, inbound: Inbound, digest: bytes, unknown: Unkn
         # Numbers cost a hostile carrier nothing: all that we do not know share one bound (SR-08).
         if contact is None and len(list(turn.staged.scan(PARKED))) >= core.limits.parked_strangers:
             return
-        turn.staged.put(key, Parked(inbound, turn.now))
+        # What a frame says stands inside it; its CPIM headers are not asked.
+        turn.staged.put(key, Parked(replace(inbound, headers=()), turn.now))
         turn.wake(turn.now + core.limits.parked_ms)
     # Forged frames must not make us ask the directory without end.
     not_before = contact.fetched_at + core.limits.fetch_first_ms if contact is not None else 0

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..trust.group_log_entry import LIMITS as GROUP_LIMITS
+from ..trust.group_log_entry import GroupLimits
+
 __all__ = ["DEFAULTS", "EngineLimits", "Privacy"]
 
 _SECOND = 1_000
@@ -85,6 +88,15 @@ class EngineLimits:
     """That we answer for one message and device."""
     resends_per_hour: int
     typing_ms: int
+    # Groups
+    group: GroupLimits
+    max_group_bundle: int
+    """Of a log's entries in one frame; whoever lacks the rest asks for it."""
+    max_groups: int
+    max_groups_outside: int
+    """That somebody has named and that we are not in."""
+    group_letters: int
+    """Content of one group, or of one sender, that waits for more of the log."""
     # Retention
     events_kept: int
     prune_ms: int
@@ -143,6 +155,11 @@ DEFAULTS = EngineLimits(
     resends_per_message=3,
     resends_per_hour=60,
     typing_ms=3 * _SECOND,
+    group=GROUP_LIMITS,
+    max_group_bundle=160 * 1024,
+    max_groups=4_096,
+    max_groups_outside=64,
+    group_letters=128,
     events_kept=200_000,
     prune_ms=_HOUR,
 )

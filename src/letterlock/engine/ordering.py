@@ -10,20 +10,23 @@ that a newly linked device does not miss what was never sent to it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from ..ids import AccountId, DeviceId, MessageId, Number
+from ..ids import AccountId, ChatName, DeviceId, GroupName, MessageId, Number, group_of
 from ..seam import Header, Seen
 from . import changing
+from .content import GROUP_TYPE
 from .core import Core
 from .events import MessageMissing, MessageReceived, MessageSent
+from .groups_values import group_key
 from .record_values import Chat, Delivery, Gap, Head, HeldNote, Message, Status
 from .records import delivery_key, held_key, message_key, order_of, order_parts
 from .shelf import put, remember_place
 from .step import Turn
 from .view import describe
 
-__all__ = ["admit", "admit_unplaced", "next_due", "overdue", "reset_account", "seen_of"]
+__all__ = ["admit", "admit_unplaced", "begin_again", "next_due", "overdue", "reset_account", "seen_of"]
 
 Address = tuple[AccountId, DeviceId]
 
@@ -43,10 +46,12 @@ def seen_of(core: Core, chat: Chat) -> tuple[Seen, ...]:
 
 
 # --- receiving ------------------------------------------------------------------------------------------
-def admit(core: Core, turn: Turn, chat: Chat, peer: AccountId | None, header: Header, message: Message) -> Chat:
+def admit(
+    core: Core, turn: Turn, chat: Chat, peers: Collection[AccountId], header: Header, message: Message
+) -> Chat:
     """Take an authenticated, new message: show it now, or hold it until what it follows is there.
 
-    `peer` is the account of the contact, whoever of both sides sent the message.
+    `peers` is the account of the contact, or of the members, whoever sent the message.
     """
     address = (header.sender.account, header.sender.device)
     chat = replace(chat, lamport=max(chat.lamport, header.lamport))
@@ -57,7 +62,7 @@ def admit(core: Core, turn: Turn, chat: Chat, peer: AccountId | None, header: He
         chat = _with_head(chat, head)
     if header.sequence <= head.sequence:
         return _late(core, turn, chat, head, header.sequence, message)
-    causes = _open_causes(core, chat, peer, header)
+    causes = _open_causes(core, chat, peers, header)
     if not causes and header.sequence == head.sequence + 1:
         chat = _show(core, turn, chat, message)
         chat = _with_head(chat, replace(head, sequence=header.sequence))
@@ -93,6 +98,14 @@ def reset_account(core: Core, turn: Turn, chat: Chat, old: AccountId) -> Chat:
         chat = _release(core, turn, chat, note)
     heads = tuple(replace(head, quiet=head.sequence) for head in chat.heads if head.account != old)
     return _settle(core, turn, replace(chat, heads=heads))
+
+
+def begin_again(core: Core, turn: Turn, chat: Chat) -> Chat:
+    """We come back to a group: what was said in between was not for us, and nothing waits for it."""
+    for note in sorted(chat.held, key=lambda note: note.order):
+        if note in chat.held:
+            chat = _release(core, turn, chat, note)
+    return replace(chat, heads=())
 
 
 # --- the buffer --------------------------------------------------------------------------------------------
@@ -164,7 +177,7 @@ def _is_ready(chat: Chat, note: HeldNote) -> bool:
 
 
 def _open_causes(
-    core: Core, chat: Chat, peer: AccountId | None, header: Header
+    core: Core, chat: Chat, peers: Collection[AccountId], header: Header
 ) -> tuple[tuple[AccountId, DeviceId, int], ...]:
     """What the sender had seen and we have not."""
     me = core.me
@@ -173,12 +186,12 @@ def _open_causes(
         address = (seen.account, seen.device)
         if address in ((me.account, me.device), (header.sender.account, header.sender.device)):
             continue
-        # Of accounts that are neither ours nor the contact's nothing will ever come here.
-        if seen.account not in (me.account, peer):
+        # Of accounts that are neither ours nor in the chat nothing will ever come here.
+        if seen.account != me.account and seen.account not in peers:
             continue
         head = _head(chat, address)
-        # A linked device was not there from the start and cannot tell old from missing; a primary was.
-        if head is None and me.device != 1:
+        # A linked device was not there from the start and cannot tell old from missing; a primary was, but in a group.
+        if head is None and (me.device != 1 or group_of(chat.number) is not None):
             continue
         if seen.sequence > (head.sequence if head else 0):
             open_causes.append((seen.account, seen.device, min(seen.sequence, _FAR)))
@@ -189,7 +202,7 @@ def _open_causes(
 def _missing(core: Core, turn: Turn, chat: Chat, head: Head, last: int, lamport: int) -> Chat:
     """Put a marker where messages up to `last` should stand."""
     gap = Gap(head.sequence + 1, last, lamport)
-    sender = core.me.number if head.account == core.me.account else chat.number
+    sender = _sender(core, turn, chat, head.account)
     order = _marker_order(head, gap)
     marker = Message(
         order=order,
@@ -207,6 +220,16 @@ def _missing(core: Core, turn: Turn, chat: Chat, head: Head, last: int, lamport:
     turn.tell(MessageMissing(chat.number, sender, head.device, gap.first, gap.last, order))
     gaps = (*head.gaps, gap)[-core.limits.max_gaps :]
     return _with_head(chat, replace(head, sequence=last, gaps=gaps))
+
+
+def _sender(core: Core, turn: Turn, chat: Chat, account: AccountId) -> Number:
+    if account == core.me.account:
+        return core.me.number
+    if group_of(chat.number) is None:
+        return Number(chat.number)
+    group = turn.staged.get(group_key(GroupName(chat.number)))
+    member = group.once(account) if group is not None else None
+    return member.number if member is not None else Number("")
 
 
 def _late(core: Core, turn: Turn, chat: Chat, head: Head, sequence: int, message: Message) -> Chat:
@@ -242,6 +265,11 @@ def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool 
     """The turn of a message, or of a change of one, has come."""
     if message.mine:
         message = _adopt_early_receipts(turn, chat.number, message)
+    if message.content_type == GROUP_TYPE:
+        # It took effect when it came (groups_receiving.py); of ours there is something to send again.
+        if message.mine:
+            put(turn, chat.number, message)
+        return chat
     if message.change:
         return changing.take(core, turn, chat, message)
     put(turn, chat.number, message)
@@ -275,13 +303,14 @@ def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool 
                 fills_gap,
                 message.reply_to,
                 content,
+                "" if group_of(chat.number) is None else message.sender,
             )
         )
     remember_place(turn, chat.number, message, cursor)
     return changing.settle_pending(core, turn, chat, message.message_id) if chat.pending else chat
 
 
-def _adopt_early_receipts(turn: Turn, number: Number, message: Message) -> Message:
+def _adopt_early_receipts(turn: Turn, number: ChatName, message: Message) -> Message:
     """A receipt may be faster than the copy of another device of ours; from now on it finds the message."""
     key = delivery_key(message.message_id)
     known = turn.staged.get(key)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import AccountId, DeviceId, Instant, MessageId
+from ..ids import AccountId, DeviceId, Instant, MessageId, group_of
 from ..seam import Key
 from .carriage import NetworkResult, Outbound
 from .chats import conversation
+from .content import GROUP_TYPE
 from .core import NOBODY, Core
 from .effects import Transmit
 from .events import MessageAccepted, MessageExpired, MessageFailed
@@ -25,6 +26,7 @@ __all__ = [
     "add",
     "expire",
     "give_up_account",
+    "is_silent",
     "on_network",
     "raise_status",
     "resend_all",
@@ -121,8 +123,8 @@ def expire(core: Core, turn: Turn, key: Key[Row], row: Row) -> None:
     if delivery is not None and any(account == row.account for account, _ in delivery.delivered):
         return
     _remember(turn, row)
-    if raise_status(turn, row, Status.EXPIRED):
-        turn.tell(MessageExpired(row.chat, row.message_id))
+    if _lost(turn, row, Status.EXPIRED):
+        turn.tell(MessageExpired(row.chat, row.message_id, _member(row)))
 
 
 def give_up_account(core: Core, turn: Turn, account: AccountId) -> None:
@@ -135,8 +137,14 @@ def give_up_account(core: Core, turn: Turn, account: AccountId) -> None:
         if row.control:
             continue
         _remember(turn, row)
-        if raise_status(turn, row, Status.FAILED):
-            turn.tell(MessageFailed(row.chat, row.message_id, "keys-changed"))
+        if _lost(turn, row, Status.FAILED):
+            turn.tell(MessageFailed(row.chat, row.message_id, "keys-changed", 0, _member(row)))
+
+
+def is_silent(turn: Turn, row: Row | Delivery) -> bool:
+    """Whether nobody but devices wants to know how far it has got: a change of a group's log."""
+    message = lookup(turn, row.chat, row.order) if row.order else None
+    return message is not None and message.content_type == GROUP_TYPE
 
 
 def raise_status(turn: Turn, row: Row | Delivery, status: Status) -> bool:
@@ -158,6 +166,20 @@ def raise_status(turn: Turn, row: Row | Delivery, status: Status) -> bool:
     return False
 
 
+def _lost(turn: Turn, row: Row, status: Status) -> bool:
+    """One copy will not arrive; whether that is to be told. In a group the message has failed when no copy is left."""
+    if group_of(row.chat) is None:
+        return raise_status(turn, row, status)
+    delivery = turn.staged.get(delivery_key(row.message_id))
+    if not any(True for _ in turn.staged.scan(OUTBOX, f"{row.message_id}/")) and not (delivery and delivery.delivered):
+        raise_status(turn, row, status)
+    return not is_silent(turn, row)
+
+
+def _member(row: Row) -> str:
+    return "" if group_of(row.chat) is None else row.to
+
+
 def _accepted(core: Core, turn: Turn, key: Key[Row], row: Row) -> None:
     if row.control:
         # A receipt that was swallowed is called forth again by the repeat of its message.
@@ -171,7 +193,7 @@ def _accepted(core: Core, turn: Turn, key: Key[Row], row: Row) -> None:
         slow = replace(row, accepted=True, attempts=1, next_at=turn.now + core.limits.retry_accepted_ms)
         turn.staged.put(key, slow)
         turn.wake(slow.next_at)
-    if row.account != core.me.account and raise_status(turn, row, Status.ACCEPTED):
+    if row.account != core.me.account and raise_status(turn, row, Status.ACCEPTED) and not is_silent(turn, row):
         turn.tell(MessageAccepted(row.chat, row.message_id))
 
 
@@ -180,8 +202,8 @@ def _refused(core: Core, turn: Turn, key: Key[Row], row: Row, result: NetworkRes
     if row.control or row.account == core.me.account:
         return
     _remember(turn, row)
-    if raise_status(turn, row, Status.FAILED):
-        turn.tell(MessageFailed(row.chat, row.message_id, "network", result.status))
+    if _lost(turn, row, Status.FAILED):
+        turn.tell(MessageFailed(row.chat, row.message_id, "network", result.status, _member(row)))
 
 
 def _remember(turn: Turn, row: Row) -> None:
@@ -209,6 +231,7 @@ def _transmit(core: Core, key: Key[Row], row: Row) -> Transmit:
             to=row.to,
             message_id=row.message_id,
             conversation=conversation(core.me.number, row.chat),
+            group=group_of(row.chat) if row.account != core.me.account else None,
             content_type=row.content_type,
             body=row.body,
             large=len(row.body) > LARGE,

@@ -58,7 +58,7 @@ def send(core: Core, turn: Turn, chat: Chat, content: Sendable) -> MessageId:
     order = order_of(chat.lamport + 1, core.me.account, core.me.device, 0)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=False)
     chat = replace(chat, accepted=True, lamport=chat.lamport + 1)
-    transmit(core, turn, chat.number, message)
+    transmit(core, turn, Number(chat.number), message)
     chats.save(core, turn, drafts.store(core, turn, chat, message))
     return message.message_id
 
@@ -206,7 +206,7 @@ def _message(core: Core, turn: Turn, chat: Chat, inbound: Inbound, media_type: s
     return Message(
         order=order_of(chat.lamport, NOBODY, 0, 0),
         message_id=inbound.message_id,
-        sender=chat.number,
+        sender=Number(chat.number),
         mine=False,
         encrypted=False,
         status=Status.RECEIVED,
@@ -251,14 +251,14 @@ def _sent_at(inbound: Inbound) -> Instant:
 
 def _receipt(core: Core, turn: Turn, chat: Chat, message: Message, *, displayed: bool) -> None:
     """In a chat that is unencrypted by the user's decision, and in no other: who asks may be the network (SR-01, SR-18)."""
-    if policy.state_of(core, chat, chats.contact_of(turn, chat.number), turn.now) is not Security.PLAIN_RCS:
+    if policy.state_of(core, chat, chats.contact_of(turn, Number(chat.number)), turn.now) is not Security.PLAIN_RCS:
         return
     if not (chat.accepted or core.privacy.receipts_to_strangers):
         return
     body = receipt_document(message.message_id, message.sent_at or message.at, displayed)
     row = Row(
         chat=chat.number,
-        to=chat.number,
+        to=Number(chat.number),
         account=NOBODY,
         message_id=ids.new_message_id(turn.rng),
         order="",

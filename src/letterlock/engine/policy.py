@@ -63,7 +63,7 @@ def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> S
 
 def options_of(chat: Chat) -> tuple[PlainOption, ...]:
     """What the user may choose in this transition; nothing once it was chosen."""
-    return (PlainOption(chat.number, chat.transition, chat.nonce),) if chat.nonce else ()
+    return (PlainOption(Number(chat.number), chat.transition, chat.nonce),) if chat.nonce else ()
 
 
 def accepts(chat: Chat, option: PlainOption) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import ids
-from ..ids import DeviceId, MessageId, Number
+from ..ids import ChatName, DeviceId, MessageId, Number, group_of
 from ..seam import EncryptionProtocol, Recipient, Seen
-from . import chats, fetching, ordering, outbox, policy, receipts, sealing
+from . import fetching, ordering, outbox, policy, receipts, sealing
 from .content import (
     Parts,
     Reference,
@@ -28,7 +28,17 @@ from .records import order_parts, waiting_key
 from .sealing import Letter, NotReady
 from .step import Turn
 
-__all__ = ["is_whole", "parts", "seal_again", "seal_content", "seal_control"]
+__all__ = [
+    "entity_of",
+    "is_whole",
+    "later",
+    "parts",
+    "row_of",
+    "seal_again",
+    "seal_content",
+    "seal_control",
+    "seal_for_own",
+]
 
 
 def is_whole(message: Message) -> bool:
@@ -49,7 +59,7 @@ def _text(message: Message) -> Text:
     return Text(message.text or "", reply)
 
 
-def _entity(message: Message, to: Number | None = None) -> bytes:
+def entity_of(message: Message, to: ChatName | None = None) -> bytes:
     """What is encrypted; `to` in copies for our own other devices."""
     if not message.entity and not message.reply_to:
         return encode_text(message.text or "", message.sent_at, to)
@@ -80,51 +90,51 @@ def seal_content(
     if audience != chat.audience:
         # Newcomers must not wait for what was never sent to them (ordering.py).
         chat = replace(chat, audience=audience, base=sequence - 1)
-    body = _entity(message)
+    body = entity_of(message)
     seen = ordering.seen_of(core, chat)
     letter = Letter(message.message_id, lamport, sequence, seen, body, chat.number)
     frame, devices, skipped = sealing.seal(
         core, turn, protocol, letter, contact.recipient, own, may_skip=len(contact.recipient.devices) > 1
     )
-    outbox.add(core, turn, _row(core, turn, chat.number, contact.recipient, message, protocol, frame, devices))
+    outbox.add(core, turn, row_of(core, turn, chat.number, contact.recipient, message, protocol, frame, devices))
     for device in skipped:
-        _later(core, turn, chat.number, message, contact, device)
+        later(core, turn, chat.number, message, contact, device)
     if others:
-        copy = replace(letter, body=_entity(message, chat.number))
-        _seal_for_own(core, turn, chat.number, message, copy, own)
+        copy = replace(letter, body=entity_of(message, chat.number))
+        seal_for_own(core, turn, chat.number, message, copy, own)
     return chat
 
 
 def seal_again(
     core: Core,
     turn: Turn,
-    number: Number,
+    chat: ChatName,
     message: Message,
+    body: bytes,
+    base: int,
     recipient: Recipient,
-    side: Contact,
     own: Contact,
     protocol: EncryptionProtocol,
 ) -> None:
-    """The same logical message in a new frame: same id and place, never the same key (SR-06)."""
+    """The same logical message in a new frame: same id and place, never the same key (SR-06). `base` is our sequence
+    when this audience began."""
     lamport, _, _, sequence = order_parts(message.order)
-    chat = chats.load(turn, number)
-    to = number if side.account == core.me.account else None
-    body = _entity(message, to)
     # Nothing but the audience: what we have seen since is no cause of it.
-    seen = (Seen(core.me.account, core.me.device, chat.base),) if 0 < chat.base < sequence else ()
-    letter = Letter(message.message_id, lamport, sequence, seen, body, number)
+    seen = (Seen(core.me.account, core.me.device, base),) if 0 < base < sequence else ()
+    letter = Letter(message.message_id, lamport, sequence, seen, body, chat)
     frame, devices, _ = sealing.seal(core, turn, protocol, letter, recipient, own)
-    row = _row(core, turn, number, recipient, message, protocol, frame, devices)
-    outbox.settle_device(turn, message.message_id, side.account, devices[0])
+    row = row_of(core, turn, chat, recipient, message, protocol, frame, devices)
+    outbox.settle_device(turn, message.message_id, recipient.account, devices[0])
     outbox.add(core, turn, row, devices[0])
-    if to is None:
-        turn.tell(MessageResent(number, message.message_id, devices[0]))
+    if recipient.account != core.me.account:
+        member = "" if group_of(chat) is None else recipient.number
+        turn.tell(MessageResent(chat, message.message_id, devices[0], member))
 
 
 def seal_control(
     core: Core,
     turn: Turn,
-    number: Number,
+    number: ChatName,
     waiting: Waiting,
     recipient: Recipient,
     side: Contact,
@@ -141,7 +151,7 @@ def seal_control(
     outbox.add(core, turn, receipts.control_row(core, turn, protocol, number, side, message_id, frame, devices))
 
 
-def _seal_for_own(core: Core, turn: Turn, number: Number, message: Message, letter: Letter, own: Contact) -> None:
+def seal_for_own(core: Core, turn: Turn, number: ChatName, message: Message, letter: Letter, own: Contact) -> None:
     """Copies for our own other devices; one without key material gets its copy later and holds up nobody."""
     others = tuple(device for device in own.recipient.devices if device.id != core.me.device)
     protocol = policy.encrypting(core, own, turn.now)
@@ -153,32 +163,34 @@ def _seal_for_own(core: Core, turn: Turn, number: Number, message: Message, lett
         except NotReady:
             pass
         else:
-            outbox.add(core, turn, _row(core, turn, number, recipient, message, protocol, frame, reached))
+            outbox.add(core, turn, row_of(core, turn, number, recipient, message, protocol, frame, reached))
     missing = [device.id for device in others if device.id not in reached]
     for device in missing:
-        _later(core, turn, number, message, own, device)
+        later(core, turn, number, message, own, device)
     if missing and protocol is not None:
         lacking = tuple(device for device in others if device.id in missing)
         for need in protocol.needs(turn.staged, (replace(own.recipient, devices=lacking),), turn.now):
             fetching.material(core, turn, need)
 
 
-def _later(core: Core, turn: Turn, number: Number, message: Message, side: Contact, device: DeviceId) -> None:
+def later(core: Core, turn: Turn, number: ChatName, message: Message, side: Contact, device: DeviceId) -> None:
+    """Have the copy for one device made when its keys are there."""
     expires = message.at + core.limits.expiry_ms
     waiting = Waiting(Task.RESEND, message.message_id, message.order, side.account, device, turn.now, expires)
     turn.staged.put(waiting_key(number, waiting), waiting)
 
 
-def _row(
+def row_of(
     core: Core,
     turn: Turn,
-    number: Number,
+    number: ChatName,
     recipient: Recipient,
     message: Message,
     protocol: EncryptionProtocol,
     frame: bytes,
     devices: tuple[DeviceId, ...],
 ) -> Row:
+    """A row that waits for the word of each of these devices."""
     return Row(
         chat=number,
         to=recipient.number,

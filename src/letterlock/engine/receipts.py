@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import ids
-from ..ids import DeviceId, Instant, MessageId, Number
+from ..ids import ChatName, DeviceId, GroupName, Instant, MessageId, group_of
 from ..seam import EncryptionProtocol, Party
 from . import chats, fetching, outbox, policy, sealing
 from .content import Receipt, encode_receipt
 from .core import Core, media_type_of
 from .events import MessageDelivered, MessageDisplayed
+from .groups_values import group_key
 from .record_values import Chat, Contact, Delivery, Row, Status, Task, Waiting
 from .records import delivery_key, outbox_key, waiting_key
 from .sealing import Letter, NotReady
@@ -66,7 +67,7 @@ def displayed_here(
 def send_control(
     core: Core,
     turn: Turn,
-    conversation_with: Number,
+    conversation_with: ChatName,
     contact: Contact,
     body: bytes,
     *,
@@ -96,7 +97,7 @@ def control_row(
     core: Core,
     turn: Turn,
     protocol: EncryptionProtocol,
-    chat: Number,
+    chat: ChatName,
     contact: Contact,
     message_id: MessageId,
     frame: bytes,
@@ -120,7 +121,7 @@ def control_row(
     )
 
 
-def received(core: Core, turn: Turn, number: Number, sender: Party, receipt: Receipt) -> None:
+def received(core: Core, turn: Turn, chat: ChatName, sender: Party, receipt: Receipt) -> None:
     """A device that authenticated itself confirms a message of ours."""
     message_id = receipt.message_id
     if receipt.failed:
@@ -138,29 +139,41 @@ def received(core: Core, turn: Turn, number: Number, sender: Party, receipt: Rec
         if not _siblings(core, turn):
             return
         # Another device of ours sent it and its copy has not come yet.
-        delivery = Delivery(number, "", at=turn.now)
-    # A contact confirms messages of its own chat alone.
-    if (row is not None and row.chat != number) or (delivery is not None and delivery.chat != number):
-        return
+        delivery = Delivery(chat, "", at=turn.now)
     if row is not None and delivery is None:
         delivery = Delivery(row.chat, row.order, at=turn.now)
-    if delivery is None:
+    if delivery is None or not _may_confirm(turn, chat, sender, row, delivery):
         return
     outbox.settle_device(turn, message_id, sender.account, sender.device)
-    address = (sender.account, sender.device)
+    address, most = (sender.account, sender.device), _MAX_ADDRESSES + delivery.members * _DEVICES_OF_MEMBER
     fresh = replace(
         delivery,
-        delivered=_with(delivery.delivered, address),
-        displayed=_with(delivery.displayed, address) if receipt.displayed else delivery.displayed,
+        delivered=_with(delivery.delivered, address, most),
+        displayed=_with(delivery.displayed, address, most) if receipt.displayed else delivery.displayed,
     )
     if fresh == delivery:
         return
     turn.staged.put(delivery_key(message_id), fresh)
-    outbox.raise_status(turn, fresh, Status.DISPLAYED if receipt.displayed else Status.DELIVERED)
+    for status, confirmed in ((Status.DELIVERED, fresh.delivered), (Status.DISPLAYED, fresh.displayed)):
+        if confirmed and len({account for account, _ in confirmed}) >= fresh.members:
+            outbox.raise_status(turn, fresh, status)
+    if outbox.is_silent(turn, fresh):
+        return
+    member = "" if group_of(fresh.chat) is None else sender.number
     if fresh.delivered != delivery.delivered:
-        turn.tell(MessageDelivered(number, message_id, sender.device))
+        turn.tell(MessageDelivered(fresh.chat, message_id, sender.device, member=member))
     if fresh.displayed != delivery.displayed:
-        turn.tell(MessageDisplayed(number, message_id, sender.device))
+        turn.tell(MessageDisplayed(fresh.chat, message_id, sender.device, member=member))
+
+
+def _may_confirm(turn: Turn, chat: ChatName, sender: Party, row: Row | None, delivery: Delivery) -> bool:
+    """A contact confirms messages of its own chat alone; in a group, whoever a copy was made for."""
+    if group_of(delivery.chat) is None:
+        return delivery.chat == chat and (row is None or row.chat == chat)
+    if row is not None:
+        return row.chat == delivery.chat
+    group = turn.staged.get(group_key(GroupName(delivery.chat)))
+    return group is not None and group.member(sender.account) is not None
 
 
 def _siblings(core: Core, turn: Turn) -> bool:
@@ -169,9 +182,10 @@ def _siblings(core: Core, turn: Turn) -> bool:
 
 
 _MAX_ADDRESSES = 64
+_DEVICES_OF_MEMBER = 4
 
 
 def _with(
-    known: tuple[tuple[ids.AccountId, DeviceId], ...], address: tuple[ids.AccountId, DeviceId]
+    known: tuple[tuple[ids.AccountId, DeviceId], ...], address: tuple[ids.AccountId, DeviceId], most: int
 ) -> tuple[tuple[ids.AccountId, DeviceId], ...]:
-    return known if address in known or len(known) >= _MAX_ADDRESSES else (*known, address)
+    return known if address in known or len(known) >= most else (*known, address)

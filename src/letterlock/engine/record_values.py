@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from ..ids import AccountId, DeviceId, Instant, MessageId, Number
+from ..ids import AccountId, ChatName, DeviceId, Instant, MessageId, Number
 from ..seam import Recipient
 from ..trust.device_list import VerifiedDeviceList, recipient_of
 from .carriage import Inbound
@@ -78,9 +78,9 @@ class HeldNote:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """What the engine knows of one chat, beside its contact's keys."""
+    """What the engine knows of one chat, beside its contact's keys, or its group's log (groups_values.py)."""
 
-    number: Number
+    number: ChatName
     sticky: bool = False
     """Was encrypted once; never becomes plain by itself (SR-01)."""
     accepted: bool = False
@@ -199,13 +199,15 @@ class InboxEntry:
 class Delivery:
     """What is known of a message of ours, kept after its outbox rows are gone."""
 
-    chat: Number
+    chat: ChatName
     order: str
     """Empty when the receipt was faster than another own device's copy."""
     delivered: tuple[tuple[AccountId, DeviceId], ...] = ()
     displayed: tuple[tuple[AccountId, DeviceId], ...] = ()
     resends: tuple[tuple[AccountId, DeviceId, int], ...] = ()
     at: Instant = 0
+    members: int = 0
+    """Of a group that it was meant for; 0 in the chat with a number."""
 
 
 # --- outgoing ------------------------------------------------------------------------------------------------
@@ -213,7 +215,7 @@ class Delivery:
 class Row:
     """One frame on its way to one account. Its bytes never change (SR-06)."""
 
-    chat: Number
+    chat: ChatName
     to: Number
     account: AccountId
     message_id: MessageId
@@ -247,6 +249,8 @@ class Task(enum.IntEnum):
     """Our request that a device sends a message again."""
     RECEIPT = 3
     """A delivery receipt for a device that we have no session with (any more)."""
+    MEMBER = 4
+    """A message of a group, for all devices of one member."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,8 @@ def outbox_key(message_id: str, account: AccountId, device: int = 0) -> Key[Row]
 
 def waiting_key(chat: ChatName, waiting: Waiting) -> Key[Waiting]:
     """Content in the order of its sequence, and after it what is sent again."""
-    place = f"{order_parts(waiting.order)[3]:08x}" if waiting.task is Task.CONTENT else "~"
+    in_order = waiting.task in (Task.CONTENT, Task.MEMBER)
+    place = f"{order_parts(waiting.order)[3]:08x}" if in_order else "~"
     return Key(
         WAITING, f"waiting/{chat}/{place}.{waiting.message_id}.{waiting.task}.{waiting.account.hex()}.{waiting.device}"
     )

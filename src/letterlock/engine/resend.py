@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import DeviceId, MessageId, Number
+from ..ids import ChatName, DeviceId, MessageId, group_of
 from ..seam import EncryptionProtocol, Party
 from . import outbox, trouble, waiting
 from .core import Core
@@ -42,7 +42,7 @@ def answer(
     core: Core,
     turn: Turn,
     protocol: EncryptionProtocol,
-    number: Number,
+    number: ChatName,
     sender: Party,
     message_id: MessageId,
     *,
@@ -63,7 +63,9 @@ def answer(
     )
     delivery = turn.staged.get(delivery_key(message_id))
     chat, order = _message_for(core, sender, row, delivery)
-    if not order or (sender.account != core.me.account and chat != number):
+    # A copy that was made for an account of a group may be asked for in any conversation with it: which one it was
+    # for cannot be told from what cannot be read.
+    if not order or (sender.account != core.me.account and chat != number and group_of(chat) is None):
         return
     message = lookup(turn, chat, order)
     if message is None or not message.mine or not message.encrypted:
@@ -87,7 +89,7 @@ def answer(
     waiting.flush(core, turn, chat)
 
 
-def _message_for(core: Core, sender: Party, row: Row | None, delivery: Delivery | None) -> tuple[Number, str]:
+def _message_for(core: Core, sender: Party, row: Row | None, delivery: Delivery | None) -> tuple[ChatName, str]:
     """Chat and place of the message, if it was ever encrypted for this account."""
     if row is not None and not row.control:
         return row.chat, row.order

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..codec.frame import FrameCopy, WireFrame, encode_frame
 from ..errors import CryptoError, IdentityChanged, ProtocolError
-from ..ids import DeviceId, MessageId, Number
+from ..ids import ChatName, DeviceId, MessageId
 from ..seam import Content, EncryptionProtocol, Header, MaterialNeeded, Party, Recipient, Sealed, Seen
 from . import fetching
 from .chats import conversation
@@ -33,7 +33,7 @@ class Letter:
     sequence: int
     seen: tuple[Seen, ...]
     body: bytes
-    conversation_with: Number
+    conversation_with: ChatName
 
 
 def seal(
@@ -134,7 +134,7 @@ def _refused(
     core: Core,
     turn: Turn,
     protocol: EncryptionProtocol,
-    chat: Number,
+    chat: ChatName,
     recipient: Recipient,
     error: CryptoError | ProtocolError,
 ) -> None:

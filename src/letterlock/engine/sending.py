@@ -137,13 +137,13 @@ def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, wait
         pause = core.limits.fetch_first_ms if contact.list.expired(turn.now) else core.limits.list_refresh_ms
         at = contact.fetched_at + pause
     if waiting or at <= turn.now:
-        fetching.lists(core, turn, chat.number, since, at)
+        fetching.lists(core, turn, Number(chat.number), since, at)
 
 
 def _choose(core: Core, turn: Turn, chat: Chat, allow: PlainOption) -> Chat:
     """Take the user's decision, once. Raises NotEncrypted when it is not for this chat and transition (SR-01)."""
     if not policy.accepts(chat, allow):
-        contact = chats.contact_of(turn, chat.number)
+        contact = chats.contact_of(turn, Number(chat.number))
         raise policy.refusal(chat, policy.state_of(core, chat, contact, turn.now))
     if chat.sticky:
         # An encrypted chat stays one: the decision was for this message, the next one asks again.

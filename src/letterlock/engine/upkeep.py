@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
-from ..ids import Instant, Number
+from ..ids import Instant, chat_name
 from ..seam import Key, Publish, RecordKind, TimerStep
-from . import changing, chats, fetching, inbox, ordering, outbox, shelf, waiting
+from . import changing, chats, fetching, groups_applying, groups_receiving, inbox, ordering, outbox, shelf, waiting
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
@@ -29,6 +29,7 @@ def start(core: Core, turn: Turn) -> None:
     shelf.index_all(turn)
     outbox.resend_all(core, turn)
     fetching.ask_all(core, turn)
+    groups_applying.sync_all(core, turn)
     upkeep = turn.staged.get(UPKEEP) or Upkeep(self_check_at=turn.now + core.limits.self_check_ms)
     again = tuple((name, payload, attempts, turn.now) for name, payload, attempts, _ in upkeep.publishing)
     turn.staged.put(UPKEEP, replace(upkeep, protocols=(), publishing=again))
@@ -73,10 +74,12 @@ def rolled_back(core: Core, turn: Turn) -> None:
 
 def _work(core: Core, turn: Turn) -> None:
     waiting.expire_waiting(core, turn)
-    for number in waiting.numbers_waiting(turn):
-        waiting.flush(core, turn, number)
+    for chat in waiting.chats_waiting(turn):
+        waiting.flush(core, turn, chat)
     inbox.drop_parked(core, turn)
     _overdue(core, turn)
+    groups_receiving.ask_again(core, turn)
+    groups_receiving.drop_letters(core, turn)
     _protocols(core, turn)
     _publish(core, turn)
     _self_check(core, turn)
@@ -84,7 +87,7 @@ def _work(core: Core, turn: Turn) -> None:
 
 
 def _overdue(core: Core, turn: Turn) -> None:
-    for number in sorted({Number(key.name.split("/")[1]) for key in turn.staged.scan(HELD)}):
+    for number in sorted({chat_name(key.name.split("/")[1]) for key in turn.staged.scan(HELD)}):
         chat = chats.load(turn, number)
         due = ordering.next_due(chat)
         if due is not None and due <= turn.now:
@@ -168,12 +171,13 @@ def _prune(core: Core, turn: Turn) -> None:
             turn.staged.delete(event_key(cursor))
         turn.staged.put(EVENT_LOG, replace(log, first=until))
         more = log.next - until > core.limits.events_kept
+    groups_applying.forget_unjoined(core, turn)
     forgotten = _older(turn, turn.now - core.limits.remember_ms)
     for key in forgotten:
         turn.staged.delete(key)
     more = more or len(forgotten) == _PRUNED_AT_ONCE
     for name, count in changing.expire_pending(core, turn).items():
-        chat = chats.load(turn, Number(name))
+        chat = chats.load(turn, chat_name(name))
         chats.save(core, turn, replace(chat, pending=max(0, chat.pending - count)))
     at = turn.now + (min(_PRUNE_ON_MS, core.limits.prune_ms) if more else core.limits.prune_ms)
     turn.staged.put(UPKEEP, replace(turn.staged.get(UPKEEP) or upkeep, prune_at=at))

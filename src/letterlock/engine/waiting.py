@@ -4,32 +4,45 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import Number
+from ..ids import ChatName, GroupName, Number, chat_name, group_of
 from ..seam import Device, EncryptionProtocol, Key
-from . import chats, policy, posting
+from . import chats, groups_posting, policy, posting
 from .core import Core
 from .events import MessageExpired
-from .record_values import Contact, Status, Task, Waiting
+from .groups_values import group_key
+from .record_values import Contact, Message, Status, Task, Waiting
 from .records import WAITING, waiting_key
 from .sealing import NotReady
 from .shelf import lookup, put
 from .step import Turn
 
-__all__ = ["expire_waiting", "flush", "numbers_waiting", "tasks", "wait_for"]
+__all__ = ["chats_waiting", "expire_waiting", "flush", "keys_came", "tasks", "wait_for"]
 
 
-def wait_for(turn: Turn, number: Number, waiting: Waiting) -> None:
+def wait_for(turn: Turn, chat: ChatName, waiting: Waiting) -> None:
     """Have `flush` encrypt this when it can."""
-    turn.staged.put(waiting_key(number, waiting), waiting)
+    turn.staged.put(waiting_key(chat, waiting), waiting)
 
 
-def numbers_waiting(turn: Turn) -> list[Number]:
-    """The numbers whose tasks wait for keys."""
-    return sorted({Number(key.name.split("/")[1]) for key in turn.staged.scan(WAITING)})
+def chats_waiting(turn: Turn) -> list[ChatName]:
+    """The chats whose tasks wait for keys."""
+    return sorted({chat_name(key.name.split("/")[1]) for key in turn.staged.scan(WAITING)})
 
 
-def flush(core: Core, turn: Turn, number: Number) -> None:
+def keys_came(core: Core, turn: Turn, number: Number) -> None:
+    """Something about the keys of this number is known, or was decided: what waits for it, in its groups too."""
+    flush(core, turn, number)
+    for chat in chats_waiting(turn):
+        if group_of(chat) is not None:
+            _flush_group(core, turn, GroupName(chat), number)
+
+
+def flush(core: Core, turn: Turn, chat: ChatName) -> None:
     """Encrypt what waits in a chat (or, under our own number, for our own devices), as far as the keys are there."""
+    if group_of(chat) is not None:
+        _flush_group(core, turn, GroupName(chat))
+        return
+    number = Number(chat)
     waiting_here = tasks(turn, number)
     own = chats.contact_of(turn, core.me.number)
     contact = chats.contact_of(turn, number)
@@ -50,14 +63,51 @@ def flush(core: Core, turn: Turn, number: Number) -> None:
         chats.save(core, turn, chats.load(turn, number))
 
 
+def _flush_group(core: Core, turn: Turn, name: GroupName, only: Number | None = None) -> None:
+    """The same in a group: each member's copies by themselves, in their order. `only` for one number."""
+    own, group = chats.contact_of(turn, core.me.number), turn.staged.get(group_key(name))
+    if own is None or group is None:
+        return
+    for key, waiting in tasks(turn, name):
+        member = group.once(waiting.account)
+        number = core.me.number if waiting.account == core.me.account else member.number if member is not None else None
+        if waiting.expires <= turn.now or only not in (None, number):
+            continue
+        if number == core.me.number:
+            _flush_single(core, turn, name, key, waiting, own, own)
+        elif member is None:
+            # Removed long ago.
+            turn.staged.delete(key)
+        elif (ready := groups_posting.writable(core, turn, member)) is None:
+            continue
+        elif waiting.task is not Task.MEMBER:
+            _flush_single(core, turn, name, key, waiting, ready[0], own)
+        else:
+            message = lookup(turn, name, waiting.order)
+            if message is not None and not groups_posting.post_waiting(core, turn, group, message, member, own):
+                continue
+            turn.staged.delete(key)
+            fewer(turn, name)
+
+
+def fewer(turn: Turn, name: GroupName) -> None:
+    """One copy for a member waits no more."""
+    group = turn.staged.get(group_key(name))
+    if group is not None:
+        turn.staged.put(group_key(name), replace(group, waiting=max(0, group.waiting - 1)))
+
+
 def expire_waiting(core: Core, turn: Turn) -> None:
     """Drop what has waited too long; messages of ours visibly."""
-    for number in numbers_waiting(turn):
+    for number in chats_waiting(turn):
         for key, waiting in tasks(turn, number):
             if waiting.expires > turn.now:
                 turn.wake(waiting.expires)
                 continue
             turn.staged.delete(key)
+            if waiting.task is Task.MEMBER:
+                groups_posting.expired(turn, GroupName(number), waiting)
+                fewer(turn, GroupName(number))
             if waiting.task is not Task.CONTENT:
                 continue
             message = lookup(turn, number, waiting.order)
@@ -68,7 +118,7 @@ def expire_waiting(core: Core, turn: Turn) -> None:
             turn.tell(MessageExpired(number, waiting.message_id))
 
 
-def tasks(turn: Turn, number: Number) -> list[tuple[Key[Waiting], Waiting]]:
+def tasks(turn: Turn, number: ChatName) -> list[tuple[Key[Waiting], Waiting]]:
     """All that waits in a chat, messages first."""
     found = []
     for key in turn.staged.scan(WAITING, f"{number}/"):
@@ -102,7 +152,7 @@ def _flush_content(
 
 
 def _flush_single(
-    core: Core, turn: Turn, number: Number, key: Key[Waiting], waiting: Waiting, side: Contact | None, own: Contact
+    core: Core, turn: Turn, number: ChatName, key: Key[Waiting], waiting: Waiting, side: Contact | None, own: Contact
 ) -> None:
     """A copy, or a request, for one device."""
     device = _device(side, waiting)
@@ -121,12 +171,24 @@ def _flush_single(
         return
     try:
         if message is not None:
-            posting.seal_again(core, turn, number, message, recipient, side, own, protocol)
+            body, base = _again(core, turn, number, message, side)
+            posting.seal_again(core, turn, number, message, body, base, recipient, own, protocol)
         else:
             posting.seal_control(core, turn, number, waiting, recipient, side, own, protocol)
     except NotReady:
         return
     turn.staged.delete(key)
+
+
+def _again(core: Core, turn: Turn, chat: ChatName, message: Message, side: Contact) -> tuple[bytes, int]:
+    """What a device gets that asked for a message again, and since when its audience has got our messages."""
+    group = turn.staged.get(group_key(GroupName(chat))) if group_of(chat) is not None else None
+    if group is not None:
+        seen = groups_posting.seen_by(core, turn, group.name, side.account)
+        body = groups_posting.copy_for(core, turn, group, message, side.account)
+        return body, seen[0].sequence if seen else 0
+    to = chat if side.account == core.me.account else None
+    return posting.entity_of(message, to), chats.load(turn, chat).base
 
 
 def _device(side: Contact | None, waiting: Waiting) -> Device | None:

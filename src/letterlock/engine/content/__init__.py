@@ -21,14 +21,17 @@ from .entity import (
     encode_text,
     express,
     is_cut,
+    names_group,
     parts_of,
     read,
     read_parts,
     with_chat,
+    with_heads,
     without_chat,
+    without_heads,
 )
 from .file import File
-from .group import GroupChange
+from .group import GROUP_TYPE, REQUEST_TYPE, GroupChange, GroupRequest
 from .location import Location
 from .parts import Parts, Read, Reference
 from .reaction import Reaction
@@ -37,6 +40,8 @@ from .text import TEXT_TYPE, Text
 from .unknown import Unknown
 
 __all__ = [
+    "GROUP_TYPE",
+    "REQUEST_TYPE",
     "TEXT_TYPE",
     "Change",
     "Content",
@@ -47,6 +52,7 @@ __all__ = [
     "Entity",
     "File",
     "GroupChange",
+    "GroupRequest",
     "Location",
     "Parts",
     "Reaction",
@@ -67,6 +73,7 @@ __all__ = [
     "encode_typing",
     "express",
     "is_cut",
+    "names_group",
     "parts_of",
     "read",
     "read_parts",
@@ -76,5 +83,7 @@ __all__ = [
     "rfc3339",
     "typing_document",
     "with_chat",
+    "with_heads",
     "without_chat",
+    "without_heads",
 ]

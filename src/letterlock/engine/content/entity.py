@@ -2,13 +2,15 @@
 
 Version 1 is a MIME entity (a text, a receipt, typing). Version 2 has a block of CPIM headers and an empty line before
 it, as RCS clients put it inside their ciphertext (rcs.md 1.4, 2.9); it begins with `NS:`, or with the empty line
-alone. Two MIME fields are ours: `Letterlock-Sent`, the sender's clock in milliseconds, and in the copy for our own
-other devices `Letterlock-To`, the name of the chat.
+alone. Three MIME fields are ours: `Letterlock-Sent`, the sender's clock in milliseconds; in the copy for our own
+other devices `Letterlock-To`, the name of the chat; in a group `Letterlock-Group`, the heads of its log that the sender
+knows, in hexadecimal.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ... import ids
@@ -16,13 +18,22 @@ from ...codec import cpim, imdn, iscomposing, mime
 from ...codec.cpim import CpimLimits
 from ...codec.ft_http import media_type
 from ...codec.mime import MimeLimits, MimePart
-from ...errors import DecodeError, InputError
-from ...ids import Instant, MessageId, Number
+from ...errors import DecodeError, InputError, LimitExceeded
+from ...ids import ChatName, Instant, MessageId, Number
+from ...trust.group_log_entry import EntryId
 from ..limits import EngineLimits
 from .changes import Delete, Edit, Emptied, express_delete, express_edit, express_emptied, read_change
 from .composing import Typing, read_typing
 from .file import FILE_TYPE, File, express_file, read_file
-from .group import GROUP_TYPE, GroupChange, express_group_change, read_group_change
+from .group import (
+    GROUP_TYPE,
+    REQUEST_TYPE,
+    GroupChange,
+    GroupRequest,
+    express_group_change,
+    read_group_change,
+    read_group_request,
+)
 from .location import LOCATION_TYPE, Location, express_location, read_location
 from .parts import LETTERLOCK, RCS, Parts, Read, text_of
 from .reaction import Reaction, express_reaction, read_reaction
@@ -41,34 +52,40 @@ __all__ = [
     "encode_text",
     "express",
     "is_cut",
+    "names_group",
     "parts_of",
     "read",
     "read_parts",
     "with_chat",
+    "with_heads",
     "without_chat",
+    "without_heads",
 ]
 
 Change = Reaction | Edit | Delete
 """What acts on another message."""
 Content = Text | File | Location | GroupChange | Change | Emptied | Unknown
 """What takes a place in the order of a chat."""
-Control = Receipt | Typing | ResendRequest
+Control = Receipt | Typing | ResendRequest | GroupRequest
 Sendable = Text | File | Location | Change
 """What a user sends."""
 
 _MAX_HEADERS = 64
 _MAX_HEADER_BYTES = 8_192
+_HEAD = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _CUT = re.compile(rb"\r\nLetterlock-Size: ([0-9]{1,15})\r\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """What was read. `to` is the chat in a copy from another device of ours, else None; `sent_at` is a claim."""
+    """What was read. `to` is the chat in a copy from another device of ours, else None; `sent_at` is a claim. `heads` are
+    those of a group's log, None outside of groups."""
 
     content: Content | Control
     content_type: str
     sent_at: Instant = 0
-    to: Number | None = None
+    to: ChatName | None = None
+    heads: tuple[EntryId, ...] | None = None
 
 
 # --- writing ---------------------------------------------------------------------------------------------
@@ -99,7 +116,7 @@ def encode(parts: Parts, sent_at: Instant) -> bytes:
     return b"".join((_block(parts), head, parts.body))
 
 
-def encode_text(text: str, sent_at: Instant, to: Number | None = None) -> bytes:
+def encode_text(text: str, sent_at: Instant, to: ChatName | None = None) -> bytes:
     """A text that answers nothing, as version 1 wrote it; `to` only in copies for our own devices."""
     head = f"Content-Type: {TEXT_TYPE}\r\nLetterlock-Sent: {sent_at}\r\n"
     if to is not None:
@@ -107,15 +124,46 @@ def encode_text(text: str, sent_at: Instant, to: Number | None = None) -> bytes:
     return f"{head}\r\n{text}".encode()
 
 
-def with_chat(entity: bytes, to: Number) -> bytes:
+def with_chat(entity: bytes, to: ChatName) -> bytes:
     """The copy of an entity of ours for our own other devices."""
-    at = _mime_at(entity)
-    return b"".join((entity[:at], b"Letterlock-To: ", to.encode(), b"\r\n", entity[at:]))
+    return _with_line(entity, _chat_line(to))
 
 
-def without_chat(entity: bytes, to: Number) -> bytes:
+def without_chat(entity: bytes, to: ChatName) -> bytes:
     """The other way: as the peer gets it."""
-    line = b"Letterlock-To: " + to.encode() + b"\r\n"
+    return _without_line(entity, _chat_line(to))
+
+
+def with_heads(entity: bytes, heads: Iterable[EntryId]) -> bytes:
+    """The entity as the members of a group get it."""
+    return _with_line(entity, _heads_line(heads))
+
+
+def names_group(entity: bytes) -> bool:
+    """Whether the sender means it for a group."""
+    at = _mime_at(entity)
+    return at >= 0 and b"Letterlock-Group: " in entity[at : at + _MAX_HEADER_BYTES]
+
+
+def without_heads(entity: bytes, heads: Iterable[EntryId]) -> bytes:
+    """The other way: as it is kept."""
+    return _without_line(entity, _heads_line(heads))
+
+
+def _chat_line(to: ChatName) -> bytes:
+    return b"Letterlock-To: " + to.encode() + b"\r\n"
+
+
+def _heads_line(heads: Iterable[EntryId]) -> bytes:
+    return b"Letterlock-Group: " + " ".join(head.hex() for head in heads).encode() + b"\r\n"
+
+
+def _with_line(entity: bytes, line: bytes) -> bytes:
+    at = _mime_at(entity)
+    return b"".join((entity[:at], line, entity[at:]))
+
+
+def _without_line(entity: bytes, line: bytes) -> bytes:
     at = entity.find(line, 0, _MAX_HEADER_BYTES)
     return entity if at < 0 else entity[:at] + entity[at + len(line) :]
 
@@ -162,20 +210,22 @@ def read(body: bytes, limits: EngineLimits) -> Entity:
     """Read an entity. Content of which no sense can be made is Unknown; DecodeError where not even that is certain."""
     headers, part = _split(body, limits.max_frame + _MAX_HEADER_BYTES)
     kind = part.content_type
-    to = _to(part)
+    to, heads = _to(part), _heads(part, limits)
     found = Read(kind, part.content(), headers)
     if kind.media_type == imdn.MEDIA_TYPE:
         receipt = read_receipt(found.body)
-        return Entity(receipt or Unknown(kind.media_type, len(body), None), kind.media_type, 0, to)
+        return Entity(receipt or Unknown(kind.media_type, len(body), None), kind.media_type, 0, to, heads)
     if kind.media_type == iscomposing.MEDIA_TYPE:
-        return Entity(read_typing(found.body), kind.media_type, 0, to)
+        return Entity(read_typing(found.body), kind.media_type, 0, to, heads)
     if kind.media_type == RESEND_TYPE:
-        return Entity(read_resend_request(found), kind.media_type, 0, to)
+        return Entity(read_resend_request(found), kind.media_type, 0, to, heads)
+    if kind.media_type == REQUEST_TYPE:
+        return Entity(read_group_request(found, limits.group), kind.media_type, 0, to, heads)
     content = read_parts(found, limits)
     size = part.header("Letterlock-Size")
     if size is not None and isinstance(content, Unknown) and is_cut(body):
         content = Unknown(content.content_type, int(size), None)
-    return Entity(content, kind.media_type, _sent_at(part), to)
+    return Entity(content, kind.media_type, _sent_at(part), to, heads)
 
 
 def read_parts(found: Read, limits: EngineLimits) -> Content:
@@ -224,11 +274,23 @@ def _sent_at(part: MimePart) -> Instant:
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 15 else 0
 
 
-def _to(part: MimePart) -> Number | None:
+def _heads(part: MimePart, limits: EngineLimits) -> tuple[EntryId, ...] | None:
+    value = part.header("Letterlock-Group")
+    if value is None:
+        return None
+    words = value.split()
+    if len(words) > limits.group.max_parents:
+        raise LimitExceeded("more heads than a log's entry names", code="content.heads")
+    if not all(_HEAD.fullmatch(word) for word in words):
+        raise DecodeError("Letterlock-Group does not hold hashes", code="content.heads")
+    return tuple(bytes.fromhex(word) for word in words)
+
+
+def _to(part: MimePart) -> ChatName | None:
     value = part.header("Letterlock-To")
     if value is None:
         return None
     try:
-        return ids.number(value)
+        return ids.chat_name(value)
     except InputError:
-        raise DecodeError("Letterlock-To is not a number", code="content.to") from None
+        raise DecodeError("Letterlock-To is no chat", code="content.to") from None

@@ -6,8 +6,9 @@ import struct
 
 from ...codec import tls
 from ...errors import DecodeError
+from ...ids import ChatName, GroupName, Number
 
-__all__ = ["U64", "read_blob", "read_text", "text"]
+__all__ = ["U64", "read_blob", "read_chat", "read_text", "text"]
 
 U64 = struct.Struct(">Q")
 
@@ -21,6 +22,11 @@ def read_text(reader: tls.Reader) -> str:
         return reader.opaque(1 << 29).decode()
     except UnicodeDecodeError:
         raise DecodeError("text in a record is not UTF-8", code="record.text") from None
+
+
+def read_chat(reader: tls.Reader) -> ChatName:
+    value = read_text(reader)
+    return Number(value) if value.startswith("+") else GroupName(value)
 
 
 def read_blob(reader: tls.Reader) -> bytes:

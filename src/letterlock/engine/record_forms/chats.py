@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 
 from ...codec import tls
-from ...ids import AccountId, DeviceId, Number
+from ...ids import AccountId, DeviceId
 from ...trust.device_list import from_store
 from ..record_values import Chat, Contact, Gap, Head, HeldNote
-from .basics import read_blob, read_text, text
+from .basics import read_blob, read_chat, read_text, text
 
 __all__ = ["decode_chat", "decode_contact", "encode_chat", "encode_contact"]
 
@@ -53,7 +53,7 @@ def decode_chat(data: bytes) -> Chat:
         data[: _CHAT.size]
     )
     reader = tls.Reader(data[_CHAT.size :])
-    number = Number(read_text(reader))
+    number = read_chat(reader)
     audience, nonce, shown = read_blob(reader), read_blob(reader), read_text(reader)
     heads = []
     for _ in range(reader.varint()):

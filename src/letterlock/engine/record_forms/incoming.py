@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from ...codec import tls
-from ...ids import MessageId, Number
+from ...ids import GroupId, MessageId, Number
 from ..carriage import Inbound
 from ..record_values import Parked, Trouble
 from .basics import read_text, text
@@ -17,7 +17,8 @@ def encode_parked(parked: Parked) -> bytes:
     inbound = parked.inbound
     return b"".join(
         (
-            struct.pack(">QQ", parked.at, inbound.received_at),
+            struct.pack(">QQ", parked.at | (inbound.group is not None) << 63, inbound.received_at),
+            inbound.group or b"",
             text(inbound.sender or ""),
             text(inbound.recipient),
             text(inbound.message_id),
@@ -30,6 +31,7 @@ def encode_parked(parked: Parked) -> bytes:
 def decode_parked(data: bytes) -> Parked:
     reader = tls.Reader(data)
     at, received_at = reader.u64(), reader.u64()
+    group = GroupId(reader.take(16)) if at >> 63 else None
     sender, recipient, message_id, content_type = (read_text(reader) for _ in range(4))
     return Parked(
         Inbound(
@@ -39,8 +41,9 @@ def decode_parked(data: bytes) -> Parked:
             content_type,
             reader.rest(),
             received_at,
+            group=group,
         ),
-        at,
+        at & ((1 << 63) - 1),
     )
 
 

@@ -8,7 +8,7 @@ from ...codec import tls
 from ...ids import AccountId, DeviceId, MessageId, Number
 from ..record_values import Delivery, InboxEntry, Message, Status
 from ..thread import Edited, Mark, Place, Thread
-from .basics import U64, read_blob, read_text, text
+from .basics import U64, read_blob, read_chat, read_text, text
 
 __all__ = [
     "decode_delivery",
@@ -123,14 +123,16 @@ def encode_delivery(delivery: Delivery) -> bytes:
             tls.opaque(b"".join(account + tls.u8(device) for account, device in delivery.delivered)),
             tls.opaque(b"".join(account + tls.u8(device) for account, device in delivery.displayed)),
             tls.opaque(b"".join(account + tls.u8(device) + tls.u8(n) for account, device, n in delivery.resends)),
+            tls.varint(delivery.members) if delivery.members else b"",
         )
     )
 
 
 def decode_delivery(data: bytes) -> Delivery:
     reader = tls.Reader(data)
-    at, chat, order = reader.u64(), Number(read_text(reader)), read_text(reader)
+    at, chat, order = reader.u64(), read_chat(reader), read_text(reader)
     delivered, displayed, resends = (read_blob(reader) for _ in range(3))
+    members = reader.varint() if reader.more() else 0
     reader.end()
     return Delivery(
         chat,
@@ -142,6 +144,7 @@ def decode_delivery(data: bytes) -> Delivery:
             for at in range(0, len(resends), 18)
         ),
         at,
+        members,
     )
 
 

@@ -7,7 +7,7 @@ import struct
 from ...codec import tls
 from ...ids import AccountId, DeviceId, MessageId, Number
 from ..record_values import Fetch, Row, Task, Waiting
-from .basics import read_blob, read_text, text
+from .basics import read_blob, read_chat, read_text, text
 
 __all__ = ["decode_fetch", "decode_row", "decode_waiting", "encode_fetch", "encode_row", "encode_waiting"]
 
@@ -35,13 +35,14 @@ def encode_row(row: Row) -> bytes:
 def decode_row(data: bytes) -> Row:
     flags, created, expires, next_at, attempts, account = _ROW.unpack(data[: _ROW.size])
     reader = tls.Reader(data[_ROW.size :])
-    chat, to, message_id, order, content_type = (read_text(reader) for _ in range(5))
+    chat = read_chat(reader)
+    to, message_id, order, content_type = (read_text(reader) for _ in range(4))
     pending = tuple(DeviceId(n) for n in read_blob(reader))
     headers: tuple[tuple[str, str], ...] = ()
     if flags & 2:
         headers = tuple((read_text(reader), read_text(reader)) for _ in range(reader.varint()))
     return Row(
-        Number(chat),
+        chat,
         Number(to),
         AccountId(account),
         MessageId(message_id),

@@ -1,0 +1,167 @@
+"""From a message of a group to rows in the outbox: one for each member by the log, and for nobody else (SR-04).
+
+A member is written to for the account that the log names. Whose keys are not there yet gets its copy later and holds
+up nobody; a number whose keys have changed since it was added is another account, and gets nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..ids import AccountId, GroupName
+from ..seam import EncryptionProtocol, Seen
+from ..trust.group_log_bundle import encode_bundle
+from ..trust.group_log_entry import Member
+from . import chats, fetching, groups_log, ordering, outbox, policy, posting, sealing
+from .content import GROUP_TYPE, Parts, encode, with_chat, with_heads
+from .core import Core
+from .events import MessageExpired, MessageFailed
+from .groups_values import Group, Since, group_key, since_key
+from .record_values import Chat, Contact, Delivery, Message, Status, Task, Waiting
+from .records import delivery_key, order_parts, waiting_key
+from .sealing import Letter, NotReady
+from .shelf import lookup, put
+from .step import Turn
+
+__all__ = ["change_entity", "copy_for", "expired", "post", "post_waiting", "seen_by", "writable"]
+
+_MOST_SEEN = 32
+"""Of the devices that a message follows, the last ones that spoke: who has these has what they followed."""
+
+
+def change_entity(entries: bytes, now: int) -> bytes:
+    """A change of the group as content."""
+    return encode(Parts(GROUP_TYPE, entries), now)
+
+
+def post(core: Core, turn: Turn, chat: Chat, group: Group, message: Message, recipients: Iterable[Member]) -> Message:
+    """Rows for these members and for our own other devices. Gives the message with its status; the caller stores it."""
+    own = chats.own_list(core, turn)
+    reached, waiting = 0, 0
+    for member in recipients:
+        if member.account == core.me.account or _is_elsewhere(turn, member):
+            continue
+        try:
+            _post_to(core, turn, chat, group, message, member, own)
+            reached += 1
+        except NotReady:
+            waiting += _wait(core, turn, group.name, message, member)
+    turn.staged.put(
+        delivery_key(message.message_id),
+        Delivery(group.name, message.order, at=turn.now, members=max(1, reached + waiting)),
+    )
+    if len(own.recipient.devices) > 1:
+        lamport, _, _, sequence = order_parts(message.order)
+        body = copy_for(core, turn, group, message, core.me.account)
+        _note_since(turn, group.name, own, sequence)
+        seen = (*seen_by(core, turn, group.name, core.me.account), *_followed(core, chat))
+        letter = Letter(message.message_id, lamport, sequence, seen, body, group.name)
+        posting.seal_for_own(core, turn, group.name, message, letter, own)
+    if not reached:
+        status = Status.WAITING if waiting else Status.DELIVERED
+        return replace(message, status=status)
+    return message
+
+
+def post_waiting(core: Core, turn: Turn, group: Group, message: Message, member: Member, own: Contact) -> bool:
+    """The copy of one member that has waited for keys; whether they are there."""
+    try:
+        _post_to(core, turn, chats.load(turn, group.name), group, message, member, own)
+    except NotReady:
+        return False
+    if message.status is Status.WAITING:
+        put(turn, group.name, replace(message, status=Status.SENDING))
+    return True
+
+
+def expired(turn: Turn, name: GroupName, waiting: Waiting) -> None:
+    """The keys of one member did not come in time."""
+    message, group = lookup(turn, name, waiting.order), turn.staged.get(group_key(name))
+    member = group.member(waiting.account) if group is not None else None
+    if message is None or message.content_type == GROUP_TYPE:
+        return
+    if message.status is Status.WAITING:
+        put(turn, name, replace(message, status=Status.EXPIRED))
+    turn.tell(MessageExpired(name, message.message_id, member.number if member is not None else ""))
+
+
+def writable(core: Core, turn: Turn, member: Member) -> tuple[Contact, EncryptionProtocol] | None:
+    """The keys to encrypt for a member, and how; None while there are none that are the log's and that the user has
+    not objected to."""
+    contact = chats.contact_of(turn, member.number)
+    if contact is None or contact.account != member.account or contact.broken:
+        return None
+    protocol = policy.encrypting(core, contact, turn.now)
+    return None if protocol is None else (contact, protocol)
+
+
+def copy_for(core: Core, turn: Turn, group: Group, message: Message, account: AccountId) -> bytes:
+    """What is encrypted for one account: a newcomer to this device gets as much of the log as one frame takes."""
+    entity = posting.entity_of(message)
+    if message.content_type == GROUP_TYPE and turn.staged.get(since_key(group.name, account)) is None:
+        log = groups_log.load(core, turn, group)
+        entity = change_entity(encode_bundle(groups_log.bundle_of(core, turn, log, ())), message.sent_at)
+    entity = with_heads(entity, group.heads)
+    return with_chat(entity, group.name) if account == core.me.account else entity
+
+
+def seen_by(core: Core, turn: Turn, name: GroupName, account: AccountId) -> tuple[Seen, ...]:
+    """After which sequence of ours this member's devices began to get our messages."""
+    since = turn.staged.get(since_key(name, account))
+    return (Seen(core.me.account, core.me.device, since.sequence),) if since is not None and since.sequence else ()
+
+
+# --- one member ------------------------------------------------------------------------------------------------
+def _post_to(core: Core, turn: Turn, chat: Chat, group: Group, message: Message, member: Member, own: Contact) -> None:
+    ready = writable(core, turn, member)
+    if ready is None:
+        contact = chats.contact_of(turn, member.number)
+        fetching.lists(core, turn, member.number, contact.list.serial if contact is not None else 0)
+        raise NotReady
+    contact, protocol = ready
+    if turn.now - contact.fetched_at >= core.limits.list_refresh_ms:
+        fetching.lists(core, turn, member.number, contact.list.serial)
+    lamport, _, _, sequence = order_parts(message.order)
+    body = copy_for(core, turn, group, message, member.account)
+    _note_since(turn, group.name, contact, sequence)
+    seen = (*seen_by(core, turn, group.name, member.account), *_followed(core, chat))
+    letter = Letter(message.message_id, lamport, sequence, seen, body, group.name)
+    several = len(contact.recipient.devices) > 1
+    frame, devices, skipped = sealing.seal(core, turn, protocol, letter, contact.recipient, own, may_skip=several)
+    row = posting.row_of(core, turn, group.name, contact.recipient, message, protocol, frame, devices)
+    outbox.add(core, turn, row)
+    for device in skipped:
+        posting.later(core, turn, group.name, message, contact, device)
+
+
+def _note_since(turn: Turn, name: GroupName, contact: Contact, sequence: int) -> None:
+    """Newcomers, and new devices of members, must not wait for what was never sent to them (ordering.py)."""
+    key, devices = since_key(name, contact.account), bytes(device.id for device in contact.recipient.devices)
+    since = turn.staged.get(key)
+    if since is None or since.devices != devices:
+        turn.staged.put(key, Since(devices, sequence - 1))
+
+
+def _followed(core: Core, chat: Chat) -> tuple[Seen, ...]:
+    return ordering.seen_of(core, chat)[-_MOST_SEEN:]
+
+
+def _is_elsewhere(turn: Turn, member: Member) -> bool:
+    """The number has other keys now than the ones that the log names."""
+    contact = chats.contact_of(turn, member.number)
+    return contact is not None and contact.account != member.account
+
+
+def _wait(core: Core, turn: Turn, name: GroupName, message: Message, member: Member) -> int:
+    """Have it encrypted when the keys are there; not more than a bounded number in one group (SR-08)."""
+    group = turn.staged.get(group_key(name))
+    if group is None or group.waiting >= core.limits.max_waiting:
+        turn.tell(MessageFailed(name, message.message_id, "no-keys", 0, member.number))
+        return 0
+    turn.staged.put(group_key(name), replace(group, waiting=group.waiting + 1))
+    expires = message.at + core.limits.expiry_ms
+    task = Waiting(Task.MEMBER, message.message_id, message.order, member.account, 0, turn.now, expires)
+    turn.staged.put(waiting_key(name, task), task)
+    turn.wake(expires)
+    return 1

@@ -1,0 +1,193 @@
+"""What comes in a group: more of its log, requests for it, and messages, which count if their sender is a member.
+
+The sender was authenticated before (inbox.py). A message whose sender is no member by the log as we know it is shown
+only if more of the log, which it names, makes it one; until then it waits, within bounds. Otherwise it is refused,
+and that is told: a removed member, or somebody who never was one, does not speak in the group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import ProtocolError, RemoteError
+from ..ids import GroupName
+from ..seam import Content, Party
+from ..trust import group_log
+from ..trust.group_log_bundle import Bundle, decode_bundle, encode_bundle, encode_heads
+from ..trust.group_log_entry import EntryId
+from . import chats, groups_applying, groups_log, receipts, trouble
+from .content import GROUP_TYPE, REQUEST_TYPE, GroupRequest, Parts, encode, with_heads
+from .core import Core
+from .events import MessageUnreadable
+from .groups_history import mismatch
+from .groups_log import Evidence
+from .groups_values import GROUP, GROUP_LETTER, Group, Letter, group_key, letter_key
+from .record_values import Contact
+from .step import Turn
+
+__all__ = ["answer", "ask_again", "drop_letters", "learn", "letters", "may_speak", "note_heads", "park", "take_up"]
+
+_TOLD_AFTER = 3
+"""So many requests without an answer are told as entries that are withheld."""
+
+
+# --- the log -----------------------------------------------------------------------------------------------------
+def learn(core: Core, turn: Turn, name: GroupName, data: bytes, sender: Party) -> None:
+    """Entries that somebody sent. Nothing in them is believed that is not signed by who may (SR-04). Raises DecodeError."""
+    bundle = decode_bundle(data, core.limits.max_list, core.limits.group)
+    evidence = Evidence(core, turn, name)
+    for signed in bundle.lists:
+        evidence.add(signed)
+    group = turn.staged.get(group_key(name))
+    try:
+        if group is None or not group.entries:
+            log, entries = _begun(core, turn, name, bundle, evidence), bundle.entries[1:]
+            group = group or Group(name, met_at=turn.now)
+        else:
+            log, entries = groups_log.load(core, turn, group), bundle.entries
+    except RemoteError as error:
+        # The beginning may still come: whoever sent this is asked for all of it, when a message names it.
+        _refused(turn, name, sender, error.code)
+        return
+    admitted = group_log.admit(log, entries, evidence, core.crypto)
+    for code in dict.fromkeys(admitted.refused):
+        _refused(turn, name, sender, code)
+    if admitted.log is not log or not group.entries:
+        groups_applying.apply(core, turn, group, admitted.log, evidence)
+
+
+def _begun(core: Core, turn: Turn, name: GroupName, bundle: Bundle, evidence: Evidence) -> group_log.GroupLog:
+    if not bundle.entries:
+        raise ProtocolError("nothing of the group", code="group.root")
+    if not _has_room(core, turn, name):
+        raise ProtocolError("too many groups", code="group.too_many")
+    expected = groups_log.group_id(name)
+    return group_log.join_group(bundle.entries[0], expected, evidence, core.crypto, core.limits.group)
+
+
+def _has_room(core: Core, turn: Turn, name: GroupName) -> bool:
+    """Groups cost a stranger nothing (SR-08): of those that we are not in, and in all, there is a bound."""
+    known = [group for key in turn.staged.scan(GROUP) if (group := turn.staged.get(key)) is not None]
+    outside = sum(not group.joined for group in known)
+    if any(group.name == name for group in known):
+        return True
+    return outside < core.limits.max_groups_outside and len(known) < core.limits.max_groups
+
+
+def _refused(turn: Turn, name: GroupName, sender: Party, code: str) -> None:
+    turn.tell(MessageUnreadable(name, "", sender.device, code, sender=sender.number))
+
+
+# --- who lacks what ------------------------------------------------------------------------------------------------
+def note_heads(core: Core, turn: Turn, name: GroupName, heads: tuple[EntryId, ...], sender: Party) -> bool:
+    """Heads that a member's content names; whether we lack one. What we lack is asked for."""
+    group = turn.staged.get(group_key(name))
+    if group is None or not group.entries:
+        if not _has_room(core, turn, name):
+            return False
+        group, lacks = group or Group(name, met_at=turn.now), heads
+    else:
+        lacks = groups_log.lacking(turn, group, heads)
+    if not lacks:
+        return False
+    known = tuple(dict.fromkeys((*lacks, *group.lacks)))[: core.limits.group.max_parents]
+    group = replace(group, lacks=known, informant=sender)
+    turn.staged.put(group_key(name), group)
+    _ask(core, turn, group)
+    return True
+
+
+def ask_again(core: Core, turn: Turn) -> None:
+    """Ask again for what nobody has sent, ever more rarely."""
+    for key in list(turn.staged.scan(GROUP)):
+        group = turn.staged.get(key)
+        if group is not None and group.lacks and group.informant is not None:
+            _ask(core, turn, group)
+
+
+def _ask(core: Core, turn: Turn, group: Group) -> None:
+    informant = group.informant
+    due = group.asked_at + min(core.limits.fetch_longest_ms, core.limits.fetch_first_ms << min(group.asks, 20))
+    if group.asks and due > turn.now:
+        turn.wake(due)
+        return
+    contact = chats.contact_of(turn, informant.number) if informant is not None else None
+    if informant is None or contact is None or contact.account != informant.account:
+        return
+    group = replace(group, asked_at=turn.now, asks=group.asks + 1)
+    turn.staged.put(group_key(group.name), group)
+    body = with_heads(encode(Parts(REQUEST_TYPE, encode_heads(group.heads)), turn.now), group.heads)
+    receipts.send_control(core, turn, group.name, contact, body, only=(informant.device,))
+    turn.wake(turn.now + core.limits.fetch_first_ms)
+    if group.asks == _TOLD_AFTER and group.entries:
+        mismatch(core, turn, group.name, "withheld", informant.number, ())
+
+
+def answer(core: Core, turn: Turn, name: GroupName, contact: Contact, sender: Party, request: GroupRequest) -> None:
+    """A member lacks entries: send them, not too often (SR-08). Whoever is no member gets nothing."""
+    group = turn.staged.get(group_key(name))
+    ours = sender.account == core.me.account
+    if group is None or not group.entries or (group.member(sender.account) is None and not ours):
+        return
+    if not trouble.allow_resend(core, turn, sender.number):
+        return
+    bundle = groups_log.bundle_of(core, turn, groups_log.load(core, turn, group), request.heads)
+    if bundle.entries:
+        body = with_heads(encode(Parts(GROUP_TYPE, encode_bundle(bundle)), turn.now), group.heads)
+        receipts.send_control(core, turn, name, contact, body, only=(sender.device,))
+
+
+# --- who may speak -------------------------------------------------------------------------------------------------
+def may_speak(core: Core, turn: Turn, name: GroupName, sender: Party) -> bool:
+    """Whether content of this sender is content of the group, by the log as we know it. While we are no member we hear
+    of the log alone."""
+    group = turn.staged.get(group_key(name))
+    if group is None or not group.joined:
+        return False
+    return sender.account == core.me.account or group.member(sender.account) is not None
+
+
+def park(core: Core, turn: Turn, name: GroupName, sender: Party, content: Content, digest: bytes) -> None:
+    """Keep what may become genuine once the log is there; the oldest goes when there is too much (SR-08)."""
+    letters = []
+    for key in turn.staged.scan(GROUP_LETTER):
+        letter = turn.staged.get(key)
+        if letter is not None and (key.name.split("/")[1] == name or letter.party.account == sender.account):
+            letters.append((letter.at, key))
+    for _, key in sorted(letters, key=lambda each: each[0])[: max(0, len(letters) - core.limits.group_letters + 1)]:
+        _give_up(turn, key.name.split("/")[1], turn.staged.get(key))
+        turn.staged.delete(key)
+    header = content.header
+    turn.staged.put(
+        letter_key(name, header.message_id, sender.account, sender.device), Letter(sender, content, digest, turn.now)
+    )
+    turn.wake(turn.now + core.limits.expiry_ms)
+
+
+def letters(turn: Turn, name: GroupName) -> list[Letter]:
+    """What waits for more of the log, oldest first."""
+    found = [turn.staged.get(key) for key in turn.staged.scan(GROUP_LETTER, f"{name}/")]
+    return sorted((letter for letter in found if letter is not None), key=lambda letter: letter.at)
+
+
+def take_up(turn: Turn, name: GroupName, letter: Letter) -> None:
+    """It waits no longer, unless it is parked again."""
+    header, sender = letter.content.header, letter.party
+    turn.staged.delete(letter_key(name, header.message_id, sender.account, sender.device))
+
+
+def drop_letters(core: Core, turn: Turn) -> None:
+    """Give up what has waited as long as any sender would try."""
+    for key in list(turn.staged.scan(GROUP_LETTER)):
+        letter = turn.staged.get(key)
+        if letter is not None and letter.at + core.limits.expiry_ms <= turn.now:
+            turn.staged.delete(key)
+            _give_up(turn, key.name.split("/")[1], letter)
+
+
+def _give_up(turn: Turn, name: str, letter: Letter | None) -> None:
+    if letter is not None:
+        sender, header = letter.party, letter.content.header
+        turn.tell(
+            MessageUnreadable(GroupName(name), header.message_id, sender.device, "group:unknown", sender=sender.number)
+        )
