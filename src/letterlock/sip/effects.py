@@ -27,10 +27,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body and its Content-Type."""
+    """A body, its Content-Type and, where it has one, its Content-Encoding."""
 
     content_type: str
     data: bytes = field(repr=False)
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,13 @@ def body_of(message: Request | Response) -> Body | None:
     """The body of a message; None when there is none."""
     if not message.body:
         return None
-    return Body(message.headers.get("Content-Type") or "", message.body)
+    get = message.headers.get
+    return Body(get("Content-Type") or "", message.body, get("Content-Encoding") or "")
 
 
 def body_headers(body: Body | None) -> tuple[tuple[str, str], ...]:
     """The headers that go with a body."""
-    return () if body is None else (("Content-Type", body.content_type),)
+    if body is None:
+        return ()
+    encoding = (("Content-Encoding", body.encoding),) if body.encoding else ()
+    return (("Content-Type", body.content_type), *encoding)
