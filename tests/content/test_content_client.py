@@ -142,6 +142,21 @@ async def test_damage_on_the_disk_is_found_and_the_file_fetched_again(tmp_path: 
             os.unlink(got.path)
 
 
+async def test_a_program_that_ended_between_naming_the_file_and_saying_so(tmp_path: Path, source: Path) -> None:
+    """It is found under its name and not fetched a second time, unless it is another file."""
+    async with Server.running(tmp_path) as lab:
+        found = (await put(lab.url, source)).file
+        state = downloading(tmp_path, found, announced=hashlib.sha256(DATA).digest())
+        (tmp_path / "got.bin").write_bytes(DATA)
+        got = await fetch(lab.url, dataclasses.replace(state, url="https://nobody.example.test/x"))
+        assert got.path == state.target and got.checked and got.size == SIZE
+        (tmp_path / "got.bin").write_bytes(DATA[:-1] + b"x")
+        assert (await fetch(lab.url, state)).path == str(tmp_path / "got (2).bin")
+        os.unlink(tmp_path / "got.bin")
+        os.mkfifo(tmp_path / "got.bin")
+        assert (await fetch(lab.url, state)).path == str(tmp_path / "got (3).bin")
+
+
 async def test_pausing_is_cancelling(tmp_path: Path, source: Path) -> None:
     async with Server.running(tmp_path) as lab:
         half = asyncio.Event()

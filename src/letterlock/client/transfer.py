@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from ..codec.ft_http import FileDocument
 from ..engine.events import Recorded, TransferChanged
-from ..errors import ContentError
+from ..errors import ContentError, InputError, LetterlockError, TransportError
 from .api import ProfileApi
 from .transfer_records import TransferInfo, TransferState
 
@@ -63,15 +63,16 @@ class Transfer:
                         return
 
     async def wait(self) -> TransferInfo:
-        """Wait until it is done, or paused. Raises ContentError, with the reason as its code, when it has failed.
+        """Wait until it is done, or paused. Raises, with the reason as its code, what made it fail.
 
-        What has failed can be tried again: `resume`.
+        That is a ContentError, a TransportError, or an InputError for what is wrong at this end. What has failed can
+        be tried again: `resume`.
         """
         async with contextlib.aclosing(self.progress()) as steps:
             async for _ in steps:
                 pass
         if self.info.state is TransferState.FAILED:
-            raise ContentError(self.info.message, code=self.info.reason, hint=self.info.hint)
+            raise _failure(self.info)
         return self.info
 
     async def document(self) -> FileDocument:
@@ -95,3 +96,13 @@ class Transfer:
 
     def __repr__(self) -> str:
         return f"Transfer({self.id}, {self.info.state.value})"
+
+
+def _failure(info: TransferInfo) -> LetterlockError:
+    kinds: dict[str, type[LetterlockError]] = {
+        "input": InputError,
+        "transfer": InputError,
+        "transport": TransportError,
+    }
+    kind = kinds.get(info.reason.partition(".")[0], ContentError)
+    return kind(info.message, code=info.reason, hint=info.hint)

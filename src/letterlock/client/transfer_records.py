@@ -17,6 +17,20 @@ from ..transport.content_config import DownloadState, UploadState
 __all__ = ["TRANSFER", "TransferInfo", "TransferState", "info_from_json", "info_to_json"]
 
 
+_HOPELESS = frozenset(
+    {
+        "content.digest",
+        "content.redirect",
+        "content.size",
+        "content.too_large",
+        "content.unknown",
+        "transfer.address",
+        "transfer.changed",
+        "transfer.too_large",
+    }
+)
+
+
 class TransferState(enum.Enum):
     """How a transfer stands; the value is its stable name."""
 
@@ -69,6 +83,12 @@ class TransferInfo:
     @property
     def size(self) -> int | None:
         return self.task.size
+
+    @property
+    def resumable(self) -> bool:
+        """Whether going on may lead anywhere: not when the same would be refused again."""
+        stopped = self.state in (TransferState.PAUSED, TransferState.INTERRUPTED, TransferState.FAILED)
+        return stopped and self.reason not in _HOPELESS
 
 
 def info_to_json(info: TransferInfo) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ..errors import ContentError, DecodeError, InputError, LetterlockError
 from ..ids import Instant, Rng
 from .content_config import ContentSettings, Downloaded, DownloadState, ServerAccount, UploadState
 from .content_download import Fetch
-from .content_files import Source, Target, file_error
+from .content_files import Source, Target, file_error, finished_before
 from .content_http import Again, Exchange, Login, bounded, digest_of, refusal
 
 __all__ = ["ContentClient"]
@@ -127,6 +127,9 @@ class ContentClient:
         most = self._settings.max_file if state.size is None else state.size
         if most > self._settings.max_file:
             raise InputError(f"a file of {state.size} bytes is more than this device takes", code="transfer.too_large")
+        known = {digest for digest in (state.sha256, state.announced) if digest is not None}
+        if (there := await asyncio.to_thread(finished_before, state.part, state.target, known)) is not None:
+            return Downloaded(state.target, *there, True)
         target = await asyncio.to_thread(Target, state.part, most)
         try:
             fetch = Fetch(self._exchange, self._settings, url, target, state, on_progress, on_state)

@@ -11,12 +11,13 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..errors import InputError, LetterlockError, TransportError
 
-__all__ = ["Source", "Target", "file_error"]
+__all__ = ["Source", "Target", "file_error", "finished_before"]
 
 _READ = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -145,6 +146,25 @@ class Target:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def finished_before(part: str, target: str, digests: Collection[bytes]) -> tuple[int, bytes] | None:
+    """Size and SHA-256 of a file that got its name just before its program ended, and nobody knows of it yet.
+
+    Only a file with one of these digests is taken for it, and only when there is no part to go on with.
+    """
+    if not digests or os.path.lexists(part):
+        return None
+    try:
+        descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with _file_errors(target):
+            found = hashlib.file_digest(file, "sha256").digest()
+        return (os.fstat(descriptor).st_size, found) if found in digests else None
 
 
 def _reserve(wanted: Path) -> Path:

@@ -107,12 +107,11 @@ async def run_upload(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 await me.upload(arguments.file, name=name, content_type=arguments.type, thumbnail=arguments.thumbnail)
             ]
         else:
-            transfers = [item for item in await me.transfers() if item.info.upload and item.info.document is None]
+            transfers = [item for item in await me.transfers() if item.info.upload and item.info.resumable]
         return await _follow(transfers, arguments, terminal)
 
 
 async def run_download(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    from ...client import TransferState
     from ...codec.ft_http import RemoteFile
 
     _one_of(arguments.url, arguments.resume, "URL")
@@ -126,11 +125,7 @@ async def run_download(arguments: argparse.Namespace, terminal: Terminal) -> int
                 raise InputError("a name goes with a size", code="input.transfer", hint="give --size too")
             transfers = [await me.download(pointer, arguments.to, sha256=sha256)]
         else:
-            transfers = [
-                item
-                for item in await me.transfers()
-                if not item.info.upload and item.info.state is not TransferState.DONE
-            ]
+            transfers = [item for item in await me.transfers() if not item.info.upload and item.info.resumable]
         return await _follow(transfers, arguments, terminal)
 
 

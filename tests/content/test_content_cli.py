@@ -1,0 +1,102 @@
+"""`letterlock content`, `upload` and `download` as their users type them."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.terminals import Running, Town, User, clean_environment
+from content.lab import content
+from letterlock.services.credentials import derived_passwords
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def ana(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    """A user whose profile has an account at a content server that runs."""
+    folder = tmp_path_factory.mktemp("content")
+    secret = str(folder / "secret")
+    town = Town(folder)
+    town.open()
+    with Running(
+        ("-o", "json", "content", "--port", "0", "--secret-file", secret), clean_environment(folder)
+    ) as server:
+        url = server.record('"content"')["content"]
+        password = derived_passwords((folder / "secret").read_bytes().strip(), "content")("+15550100")
+        town_user = town.stranger
+        town.stranger = lambda name, number, **more: town_user(  # type: ignore[method-assign]
+            name, number, LETTERLOCK_CONTENT=url, LETTERLOCK_CONTENT_PASSWORD=password or "", **more
+        )
+        try:
+            yield town.user("ana", "+15550100")
+        finally:
+            town.close()
+
+
+def test_a_file_up_and_down(ana: User, tmp_path: Path) -> None:
+    data = content(200_000)
+    (tmp_path / "a.bin").write_bytes(data)
+    sent = ana.run("-o", "json", "upload", str(tmp_path / "a.bin"), "--type", "image/png").ok().records[-1]
+    assert sent["size"] == 200_000 and sent["name"] == "a.bin"
+    there = tmp_path / "there"
+    there.mkdir()
+    sha256 = hashlib.sha256(data).hexdigest()
+    options = ["--to", str(there), "--size", "200000", "--name", "../x.png", "--sha256", sha256]
+    got = ana.run("-o", "json", "download", sent["url"], *options).ok().records[-1]
+    assert got["path"] == str(there / "x.png") and got["checked"] and got["sha256"] == sha256
+    assert (there / "x.png").read_bytes() == data
+    text = ana.run("upload", str(tmp_path / "a.bin")).ok().out.splitlines()
+    assert text[0].startswith("http://") and text[1].startswith("200000 bytes, until 20")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("upload", "/no/such/file"), 1, "transfer.file"),
+        (("upload",), 1, "input.transfer"),
+        (("upload", "x", "--resume"), 1, "input.transfer"),
+        (("download", "https://10.0.0.1/x"), 1, "transfer.address"),
+        (("download", "nonsense"), 1, "transfer.address"),
+        (("download", "https://h.test/x", "--sha256", "12"), 1, "input.sha256"),
+        (("download", "https://h.test/x", "--name", "n"), 1, "input.transfer"),
+        (("content", "--lifetime-days", "0"), 1, "input.usage"),
+        (("content", "--host", "192.0.2.1"), 1, "content.tls"),
+        (("content", "--certificate", "x"), 1, "input.tls"),
+    ],
+)
+def test_what_goes_wrong_is_said(ana: User, tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
+    done = ana.run("-o", "json", *arguments, seconds=60)
+    assert (done.code, done.error["error"]) == (code, error)
+
+
+def test_resume_without_anything_to_resume(ana: User) -> None:
+    for verb in ("upload", "download"):
+        assert "nothing to resume" in ana.run(verb, "--resume").ok().err
+
+
+def test_ctrl_c_pauses_and_resume_goes_on(ana: User, tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as file:
+        file.truncate(1_500_000_000)
+    with ana.start("-o", "json", "upload", str(tmp_path / "big")) as upload:
+        upload.note(" [1-4]0 %")
+        assert upload.stop(signal.SIGINT) == 130
+    assert any("upload --resume" in line for line in upload.seen)
+    assert ana.run("-o", "json", "upload", "--resume", seconds=120).ok().records[-1]["size"] == 1_500_000_000
+
+
+def test_an_operators_secret_is_nobody_elses(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"x" * 64)
+    secret.chmod(0o644)
+    user = User("op", "", clean_environment(tmp_path))
+    done = user.run("-o", "json", "content", "--port", "0", "--secret-file", str(secret))
+    assert done.error["error"] == "input.secret"
+    secret.chmod(0o600)
+    secret.write_bytes(b"short")
+    done = user.run("-o", "json", "content", "--port", "0", "--secret-file", str(secret))
+    assert done.error["error"] == "input.secret"
