@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import os
 import uuid
+from typing import Protocol
 
-from interop.kamailio import LAB_PASSWORD, Kamailio
+from interop.kamailio import LAB_PASSWORD
 from letterlock.codec.sip import (
     Headers,
     KeepAlive,
@@ -25,10 +26,18 @@ from letterlock.sip.message import call_id, new_branch, new_tag, response_to
 _LIMITS = Limits(max_header_bytes=65_536, max_headers=256, max_line=32_768, max_body=1 << 20)
 
 
+class Host(Protocol):
+    """Where a line goes, unless it is told another port."""
+
+    host: str
+    domain: str
+    tcp_port: int
+
+
 class SipLine:
     """One TCP connection to `port` of the server. Requests that come are in `arrived`, unanswered."""
 
-    def __init__(self, server: Kamailio, me: str, port: int | None = None) -> None:
+    def __init__(self, server: Host, me: str, port: int | None = None) -> None:
         self.server = server
         self.me = me
         self.instance = f"urn:uuid:{uuid.uuid4()}"
@@ -166,7 +175,7 @@ class SipLine:
 class SipServer(SipLine):
     """The other direction: listens on `listen`, and reads what comes over any connection; answers go to the last one."""
 
-    def __init__(self, server: Kamailio, me: str, listen: int) -> None:
+    def __init__(self, server: Host, me: str, listen: int) -> None:
         super().__init__(server, me)
         self.port = listen
         self._accepted: list[asyncio.Task[None]] = []

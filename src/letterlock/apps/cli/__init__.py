@@ -26,6 +26,7 @@ _VERBS = {
     "carrier": "network",
     "directory": "network",
     "content": "content",
+    "mailbox": "mailbox",
     "setup": "profile",
     "devices": "profile",
     "send": "chat",

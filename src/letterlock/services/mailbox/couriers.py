@@ -107,21 +107,22 @@ class Couriers:
 
     async def _bring(self, number: Number, device: str, courier: _Courier) -> None:
         retry_after: int | None = None
-        brought: int | None = None
+        done: list[int] = []
         try:
             async with self._places:
-                while True:
-                    copy = await self._writer.run(self._advance(number, device, brought))
-                    if copy is None:
-                        courier.fate, courier.failures = Fate.TAKEN, 0
-                        break
-                    fate, retry_after = await self._try(copy)
-                    courier.fate = fate
-                    if fate not in (Fate.TAKEN, Fate.REFUSED):
-                        courier.failures += 1
-                        break
-                    brought = copy.message
-                    courier.failures = 0
+                courier.fate = Fate.TAKEN
+                while courier.fate is Fate.TAKEN and (copies := await self._advance(number, device, done)):
+                    done = []
+                    for copy in copies:
+                        fate, retry_after = await self._try(copy)
+                        if fate not in (Fate.TAKEN, Fate.REFUSED):
+                            courier.fate = fate
+                            break
+                        done.append(copy.message)
+                if courier.fate is not Fate.TAKEN and done:
+                    await self._advance(number, device, done)
+                courier.failures = 0 if courier.fate is Fate.TAKEN or done else courier.failures
+                courier.failures += courier.fate is not Fate.TAKEN
         except StoreError as error:
             _log.error("a kept message could not be read: %s", error)
             courier.fate = Fate.LATER
@@ -142,15 +143,9 @@ class Couriers:
         loop = asyncio.get_running_loop()
         courier.timer = loop.call_later(wait / 1000, self._go, number, device, courier)
 
-    def _advance(self, number: Number, device: str, brought: int | None) -> Callable[[Tables], Copy | None]:
-        """Forget what was brought and find what is next, in one commit."""
-
-        def step(tables: Tables) -> Copy | None:
-            if brought is not None:
-                tables.remove(number, device, brought)
-            return logic.next_copy(tables, number, device, self._clock())
-
-        return step
+    async def _advance(self, number: Number, device: str, done: list[int]) -> list[Copy]:
+        now = self._clock()
+        return await self._writer.run(lambda tables: logic.advance(tables, self._limits, number, device, done, now))
 
     async def _try(self, copy: Copy) -> tuple[Fate, int | None]:
         try:

@@ -29,7 +29,7 @@ class MailboxLimits:
     max_messages_per_device: int = 1000
     max_bytes_per_device: int = 16 << 20
     max_messages_per_sender: int = 500
-    """Of one sender for one number: nobody fills another's mailbox alone."""
+    """Of one sender for one device: nobody fills another's mailbox alone."""
     max_bytes: int = 4 << 30
 
     # Sending on. The first pause after a failure, doubled each time up to the longest.
@@ -39,6 +39,8 @@ class MailboxLimits:
     """The first pause when the device is not there: its registration ends the pause sooner."""
     max_sending: int = 256
     """Copies under way at once, to all devices together; one for each device, which keeps their order."""
+    batch: int = 16
+    """Read at once and forgotten at once, in one commit: as many may come twice after a crash, none is lost."""
     answer_timeout_ms: int = 20 * _SECOND
     reconnect_ms: int = _SECOND
 

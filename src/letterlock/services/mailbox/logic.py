@@ -13,7 +13,7 @@ from .limits import MailboxLimits
 from .requests import Arrival, Copy, expires_at
 from .tables import Tables, Waiting
 
-__all__ = ["Fate", "accept", "direct_device", "fate_of", "next_copy", "pause", "purge", "see"]
+__all__ = ["Fate", "accept", "advance", "direct_device", "fate_of", "pause", "purge", "see"]
 
 # After these a device may still take the message another time; so may it after no answer at all.
 _MAY_PASS = frozenset({408, 430, 477, 480, 481, 500, 503, 504})
@@ -46,8 +46,8 @@ def see(tables: Tables, limits: MailboxLimits, number: Number, devices: tuple[st
 def accept(tables: Tables, limits: MailboxLimits, arrival: Arrival, now: Instant) -> list[str]:
     """Keep a message; the devices that have a copy waiting. When this is committed the answer is 202.
 
-    Raises MailboxError: there is nobody to keep it for, or no room (SR-08, SR-17). A device that is full gets no
-    copy of its own; the message is refused only when nobody does.
+    Raises MailboxError: there is nobody to keep it for, or no room (SR-08, SR-17). A device that is away and full gets
+    no copy, so that a phone in a drawer stops nobody; one that is there and full is only slow, and stops the sender.
     """
     see(tables, limits, arrival.number, arrival.present, now)
     devices = [device for device in tables.devices(arrival.number) if device != arrival.sender_device]
@@ -55,32 +55,41 @@ def accept(tables: Tables, limits: MailboxLimits, arrival: Arrival, now: Instant
         raise MailboxError("no known device", code="mailbox.unknown", status=480)
     if tables.has(arrival.repeat):
         return devices
-    if tables.kept_from(arrival.number, arrival.sender) >= limits.max_messages_per_sender:
-        raise MailboxError("too many messages of one sender", code="mailbox.sender_full", status=480)
     if tables.totals()[1] + arrival.size > limits.max_bytes:
         raise MailboxError("the mailbox is full", code="mailbox.full", status=480)
-    room = []
-    for device in devices:
-        count, size = tables.kept_for(arrival.number, device)
-        if count < limits.max_messages_per_device and size + arrival.size <= limits.max_bytes_per_device:
-            room.append(device)
+    room = [device for device in devices if _has_room(tables, limits, arrival, device)]
+    if any(device not in room for device in devices if device in arrival.present):
+        raise MailboxError("a device does not keep up", code="mailbox.busy", status=480)
     if not room:
         raise MailboxError("the mailbox of this number is full", code="mailbox.number_full", status=480)
     tables.put(arrival, room, now, expires_at(arrival, now, limits.min_age_ms, limits.max_age_ms))
     return room
 
 
-def next_copy(tables: Tables, number: Number, device: str, now: Instant) -> Copy | None:
-    """The oldest message that waits for a device and is still worth bringing."""
+def _has_room(tables: Tables, limits: MailboxLimits, arrival: Arrival, device: str) -> bool:
+    count, size = tables.kept_for(arrival.number, device)
+    return (
+        count < limits.max_messages_per_device
+        and size + arrival.size <= limits.max_bytes_per_device
+        and tables.kept_from(arrival.number, device, arrival.sender) < limits.max_messages_per_sender
+    )
+
+
+def advance(
+    tables: Tables, limits: MailboxLimits, number: Number, device: str, done: list[int], now: Instant
+) -> list[Copy]:
+    """Forget what a device has, and find what is next for it: the oldest that are still worth bringing."""
+    for message in done:
+        tables.remove(number, device, message)
     while tables.expire(now, _PURGE_STEP) == _PURGE_STEP:
         pass
-    return tables.first(number, device)
+    return tables.oldest(number, device, limits.batch)
 
 
 def direct_device(tables: Tables, number: Number) -> str | None:
     """The device that messages may reach past the mailbox: the only one that is known, with nothing waiting."""
     devices = tables.devices(number)
-    if len(devices) != 1 or tables.first(number, devices[0]) is not None:
+    if len(devices) != 1 or tables.oldest(number, devices[0], 1):
         return None
     return devices[0]
 

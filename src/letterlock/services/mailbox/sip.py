@@ -29,7 +29,8 @@ __all__ = ["Mailbox"]
 
 _log = logging.getLogger("letterlock.mailbox")
 
-_RETRY_AFTER = (("Retry-After", "60"),)
+_RETRY_LATER = (("Retry-After", "60"),)
+_RETRY_SOON = (("Retry-After", "2"),)
 _PURGE_EVERY_S = 60.0
 _MAX_HANDOVERS = 100_000
 
@@ -144,10 +145,11 @@ class Mailbox:
         except DecodeError as error:
             connection.respond(key, 400, f"Bad Request ({error.code})")
         except MailboxError as error:
-            connection.respond(key, error.status, f"Not Kept ({error.code})", _RETRY_AFTER)
+            later = _RETRY_SOON if error.code == "mailbox.busy" else _RETRY_LATER
+            connection.respond(key, error.status, f"Not Kept ({error.code})", later)
         except StoreError as error:
             _log.error("a message could not be kept: %s", error)
-            connection.respond(key, 500, "Not Kept", _RETRY_AFTER)
+            connection.respond(key, 500, "Not Kept", _RETRY_LATER)
         else:
             connection.respond(key, 202)
             for device in devices:

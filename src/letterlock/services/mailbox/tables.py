@@ -28,7 +28,6 @@ CREATE TABLE messages (
 );
 CREATE UNIQUE INDEX messages_repeat ON messages (repeat) WHERE repeat IS NOT NULL;
 CREATE INDEX messages_expires ON messages (expires);
-CREATE INDEX messages_sender ON messages (number, sender);
 CREATE TABLE copies (
     number TEXT NOT NULL, device TEXT NOT NULL, message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
     PRIMARY KEY (number, device, message)
@@ -39,6 +38,10 @@ CREATE TABLE devices (
     kept INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (number, device)
 ) WITHOUT ROWID;
 CREATE INDEX devices_seen ON devices (seen);
+CREATE TABLE senders (
+    number TEXT NOT NULL, device TEXT NOT NULL, sender TEXT NOT NULL, kept INTEGER NOT NULL,
+    PRIMARY KEY (number, device, sender)
+) WITHOUT ROWID;
 CREATE TABLE totals (devices INTEGER NOT NULL, bytes INTEGER NOT NULL);
 INSERT INTO totals VALUES (0, 0);
 """
@@ -147,12 +150,12 @@ class Tables:
         kept, size = row.fetchone() or (0, 0)
         return kept, size
 
-    def kept_from(self, number: Number, sender: str) -> int:
-        """How many messages of one sender wait for one number."""
-        count: int = self.connection.execute(
-            "SELECT COUNT(*) FROM messages WHERE number = ? AND sender = ?", (number, sender)
-        ).fetchone()[0]
-        return count
+    def kept_from(self, number: Number, device: str, sender: str) -> int:
+        """How many messages of one sender wait for a device."""
+        row = self.connection.execute(
+            "SELECT kept FROM senders WHERE number = ? AND device = ? AND sender = ?", (number, device, sender)
+        ).fetchone()
+        return row[0] if row else 0
 
     def put(self, arrival: Arrival, devices: list[str], now: Instant, expires: Instant) -> None:
         """Keep a message, with a copy for each of these devices."""
@@ -167,17 +170,17 @@ class Tables:
         ).lastrowid
         for device in devices:
             run("INSERT INTO copies VALUES (?, ?, ?)", (arrival.number, device, message))
-            self._count(arrival.number, device, 1, arrival.size)
+            self._count(arrival.number, device, arrival.sender, 1, arrival.size)
         run("UPDATE totals SET bytes = bytes + ?", (arrival.size,))
 
-    def first(self, number: Number, device: str) -> Copy | None:
-        """The oldest message for a device."""
-        row = self.connection.execute(
+    def oldest(self, number: Number, device: str, count: int) -> list[Copy]:
+        """The oldest messages for a device, in the order in which they came."""
+        rows = self.connection.execute(
             "SELECT message, copies.number, device, head, body FROM copies JOIN messages ON messages.id = message "
-            "WHERE copies.number = ? AND device = ? ORDER BY message LIMIT 1",
-            (number, device),
-        ).fetchone()
-        return Copy(*row) if row else None
+            "WHERE copies.number = ? AND device = ? ORDER BY message LIMIT ?",
+            (number, device, count),
+        )
+        return [Copy(*row) for row in rows]
 
     def remove(self, number: Number, device: str, message: int) -> None:
         """One copy; with the last of them the message itself."""
@@ -185,10 +188,10 @@ class Tables:
         gone = run("DELETE FROM copies WHERE number = ? AND device = ? AND message = ?", (number, device, message))
         if not gone.rowcount:
             return
-        left, size = run(
-            "UPDATE messages SET copies = copies - 1 WHERE id = ? RETURNING copies, size", (message,)
+        left, size, sender = run(
+            "UPDATE messages SET copies = copies - 1 WHERE id = ? RETURNING copies, size, sender", (message,)
         ).fetchone()
-        self._count(number, device, -1, -size)
+        self._count(number, device, sender, -1, -size)
         if left == 0:
             run("DELETE FROM messages WHERE id = ?", (message,))
             run("UPDATE totals SET bytes = bytes - ?", (size,))
@@ -207,8 +210,16 @@ class Tables:
         rows = self.connection.execute("SELECT DISTINCT number, device FROM copies")
         return [Waiting(number, device) for number, device in rows]
 
-    def _count(self, number: Number, device: str, messages: int, size: int) -> None:
-        self.connection.execute(
+    def _count(self, number: Number, device: str, sender: str, messages: int, size: int) -> None:
+        run = self.connection.execute
+        run(
             "UPDATE devices SET kept = kept + ?, bytes = bytes + ? WHERE number = ? AND device = ?",
             (messages, size, number, device),
         )
+        key = (number, device, sender)
+        run(
+            "INSERT INTO senders VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET kept = kept + excluded.kept",
+            (*key, messages),
+        )
+        if messages < 0:
+            run("DELETE FROM senders WHERE number = ? AND device = ? AND sender = ? AND kept <= 0", key)
