@@ -29,6 +29,8 @@ RELAY_SETTINGS = RelaySettings(
     max_pending=65_536,
     max_control=65_536,
     max_transactions=256,
+    max_outward=2,
+    idle_ms=300_000,
 )
 PASSWORDS = {"alice": "one", "bob": "two"}
 

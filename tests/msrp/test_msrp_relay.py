@@ -264,6 +264,30 @@ def test_to_a_foreign_peer_a_connection_is_asked_for_once() -> None:
     assert [bytes(item.data) for item in _items(data) if isinstance(item, Body)] == [b"one", b"two"]
 
 
+def test_connections_to_others_are_bounded_and_closed_when_nobody_uses_them() -> None:
+    """SR-08; RFC 4976 section 6.5."""
+    net = network()
+    number, _, (token,) = authorized(net, "alice", 1)
+    for count, status in enumerate((200, 200, 403)):
+        peer = MsrpUri.parse(f"msrp://other{count}.example.com:7777/other12345;tcp")
+        answer = _say(net, number, _send((token, peer), b"", transaction=f"t{count:07}", sender=HOME))
+        assert _status(answer) == status
+    first, second = net.relay.events()
+    for event in (first, second):
+        net.relay.opened(event.connection, 0)
+        assert net.relay.data_to_send(event.connection, 1 << 16, 0)
+    net.relay.receive_data(first.connection, b"", 200_000)
+    net.relay.on_deadline(second.connection, 300_000)
+    net.relay.on_deadline(first.connection, 300_000)
+    assert [event for event in net.relay.events() if isinstance(event, CloseWanted)] == [
+        CloseWanted(second.connection, "nobody uses it")
+    ]
+    peer = MsrpUri.parse("msrp://other9.example.com:7777/other12345;tcp")
+    report, answer = _say(net, number, _send((token, peer), b"", transaction="t0000009", sender=HOME))
+    assert isinstance(report, Request)  # of the chunk that had no answer when its connection was closed
+    assert _status([answer]) == 200
+
+
 def test_a_report_is_carried_with_its_body() -> None:
     net = network()
     number, _, (token,) = authorized(net, "alice", 1)

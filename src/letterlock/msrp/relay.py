@@ -62,7 +62,7 @@ class Relay:
     # --- connections -----------------------------------------------------------------------------
     def connected(self, *, secure: bool, now: Instant) -> int:
         """A connection was accepted. Returns its number."""
-        return self._hop(secure=secure, ready=True, now=now).number
+        return self._hop(secure=secure, ready=True, opened_for=None, now=now).number
 
     def opened(self, connection: int, now: Instant) -> None:
         """The connection that ConnectWanted asked for is there."""
@@ -104,7 +104,7 @@ class Relay:
         hop = self._hops.get(connection)
         if hop is None:
             return
-        hop.heard = now
+        hop.heard = hop.used = now
         self._touched.add(connection)
         for item in hop.parser.feed(data):
             if isinstance(item, Body):
@@ -132,6 +132,8 @@ class Relay:
         before = hop.pending
         data = hop.writer.take(limit, now)
         hop.waiting = now if hop.writer.wants_to_send else None
+        if data:
+            hop.used = now
         if before > self._settings.max_pending >= hop.pending:
             self._touched.update(flow.origin for flow in hop.flows.values())
         for flow in hop.finished:
@@ -178,6 +180,8 @@ class Relay:
             times.append(hop.since + self._settings.probation_ms)
         if hop.ready and hop.waiting is not None:
             times.append(hop.waiting + self._settings.stall_ms)
+        if hop.opened_for is not None:
+            times.append(hop.used + self._settings.idle_ms)
         return min((at for at in times if at is not None), default=None)
 
     def on_deadline(self, connection: int, now: Instant) -> None:
@@ -191,6 +195,8 @@ class Relay:
             self._close(hop, "no request that could be served in time", now)
         elif hop.ready and hop.waiting is not None and hop.waiting + self._settings.stall_ms <= now:
             self._close(hop, "it takes nothing", now)
+        elif hop.opened_for is not None and hop.used + self._settings.idle_ms <= now:
+            self._close(hop, "nobody uses it", now)
 
     # --- requests --------------------------------------------------------------------------------
     def _on_request(self, hop: Hop, request: Request, now: Instant) -> None:
@@ -242,18 +248,26 @@ class Relay:
                 known = token.peers.get(following.key)
                 if known is not None and known in self._hops:
                     return known, to_path, from_path
-                return self._outward_to(following, now), to_path, from_path
+                outward = self._outward_to(following, hop.number, now)
+                return 403 if outward is None else (outward, to_path, from_path)
             arrived = None  # from one user of ours to another
 
-    def _outward_to(self, uri: MsrpUri, now: Instant) -> int:
+    def _outward_to(self, uri: MsrpUri, user: int, now: Instant) -> int | None:
+        """A connection to somebody whom no relay of ours serves; None when the user has too many (SR-08)."""
         key = (uri.scheme, uri.host, uri.port)
         number = self._outward.get(key)
-        if number is None or number not in self._hops:
-            hop = self._hop(secure=uri.secure, ready=False, now=now)
-            hop.proven = True
-            number = self._outward[key] = hop.number
-            self._events.append(ConnectWanted(number, uri))
-        return number
+        if number is not None and number in self._hops:
+            return number
+        if (
+            sum(self._hops[number].opened_for == user for number in self._outward.values())
+            >= self._settings.max_outward
+        ):
+            return None
+        hop = self._hop(secure=uri.secure, ready=False, opened_for=user, now=now)
+        hop.proven = True
+        self._outward[key] = hop.number
+        self._events.append(ConnectWanted(hop.number, uri))
+        return hop.number
 
     def _start_flow(self, hop: Hop, number: int, request: Request, onward: Request) -> None:
         hop.request = request
@@ -441,13 +455,14 @@ class Relay:
         self.lost(hop.number, now)
         self._events.append(CloseWanted(hop.number, reason))
 
-    def _hop(self, *, secure: bool, ready: bool, now: Instant) -> Hop:
+    def _hop(self, *, secure: bool, ready: bool, opened_for: int | None, now: Instant) -> Hop:
         settings = self._settings
         hop = Hop(
             self._next,
             settings.limits,
             secure=secure,
             ready=ready,
+            opened_for=opened_for,
             turn=settings.turn,
             max_transactions=settings.max_transactions,
             transaction_ms=settings.transaction_ms,

@@ -121,6 +121,7 @@ class Hop:
         *,
         secure: bool,
         ready: bool,
+        opened_for: int | None,
         turn: int,
         max_transactions: int,
         transaction_ms: int,
@@ -130,12 +131,14 @@ class Hop:
         self.number = number
         self.secure = secure
         self.ready = ready  # False while it is being connected
+        self.opened_for = opened_for  # the user's connection that we opened it for
         self.parser = MsrpParser(limits)
         self.proven = False  # a request of it was served
         self.failures = 0  # AUTH requests with wrong credentials
         self.strikes = 0  # requests refused before any was served
         self.since = now
         self.heard = now
+        self.used = now  # when bytes went either way
         self.waiting: Instant | None = None  # since when it has left bytes untaken
         self.pending = 0  # bytes in pipes towards it
         self.request: Request | None = None  # the SEND that comes in

@@ -32,6 +32,8 @@ class RelaySettings:
     max_pending: int  # bytes under way to one connection; reading of those that feed it pauses above it
     max_control: int  # bytes of answers and reports that a connection does not take; its reading pauses above it
     max_transactions: int  # chunks of one connection without an answer
+    max_outward: int  # connections to others that are open for one user's connection
+    idle_ms: int  # how long such a connection may be unused (section 6.5)
 
 
 @dataclass(frozen=True, slots=True)
