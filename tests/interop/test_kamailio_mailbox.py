@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -159,26 +160,31 @@ async def test_a_copy_for_our_own_number_is_for_the_other_devices(network: Netwo
         assert first.arrived.empty()
 
 
+@asynccontextmanager
+async def returning(network: Network, *missed: bytes) -> AsyncIterator[SipLine]:
+    """A phone that is back, and what was sent to it while it was away."""
+    async with SipLine(network.kamailio, fresh_number()) as alice, SipLine(network.kamailio, fresh_number()) as bob:
+        await bob.register()
+        await bob.disconnect()
+        for body in missed:
+            assert (await alice.message(bob.me, body)).status == 202
+        await bob.connect()
+        await bob.register()
+        yield bob
+
+
 async def test_a_device_in_trouble_is_left_alone_as_long_as_it_asks(network: Network) -> None:
     """500 and Retry-After keep the message, and those behind it, in order (RFC 3261 section 20.33)."""
-    server = network.kamailio
-    async with SipLine(server, fresh_number()) as alice, SipLine(server, fresh_number()) as bob:
-        await bob.register()
-        assert (await alice.message(bob.me, b"first")).status == 202
-        await bob.take(500, ("Retry-After", "1"))
+    async with returning(network, b"first", b"second") as bob:
+        assert (await bob.take(500, ("Retry-After", "1"))).body == b"first"
         asked = asyncio.get_running_loop().time()
-        assert (await alice.message(bob.me, b"second")).status == 202
         assert (await bob.take()).body == b"first"
         assert asyncio.get_running_loop().time() - asked > 0.9
         assert (await bob.take()).body == b"second"
 
 
 async def test_what_a_device_refuses_for_good_does_not_stop_what_is_behind_it(network: Network) -> None:
-    server = network.kamailio
-    async with SipLine(server, fresh_number()) as alice, SipLine(server, fresh_number()) as bob:
-        await bob.register()
-        for body in (b"refused", b"good"):
-            assert (await alice.message(bob.me, body)).status == 202
+    async with returning(network, b"refused", b"good") as bob:
         assert (await bob.take(415)).body == b"refused"
         assert (await bob.take()).body == b"good"
         assert bob.arrived.empty()
