@@ -22,7 +22,7 @@ class SipPeer(asyncio.Protocol):
         self.closed = asyncio.Event()
         self._on_request = on_request
         self._parser = StreamParser(LIMITS)
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._serial = 0
 
     @classmethod
@@ -32,7 +32,7 @@ class SipPeer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport
 
     def connection_lost(self, exception: Exception | None) -> None:
         self.closed.set()
@@ -48,8 +48,8 @@ class SipPeer(asyncio.Protocol):
                 self.responses.put_nowait(item)
 
     def send(self, message: Request | Response) -> None:
-        assert self._transport is not None
-        self._transport.write(encode(message))
+        assert self.transport is not None
+        self.transport.write(encode(message))
 
     def request(self, method: str, uri: str, sender: str, *more: tuple[str, str], body: bytes = b"") -> Request:
         """Send a request outside any dialog."""
@@ -92,8 +92,8 @@ class SipPeer(asyncio.Protocol):
         return await self.status()
 
     async def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
             await self.closed.wait()
 
 

@@ -253,6 +253,17 @@ def test_a_device_that_does_not_heed_the_cancel_does_not_hold_the_caller() -> No
     assert statuses(alice) == [100, 180, 200, 487]
 
 
+def test_an_ack_before_there_is_an_answer_ends_nothing() -> None:
+    net = Net()
+    alice, bob = net.phone(ALICE), net.phone(BOB, ONE)
+    request = invite(alice, ALICE, address(BOB))
+    reply(bob, 180)
+    alice.send(cancel_of(request, "ACK"))
+    alice.send(cancel_of(request))
+    assert statuses(alice) == [100, 180, 200]
+    assert methods(bob) == ["INVITE", "CANCEL"]
+
+
 def test_only_the_callers_own_connection_cancels() -> None:
     net = Net()
     alice, bob, carol = net.phone(ALICE), net.phone(BOB, ONE), net.phone(CAROL, ONE)

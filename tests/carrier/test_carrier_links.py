@@ -74,6 +74,31 @@ async def test_the_listener_for_servers_takes_no_phone_and_the_one_for_phones_no
             await peer.close()
 
 
+class FarTransport(asyncio.Transport):
+    """A connection from another machine, which does not come about on the loopback interface."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__({"peername": (host, 50_000)})
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+
+async def test_a_stranger_at_the_listener_for_servers_is_hung_up_on() -> None:
+    server = ApplicationServer("192.0.2.7", 7001, frozenset({"x"}))
+    async with Carrier(
+        "127.0.0.1", 0, ACCOUNTS, settings=Settings(application_servers=(server,)), server_port=0
+    ) as carrier:
+        for host, refused in (("192.0.2.7", False), ("192.0.2.8", True)):
+            transport, stream = FarTransport(host), carrier._stream(None, trusted=True)
+            stream.connection_made(transport)
+            assert transport.closed is refused
+            stream.connection_lost(None)
+
+
 async def test_there_is_no_listener_for_servers_unless_it_is_asked_for() -> None:
     async with Carrier("127.0.0.1", 0, ACCOUNTS) as carrier:
         assert carrier.server_port is None

@@ -200,12 +200,12 @@ def test_a_registered_client_takes_less_than_a_kilobyte() -> None:
     try:
         register(300)  # for caches
         before = tracemalloc.get_traced_memory()[0]
-        register(300)
+        register(100)
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert net.core.locations.numbers() == 600
-    assert grown / 300 < 1_024
+    assert net.core.locations.numbers() == 400
+    assert grown / 100 < 1_024
 
 
 def test_numbers_that_come_and_go_leave_nothing() -> None:

@@ -14,6 +14,7 @@ import pytest
 from carrier.msrp_peer import MsrpPeer
 from lab_certificate import LabCertificate, write_lab_certificate
 from letterlock.carrier import Accounts, Carrier, MsrpInterference, MsrpSeen, Searcher, read_wire_log
+from letterlock.carrier.relay_port import may_connect
 from letterlock.carrier.settings import Settings
 from letterlock.carrier.wirelog import Layer
 from letterlock.codec.msrp import MsrpUri
@@ -155,24 +156,28 @@ async def test_a_peer_that_listens_is_connected_to_and_only_on_named_hosts(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("hosts", "target"),
+    ("uri", "allowed"),
     [
-        ((), "msrp://127.0.0.1:{port}/aaaaaaaaaaaaaaaa;tcp"),
-        (("127.0.0.1",), "msrp://127.0.0.1:80/aaaaaaaaaaaaaaaa;tcp"),
-        (("127.0.0.1",), "msrps://127.0.0.1:{port}/aaaaaaaaaaaaaaaa;tcp"),
-        (("127.0.0.1",), "msrp://localhost:{port}/aaaaaaaaaaaaaaaa;tcp"),
+        ("msrp://127.0.0.1:1024/a;tcp", True),
+        ("msrp://[::1]:2855/a;tcp", True),
+        ("msrp://127.0.0.1:1023/a;tcp", False),
+        ("msrp://relay.example/a;tcp", False),
+        ("msrps://127.0.0.1:2855/a;tcp", False),
+        ("msrp://localhost:2855/a;tcp", False),
+        ("msrp://127.0.0.2:2855/a;tcp", False),
     ],
-    ids=["not named", "a system's port", "not to be verified", "a name"],
 )
-async def test_sr_14_no_connection_is_opened_to_an_address_of_a_users_choice(
-    tmp_path: Path, hosts: tuple[str, ...], target: str
-) -> None:
+async def test_sr_14_where_the_relay_goes_on_a_users_word(uri: str, allowed: bool) -> None:
+    assert may_connect(MsrpUri.parse(uri), ("127.0.0.1", "::1")) is allowed
+
+
+async def test_sr_14_no_connection_is_opened_to_an_address_of_a_users_choice(tmp_path: Path) -> None:
     opened: list[object] = []
     server = await asyncio.start_server(lambda *streams: opened.append(streams), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with relay_of(tmp_path, settings=Settings(relay_next_hops=hosts)) as carrier:
+    target = MsrpUri("msrp", "127.0.0.1", server.sockets[0].getsockname()[1], "a" * 20)
+    async with relay_of(tmp_path, settings=Settings(relay_next_hops=())) as carrier:
         alice, path = await user(carrier, ALICE, "alice-pw")
-        alice.session((*path, MsrpUri.parse(target.format(port=port))), active=True)
+        alice.session((*path, target), active=True)
         assert isinstance(await alice.sent(alice.send(b"x", "message-1")), SendFailed)
         await alice.close()
     server.close()

@@ -14,6 +14,7 @@ import pytest
 
 from carrier import phone
 from carrier.phone import FRAME
+from carrier.sip_peer import SipPeer
 from lab_certificate import LabCertificate, write_lab_certificate
 from letterlock.carrier import Accounts, Carrier, Interference, Searcher, Seen, read_wire_log, replaced, swallowed
 from letterlock.carrier.settings import Settings
@@ -299,6 +300,29 @@ async def test_a_silent_tls_peer_is_cut_off_too(tmp_path: Path, certificate: Lab
         why = [r.payload for r in read_wire_log(tmp_path / "wire.log").records if r.kind == "C"]
         assert why[0] == b"did not register"
         assert why[1].startswith(b"TLS: ")
+
+
+async def test_sr_08_a_phone_that_does_not_read_is_cut_off_before_it_costs_too_much(tmp_path: Path) -> None:
+    async with carrier_of(tmp_path, settings=Settings(max_unsent_bytes=200_000)) as carrier:
+        bob = await SipPeer.connect(carrier.port)
+        assert await bob.register(BOB, "bob-pw", carrier.domain) == 200
+        assert bob.transport is not None
+        bob.transport.pause_reading()
+        alice = await SipPeer.connect(carrier.port)
+        assert await alice.register(ALICE, "alice-pw", carrier.domain) == 200
+        # What the kernel takes on both sides comes first.
+        for _ in range(200):
+            if carrier.online(BOB) == 0:
+                break
+            alice.request(
+                "MESSAGE", f"sip:{BOB}@{carrier.domain}", f"sip:{ALICE}@{carrier.domain}", body=bytes(200_000)
+            )
+            await asyncio.sleep(0)
+        await until(lambda: carrier.online(BOB) == 0)
+        for peer in (alice, bob):
+            await peer.close()
+    why = [record.payload for record in read_wire_log(tmp_path / "wire.log").records if record.kind == "C"]
+    assert why[0] == b"does not read"
 
 
 async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:

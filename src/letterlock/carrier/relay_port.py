@@ -18,7 +18,7 @@ from .msrp_tap import MsrpTap, TappedHop
 from .stream import Stream, StreamLimits, Wires
 from .timers import Timers
 
-__all__ = ["RelayPort"]
+__all__ = ["RelayPort", "may_connect"]
 
 _PIECE = 65_536
 _HIGH_WATER = 262_144
@@ -145,14 +145,11 @@ class RelayPort:
             stream.close(event.reason)
 
     async def _connect(self, event: ConnectWanted) -> None:
-        host, port = event.uri.host.strip("[]"), event.uri.port or 0
-        # TLS to a client that is known by no certificate but its own could not be verified here (SR-19).
-        allowed = host in self._next_hops and port >= _FIRST_USER_PORT and not event.uri.secure
         try:
-            if allowed:
+            if may_connect(event.uri, self._next_hops):
                 async with asyncio.timeout(self._connect_timeout_ms / 1000):
                     await asyncio.get_running_loop().create_connection(
-                        lambda: self._stream(None, event.connection), host, port
+                        lambda: self._stream(None, event.connection), event.uri.host.strip("[]"), event.uri.port or 0
                     )
         except (OSError, TimeoutError):
             pass
@@ -251,3 +248,11 @@ class MsrpStream(Stream):
 
     def end(self) -> None:
         self._port.closed(self)
+
+
+def may_connect(uri: MsrpUri, next_hops: tuple[str, ...]) -> bool:
+    """Whether the relay goes where a user's path leads: to named hosts, to no port of a system's service (SR-14).
+
+    TLS to a client that is known by no certificate but its own could not be verified here (SR-19).
+    """
+    return uri.host.strip("[]") in next_hops and (uri.port or 0) >= _FIRST_USER_PORT and not uri.secure
