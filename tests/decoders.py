@@ -30,6 +30,7 @@ from letterlock.codec import (
     mime,
     prekeys,
     protobuf,
+    push_location,
     resource_lists,
     sdp,
 )
@@ -37,8 +38,10 @@ from letterlock.codec import msrp as msrp_codec
 from letterlock.codec import sip as sip_codec
 from letterlock.codec.xml import XmlLimits
 from letterlock.crypto.pyca import Pyca
+from letterlock.engine import content
+from letterlock.engine.limits import DEFAULTS
 from letterlock.errors import BadPublicKey
-from letterlock.ids import AccountId, DeviceId, Number
+from letterlock.ids import AccountId, DeviceId, MessageId, Number
 from letterlock.signal import messages
 from letterlock.signal.spqr import wire as spqr_wire
 from letterlock.trust import authoring, device_entry, device_list, group_log_entry
@@ -273,7 +276,37 @@ def decoders() -> tuple[Decoder, ...]:
             "group entry", lambda data: group_log_entry.decode_entry(data, group_log_entry.LIMITS), _group_entries()
         ),
         Decoder("certificate", _certificate_key, (_certificate(),)),
+        Decoder(
+            "push location",
+            lambda data: push_location.decode_push_location(data, XML_LIMITS),
+            (
+                push_location.encode_push_location(
+                    push_location.PushLocation(48.5, -3.25, 10, "café", "tel:+15550100", "m-1")
+                ),
+            ),
+        ),
+        Decoder("content", lambda data: content.read(data, DEFAULTS), _contents()),
         *(Decoder(name, decode, examples) for name, decode, examples in mls_decoders()),
+    )
+
+
+def _contents() -> tuple[bytes, ...]:
+    number, message_id = Number("+15550100"), MessageId("m-1")
+    reference = content.Reference(message_id, number)
+    remote = ft_http.RemoteFile(7, "image/png", "https://cs.example.test/1", 1_800_000_000_000, "a.png")
+    kinds: tuple[content.Sendable | content.Emptied, ...] = (
+        content.Text("hello", reference),
+        content.Reaction(reference, "👍", remove=True),
+        content.Edit(message_id, "hallo"),
+        content.Delete(message_id),
+        content.Emptied(change=True),
+        content.Location(1.5, 2.5, "here"),
+        content.File(remote, digest="sha-256=:AAAA:"),
+    )
+    return (
+        content.encode_text("hello", 12, number),
+        content.encode_receipt(message_id, 12, displayed=True),
+        *(content.encode(content.express(kind, message_id, number, 12), 12) for kind in kinds),
     )
 
 
