@@ -8,7 +8,19 @@ from letterlock.engine.groups_history import NOTICE_TYPE
 from letterlock.engine.record_values import Message
 from letterlock.ids import GroupName, Number, number
 
-__all__ = ["acquainted", "add", "create", "history", "leave", "number_of", "people", "remove", "roster", "rosters", "shown"]
+__all__ = [
+    "acquainted",
+    "add",
+    "create",
+    "history",
+    "leave",
+    "number_of",
+    "people",
+    "remove",
+    "roster",
+    "rosters",
+    "shown",
+]
 
 
 def number_of(place: int) -> Number:

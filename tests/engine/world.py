@@ -23,6 +23,7 @@ from letterlock.engine.effects import (
     FetchLists,
     FetchMaterial,
     PublishMaterial,
+    SendReceipts,
     SyncConference,
     Transmit,
     WakeAt,
@@ -425,6 +426,8 @@ class World:
             phone.do(phone.engine.on_material, need, material)
         elif isinstance(effect, SyncConference):
             self.conferences.append((phone, effect))
+        elif isinstance(effect, SendReceipts):
+            phone.do(phone.engine.send_receipts, effect.owed)
         elif isinstance(effect, PublishMaterial):
             remaining = self.keys.publish(phone.engine.me, effect.publish.payload)
             phone.do(phone.engine.on_published, effect.protocol, effect.publish, remaining)

@@ -12,7 +12,16 @@ from collections.abc import Coroutine, Hashable
 from typing import Any
 
 from ..engine.carriage import NetworkResult
-from ..engine.effects import Effect, FetchLists, FetchMaterial, PublishMaterial, SyncConference, Transmit, WakeAt
+from ..engine.effects import (
+    Effect,
+    FetchLists,
+    FetchMaterial,
+    PublishMaterial,
+    SendReceipts,
+    SyncConference,
+    Transmit,
+    WakeAt,
+)
 from ..engine.engine import Engine
 from ..errors import DirectoryError, RemoteError, StoreError, TransportError
 from ..ids import GroupId, Instant
@@ -68,6 +77,9 @@ class Effects:
                 # The newest one counts: should an older one still be under way, it is followed by this.
                 self._conferences[conference.group] = effect
                 self._begin(("conference", conference.group), self._sync_conference(conference.group))
+            case SendReceipts(owed=owed):
+                # Each is for messages of its own: never the same as one that is under way.
+                self._begin(object(), self._send_receipts(owed))
             case WakeAt(at=at):
                 self._set_alarm(at)
 
@@ -153,6 +165,9 @@ class Effects:
                 await self._transport.sync_conference(effect.conference, effect.leave)
             except (TransportError, RemoteError) as error:
                 _log.info("conference: %s (%s)", error, error.code)
+
+    async def _send_receipts(self, owed: str) -> None:
+        await self._tell(lambda s, now, rng: self._engine.send_receipts(s, owed, now, rng))
 
     # --- time ----------------------------------------------------------------------------------------------
     def _set_alarm(self, at: Instant) -> None:

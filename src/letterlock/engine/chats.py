@@ -25,6 +25,7 @@ _KINDS = {
     Security.CHECKING: "checking",
 }
 
+
 @lru_cache(maxsize=4_096)
 def conversation(me: Number, chat: ChatName) -> ConversationId:
     """What our messages in this chat are bound to (SR-03). Remembered: every message asks for it."""

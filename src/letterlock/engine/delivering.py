@@ -25,6 +25,7 @@ from .content import (
     Parts,
     Reaction,
     Receipt,
+    Receipts,
     ResendRequest,
     Text,
     Typing,
@@ -81,7 +82,7 @@ def deliver(
         entity = read(body, core.limits)
         chat = _chat_named(core, party, header)
     content = entity.content
-    if not isinstance(content, Receipt | ResendRequest | Typing | GroupRequest):
+    if not isinstance(content, Receipt | Receipts | ResendRequest | Typing | GroupRequest):
         _content(core, turn, contact, party, replace(result.content, body=body), entity, content, chat, digest)
         if isinstance(content, GroupChange) and group_of(chat) is not None:
             _take_letters(core, turn, GroupName(chat))
@@ -90,6 +91,9 @@ def deliver(
     group = group_of(chat) is not None
     if isinstance(content, Receipt):
         receipts.received(core, turn, chat, party, content)
+    elif isinstance(content, Receipts):
+        for message_id in content.message_ids:
+            receipts.received(core, turn, chat, party, Receipt(message_id, displayed=False))
     elif isinstance(content, ResendRequest):
         new_session = "session_started" in result.notes
         resend.answer(core, turn, protocol, chat, party, content.message_id, new_session=new_session)
@@ -246,7 +250,7 @@ def _chat_of(core: Core, party: Party, header: Header, entity: Entity) -> ChatNa
     me = core.me.number
     if party.account != core.me.account:
         return _chat_named(core, party, header)
-    control = isinstance(entity.content, Receipt | ResendRequest | Typing)
+    control = isinstance(entity.content, Receipt | Receipts | ResendRequest | Typing)
     chat: ChatName | None = me if control else entity.to
     if chat is None and entity.heads is not None:
         # Devices of one account bring each other up to date about a group's log.

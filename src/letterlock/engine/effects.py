@@ -13,7 +13,16 @@ from ..ids import Instant, Number
 from ..seam import MaterialNeeded, Publish
 from .carriage import Conference, Outbound
 
-__all__ = ["Effect", "FetchLists", "FetchMaterial", "PublishMaterial", "SyncConference", "Transmit", "WakeAt"]
+__all__ = [
+    "Effect",
+    "FetchLists",
+    "FetchMaterial",
+    "PublishMaterial",
+    "SendReceipts",
+    "SyncConference",
+    "Transmit",
+    "WakeAt",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +72,17 @@ class SyncConference:
 
 
 @dataclass(frozen=True, slots=True)
+class SendReceipts:
+    """Call `Engine.send_receipts` with this: messages are on disk, and their senders are to hear so."""
+
+    owed: str
+
+
+@dataclass(frozen=True, slots=True)
 class WakeAt:
     """Call `Engine.on_timer` at `at`. The earliest of all asked for counts; earlier calls do no harm."""
 
     at: Instant
 
 
-Effect: TypeAlias = Transmit | FetchLists | FetchMaterial | PublishMaterial | SyncConference | WakeAt
+Effect: TypeAlias = Transmit | FetchLists | FetchMaterial | PublishMaterial | SendReceipts | SyncConference | WakeAt

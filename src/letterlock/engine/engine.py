@@ -174,6 +174,12 @@ class Engine(GroupSteps):
         inbox.received(self._core, turn, inbound)
         return turn.finish(None)
 
+    def send_receipts(self, state: State, owed: str, now: Instant, rng: Rng) -> Step[None]:
+        """The messages of a SendReceipts are on disk: tell their sender, all in one frame."""
+        turn = Turn(state, now, rng)
+        receipts.send_owed(self._core, turn, owed)
+        return turn.finish(None)
+
     def on_network(self, state: State, row: str, result: NetworkResult, now: Instant, rng: Rng) -> Step[None]:
         """The network answered a Transmit."""
         turn = Turn(state, now, rng)

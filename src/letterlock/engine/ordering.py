@@ -46,9 +46,7 @@ def seen_of(core: Core, chat: Chat) -> tuple[Seen, ...]:
 
 
 # --- receiving ------------------------------------------------------------------------------------------
-def admit(
-    core: Core, turn: Turn, chat: Chat, peers: Collection[AccountId], header: Header, message: Message
-) -> Chat:
+def admit(core: Core, turn: Turn, chat: Chat, peers: Collection[AccountId], header: Header, message: Message) -> Chat:
     """Take an authenticated, new message: show it now, or hold it until what it follows is there.
 
     `peers` is the account of the contact, or of the members, whoever sent the message.

@@ -11,8 +11,8 @@ from dataclasses import replace
 from .. import ids
 from ..ids import ChatName, DeviceId, GroupName, Instant, MessageId, group_of
 from ..seam import EncryptionProtocol, Party
-from . import chats, fetching, outbox, policy, sealing
-from .content import Receipt, encode_receipt
+from . import chats, fetching, outbox, owed, policy, sealing
+from .content import MOST_RECEIPTS, Receipt, encode_receipt, encode_receipts
 from .core import Core, media_type_of
 from .events import MessageDelivered, MessageDisplayed
 from .groups_values import group_key
@@ -21,25 +21,45 @@ from .records import delivery_key, outbox_key, waiting_key
 from .sealing import Letter, NotReady
 from .step import Turn
 
-__all__ = ["delivered_here", "displayed_here", "received", "send_control"]
+__all__ = ["delivered_here", "displayed_here", "received", "send_all_owed", "send_control", "send_owed"]
 
 
 def delivered_here(
     core: Core, turn: Turn, chat: Chat, contact: Contact, sender: Party, message_id: MessageId, sent_at: Instant
 ) -> None:
-    """Tell the sender's devices that the message is stored here; of our own devices only the one that sent it."""
-    body = encode_receipt(message_id, sent_at, displayed=False)
+    """See to it that the sender hears that the message is stored here, once it is."""
     if sender.account == core.me.account:
-        reached = send_control(core, turn, core.me.number, contact, body, only=(sender.device,))
+        owed.owe(turn, core.me.number, sender, message_id, sent_at)
     elif core.privacy.delivery_receipts and (chat.accepted or core.privacy.receipts_to_strangers):
-        span = core.privacy.receipt_jitter_ms
+        owed.owe(turn, chat.number, sender, message_id, sent_at)
+
+
+def send_owed(core: Core, turn: Turn, name: str) -> None:
+    """See Engine.send_receipts. To all devices of a contact; of our own devices only to the one that sent it."""
+    due = owed.take(turn, name)
+    if due is None:
+        return
+    sender = due.device
+    contact = chats.contact_of(turn, sender.number)
+    if contact is None or contact.account != sender.account:
+        return  # it has other keys by now, and what was sent with the old ones is given up there too
+    own = sender.account == core.me.account
+    span = 0 if own else core.privacy.receipt_jitter_ms
+    for at in range(0, len(due.messages), MOST_RECEIPTS):
+        some = due.messages[at : at + MOST_RECEIPTS]
         # Timing of receipts tells when a phone is on; a random delay blurs it (SR-18).
         delay = int.from_bytes(turn.rng(4), "big") % (span + 1) if span else 0
-        reached = send_control(core, turn, chat.number, contact, body, delay_ms=delay)
-    else:
-        return
-    if sender.device not in reached:
-        _wait_for_keys(core, turn, contact, sender, message_id)
+        only = (sender.device,) if own else None
+        reached = send_control(core, turn, due.conversation, contact, encode_receipts(some), only=only, delay_ms=delay)
+        if sender.device not in reached:
+            for message_id, _ in some:
+                _wait_for_keys(core, turn, contact, sender, message_id)
+
+
+def send_all_owed(core: Core, turn: Turn) -> None:
+    """What a process that ended did not come to."""
+    for key in list(turn.staged.scan(owed.OWED)):
+        send_owed(core, turn, key.name.partition("/")[2])
 
 
 def _wait_for_keys(core: Core, turn: Turn, contact: Contact, sender: Party, message_id: MessageId) -> None:

@@ -8,7 +8,19 @@ from typing import Any
 from ..errors import InputError
 from ..ids import Instant, chat_name
 from ..seam import Key, Publish, RecordKind, TimerStep
-from . import changing, chats, fetching, groups_applying, groups_receiving, inbox, ordering, outbox, shelf, waiting
+from . import (
+    changing,
+    chats,
+    fetching,
+    groups_applying,
+    groups_receiving,
+    inbox,
+    ordering,
+    outbox,
+    receipts,
+    shelf,
+    waiting,
+)
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
@@ -73,6 +85,7 @@ def rolled_back(core: Core, turn: Turn) -> None:
 
 
 def _work(core: Core, turn: Turn) -> None:
+    receipts.send_all_owed(core, turn)
     waiting.expire_waiting(core, turn)
     for chat in waiting.chats_waiting(turn):
         waiting.flush(core, turn, chat)

@@ -35,12 +35,23 @@ from .group import GROUP_TYPE, REQUEST_TYPE, GroupChange, GroupRequest
 from .location import Location
 from .parts import Parts, Read, Reference
 from .reaction import Reaction
-from .receipt import Receipt, ResendRequest, encode_receipt, encode_resend_request, read_receipt, receipt_document
+from .receipt import (
+    MOST_RECEIPTS,
+    Receipt,
+    Receipts,
+    ResendRequest,
+    encode_receipt,
+    encode_receipts,
+    encode_resend_request,
+    read_receipt,
+    receipt_document,
+)
 from .text import TEXT_TYPE, Text
 from .unknown import Unknown
 
 __all__ = [
     "GROUP_TYPE",
+    "MOST_RECEIPTS",
     "REQUEST_TYPE",
     "TEXT_TYPE",
     "Change",
@@ -58,6 +69,7 @@ __all__ = [
     "Reaction",
     "Read",
     "Receipt",
+    "Receipts",
     "Reference",
     "ResendRequest",
     "Sendable",
@@ -68,6 +80,7 @@ __all__ = [
     "check",
     "encode",
     "encode_receipt",
+    "encode_receipts",
     "encode_resend_request",
     "encode_text",
     "encode_typing",

@@ -37,7 +37,16 @@ from .group import (
 from .location import LOCATION_TYPE, Location, express_location, read_location
 from .parts import LETTERLOCK, RCS, Parts, Read, text_of
 from .reaction import Reaction, express_reaction, read_reaction
-from .receipt import RESEND_TYPE, Receipt, ResendRequest, read_receipt, read_resend_request
+from .receipt import (
+    RECEIPTS_TYPE,
+    RESEND_TYPE,
+    Receipt,
+    Receipts,
+    ResendRequest,
+    read_receipt,
+    read_receipts,
+    read_resend_request,
+)
 from .text import TEXT_TYPE, Text, express_text, read_text
 from .unknown import Unknown
 
@@ -66,7 +75,7 @@ Change = Reaction | Edit | Delete
 """What acts on another message."""
 Content = Text | File | Location | GroupChange | Change | Emptied | Unknown
 """What takes a place in the order of a chat."""
-Control = Receipt | Typing | ResendRequest | GroupRequest
+Control = Receipt | Receipts | Typing | ResendRequest | GroupRequest
 Sendable = Text | File | Location | Change
 """What a user sends."""
 
@@ -217,6 +226,8 @@ def read(body: bytes, limits: EngineLimits) -> Entity:
         return Entity(receipt or Unknown(kind.media_type, len(body), None), kind.media_type, 0, to, heads)
     if kind.media_type == iscomposing.MEDIA_TYPE:
         return Entity(read_typing(found.body), kind.media_type, 0, to, heads)
+    if kind.media_type == RECEIPTS_TYPE:
+        return Entity(read_receipts(found), kind.media_type, 0, to, heads)
     if kind.media_type == RESEND_TYPE:
         return Entity(read_resend_request(found), kind.media_type, 0, to, heads)
     if kind.media_type == REQUEST_TYPE:
