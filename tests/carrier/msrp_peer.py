@@ -39,6 +39,7 @@ SETTINGS = EndpointSettings(
     max_outgoing=100,
     max_transactions=64,
     max_incoming=16,
+    max_unconfirmed=16,
     max_gaps=8,
     max_gap_bytes=65_536,
     max_strikes=4,

@@ -114,6 +114,8 @@ class Settings:
             max_pending=262_144,
             max_control=65_536,
             max_transactions=1_024,
+            max_outward=64,
+            idle_ms=300_000,
         )
     )
     """The MSRP relay. `require_tls` is for carriers that have TLS at all: one without is a lab on one machine."""
