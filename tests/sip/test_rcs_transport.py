@@ -30,6 +30,7 @@ from letterlock.codec.sip import (
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.errors import InputError, StoreError, TransportError
 from letterlock.ids import conversation_of, message_id, number
+from letterlock.sip.capabilities import CapabilitiesChanged
 from letterlock.sip.digest_server import DigestServer, Outcome
 from letterlock.sip.message import response_to
 from letterlock.transport.rcs import RcsTransport
@@ -138,12 +139,17 @@ class Phone:
     def __init__(self, scripted: Server, **changes: object) -> None:
         self.inbox: list[Inbound] = []
         self.states: list[RcsStatus] = []
+        self.changes: list[CapabilitiesChanged] = []
         self.take: Callable[[Inbound], None] = self.inbox.append
         self.seen = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.transport = RcsTransport(
-            config(scripted, **changes), self._on_message, self.states.append, clock=lambda: 1_700_000_000_123
+            config(scripted, **changes),
+            self._on_message,
+            self.states.append,
+            self.changes.append,
+            clock=lambda: 1_700_000_000_123,
         )
 
     async def _on_message(self, inbound: Inbound) -> None:
@@ -369,7 +375,7 @@ async def test_answers(status: int, headers: tuple[tuple[str, str], ...], result
 
 
 async def test_too_large_for_the_carrier_is_said_and_not_sent() -> None:
-    async with Server().run() as server, Phone(server, max_message=60_000) as phone:
+    async with Server().run() as server, Phone(server, max_message=60_000, max_pager=100_000) as phone:
         result = await phone.transport.send(outbound(bytes(60_000)))
         assert (result.accepted, result.status) == (False, 513)
         assert "60000" in result.reason
@@ -441,14 +447,19 @@ async def test_capabilities() -> None:
         request = await server.requests.get()
         assert request.method == "OPTIONS"
         assert "+g.gsma.rcs.cpm.pager-large" in (request.headers.get("Contact") or "")
+        # Asked once; what is known needs no question, until somebody wants it fresh.
+        assert await phone.transport.capabilities(PEER) == found
+        assert server.requests.empty()
+        server.answer = lambda request: response_to(request, 480, tag="s")
+        assert await phone.transport.capabilities(PEER, fresh=True) is None
+        assert await phone.transport.capabilities(PEER) == found
         server.answer = lambda request: response_to(request, 404, tag="s")
-        empty = await phone.transport.capabilities(PEER)
+        empty = await phone.transport.capabilities(PEER, fresh=True)
         assert empty is not None
         assert empty.icsi == frozenset()
-        server.answer = lambda request: response_to(request, 480, tag="s")
-        assert await phone.transport.capabilities(PEER) is None
         server.answer = lambda request: response_to(request, 200, tag="s", headers=(("Contact", '"<'),))
-        assert await phone.transport.capabilities(PEER) is None
+        assert await phone.transport.capabilities(PEER, fresh=True) is None
+        assert [change.tags for change in phone.changes] == [found, empty]
 
 
 # --- receiving ---------------------------------------------------------------------------------------------

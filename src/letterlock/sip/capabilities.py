@@ -14,7 +14,7 @@ from ..errors import DecodeError
 from ..ids import Instant, Number
 from .options import FeatureTags, features_of
 
-__all__ = ["CapabilitiesChanged", "CapabilityCache"]
+__all__ = ["CapabilitiesChanged", "CapabilityCache", "told_by"]
 
 # "Not here, and no RCS": unknown number, no such method, gone, nobody has it.
 _NO_RCS = frozenset({404, 405, 410, 501, 604})
@@ -28,6 +28,16 @@ class CapabilitiesChanged:
     number: Number
     tags: FeatureTags
     before: FeatureTags | None
+
+
+def told_by(response: Response) -> FeatureTags | None:
+    """What the answer to an OPTIONS tells: tags, empty ones for a number without RCS; None when it tells nothing."""
+    if 200 <= response.status < 300:
+        try:
+            return features_of(response) or _NONE
+        except DecodeError:
+            return None
+    return _NONE if response.status in _NO_RCS else None  # 480, 408, 503 and all others: nobody knows
 
 
 @dataclass(slots=True)
@@ -57,14 +67,8 @@ class CapabilityCache:
 
     def on_answer(self, number: Number, response: Response, now: Instant) -> CapabilitiesChanged | None:
         """The final response to OPTIONS to this number."""
-        if 200 <= response.status < 300:
-            try:
-                return self._learn(number, features_of(response) or _NONE, now)
-            except DecodeError:
-                return None
-        if response.status in _NO_RCS:
-            return self._learn(number, _NONE, now)
-        return None  # 480, 408, 503 and all others: nobody knows
+        tags = told_by(response)
+        return None if tags is None else self._learn(number, tags, now)
 
     def on_request(self, number: Number, request: Request, now: Instant) -> CapabilitiesChanged | None:
         """A request of this number, as the network asserts it: OPTIONS and INVITE bring the tags of who asks."""

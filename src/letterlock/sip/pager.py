@@ -17,7 +17,15 @@ from ..ids import ConversationId, MessageId, Number, Rng
 from .message import call_id, new_tag
 from .options import CPM_LARGE, CPM_MESSAGE, PAGER_LARGE, icsi_value
 
-__all__ = ["PAGER_LIMIT", "IncomingMessage", "OutgoingMessage", "PagerProfile", "build_message", "read_message"]
+__all__ = [
+    "PAGER_LIMIT",
+    "IncomingMessage",
+    "OutgoingMessage",
+    "PagerProfile",
+    "asserted_sender",
+    "build_message",
+    "read_message",
+]
 
 PAGER_LIMIT = 1300
 """Bodies over this many bytes are sent as large messages, over TCP or TLS only (RFC 3428 section 8)."""
@@ -92,12 +100,19 @@ def read_message(request: Request, *, max_body: int, trust_from: bool) -> Incomi
     if content_type is None:
         raise DecodeError("a message without a content type", code="sip.message")
     media_type(content_type)
-    sender = _one_number(headers.listed("P-Asserted-Identity"))
-    if sender is None and trust_from and "P-Asserted-Identity" not in headers:
-        sender = _one_number(headers.all("From"))
+    sender = asserted_sender(request, trust_from=trust_from)
     recipient = _one_number(headers.listed("P-Called-Party-ID")) or _one_number(headers.all("To"))
     body = inflate(request.body, headers.get("Content-Encoding") or "identity", max_body)
     return IncomingMessage(sender, recipient, content_type, body)
+
+
+def asserted_sender(request: Request, *, trust_from: bool) -> Number | None:
+    """The number that the network asserts a request to be from; None when it asserts none. Raises DecodeError."""
+    headers = request.headers
+    sender = _one_number(headers.listed("P-Asserted-Identity"))
+    if sender is None and trust_from and "P-Asserted-Identity" not in headers:
+        sender = _one_number(headers.all("From"))
+    return sender
 
 
 def _one_number(values: tuple[str, ...]) -> Number | None:

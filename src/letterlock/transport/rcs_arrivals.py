@@ -9,14 +9,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from ..codec.sip import Request, Uri
+from ..codec.sip import NameAddr, Request, Uri
 from ..engine.carriage import Inbound
 from ..errors import DecodeError, LetterlockError, LimitExceeded
 from ..ids import Instant
-from ..sip.options import LETTERLOCK_FEATURES, response_headers
+from ..sip.options import ALLOW, LETTERLOCK_FEATURES, response_headers
 from ..sip.transaction import TransactionKey
+from .rcs_capabilities import Capabilities
 from .rcs_config import MAX_BODY, RcsConfig
 from .rcs_content import ACCEPTED_TYPES, unwrap
+from .rcs_dialogs import Dialogs
 from .sip_connection import SipConnection
 
 __all__ = ["Arrivals"]
@@ -28,23 +30,31 @@ class Arrivals:
     """Answers requests. `on_message` is awaited for each message, as `RcsTransport` says."""
 
     def __init__(
-        self, config: RcsConfig, on_message: Callable[[Inbound], Awaitable[None]], clock: Callable[[], Instant]
+        self,
+        config: RcsConfig,
+        on_message: Callable[[Inbound], Awaitable[None]],
+        dialogs: Dialogs,
+        capabilities: Capabilities,
+        clock: Callable[[], Instant],
     ) -> None:
         self._config = config
+        self._dialogs = dialogs
+        self._capabilities = capabilities
         self._on_message = on_message
         self._clock = clock
         self._under_way: set[asyncio.Task[None]] = set()
 
     def take(self, connection: SipConnection, key: TransactionKey, request: Request, contact: Uri) -> None:
         """A request has come to `contact`; it is answered over the same connection, a message in its own time."""
-        if request.method == "OPTIONS":
-            connection.respond(key, 200, headers=response_headers(contact, LETTERLOCK_FEATURES))
-        elif request.method != "MESSAGE":
-            connection.respond(key, 405, headers=(("Allow", "MESSAGE, OPTIONS"),))
-        else:
+        if request.method == "MESSAGE":
             task = asyncio.get_running_loop().create_task(self._take_message(connection, key, request))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
+        elif request.method == "OPTIONS" and not _in_dialog(request):
+            self._capabilities.learn(request)
+            connection.respond(key, 200, headers=response_headers(contact, LETTERLOCK_FEATURES))
+        elif not self._dialogs.take(connection, key, request):
+            connection.respond(key, 405, headers=(("Allow", ALLOW),))
 
     async def finish(self, seconds: float) -> None:
         """Let what has arrived be acknowledged, for so long at most."""
@@ -88,6 +98,10 @@ class Arrivals:
             connection.respond(key, 500)
         else:
             connection.respond(key, 200)
+
+
+def _in_dialog(request: Request) -> bool:
+    return NameAddr.parse(request.headers.get("To") or "").tag is not None  # readable, or it had not come so far
 
 
 def _name(error: Exception) -> str:

@@ -64,6 +64,9 @@ class SessionConfig:
 
     max_sessions: int = 64
     max_per_peer: int = 2
+    max_dialogs: int = 512
+    """Of sessions and subscriptions, with numbers and with conferences."""
+
     max_message: int = 1 << 20
     max_buffered: int = 16 << 20
     """Of arriving messages, all together (SR-08)."""

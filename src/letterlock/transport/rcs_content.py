@@ -21,7 +21,7 @@ from ..ids import Instant, MessageId, Number, message_id
 from ..imdn import chat_message
 from ..sip.pager import read_message
 
-__all__ = ["ACCEPTED_TYPES", "Opened", "open_content", "unwrap", "wrap"]
+__all__ = ["ACCEPTED_TYPES", "Opened", "identifier", "open_content", "unwrap", "wrap"]
 
 _BARE_TYPES = ("text/plain", IMDN_TYPE, TYPING_TYPE, FILE_TYPE, LOCATION_TYPE)
 ACCEPTED_TYPES = (MEDIA_TYPE, *_BARE_TYPES)
@@ -80,7 +80,7 @@ def unwrap(request: Request, own: Number, now: Instant, *, max_body: int, trust_
     return Inbound(
         claimed.sender,
         claimed.recipient or own,
-        _identifier(opened.message_id, request),
+        identifier(opened.message_id, request.headers.get("Call-ID") or "", request.headers.get("CSeq") or ""),
         opened.content_type,
         opened.body,
         now,
@@ -88,13 +88,12 @@ def unwrap(request: Request, own: Number, now: Instant, *, max_body: int, trust_
     )
 
 
-def _identifier(text: str | None, request: Request) -> MessageId:
-    """The message id of CPIM; without a usable one an id made of the SIP transaction, the same for its repeats."""
+def identifier(text: str | None, *names: str) -> MessageId:
+    """The message id of CPIM; without a usable one an id made of what names it on the wire, the same for its repeats."""
     if text is not None:
         with contextlib.suppress(InputError):
             return message_id(text)
-    name = "\n".join((request.headers.get("Call-ID") or "", request.headers.get("CSeq") or "")).encode()
-    digest = hashlib.sha256(_MESSAGE_ID_LABEL + name).digest()
+    digest = hashlib.sha256(_MESSAGE_ID_LABEL + "\n".join(names).encode()).digest()
     return message_id(str(uuid.UUID(bytes=digest[:16], version=4)))
 
 

@@ -15,17 +15,20 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..codec.sip import Params, Request, Uri
+from ..codec.sip import NameAddr, Params, Request, Uri
 from ..errors import LetterlockError, TransportError
 from ..ids import Rng
 from ..sip.authenticator import Authenticator
+from ..sip.options import LETTERLOCK_FEATURES
 from ..sip.registration import Registered, Registration, RegistrationEffect, RegistrationFailed, SendRegister
 from ..sip.transaction import TransactionKey
 from .rcs_arrivals import Arrivals
 from .rcs_config import RcsConfig, is_loopback, registration_config, tls_context, user_agent_settings
+from .rcs_dialogs import Dialogs
+from .rcs_flow import Flow
 from .sip_connection import SipConnection
 
-__all__ = ["Flow", "Presence", "RcsState", "RcsStatus", "printable"]
+__all__ = ["Presence", "RcsState", "RcsStatus", "printable"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,23 +53,20 @@ class RcsStatus:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What a request goes out on (RFC 5626): the registered connection, our contact there, the Route to write."""
-
-    connection: SipConnection
-    contact: Uri
-    service_route: tuple[str, ...]
-
-
 class Presence:
     """Stays registered from `start` to `close`. `status` says how that goes, and `on_state` each change of it."""
 
     def __init__(
-        self, config: RcsConfig, arrivals: Arrivals, on_state: Callable[[RcsStatus], None] | None, rng: Rng
+        self,
+        config: RcsConfig,
+        arrivals: Arrivals,
+        dialogs: Dialogs,
+        on_state: Callable[[RcsStatus], None] | None,
+        rng: Rng,
     ) -> None:
         self._config = config
         self._arrivals = arrivals
+        self._dialogs = dialogs
         self._on_state = on_state
         self._rng = rng
         self._settings = user_agent_settings(config)
@@ -136,6 +136,7 @@ class Presence:
                     ended = await self._serve(connection)
                 finally:
                     self._registered.clear()
+                    self._dialogs.detach("the connection to the carrier ended")
                     await connection.finish()
                     self._connection = None
                     self._registration.connection_lost()
@@ -161,6 +162,7 @@ class Presence:
                 self._authenticator,
                 self._on_request,
                 self._rng,
+                self._dialogs.on_event,
             )
         if not config.tls and not config.insecure_lab and not is_loopback(connection.peer[0]):
             # A name that we took for this machine led elsewhere (SR-19).
@@ -200,6 +202,8 @@ class Presence:
                     elif isinstance(effect, Registered):
                         if not was_registered:
                             connection.ping()
+                            contact = NameAddr(self._contact, params=LETTERLOCK_FEATURES.params())
+                            self._dialogs.attach(connection, contact.encode())
                         was_registered = True
                         self._registered.set()
                         self._set(RcsState.REGISTERED, "registered")
