@@ -22,10 +22,15 @@ from letterlock.errors import ContentError
 from letterlock.transport.content_config import ContentSettings
 
 pytestmark = pytest.mark.anyio
-SIZE = 3_000_000
+# Sockets on loopback hold up to ten megabytes that their sender believes sent: these are many times that.
+SIZE = 60_000_000
 DATA = content(SIZE)
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(letterlock.__file__).parents[1])}
+
+
+def slow(value: int) -> Any:
+    return pytest.param(value, marks=pytest.mark.slow)
 
 
 @pytest.fixture
@@ -116,7 +121,7 @@ async def test_sr06_the_server_is_killed_in_the_middle(tmp_path: Path, source: P
             nonlocal killed
             seen.append(done)
             # What the socket still takes of a dead server's is progress too: once for each server.
-            if done > 1_000_000 * (killed + 1) and killed == len(restarted) < 2:
+            if done > 20_000_000 * (killed + 1) and killed == len(restarted) < 2:
                 assert server.process is not None
                 server.process.kill()
                 killed += 1
@@ -127,10 +132,10 @@ async def test_sr06_the_server_is_killed_in_the_middle(tmp_path: Path, source: P
                 restarted.append(len(seen))
                 await server.start()
 
-        settings = ContentSettings(block=8192)
+        settings = ContentSettings(block=65_536)
         async with client(server.url, settings=settings, pauses=Pauses(start_again)) as mine:
             found = await mine.upload(uploading(source), progress)
-        assert len(restarted) == 2 and all(seen[at] > 500_000 for at in restarted)
+        assert len(restarted) == 2 and all(seen[at] > 1_000_000 for at in restarted)
         assert Path((await fetch(server.url, downloading(tmp_path, found.file))).path).read_bytes() == DATA
 
 
@@ -144,7 +149,7 @@ async def test_sr06_a_file_that_was_promised_survives_a_kill(tmp_path: Path, sou
         assert Path((await fetch(server.url, downloading(tmp_path, found.file))).path).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("kill_at", [1, 900_000, 2_900_000, SIZE])
+@pytest.mark.parametrize("kill_at", [slow(1), 20_000_000, slow(59_000_000), slow(SIZE)])
 async def test_sr06_the_client_is_killed_in_an_upload(tmp_path: Path, source: Path, kill_at: int) -> None:
     async with ServerProcess.running(tmp_path / "server") as server:
         state = uploading(source)
@@ -153,13 +158,13 @@ async def test_sr06_the_client_is_killed_in_an_upload(tmp_path: Path, source: Pa
         task["upload"] = dataclasses.asdict(dataclasses.replace(state, begun=True))
         said = await transfer(task)
         assert of(said, "size") == SIZE
-        if kill_at >= 900_000:
-            assert said[0].get("done", SIZE) > 100_000, "it was begun again"
+        if kill_at > 1:
+            assert said[0].get("done", SIZE) > 1_000_000, "it was begun again"
         file = RemoteFile(SIZE, "image/jpeg", of(said, "file"))
         assert Path((await fetch(server.url, downloading(tmp_path, file))).path).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("kill_at", [1, 900_000, 2_900_000])
+@pytest.mark.parametrize("kill_at", [slow(1), 20_000_000, slow(59_000_000)])
 async def test_sr06_the_client_is_killed_in_a_download(tmp_path: Path, source: Path, kill_at: int) -> None:
     async with ServerProcess.running(tmp_path / "server") as server:
         async with client(server.url) as mine:

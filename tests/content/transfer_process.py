@@ -29,7 +29,7 @@ async def main(task: dict[str, Any]) -> None:
 
     if "most" in task:
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["most"], task["most"]))
-    settings = ContentSettings(block=task.get("block", 8192), first_pause_s=0.05)
+    settings = ContentSettings(block=task.get("block", 65_536), first_pause_s=0.05)
     account = ServerAccount(task["url"], "+15550100", "x")
     now = lambda: time.time_ns() // 1_000_000  # noqa: E731
     async with ContentClient(account, rng=os.urandom, now=now, settings=settings) as client:
