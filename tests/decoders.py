@@ -44,7 +44,7 @@ from letterlock.errors import BadPublicKey
 from letterlock.ids import AccountId, DeviceId, MessageId, Number
 from letterlock.signal import messages
 from letterlock.signal.spqr import wire as spqr_wire
-from letterlock.trust import authoring, device_entry, device_list, group_log_entry
+from letterlock.trust import authoring, device_entry, device_list, group_log_bundle, group_log_entry
 from mls.decoders import mls_decoders
 
 MIME_LIMITS = mime.MimeLimits(65_536, 64, 8_192, 4, 32)
@@ -329,6 +329,11 @@ def _certificate() -> bytes:
 def _group_entries() -> tuple[bytes, ...]:
     vectors = json.loads((Path(__file__).parent / "vectors" / "group-log.json").read_text())
     return tuple(bytes.fromhex(entry["encoded"]) for entry in vectors["entries"])
+
+
+def _group_bundle() -> bytes:
+    entries = _group_entries()
+    return group_log_bundle.encode_bundle(group_log_bundle.Bundle((_device_list(),), entries[:3]))
 
 
 def _device_list() -> bytes:

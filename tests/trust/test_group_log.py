@@ -241,6 +241,8 @@ def test_what_another_lacks() -> None:
     assert group.log.after([]) == (root, left, right, joined)
     assert group.log.after([left.id, bytes(32)]) == (right, joined)
     assert group.log.after(group.log.heads) == ()
+    assert group.log.after([root.id], until=left.id) == (left,)
+    assert group.log.after([], until=right.id) == (root, right) and group.log.after([], until=bytes(32)) == ()
 
 
 def test_the_beginning_must_be_that_of_the_group_we_were_told_of() -> None:

@@ -20,7 +20,7 @@ from ..trust.device_list import (
     verify_list,
     verify_successor,
 )
-from . import chats, fetching, groups, groups_applying, groups_security, ordering, outbox, trouble
+from . import chats, fetching, groups, groups_applying, groups_security, ordering, outbox, trouble, waiting
 from .core import Core
 from .events import ContactKeysSeen, DeviceListChanged, KeysChanged, NumberReset, OwnListMismatch
 from .record_values import Contact
@@ -176,7 +176,7 @@ def _known(core: Core, turn: Turn, number: Number) -> Contact:
 
 def _nothing_new(core: Core, turn: Turn, number: Number, contact: Contact | None) -> None:
     chat = chats.load(turn, number)
-    if chat.waiting:
+    if chat.waiting or waiting.is_awaited(turn, number):
         fetching.failed(core, turn, number)
     else:
         fetching.answered(turn, number)

@@ -147,6 +147,7 @@ def _content(
         else:
             reason = "group:not-a-member"
             turn.tell(MessageUnreadable(name, header.message_id, party.device, reason, sender=party.number))
+            groups_receiving.tell_out(core, turn, name, contact, party, heads)
 
 
 def _take_letters(core: Core, turn: Turn, name: GroupName) -> None:

@@ -16,7 +16,7 @@ from ..trust import group_log
 from ..trust.group_log import GroupLog
 from ..trust.group_log_bundle import encode_bundle, fill
 from ..trust.group_log_entry import Add, Icon, Leave, Member, Operation, Remove, Revoke, Subject
-from . import chats, drafts, groups_applying, groups_history, groups_log, groups_posting, policy, receipts
+from . import chats, drafts, fetching, groups_applying, groups_history, groups_log, groups_posting, policy, receipts
 from .carriage import ConferenceView
 from .content import GROUP_TYPE, File, Sendable, check
 from .core import Core
@@ -33,6 +33,7 @@ __all__ = [
     "conference_seen",
     "create",
     "leave",
+    "look_up",
     "mark_displayed",
     "remove",
     "revoke",
@@ -109,6 +110,17 @@ def revoke(core: Core, turn: Turn, keys: Sequence[bytes]) -> None:
         if group is not None and group.joined:
             for identity_key in keys:
                 _change(core, turn, _joined(turn, group.name), Revoke(identity_key))
+
+
+def look_up(core: Core, turn: Turn, name: GroupName) -> Group:
+    """See Engine.open_group."""
+    group = turn.staged.get(group_key(name))
+    if group is None or not group.entries:
+        raise InputError("there is no such group", code="input.group")
+    for member in group.members if group.joined else ():
+        if member.account != core.me.account and chats.contact_of(turn, member.number) is None:
+            fetching.lists(core, turn, member.number, 0)
+    return group
 
 
 # --- messages ----------------------------------------------------------------------------------------------------

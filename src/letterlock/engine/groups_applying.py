@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..ids import AccountId, GroupName, Number
 from ..trust.group_log import GroupLog
-from . import chats, fetching, groups_history, groups_log, groups_security, ordering
+from . import chats, groups_history, groups_log, groups_security, ordering
 from .carriage import Conference
 from .content import GROUP_TYPE
 from .core import Core
@@ -41,10 +41,10 @@ def apply(core: Core, turn: Turn, before: Group, log: GroupLog, evidence: Eviden
         for member in after.members:
             if before.member(member.account) is not None or member.account == core.me.account:
                 continue
+            # Keys are looked up when there is something to write: a thousand newcomers that look each other up at once
+            # help nobody but who counts look-ups.
             contact = chats.contact_of(turn, member.number)
-            if contact is None:
-                fetching.lists(core, turn, member.number, 0)
-            elif contact.account != member.account:
+            if contact is not None and contact.account != member.account:
                 groups_history.mismatch(core, turn, after.name, "other-keys", "", (member.number,))
         groups_security.refresh(core, turn, after.name)
     return turn.staged.get(group_key(after.name)) or after

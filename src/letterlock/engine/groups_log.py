@@ -130,10 +130,10 @@ def forget(turn: Turn, group: Group) -> None:
     turn.staged.delete(group_key(group.name))
 
 
-def bundle_of(core: Core, turn: Turn, log: GroupLog, heads: Iterable[EntryId]) -> Bundle:
+def bundle_of(core: Core, turn: Turn, log: GroupLog, heads: Iterable[EntryId], until: EntryId | None = None) -> Bundle:
     """What somebody who has these heads lacks, as much as one frame takes."""
     evidence = Evidence(core, turn, GroupName(log.group.hex()))
-    return fill(log.after(heads), evidence.proof, core.limits.max_group_bundle)
+    return fill(log.after(heads, until), evidence.proof, core.limits.max_group_bundle)
 
 
 # --- our own entries -----------------------------------------------------------------------------------------

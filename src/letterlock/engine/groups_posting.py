@@ -54,8 +54,9 @@ def post(core: Core, turn: Turn, chat: Chat, group: Group, message: Message, rec
     if len(own.recipient.devices) > 1:
         lamport, _, _, sequence = order_parts(message.order)
         body = copy_for(core, turn, group, message, core.me.account)
-        _note_since(turn, group.name, own, sequence)
-        seen = (*seen_by(core, turn, group.name, core.me.account), *_followed(core, chat))
+        since = _since(turn, group.name, own, sequence)
+        turn.staged.put(since_key(group.name, own.account), since)
+        seen = (*_began(core, since), *_followed(core, chat))
         letter = Letter(message.message_id, lamport, sequence, seen, body, group.name)
         posting.seal_for_own(core, turn, group.name, message, letter, own)
     if not reached:
@@ -109,7 +110,7 @@ def copy_for(core: Core, turn: Turn, group: Group, message: Message, account: Ac
 def seen_by(core: Core, turn: Turn, name: GroupName, account: AccountId) -> tuple[Seen, ...]:
     """After which sequence of ours this member's devices began to get our messages."""
     since = turn.staged.get(since_key(name, account))
-    return (Seen(core.me.account, core.me.device, since.sequence),) if since is not None and since.sequence else ()
+    return _began(core, since) if since is not None else ()
 
 
 # --- one member ------------------------------------------------------------------------------------------------
@@ -124,23 +125,27 @@ def _post_to(core: Core, turn: Turn, chat: Chat, group: Group, message: Message,
         fetching.lists(core, turn, member.number, contact.list.serial)
     lamport, _, _, sequence = order_parts(message.order)
     body = copy_for(core, turn, group, message, member.account)
-    _note_since(turn, group.name, contact, sequence)
-    seen = (*seen_by(core, turn, group.name, member.account), *_followed(core, chat))
+    since = _since(turn, group.name, contact, sequence)
+    seen = (*_began(core, since), *_followed(core, chat))
     letter = Letter(message.message_id, lamport, sequence, seen, body, group.name)
     several = len(contact.recipient.devices) > 1
     frame, devices, skipped = sealing.seal(core, turn, protocol, letter, contact.recipient, own, may_skip=several)
     row = posting.row_of(core, turn, group.name, contact.recipient, message, protocol, frame, devices)
     outbox.add(core, turn, row)
+    turn.staged.put(since_key(group.name, member.account), since)
     for device in skipped:
         posting.later(core, turn, group.name, message, contact, device)
 
 
-def _note_since(turn: Turn, name: GroupName, contact: Contact, sequence: int) -> None:
+def _since(turn: Turn, name: GroupName, contact: Contact, sequence: int) -> Since:
     """Newcomers, and new devices of members, must not wait for what was never sent to them (ordering.py)."""
-    key, devices = since_key(name, contact.account), bytes(device.id for device in contact.recipient.devices)
-    since = turn.staged.get(key)
-    if since is None or since.devices != devices:
-        turn.staged.put(key, Since(devices, sequence - 1))
+    devices = bytes(device.id for device in contact.recipient.devices)
+    since = turn.staged.get(since_key(name, contact.account))
+    return since if since is not None and since.devices == devices else Since(devices, sequence - 1)
+
+
+def _began(core: Core, since: Since) -> tuple[Seen, ...]:
+    return (Seen(core.me.account, core.me.device, since.sequence),) if since.sequence else ()
 
 
 def _followed(core: Core, chat: Chat) -> tuple[Seen, ...]:

@@ -25,7 +25,18 @@ from .groups_values import GROUP, GROUP_LETTER, Group, Letter, group_key, letter
 from .record_values import Contact
 from .step import Turn
 
-__all__ = ["answer", "ask_again", "drop_letters", "learn", "letters", "may_speak", "note_heads", "park", "take_up"]
+__all__ = [
+    "answer",
+    "ask_again",
+    "drop_letters",
+    "learn",
+    "letters",
+    "may_speak",
+    "note_heads",
+    "park",
+    "take_up",
+    "tell_out",
+]
 
 _TOLD_AFTER = 3
 """So many requests without an answer are told as entries that are withheld."""
@@ -46,8 +57,9 @@ def learn(core: Core, turn: Turn, name: GroupName, data: bytes, sender: Party) -
         else:
             log, entries = groups_log.load(core, turn, group), bundle.entries
     except RemoteError as error:
-        # The beginning may still come: whoever sent this is asked for all of it, when a message names it.
-        _refused(turn, name, sender, error.code)
+        # Without the beginning: it comes when whoever names more of the log than we have is asked.
+        if error.code != "group.root":
+            _refused(turn, name, sender, error.code)
         return
     admitted = group_log.admit(log, entries, evidence, core.crypto)
     for code in dict.fromkeys(admitted.refused):
@@ -91,7 +103,8 @@ def note_heads(core: Core, turn: Turn, name: GroupName, heads: tuple[EntryId, ..
     if not lacks:
         return False
     known = tuple(dict.fromkeys((*lacks, *group.lacks)))[: core.limits.group.max_parents]
-    group = replace(group, lacks=known, informant=sender)
+    news = set(lacks) - set(group.lacks) or sender != group.informant
+    group = replace(group, lacks=known, informant=sender, asks=min(group.asks, _TOLD_AFTER) if news else group.asks)
     turn.staged.put(group_key(name), group)
     _ask(core, turn, group)
     return True
@@ -107,7 +120,7 @@ def ask_again(core: Core, turn: Turn) -> None:
 
 def _ask(core: Core, turn: Turn, group: Group) -> None:
     informant = group.informant
-    due = group.asked_at + min(core.limits.fetch_longest_ms, core.limits.fetch_first_ms << min(group.asks, 20))
+    due = group.asked_at + min(core.limits.list_refresh_ms, core.limits.fetch_first_ms << min(group.asks, 30))
     if group.asks and due > turn.now:
         turn.wake(due)
         return
@@ -118,7 +131,7 @@ def _ask(core: Core, turn: Turn, group: Group) -> None:
     turn.staged.put(group_key(group.name), group)
     body = with_heads(encode(Parts(REQUEST_TYPE, encode_heads(group.heads)), turn.now), group.heads)
     receipts.send_control(core, turn, group.name, contact, body, only=(informant.device,))
-    turn.wake(turn.now + core.limits.fetch_first_ms)
+    turn.wake(turn.now + (core.limits.fetch_first_ms << 1))
     if group.asks == _TOLD_AFTER and group.entries:
         mismatch(core, turn, group.name, "withheld", informant.number, ())
 
@@ -134,6 +147,21 @@ def answer(core: Core, turn: Turn, name: GroupName, contact: Contact, sender: Pa
     bundle = groups_log.bundle_of(core, turn, groups_log.load(core, turn, group), request.heads)
     if bundle.entries:
         body = with_heads(encode(Parts(GROUP_TYPE, encode_bundle(bundle)), turn.now), group.heads)
+        receipts.send_control(core, turn, name, contact, body, only=(sender.device,))
+
+
+def tell_out(
+    core: Core, turn: Turn, name: GroupName, contact: Contact, sender: Party, heads: tuple[EntryId, ...]
+) -> None:
+    """Somebody who was removed writes as if it did not know: send the entry that says so, and nothing behind it."""
+    group = turn.staged.get(group_key(name))
+    if group is None or group.once(sender.account) is None or not trouble.allow_resend(core, turn, sender.number):
+        return
+    log = groups_log.load(core, turn, group)
+    ended = log.state.ended.get(sender.account)
+    bundle = groups_log.bundle_of(core, turn, log, heads, ended) if ended is not None else Bundle((), ())
+    if bundle.entries and ended is not None:
+        body = with_heads(encode(Parts(GROUP_TYPE, encode_bundle(bundle)), turn.now), (ended,))
         receipts.send_control(core, turn, name, contact, body, only=(sender.device,))
 
 

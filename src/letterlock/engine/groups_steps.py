@@ -62,6 +62,11 @@ class GroupSteps:
         """Give the group a picture: the SHA-256 of its bytes and where to fetch it; an empty `pointer` takes it away."""
         return self._step(state, now, rng, lambda turn: groups.set_icon(self._core, turn, name, digest, pointer))
 
+    def open_group(self, state: State, name: GroupName, now: Instant, rng: Rng) -> Step[Group]:
+        """The user looks at the group: have the keys of all members looked up that are not known. Raises InputError."""
+        turn = Turn(state, now, rng)
+        return turn.finish(groups.look_up(self._core, turn, name))
+
     def on_conference(self, state: State, view: ConferenceView, now: Instant, rng: Rng) -> Step[None]:
         """The focus of a group's conference claims this roster. What differs from the signed one is shown, never believed."""
         return self._step(state, now, rng, lambda turn: groups.conference_seen(self._core, turn, view))

@@ -16,7 +16,7 @@ from .sealing import NotReady
 from .shelf import lookup, put
 from .step import Turn
 
-__all__ = ["chats_waiting", "expire_waiting", "flush", "keys_came", "tasks", "wait_for"]
+__all__ = ["chats_waiting", "expire_waiting", "flush", "is_awaited", "keys_came", "tasks", "wait_for"]
 
 
 def wait_for(turn: Turn, chat: ChatName, waiting: Waiting) -> None:
@@ -35,6 +35,16 @@ def keys_came(core: Core, turn: Turn, number: Number) -> None:
     for chat in chats_waiting(turn):
         if group_of(chat) is not None:
             _flush_group(core, turn, GroupName(chat), number)
+
+
+def is_awaited(turn: Turn, number: Number) -> bool:
+    """Whether a copy for a member of a group waits for the keys of this number."""
+    for chat in chats_waiting(turn):
+        group = turn.staged.get(group_key(GroupName(chat))) if group_of(chat) is not None else None
+        accounts = {member.account for member in (*group.members, *group.former) if member.number == number} if group else ()
+        if accounts and any(task.account in accounts for _, task in tasks(turn, chat) if task.task is Task.MEMBER):
+            return True
+    return False
 
 
 def flush(core: Core, turn: Turn, chat: ChatName) -> None:

@@ -105,9 +105,14 @@ class GroupLog:
         wanted = {parent for entry in self.pending for parent in entry.parents}
         return tuple(sorted(each for each in wanted if each not in self._index and each not in pending))
 
-    def after(self, heads: Iterable[EntryId]) -> tuple[Entry, ...]:
-        """What somebody who has these entries lacks, parents first. Heads that we do not know count for nothing."""
+    def after(self, heads: Iterable[EntryId], until: EntryId | None = None) -> tuple[Entry, ...]:
+        """What somebody who has these entries lacks, parents first; `until` an entry, no more than it stands on. Heads
+        that we do not know count for nothing."""
         had = 0
+        last = self._index.get(until) if until is not None else None
+        if until is not None:
+            wanted = self.nodes[last].before | 1 << last if last is not None else 0
+            had = ~wanted
         for head in heads:
             place = self._index.get(head)
             if place is not None:
