@@ -1,0 +1,57 @@
+"""docs/files.md: its example runs and prints what it shows, its shell lines name what exists."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+from client.phones import ANA, Town
+from content.lab import PASSWORD, Server, content
+from letterlock import Client
+from letterlock.apps.cli import parser
+from letterlock.client import ContentAccount
+
+PAGE = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.M | re.S)
+
+
+def test_the_example(tmp_path: Path) -> None:
+    (source,) = [text for language, text in BLOCKS if language == "python"]
+    (shown,) = [text for language, text in BLOCKS if language == "text"]
+    town = Town(tmp_path)
+    (tmp_path / "holiday.jpg").write_bytes(content(5000))
+    (tmp_path / "received").mkdir()
+
+    async def main() -> None:
+        async with Server.running(tmp_path) as lab:
+            await Client.create(
+                tmp_path / "ana",
+                ANA,
+                directory="http://127.0.0.1:1",
+                code="12345678",
+                content=ContentAccount(lab.url, ANA, PASSWORD),
+                passphrase="tulip",
+                environment=town.environment(),
+            )
+            names = {"town": town}
+            given = source.replace('"ana", ', f'"{tmp_path}/ana", environment=town.environment(), ')
+            exec(compile(given.replace("asyncio.run(main())", ""), "docs/files.md", "exec"), names)
+            await names["main"]()  # type: ignore[operator]
+
+    printed = io.StringIO()
+    with contextlib.chdir(tmp_path), contextlib.redirect_stdout(printed):
+        asyncio.run(main())
+    assert printed.getvalue() == shown
+
+
+def test_shell_lines_are_understood() -> None:
+    lines = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
+    assert len(lines) == 4
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "letterlock"
+        parser(arguments).parse_args(arguments)
