@@ -19,18 +19,21 @@ def chat_message(
     date_time: str = "",
     receipts: bool = False,
     headers: tuple[tuple[str, str], ...] = (),
+    addresses: tuple[str, str] | None = None,
 ) -> Cpim:
     """Any content as a message. `receipts` asks for delivery and display; for a receipt or typing it is passed over.
     `headers` follow the others: names and values as they are to be written, declarations of their namespaces before.
 
-    Who it is from and for stands outside, where the network asserts it. Raises ValueError for values that cannot
+    Who it is from and for stands outside, where the network asserts it; `addresses` writes it inside too, for a peer
+    that insists (RFC 3862 section 2.3). Raises ValueError for values that cannot
     stand in a header.
     """
     kind = content_type.partition(";")[0].strip().lower()
     receipt = kind == imdn.MEDIA_TYPE
+    sender, recipient = addresses or (cpim.ANONYMOUS, cpim.ANONYMOUS)
     pairs = [
-        ("From", cpim.ANONYMOUS),
-        ("To", cpim.ANONYMOUS),
+        ("From", sender),
+        ("To", recipient),
         ("NS", f"imdn <{cpim.IMDN}>"),
         ("imdn.Message-ID", message_id),
     ]

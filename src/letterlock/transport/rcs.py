@@ -31,6 +31,7 @@ from .rcs_sessions import ACCEPTED_WRAPPED_TYPES, NoSession, Sessions, retry_aft
 
 __all__ = ["RcsTransport"]
 
+_MAX_REMEMBERED = 1_000
 _HEADERS = 4_096  # what stands around a body in a request
 
 
@@ -66,6 +67,7 @@ class RcsTransport:
         self.sessions = Sessions(
             config, self.dialogs, self.media, self.presence.flow, on_message, self._capabilities, rng=rng, clock=clock
         )
+        self._wants_addresses: dict[Number, None] = {}  # in the order in which they said so
         self._slots = asyncio.Semaphore(config.max_in_flight)
 
     async def start(self) -> None:
@@ -101,7 +103,7 @@ class RcsTransport:
         Raises TransportError when there is none (offline, time-out, connection lost): the network may then have
         the message or not. What can go no way at all is answered 413 or 513 without being sent.
         """
-        body = wrap(outbound, self._clock())
+        body = self._wrap(outbound)
         async with self._slots:
             if not self._goes_over_session(outbound.to, len(body)):
                 return await self._send_request(outbound, body)
@@ -135,8 +137,24 @@ class RcsTransport:
         tags = self._capabilities.known(number)
         return tags is None or CPM_SESSION in tags.icsi or size + _HEADERS > self._config.max_message
 
+    def _wrap(self, outbound: Outbound) -> bytes:
+        addresses = None
+        if outbound.to in self._wants_addresses:
+            addresses = (f"<{self._profile.identity.encode()}>", f"<sip:{outbound.to}@{self._config.domain}>")
+        return wrap(outbound, self._clock(), addresses)
+
     async def _send_request(self, outbound: Outbound, body: bytes) -> NetworkResult:
-        """Pager mode: one request, one answer."""
+        """Pager mode. Who refuses what RCS writes, and is not RCS, may take CPIM with addresses in it: Linphone does."""
+        result = await self._try_request(outbound, body)
+        if result.status == 488 and outbound.to not in self._wants_addresses:
+            if len(self._wants_addresses) >= _MAX_REMEMBERED:
+                del self._wants_addresses[next(iter(self._wants_addresses))]
+            self._wants_addresses[outbound.to] = None
+            result = await self._try_request(outbound, self._wrap(outbound))
+        return result
+
+    async def _try_request(self, outbound: Outbound, body: bytes) -> NetworkResult:
+        """One request, one answer."""
         large = outbound.large or len(body) > PAGER_LIMIT
         flow = await self.presence.flow()
         request = build_message(

@@ -42,8 +42,11 @@ class Opened:
     headers: tuple[CpimHeader, ...] = ()
 
 
-def wrap(outbound: Outbound, now: Instant) -> bytes:
-    """CPIM as RCS writes it between two people: anonymous inside, the network asserts who it is (rcs.md 2.4)."""
+def wrap(outbound: Outbound, now: Instant, addresses: tuple[str, str] | None = None) -> bytes:
+    """CPIM as RCS writes it between two people: anonymous inside, the network asserts who it is (rcs.md 2.4).
+
+    With `addresses` (from, to) for a peer that wants them inside.
+    """
     # Without its charset a text would be US-ASCII (RFC 2046 section 4.1.2).
     plain = outbound.content_type == "text/plain"
     message = chat_message(
@@ -53,6 +56,7 @@ def wrap(outbound: Outbound, now: Instant) -> bytes:
         date_time=_rfc3339(now),
         receipts=outbound.receipts,
         headers=outbound.headers,
+        addresses=addresses,
     )
     return encode_cpim(message)
 
