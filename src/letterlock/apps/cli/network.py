@@ -195,7 +195,7 @@ def _application_server(text: str) -> ApplicationServer:
     if not at or not colon or not host or not names or "*" in names:
         raise argparse.ArgumentTypeError("an application server is USER,PREFIX*,...@HOST:PORT")
     return ApplicationServer(
-        host,
+        host.strip("[]"),
         _port(port),
         frozenset(name for name in names if not name.endswith("*")),
         tuple(name[:-1] for name in names if name.endswith("*")),
