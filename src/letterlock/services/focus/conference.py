@@ -24,6 +24,7 @@ __all__ = [
     "admit",
     "describe",
     "found",
+    "give_up",
     "join",
     "leave",
     "remove",
@@ -148,6 +149,14 @@ def leave(conference: Conference, number: Number) -> Change:
     """A member goes. The administrator's part passes to the oldest who is left."""
     _check_member(conference, number)
     return _without(conference, Departure(number, Disconnection.DEPARTED, number))
+
+
+def give_up(conference: Conference, number: Number, how: Disconnection) -> Change:
+    """Whoever was invited and will not or cannot come is taken off again."""
+    member = conference.members.get(number)
+    if member is None or member.joined:
+        return Change(conference)
+    return _without(conference, Departure(number, how, number))
 
 
 def describe(

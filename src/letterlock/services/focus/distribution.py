@@ -8,8 +8,7 @@ the ciphertext; this is for those who cannot look inside). To a member: to that 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...codec import cpim, imdn, iscomposing
 from ...codec.cpim import Cpim, CpimHeader, CpimLimits, decode_cpim, encode_cpim
@@ -37,14 +36,22 @@ class Delivery(enum.Enum):
 class Distribution:
     """One message for the members: `recipient` None means all but the sender. `data` is what each of them gets.
 
-    With `change` it is a request to the focus itself, and nobody gets anything.
+    With `change` it is a request to the focus itself, and nobody gets anything. With `receipt_for` it is a receipt that
+    names no addressee: it goes to who wrote the message of that id, and `addressed_to` makes it so.
     """
 
     recipient: Number | None
     message_id: str
     data: bytes
     delivery: Delivery
+    content: Cpim
     change: GroupData | None = None
+    receipt_for: str | None = None
+
+    def addressed_to(self, recipient: Number, sender: Number, domain: str) -> Distribution:
+        """The same for one member alone."""
+        data = encode_cpim(_addressed(self.content, sender, recipient, domain))
+        return replace(self, recipient=recipient, data=data, receipt_for=None)
 
 
 def distribute(
@@ -55,13 +62,11 @@ def distribute(
     *,
     domain: str,
     fallback_id: str,
-    author_of: Callable[[str], Number | None],
     limits: FocusLimits,
 ) -> Distribution:
-    """Read a message that came over `sender`'s session.
+    """Read a message that came over `sender`'s session; `fallback_id` names it where it has no id of its own.
 
-    `fallback_id` names it where it has no usable id of its own; `author_of` says who wrote a message, for receipts that
-    name no addressee. Raises FocusError for what is refused, DecodeError for what cannot be read.
+    Raises FocusError for what is refused, DecodeError for what cannot be read.
     """
     if sender not in conference.members:
         raise FocusError("not a member", code="focus.not_member", status=403)
@@ -78,16 +83,14 @@ def distribute(
     identifier = _identifier(message.message_id, fallback_id)
     if inner == GROUP_DATA:
         change = decode_group_data(message.content.content(), _XML_LIMITS)
-        return Distribution(recipient, identifier, b"", Delivery.LIVE, change)
+        return Distribution(recipient, identifier, b"", Delivery.LIVE, message, change)
+    receipt_for = None
     if inner == imdn.MEDIA_TYPE and recipient is None:
         # A receipt for all would tell everybody who has read what.
-        receipt = imdn.decode_imdn(message.content.content(), _XML_LIMITS)
-        recipient = author_of(receipt.message_id)
-        if recipient is None or recipient not in conference.members:
-            raise FocusError("a receipt for nobody here", code="focus.receipt", status=404)
+        receipt_for = imdn.decode_imdn(message.content.content(), _XML_LIMITS).message_id
     delivery = Delivery.LIVE if inner == iscomposing.MEDIA_TYPE else Delivery.KEPT
     whole = _addressed(message, sender, conference.name if recipient is None else recipient, domain)
-    return Distribution(recipient, identifier, encode_cpim(whole), delivery)
+    return Distribution(recipient, identifier, encode_cpim(whole), delivery, message, receipt_for=receipt_for)
 
 
 _XML_LIMITS = XmlLimits(max_size=16_384, max_depth=8, max_elements=64)

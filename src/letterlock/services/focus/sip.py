@@ -1,0 +1,373 @@
+"""The conversation focus as an application server: SIP with the proxy, MSRP with devices, asyncio around the rest.
+
+Only the proxy may come (SR-17): who connects must have one of the addresses in `peers`, and the port belongs behind a
+firewall. The proxy has checked who sends and says it in P-Asserted-Identity. What is answered with success is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from ...codec.sip import Request
+from ...errors import DecodeError, FocusError, LetterlockError, LimitExceeded, ProtocolError, StoreError
+from ...ids import Instant, Number, Rng
+from ...sip.answering import RepeatTimes
+from ...sip.dialog_layer import DialogLayer, Told
+from ...sip.effects import Respond
+from ...sip.message import REASONS
+from ...sip.notifying import Notifier, NotifierSettings
+from ...sip.refer import WITHOUT_SUBSCRIPTION, read_refer
+from ...sip.session import Session
+from ...sip.session_events import InDialog, SessionSettings
+from ...sip.session_timer import TimerPolicy
+from ...sip.transaction import TransactionKey
+from ...sip.user_agent import Event, Received, UserAgent
+from ..directory.writer import Writer
+from .calls import Calls
+from .limits import FocusLimits
+from .msrp import MsrpPort, MsrpSettings
+from .requests import referral_of, sender_of, user_of
+from .room import Room
+from .rooms import Rooms
+from .sip_link import SipLink, SipSettings, loop_now
+from .subscribers import Subscribers
+from .tables import Tables
+
+__all__ = ["Focus", "FocusSettings"]
+
+_log = logging.getLogger("letterlock.focus")
+
+_ALLOW = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, SUBSCRIBE, NOTIFY, REFER"
+
+
+@dataclass(frozen=True, slots=True)
+class FocusSettings:
+    """Times of this edge in milliseconds. `factory` is the user part of the address at which conferences are made.
+
+    `reach` are the networks in which the focus connects to devices that cannot connect to it: a device names the address,
+    so it is this machine only unless the operator says more (SR-14).
+    """
+
+    factory: str = "conference-factory"
+    idle_ms: int = 30_000
+    publish_ms: int = 200
+    flush_ms: int = 200
+    sweep_ms: int = 500
+    purge_ms: int = 3_600_000
+    retry_ms: tuple[int, int] = (2_000, 300_000)
+    max_calling: int = 256
+    max_subscribers: int = 50_000
+    reach: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    session: SessionSettings = field(
+        default_factory=lambda: SessionSettings(
+            TimerPolicy(1800, 90), RepeatTimes(500, 4_000, 32_000), ring_ms=60_000, allow=_ALLOW
+        )
+    )
+    notifier: NotifierSettings = field(
+        default_factory=lambda: NotifierSettings(
+            frozenset({"conference"}), longest_s=3600, shortest_s=60, max_queued=64
+        )
+    )
+    sip: SipSettings = field(default_factory=SipSettings)
+    msrp_report_ms: int = 60_000
+
+
+class Focus:
+    """`await start()`, then `port` says where it listens for SIP and `msrp_port` where for MSRP; `await close()` ends it.
+
+    `proxy` is the proxy's listener for application servers. `database` is a file; it is locked for this process.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        *,
+        domain: str,
+        proxy: tuple[str, int],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        msrp_host: str = "127.0.0.1",
+        msrp_port: int = 0,
+        peers: tuple[str, ...] = ("127.0.0.0/8", "::1/128"),
+        limits: FocusLimits | None = None,
+        settings: FocusSettings | None = None,
+        clock: Callable[[], Instant] = lambda: time.time_ns() // 1_000_000,
+        rng: Rng = os.urandom,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.domain = domain
+        self._proxy = proxy
+        self._peers = tuple(ipaddress.ip_network(each) for each in peers)
+        self._limits = limits or FocusLimits()
+        self._settings = settings or FocusSettings()
+        self._rng = rng
+        self._writer = Writer(database, Tables, FocusError, "focus")
+        self._rooms = Rooms(self._writer, self._limits, clock, rng)
+        self._layer = DialogLayer(self._choose, self._settings.max_subscribers + self._limits.max_sessions)
+        self._subscribers = Subscribers(self._layer, self._rooms, self._limits, self._settings, domain, self._work, rng)
+        msrp = MsrpSettings(
+            self._limits.max_message, self._limits.window_messages, report_ms=self._settings.msrp_report_ms
+        )
+        self._calls = Calls(
+            self._layer, self._rooms, self._limits, self._settings, domain, self._work, self._subscribers.changed, rng
+        )
+        self._port = MsrpPort(msrp_host, msrp_port, msrp, self._calls, rng)
+        self._calls.use(self._port)
+        self._server: asyncio.Server | None = None
+        self._to_proxy: SipLink | None = None
+        self._links: set[SipLink] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def msrp_port(self) -> int:
+        return self._port.port
+
+    @property
+    def attending(self) -> int:
+        """How many devices have a session now."""
+        return self._calls.attending
+
+    async def start(self) -> None:
+        """Open the database and listen. Raises StoreError, StoreLocked; OSError when a port is taken."""
+        loop = asyncio.get_running_loop()
+        await self._writer.start()
+        try:
+            waiting = await self._rooms.load()
+            await self._port.listen()
+            self._server = await loop.create_server(self._link, self.host, self.port)
+        except BaseException:
+            await self._port.close()
+            await self._writer.close()
+            raise
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._spawn(self._stay_connected())
+        self._spawn(self._repeat(self._settings.flush_ms, self._rooms.flush))
+        self._spawn(self._repeat(self._settings.purge_ms, self._rooms.purge))
+        self._spawn(self._repeat(self._settings.sweep_ms, self._sweep))
+        for room in waiting:
+            for number in room.waiting():
+                self._calls.wake(room, number)
+
+    async def close(self) -> None:
+        """Take nothing more, say goodbye to nobody: sessions are made again when something arrives. Close the database."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._calls.close()
+        await self._subscribers.close()
+        await self._port.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        links = [*self._links, *([self._to_proxy] if self._to_proxy else [])]
+        for link in links:
+            link.close()
+        if links:
+            await asyncio.wait({link.closed for link in links}, timeout=2)
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+        await self._rooms.flush()
+        await self._writer.close()
+
+    async def __aenter__(self) -> Focus:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    # --- what the proxy says -------------------------------------------------------------------------
+    def _on_event(self, link: SipLink, event: Event | None) -> None:
+        """Something came over a link, or the link is gone."""
+        if event is None:
+            self._links.discard(link)
+            told = self._layer.agent_lost(link.agent, loop_now())
+        else:
+            if isinstance(event, Received):
+                self._calls.note(event.request)
+            found = self._layer.on_event(link.agent, event, loop_now())
+            if found is None:
+                found = self._outside(link, event)
+            told = found
+        self._work(told)
+
+    def _outside(self, link: SipLink, event: Event) -> list[Told]:
+        """What is for no dialog."""
+        if not isinstance(event, Received):
+            return []
+        agent, key, request = link.agent, event.key, event.request
+        try:
+            return self._request(agent, key, request)
+        except FocusError as error:
+            agent.respond(key, error.status, loop_now(), f"{REASONS.get(error.status, 'Refused')} ({error.code})")
+        except LimitExceeded as error:
+            agent.respond(key, 503, loop_now(), f"Busy ({error.code})", (("Retry-After", "10"),))
+        except DecodeError as error:
+            agent.respond(key, 400, loop_now(), f"Bad Request ({error.code})")
+        except ProtocolError as error:
+            agent.respond(key, 488, loop_now(), f"Not Acceptable Here ({error.code})")
+        return []
+
+    def _request(self, agent: UserAgent, key: TransactionKey, request: Request) -> list[Told]:
+        if ";tag=" in (request.headers.get("To") or "").lower():
+            agent.respond(key, 481, loop_now())
+            return []
+        if request.method == "OPTIONS":
+            agent.respond(key, 200, loop_now(), headers=self._options(user_of(request)))
+            return []
+        if request.method == "INVITE":
+            return self._calls.called(agent, key, request)
+        if request.method == "SUBSCRIBE":
+            sender = sender_of(request)
+            room = self._rooms.get(user_of(request), sender)
+            told = self._subscribers.subscribed(agent, key, request, room, sender)
+            self._calls.seen(room, sender)
+            return told
+        if request.method == "REFER":
+            sender = sender_of(request)
+            room = self._rooms.get(user_of(request), sender)
+            self._spawn(self._refer(agent, key, request, room, sender, None))
+            return []
+        agent.respond(key, 405, loop_now(), headers=(("Allow", _ALLOW),))
+        return []
+
+    def _options(self, user: str) -> tuple[tuple[str, str], ...]:
+        """RFC 4579 section 5.13: what an address is, not whether there is such a conference."""
+        supported = "recipient-list-invite, multiple-refer, norefersub, timer"
+        return (
+            ("Contact", f"<sip:{user}@{self.domain}>;isfocus"),
+            ("Allow", _ALLOW),
+            ("Accept", "application/sdp"),
+            ("Allow-Events", "conference"),
+            ("Supported", supported),
+        )
+
+    def _work(self, told: list[Told]) -> None:
+        """Tell whoever is concerned; then let every link write and set the clock."""
+        while told:
+            item = told.pop(0)
+            usage = item.usage
+            if isinstance(usage, Notifier):
+                told += self._subscribers.told(usage, item.event)
+            elif isinstance(usage, Session):
+                if isinstance(item.event, InDialog):
+                    self._in_dialog(usage, item.event)
+                else:
+                    told += self._calls.told(usage, item.event)
+        for link in (*self._links, *([self._to_proxy] if self._to_proxy else ())):
+            if not link.closed.done():
+                link.flush()
+        self._arm()
+
+    def _in_dialog(self, session: Session, event: InDialog) -> None:
+        """REFER in a session; nothing else has a meaning here."""
+        attendance = self._calls.attendance(session)
+        if event.request.method != "REFER" or attendance is None:
+            self._work(
+                self._layer.perform(session, [Respond(event.key, 405, headers=(("Allow", _ALLOW),))], loop_now())
+            )
+            return
+        self._spawn(self._refer(None, event.key, event.request, attendance.room, attendance.number, session))
+
+    async def _refer(
+        self,
+        agent: UserAgent | None,
+        key: TransactionKey,
+        request: Request,
+        room: Room,
+        sender: Number,
+        session: Session | None,
+    ) -> None:
+        """Members are added and removed, and only then is the REFER answered: 202 is said of what is on the disk."""
+        status, reason = 202, ""
+        try:
+            referral = referral_of(read_refer(request), self._limits)
+            await self._calls.referred(room, sender, referral)
+        except FocusError as error:
+            status, reason = error.status, f"{REASONS.get(error.status, 'Refused')} ({error.code})"
+        except DecodeError as error:
+            status, reason = 400, f"Bad Request ({error.code})"
+        except StoreError as error:
+            _log.error("a change could not be kept: %s", error)
+            status, reason = 500, "Not Kept"
+        headers = WITHOUT_SUBSCRIPTION if status == 202 else ()
+        if session is not None:
+            answer = Respond(key, status, reason, headers, tag=session.key[1])
+            self._work(self._layer.perform(session, [answer], loop_now()))
+        elif agent is not None:
+            agent.respond(key, status, loop_now(), reason, headers)
+            self._work([])
+
+    # --- links ---------------------------------------------------------------------------------------
+    def _link(self) -> SipLink:
+        return SipLink(self._settings.sip, self._rng, self._on_event, self._admit)
+
+    def _admit(self, link: SipLink) -> bool:
+        address = ipaddress.ip_address(link.peer.partition("%")[0])
+        if len(self._links) >= self._settings.sip.max_links or not any(address in each for each in self._peers):
+            return False
+        self._links.add(link)
+        return True
+
+    def _choose(self) -> UserAgent | None:
+        """Where requests go: to the proxy, over our own connection."""
+        return None if self._to_proxy is None or self._to_proxy.closed.done() else self._to_proxy.agent
+
+    async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        lost = False
+        while True:
+            try:
+                _, link = await loop.create_connection(
+                    lambda: SipLink(self._settings.sip, self._rng, self._on_event), *self._proxy
+                )
+            except OSError as error:
+                if not lost:
+                    _log.warning("no connection to the proxy at %s:%d: %s; trying on", *self._proxy, error)
+                lost = True
+            else:
+                lost = False
+                self._to_proxy = link
+                self._calls.connected()
+                await asyncio.shield(link.closed)
+                self._to_proxy = None
+            await asyncio.sleep(self._settings.sip.reconnect_ms / 1000)
+
+    # --- clocks --------------------------------------------------------------------------------------
+    def _arm(self) -> None:
+        at = self._layer.next_deadline()
+        if at is None or (self._timer is not None and not self._timer.cancelled() and self._timer.when() <= at / 1000):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at / 1000, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._work(self._layer.on_deadline(loop_now()))
+
+    async def _sweep(self) -> None:
+        self._calls.sweep()
+
+    async def _repeat(self, every_ms: int, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        while True:
+            await asyncio.sleep(every_ms / 1000)
+            try:
+                await work()
+            except LetterlockError as error:
+                _log.error("housekeeping failed: %s", error)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
