@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .api import DeviceInfo, Me
+from .api import Delivered, DeviceInfo, GroupInfo, GroupMember, Me
 from .chat import Chat
 from .checkpoints import CHECKPOINTS
 from .client import Client
+from .conversation import Conversation
 from .environment import Environment
+from .group import Group
 from .settings import ContentAccount, Settings, SipAccount
 from .transfer import Transfer
 from .transfer_records import TransferInfo, TransferState
@@ -16,8 +18,13 @@ __all__ = [
     "Chat",
     "Client",
     "ContentAccount",
+    "Conversation",
+    "Delivered",
     "DeviceInfo",
     "Environment",
+    "Group",
+    "GroupInfo",
+    "GroupMember",
     "Me",
     "Settings",
     "SipAccount",

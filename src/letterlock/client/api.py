@@ -12,11 +12,11 @@ from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
-from ..ids import MessageId, Number
+from ..ids import ChatName, GroupName, MessageId, Number
 from ..trust import SecurityCode
 from .transfer_records import TransferInfo
 
-__all__ = ["ChatState", "DeviceInfo", "Me", "ProfileApi"]
+__all__ = ["ChatState", "Delivered", "DeviceInfo", "GroupInfo", "GroupMember", "Me", "ProfileApi"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,48 @@ class DeviceInfo:
     this: bool
 
 
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """One member. `security` is the state of its keys; `current` False: the number has other keys now than the ones that
+    were added, and gets nothing until it is added again; `removable`: it came after us."""
+
+    number: Number
+    account: str
+    security: Security
+    current: bool
+    me: bool
+    removable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo:
+    """A group as its members have signed it. `members` in the order in which they came: each may remove those behind it.
+
+    `joined` False: we were removed or have left. `icon` is where the picture lies, `icon_digest` the SHA-256 of its bytes.
+    """
+
+    group: GroupName
+    subject: str
+    members: tuple[GroupMember, ...]
+    joined: bool
+    security: Security
+    cursor: int
+    icon: str = ""
+    icon_digest: bytes = b""
+
+
+class Delivered(NamedTuple):
+    """How many members have a message of ours, and have seen it, of how many it was for."""
+
+    delivered: int
+    displayed: int
+    members: int
+
+
 class ChatState(NamedTuple):
     """The security state of a chat as it was after the event with this cursor."""
 
-    number: Number
+    number: ChatName
     security: Security
     cursor: int
 
@@ -55,20 +93,29 @@ class ProfileApi(Protocol):
     shared: bool
     """Whether another process does the work, and may end in the middle of it."""
 
-    def security(self, number: Number) -> Security: ...
+    def security(self, number: ChatName) -> Security: ...
     async def open_chat(self, number: Number) -> ChatState: ...
     async def chats(self) -> Sequence[ChatState]: ...
     async def send(
-        self, number: Number, content: Sendable, allow: PlainOption | None, wait: bool, request: str
+        self, number: ChatName, content: Sendable, allow: PlainOption | None, wait: bool, request: str
     ) -> MessageId: ...
-    async def options(self, number: Number) -> Sequence[PlainOption]: ...
+    async def options(self, number: ChatName) -> Sequence[PlainOption]: ...
     async def release(self, number: Number, allow: PlainOption) -> int: ...
     async def typing(self, number: Number, active: bool) -> None: ...
-    async def mark_displayed(self, number: Number, message_id: MessageId) -> None: ...
-    async def messages(self, number: Number, limit: int, before: str) -> Sequence[MessageView]: ...
+    async def mark_displayed(self, number: ChatName, message_id: MessageId) -> None: ...
+    async def messages(self, number: ChatName, limit: int, before: str) -> Sequence[MessageView]: ...
     async def security_code(self, number: Number) -> SecurityCode: ...
     async def verify(self, number: Number, scanned: bytes | None, last_group: str | None) -> None: ...
     async def accept_keys(self, number: Number) -> None: ...
+    async def create_group(self, numbers: Sequence[Number], subject: str, request: str) -> GroupName: ...
+    async def group(self, group: GroupName) -> GroupInfo: ...
+    async def groups(self) -> Sequence[GroupInfo]: ...
+    async def add_members(self, group: GroupName, numbers: Sequence[Number], request: str) -> None: ...
+    async def remove_member(self, group: GroupName, number: Number, request: str) -> None: ...
+    async def leave_group(self, group: GroupName, request: str) -> None: ...
+    async def set_subject(self, group: GroupName, subject: str, request: str) -> None: ...
+    async def set_icon(self, group: GroupName, digest: bytes, url: str, request: str) -> None: ...
+    async def delivered(self, message_id: MessageId) -> Delivered: ...
     async def devices(self) -> Sequence[DeviceInfo]: ...
     async def device_offer(self) -> str: ...
     async def add_device(self, request: str) -> int: ...

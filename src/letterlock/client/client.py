@@ -14,10 +14,11 @@ from .. import ids
 from ..codec.ft_http import FileDocument, RemoteFile
 from ..engine.events import Recorded
 from ..errors import InputError, StoreError
-from .api import DeviceInfo, Me, ProfileApi
+from .api import DeviceInfo, GroupInfo, Me, ProfileApi
 from .attach import Access
 from .chat import Chat
 from .environment import Environment
+from .group import Group, with_keys
 from .joining import join_profile
 from .profile import ProfilePaths, unlock_with
 from .remote import ConnectionLost, RemoteProfile
@@ -160,8 +161,42 @@ class Client:
         return Chat(checked, self)
 
     async def chats(self) -> Sequence[Chat]:
-        """All conversations that there are."""
-        return [Chat(state.number, self) for state in await self.ask(lambda profile: profile.chats())]
+        """All conversations with one number that there are; those of groups are `groups`."""
+        states = await self.ask(lambda profile: profile.chats())
+        return [Chat(ids.Number(state.number), self) for state in states if ids.group_of(state.number) is None]
+
+    async def conversation(self, name: str) -> Chat | Group:
+        """The chat with a number, or the group with this name. Raises InputError."""
+        checked = ids.chat_name(name)
+        return await (self.chat(checked) if ids.group_of(checked) is None else self.group(checked))
+
+    # --- groups --------------------------------------------------------------------------------------------
+    async def create_group(self, numbers: Sequence[str], subject: str = "", *, patience: float = 10.0) -> Group:
+        """A new encrypted group of ourselves and these numbers; any member may add more.
+
+        Waits up to `patience` seconds for keys that are being looked up. Raises NotEncrypted when somebody has none:
+        there are no unencrypted groups, so it carries no options. Raises InputError for a bad number or subject.
+        """
+        checked = [ids.number(number) for number in numbers]
+        request = uuid.uuid4().hex
+        name = await with_keys(self, checked, patience, lambda profile: profile.create_group(checked, subject, request))
+        return Group(name, self)
+
+    async def group(self, name: str) -> Group:
+        """A group by its name: 32 hexadecimal digits, as events and `groups` give it. Raises InputError for one that
+        this profile does not know."""
+        checked = ids.chat_name(name)
+        if ids.group_of(checked) is None:
+            raise InputError(
+                f"not the name of a group: {name[:40]!r}", code="input.group", hint="letterlock group list"
+            )
+        group = ids.GroupName(checked)
+        await self.ask(lambda profile: profile.group(group))
+        return Group(group, self)
+
+    async def groups(self) -> Sequence[GroupInfo]:
+        """All groups that we are in or have been in."""
+        return await self.ask(lambda profile: profile.groups())
 
     # --- events --------------------------------------------------------------------------------------------
     async def events(self, after: int | None = None) -> AsyncGenerator[Recorded, None]:

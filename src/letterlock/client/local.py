@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import hmac
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..codec.ft_http import RemoteFile
 from ..crypto.provider import CryptoProvider
@@ -14,19 +14,20 @@ from ..engine.carriage import ConferenceView, Inbound
 from ..engine.content import Sendable
 from ..engine.engine import Engine
 from ..engine.events import Recorded
+from ..engine.groups_values import GROUP
 from ..engine.policy import PlainOption
 from ..engine.record_values import Contact
-from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, contact_key, event_key
+from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, chat_key, contact_key, event_key
 from ..engine.security import Security
 from ..engine.step import Step
 from ..engine.view import MessageView
 from ..errors import InputError, StoreError, TrustRequired
-from ..ids import Instant, MessageId, Number, Rng, account_uuid
+from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, account_uuid, chat_name, group_of
 from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
 from .alerts import Alerts
-from .api import ChatState, DeviceInfo, Me
+from .api import ChatState, Delivered, DeviceInfo, GroupInfo, GroupMember, Me
 from .checkpoints import Checkpoint
 from .devices import Devices
 from .driver import Driver, StepFunction
@@ -122,7 +123,7 @@ class LocalProfile:
         await self._driver.submit(lambda state, now, rng: self._engine.on_conference(state, view, now, rng))
 
     # --- chats ---------------------------------------------------------------------------------------------
-    def security(self, number: Number) -> Security:
+    def security(self, number: ChatName) -> Security:
         return self._engine.security(self._store, number, self._clock())
 
     async def open_chat(self, number: Number) -> ChatState:
@@ -131,30 +132,44 @@ class LocalProfile:
         return ChatState(number, self.security(number), self._newest())
 
     async def chats(self) -> Sequence[ChatState]:
-        numbers = [Number(key.name.partition("/")[2]) for key in self._store.scan(CHAT)]
+        names = [chat_name(key.name.partition("/")[2]) for key in self._store.scan(CHAT)]
         newest = self._newest()
-        return [ChatState(number, self.security(number), newest) for number in numbers]
+        return [ChatState(name, self.security(name), newest) for name in names if not self._is_bystander(name)]
+
+    def _is_bystander(self, name: ChatName) -> bool:
+        """A number that is known from a group alone: nothing was ever said in the chat with it."""
+        chat = self._store.get(chat_key(name))
+        if group_of(name) is not None or chat is None or chat.accepted or chat.lamport:
+            return False
+        groups = (self._store.get(key) for key in self._store.scan(GROUP))
+        return any(member.number == name for group in groups if group is not None for member in group.members)
 
     async def send(
-        self, number: Number, content: Sendable, allow: PlainOption | None, wait: bool, request: str
+        self, number: ChatName, content: Sendable, allow: PlainOption | None, wait: bool, request: str
     ) -> MessageId:
         engine = self._engine
 
         def step(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
             return engine.send(state, number, content, now, rng, allow=allow, wait=wait)
 
-        def once(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
+        return MessageId(await self._once(step, request))
+
+    async def _once(self, step: StepFunction[Any], request: str) -> str:
+        """Run a step whose value is text, or nothing; with a request id only the first time."""
+
+        def once(state: State, now: Instant, rng: Rng) -> Step[str]:
             key = _REQUEST.key(request)
             if (known := state.get(key)) is not None:
-                return Step(MessageId(known.partition(" ")[2]), {})
-            sent = step(state, now, rng)
+                return Step(known.partition(" ")[2], {})
+            done = step(state, now, rng)
             self._requests += 1
             forgotten = self._forget_requests(state, now, rng).writes if self._requests % _FORGET_EVERY == 0 else {}
-            return dataclasses.replace(sent, writes={**forgotten, **sent.writes, key: f"{now:015d} {sent.value}"})
+            writes = {**forgotten, **done.writes, key: f"{now:015d} {done.value or ''}"}
+            return dataclasses.replace(done, value=done.value or "", writes=writes)
 
-        return await self._driver.submit(once if request else step)
+        return await self._driver.submit(once if request else step) or ""
 
-    async def options(self, number: Number) -> Sequence[PlainOption]:
+    async def options(self, number: ChatName) -> Sequence[PlainOption]:
         return self._engine.options(self._store, number)
 
     async def release(self, number: Number, allow: PlainOption) -> int:
@@ -163,10 +178,10 @@ class LocalProfile:
     async def typing(self, number: Number, active: bool) -> None:
         await self._driver.submit(lambda s, now, rng: self._engine.typing(s, number, active, now, rng))
 
-    async def mark_displayed(self, number: Number, message_id: MessageId) -> None:
+    async def mark_displayed(self, number: ChatName, message_id: MessageId) -> None:
         await self._driver.submit(lambda s, now, rng: self._engine.mark_displayed(s, number, message_id, now, rng))
 
-    async def messages(self, number: Number, limit: int, before: str) -> Sequence[MessageView]:
+    async def messages(self, number: ChatName, limit: int, before: str) -> Sequence[MessageView]:
         newest_first = self._store.before(
             MESSAGE, f"{number}/{before}" if before else "", max(1, min(limit, 1000)), prefix=f"{number}/"
         )
@@ -207,6 +222,48 @@ class LocalProfile:
                 f"no keys of {number} are known yet", code="input.no_keys", hint="open the chat and wait for the keys"
             )
         return contact
+
+    # --- groups --------------------------------------------------------------------------------------------
+    async def create_group(self, numbers: Sequence[Number], subject: str, request: str) -> GroupName:
+        made = await self._once(lambda s, now, rng: self._engine.create_group(s, numbers, subject, now, rng), request)
+        return GroupName(made)
+
+    async def group(self, group: GroupName) -> GroupInfo:
+        await self._driver.submit(lambda s, now, rng: self._engine.open_group(s, group, now, rng))
+        return self._group(group)
+
+    async def groups(self) -> Sequence[GroupInfo]:
+        names = [chat_name(key.name.partition("/")[2]) for key in self._store.scan(CHAT)]
+        return [self._group(GroupName(name)) for name in names if group_of(name) is not None]
+
+    def _group(self, name: GroupName) -> GroupInfo:
+        now, group = self._clock(), self._engine.group(self._store, name)
+        members = tuple(
+            GroupMember(each.number, each.account, each.state, each.current, each.me, each.removable)
+            for each in self._engine.members(self._store, name, now)
+        )
+        security = self.security(name)
+        return GroupInfo(
+            name, group.subject, members, group.joined, security, self._newest(), group.icon, group.icon_digest
+        )
+
+    async def add_members(self, group: GroupName, numbers: Sequence[Number], request: str) -> None:
+        await self._once(lambda s, now, rng: self._engine.add_members(s, group, numbers, now, rng), request)
+
+    async def remove_member(self, group: GroupName, number: Number, request: str) -> None:
+        await self._once(lambda s, now, rng: self._engine.remove_member(s, group, number, now, rng), request)
+
+    async def leave_group(self, group: GroupName, request: str) -> None:
+        await self._once(lambda s, now, rng: self._engine.leave_group(s, group, now, rng), request)
+
+    async def set_subject(self, group: GroupName, subject: str, request: str) -> None:
+        await self._once(lambda s, now, rng: self._engine.set_subject(s, group, subject, now, rng), request)
+
+    async def set_icon(self, group: GroupName, digest: bytes, url: str, request: str) -> None:
+        await self._once(lambda s, now, rng: self._engine.set_icon(s, group, digest, url, now, rng), request)
+
+    async def delivered(self, message_id: MessageId) -> Delivered:
+        return Delivered(*self._engine.delivery(self._store, message_id))
 
     # --- devices -------------------------------------------------------------------------------------------
     async def devices(self) -> Sequence[DeviceInfo]:

@@ -16,9 +16,9 @@ from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
 from ..errors import DecodeError, StoreError
-from ..ids import MessageId, Number
+from ..ids import ChatName, GroupName, MessageId, Number, group_of
 from ..trust import SecurityCode
-from .api import ChatState, DeviceInfo, Me
+from .api import ChatState, Delivered, DeviceInfo, GroupInfo, Me
 from .peer import same_user
 from .transfer_records import TransferInfo
 from .wire import MAX_LINE, METHODS, VERSION, decode_error, decode_line, encode_line
@@ -43,7 +43,7 @@ class RemoteProfile:
         self._writer = writer
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._states: dict[Number, ChatState] = {}
+        self._states: dict[ChatName, ChatState] = {}
         self._lost = False
         self._tasks: list[asyncio.Task[None]] = []
         self.me: Me
@@ -62,7 +62,7 @@ class RemoteProfile:
         return profile
 
     # --- the methods ---------------------------------------------------------------------------------------
-    def security(self, number: Number) -> Security:
+    def security(self, number: ChatName) -> Security:
         state = self._states.get(number)
         return Security.CHECKING if state is None else state.security
 
@@ -84,16 +84,16 @@ class RemoteProfile:
             self._states[state.number] = state
 
     async def send(
-        self, number: Number, content: Sendable, allow: PlainOption | None, wait: bool, request: str
+        self, number: ChatName, content: Sendable, allow: PlainOption | None, wait: bool, request: str
     ) -> MessageId:
         sent: MessageId = await self._call(
             "send", number=number, content=content, allow=allow, wait=wait, request=request
         )
-        if allow is not None or not self.security(number).encrypted:
-            await self.open_chat(number)
+        if group_of(number) is None and (allow is not None or not self.security(number).encrypted):
+            await self.open_chat(Number(number))
         return sent
 
-    async def options(self, number: Number) -> Sequence[PlainOption]:
+    async def options(self, number: ChatName) -> Sequence[PlainOption]:
         options: list[PlainOption] = await self._call("options", number=number)
         return options
 
@@ -105,10 +105,10 @@ class RemoteProfile:
     async def typing(self, number: Number, active: bool) -> None:
         await self._call("typing", number=number, active=active)
 
-    async def mark_displayed(self, number: Number, message_id: MessageId) -> None:
+    async def mark_displayed(self, number: ChatName, message_id: MessageId) -> None:
         await self._call("mark_displayed", number=number, message_id=message_id)
 
-    async def messages(self, number: Number, limit: int, before: str) -> Sequence[MessageView]:
+    async def messages(self, number: ChatName, limit: int, before: str) -> Sequence[MessageView]:
         messages: list[MessageView] = await self._call("messages", number=number, limit=limit, before=before)
         return messages
 
@@ -123,6 +123,41 @@ class RemoteProfile:
     async def accept_keys(self, number: Number) -> None:
         await self._call("accept_keys", number=number)
         await self.open_chat(number)
+
+    async def create_group(self, numbers: Sequence[Number], subject: str, request: str) -> GroupName:
+        name = GroupName(await self._call("create_group", numbers=numbers, subject=subject, request=request))
+        await self.group(name)
+        return name
+
+    async def group(self, group: GroupName) -> GroupInfo:
+        info: GroupInfo = await self._call("group", group=group)
+        self._learn(ChatState(info.group, info.security, info.cursor))
+        return info
+
+    async def groups(self) -> Sequence[GroupInfo]:
+        groups: list[GroupInfo] = await self._call("groups")
+        for info in groups:
+            self._learn(ChatState(info.group, info.security, info.cursor))
+        return groups
+
+    async def add_members(self, group: GroupName, numbers: Sequence[Number], request: str) -> None:
+        await self._call("add_members", group=group, numbers=numbers, request=request)
+
+    async def remove_member(self, group: GroupName, number: Number, request: str) -> None:
+        await self._call("remove_member", group=group, number=number, request=request)
+
+    async def leave_group(self, group: GroupName, request: str) -> None:
+        await self._call("leave_group", group=group, request=request)
+
+    async def set_subject(self, group: GroupName, subject: str, request: str) -> None:
+        await self._call("set_subject", group=group, subject=subject, request=request)
+
+    async def set_icon(self, group: GroupName, digest: bytes, url: str, request: str) -> None:
+        await self._call("set_icon", group=group, digest=digest, url=url, request=request)
+
+    async def delivered(self, message_id: MessageId) -> Delivered:
+        counts: Delivered = await self._call("delivered", message_id=message_id)
+        return counts
 
     async def devices(self) -> Sequence[DeviceInfo]:
         devices: list[DeviceInfo] = await self._call("devices")
@@ -154,9 +189,7 @@ class RemoteProfile:
     async def download(
         self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
     ) -> TransferInfo:
-        info: TransferInfo = await self._call(
-            "download", transfer=transfer, file=file, size=size, to=to, sha256=sha256
-        )
+        info: TransferInfo = await self._call("download", transfer=transfer, file=file, size=size, to=to, sha256=sha256)
         return info
 
     async def transfers(self) -> Sequence[TransferInfo]:

@@ -18,10 +18,10 @@ from .. import errors
 from ..codec.ft_http import RemoteFile
 from ..engine.policy import PlainOption
 from ..engine.security import Security
-from ..errors import Bug, DecodeError, IdentityChanged, LetterlockError, NotEncrypted, ServiceError
-from ..ids import MessageId, Number, number
+from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockError, NotEncrypted, ServiceError
+from ..ids import GroupName, MessageId, Number, chat_name, group_of, number
 from ..trust import SecurityCode
-from .api import ChatState, DeviceInfo, Me
+from .api import ChatState, Delivered, DeviceInfo, GroupInfo, GroupMember, Me
 from .contents import content_from_json, content_to_json, message_from_json, message_to_json
 from .transfer_records import info_from_json, info_to_json
 
@@ -65,7 +65,7 @@ def _state_to_json(state: ChatState) -> Any:
 
 
 def _state_from_json(value: Any) -> ChatState:
-    return ChatState(Number(value[0]), Security(value[1]), int(value[2]))
+    return ChatState(chat_name(str(value[0])), Security(value[1]), int(value[2]))
 
 
 def _option_to_json(option: PlainOption | None) -> Any:
@@ -98,11 +98,47 @@ def _bytes_from_json(value: Any) -> bytes | None:
     return None if value is None else bytes.fromhex(value)
 
 
+def _group_to_json(info: GroupInfo) -> Any:
+    return {
+        **dataclasses.asdict(info),
+        "security": info.security.value,
+        "icon_digest": info.icon_digest.hex(),
+        "members": [{**dataclasses.asdict(member), "security": member.security.value} for member in info.members],
+    }
+
+
+def _group_from_json(value: Any) -> GroupInfo:
+    members = tuple(
+        GroupMember(**{**member, "number": number(member["number"]), "security": Security(member["security"])})
+        for member in value["members"]
+    )
+    changes = {
+        "group": _group(value["group"]),
+        "members": members,
+        "security": Security(value["security"]),
+        "icon_digest": bytes.fromhex(value["icon_digest"]),
+    }
+    return GroupInfo(**{**value, **changes})
+
+
+def _group(text: Any) -> GroupName:
+    name = chat_name(str(text))
+    if group_of(name) is None:
+        raise InputError("not the name of a group", code="input.group")
+    return GroupName(name)
+
+
+def _numbers(values: Any) -> list[Number]:
+    return [number(str(value)) for value in values]
+
+
 def _list(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda values: [of(value) for value in values]
 
 
 _NUMBER = {"number": (_same, lambda text: number(str(text)))}
+_CHAT = {"number": (_same, lambda text: chat_name(str(text)))}
+_GROUP = {"group": (_same, _group)}
 _PLAIN = Method({}, _same, _same)
 _BY_NUMBER = Method(_NUMBER, _same, _same)
 _OPTION = (_option_to_json, _option_from_json)
@@ -111,15 +147,24 @@ _TRANSFER = Method({}, info_to_json, info_from_json)
 METHODS: dict[str, Method] = {
     "open_chat": Method(_NUMBER, _state_to_json, _state_from_json),
     "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
-    "send": Method({**_NUMBER, "content": (content_to_json, content_from_json), "allow": _OPTION}, _same, MessageId),
-    "options": Method(_NUMBER, _list(_option_to_json), _list(_option_from_json)),
+    "send": Method({**_CHAT, "content": (content_to_json, content_from_json), "allow": _OPTION}, _same, MessageId),
+    "options": Method(_CHAT, _list(_option_to_json), _list(_option_from_json)),
     "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),
     "typing": _BY_NUMBER,
-    "mark_displayed": _BY_NUMBER,
-    "messages": Method(_NUMBER, _list(message_to_json), _list(message_from_json)),
+    "mark_displayed": Method(_CHAT, _same, _same),
+    "messages": Method(_CHAT, _list(message_to_json), _list(message_from_json)),
     "security_code": Method(_NUMBER, _code_to_json, _code_from_json),
     "verify": Method({**_NUMBER, "scanned": (_bytes_to_json, _bytes_from_json)}, _same, _same),
     "accept_keys": _BY_NUMBER,
+    "create_group": Method({"numbers": (_same, _numbers)}, _same, _group),
+    "group": Method(_GROUP, _group_to_json, _group_from_json),
+    "groups": Method({}, _list(_group_to_json), _list(_group_from_json)),
+    "add_members": Method({**_GROUP, "numbers": (_same, _numbers)}, _same, _same),
+    "remove_member": Method({**_GROUP, **_NUMBER}, _same, _same),
+    "leave_group": Method(_GROUP, _same, _same),
+    "set_subject": Method(_GROUP, _same, _same),
+    "set_icon": Method({**_GROUP, "digest": (_bytes_to_json, _bytes_from_json)}, _same, _same),
+    "delivered": Method({}, _same, lambda value: Delivered(*map(int, value))),
     "devices": Method({}, _list(dataclasses.asdict), _list(lambda value: DeviceInfo(**value))),
     "device_offer": _PLAIN,
     "add_device": _PLAIN,

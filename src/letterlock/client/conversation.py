@@ -1,0 +1,126 @@
+"""What a conversation is, with one number or with a group: talking and reading."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from .. import ids
+from ..engine.content import Delete, Edit, Location, Reaction, Reference, Sendable, Text
+from ..engine.policy import PlainOption
+from ..engine.security import Security
+from ..engine.view import MessageView
+from ..ids import ChatName, MessageId
+from .api import ProfileApi
+
+__all__ = ["Asks", "Conversation"]
+
+T = TypeVar("T")
+
+
+class Asks(Protocol):
+    """Whoever has a profile to ask; the client, which finds the next owner when one has gone."""
+
+    async def ask(self, call: Callable[[ProfileApi], Awaitable[T]]) -> T: ...
+
+    @property
+    def profile(self) -> ProfileApi: ...
+
+
+class Conversation:
+    """A `Chat` or a `Group`. Get either from `Client.conversation`."""
+
+    __slots__ = ("_asks", "name")
+
+    def __init__(self, name: ChatName, asks: Asks) -> None:
+        self.name = name
+        """The number, or the group's name: what events call `chat`."""
+        self._asks = asks
+
+    @property
+    def security(self) -> Security:
+        """The state now: ENCRYPTED, VERIFIED, KEYS_NEW, ...; `letterlock.engine.security.WORDS` has the words."""
+        return self._asks.profile.security(self.name)
+
+    # --- talking -------------------------------------------------------------------------------------------
+    async def send(self, text: str, *, allow: PlainOption | None = None, wait: bool = True) -> MessageId:
+        """Send a message; when this returns it is on disk and on its way, and survives a crash (SR-06).
+
+        While the contact's keys are being looked up the message waits and is encrypted later; with `wait=False`
+        that raises NotEncrypted. Raises NotEncrypted rather than send in the clear: `options` of the error are what
+        the user may choose, and `allow` takes one of them (SR-01). Raises TrustRequired when a verified contact's
+        keys have changed, InputError for a text that is empty or too long, or when we are no member of the group. A
+        group is never unencrypted: members whose keys are missing get the message later, and there are no options.
+        """
+        return await self._send(Text(text), allow, wait)
+
+    async def reply(
+        self, message_id: str, text: str, *, allow: PlainOption | None = None, wait: bool = True
+    ) -> MessageId:
+        """Answer a message. As `send`; raises InputError too when there is no such message in this chat."""
+        return await self._send(Text(text, Reference(ids.message_id(message_id))), allow, wait)
+
+    async def react(
+        self, message_id: str, emoji: str, *, remove: bool = False, allow: PlainOption | None = None, wait: bool = True
+    ) -> MessageId:
+        """Put an emoji on a message, or take one away that was put there from this account; the id of the reaction."""
+        return await self._send(Reaction(Reference(ids.message_id(message_id)), emoji, remove), allow, wait)
+
+    async def edit(
+        self, message_id: str, text: str, *, allow: PlainOption | None = None, wait: bool = True
+    ) -> MessageId:
+        """Give a message of this account another text; the id of the edit. Readers may still see the first text.
+
+        Raises InputError for somebody else's message, for one that is no text or was deleted.
+        """
+        return await self._send(Edit(ids.message_id(message_id), text), allow, wait)
+
+    async def delete(self, message_id: str, *, allow: PlainOption | None = None, wait: bool = True) -> MessageId:
+        """Take a message of this account back: its text goes from this store at once, and from others when they hear
+        of it. Nobody can make another person forget what was read."""
+        return await self._send(Delete(ids.message_id(message_id)), allow, wait)
+
+    async def send_location(
+        self,
+        latitude: float,
+        longitude: float,
+        label: str = "",
+        *,
+        radius: float = 0.0,
+        allow: PlainOption | None = None,
+        wait: bool = True,
+    ) -> MessageId:
+        """Send a place: degrees of WGS 84, a radius in metres, a label."""
+        return await self._send(Location(latitude, longitude, label, radius), allow, wait)
+
+    async def _send(self, content: Sendable, allow: PlainOption | None, wait: bool) -> MessageId:
+        # When the owner dies before it answers, the next one is asked again: by this name it knows what was sent.
+        request = uuid.uuid4().hex
+        asked = False
+
+        def call(profile: ProfileApi) -> Awaitable[MessageId]:
+            nonlocal asked
+            name = request if asked or profile.shared else ""
+            asked = True
+            return profile.send(self.name, content, allow, wait, name)
+
+        return await self._asks.ask(call)
+
+    async def options(self) -> Sequence[PlainOption]:
+        """What the user may choose now in place of encryption; empty while the chat is encrypted."""
+        return await self._asks.ask(lambda profile: profile.options(self.name))
+
+    async def mark_displayed(self, message_id: MessageId) -> None:
+        """The user has seen a message; its sender is told once, if the user's settings say so (SR-18)."""
+        await self._asks.ask(lambda profile: profile.mark_displayed(self.name, message_id))
+
+    async def messages(self, limit: int = 50, before: str = "") -> Sequence[MessageView]:
+        """The last messages as they are now, oldest first; `before` is the `order` of the one to page back from.
+
+        Edits, deletes and reactions are part of the messages that they are for.
+        """
+        return await self._asks.ask(lambda profile: profile.messages(self.name, limit, before))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"
