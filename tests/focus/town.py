@@ -552,7 +552,7 @@ class Town:
                 and ";tag=" not in (event.request.headers.get("To") or "")
             ):
                 return taker.invited(link.agent, event)
-            link.agent.respond(event.key, 404 if event.request.method == "INVITE" else 481, loop_now())
+            link.agent.respond(event.key, 480 if event.request.method == "INVITE" else 481, loop_now())
         return []
 
 

@@ -70,12 +70,13 @@ class Subscribers:
         self._rng = rng
         self._of_room: dict[Room, dict[Notifier, _Subscriber]] = {}
         self._by_notifier: dict[Notifier, _Subscriber] = {}
-        self._publishing: dict[Room, asyncio.Task[None]] = {}
+        self._publishing: set[Room] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        for task in list(self._publishing.values()):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._publishing.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def subscribed(
         self, agent: UserAgent, key: TransactionKey, request: Request, room: Room, number: Number
@@ -117,24 +118,31 @@ class Subscribers:
         """Something in a room has changed: tell it soon."""
         self._end_strangers(room)
         if room not in self._publishing and (room.unpublished or not room.conference.members):
+            self._publishing.add(room)
             task = asyncio.get_running_loop().create_task(self._publish(room))
-            self._publishing[room] = task
-            task.add_done_callback(lambda _: self._publishing.pop(room, None))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     # --- inside --------------------------------------------------------------------------------------
     async def _publish(self, room: Room) -> None:
-        await asyncio.sleep(self._settings.publish_ms / 1000)
-        while room.unpublished or not room.conference.members:
+        try:
+            await asyncio.sleep(self._settings.publish_ms / 1000)
+            while room.unpublished and room.conference.members:
+                await self._tell(room)
+                await self._rooms.note_version(room)
             if not room.conference.members:
                 self._end(room)
-                return
-            body = Body(MEDIA_TYPE, room.publish(self._domain))
-            for count, subscriber in enumerate(list(self._of_room.get(room, {}).values()), 1):
-                notifier, now = subscriber.notifier, loop_now()
-                self._work(self._layer.perform(notifier, notifier.notify(self._small(subscriber, body), now), now))
-                if count % _SLICE == 0:
-                    await asyncio.sleep(0)
-            await self._rooms.note_version(room)
+        finally:
+            self._publishing.discard(room)
+
+    async def _tell(self, room: Room) -> None:
+        """One document to everybody, some at a time."""
+        body = Body(MEDIA_TYPE, room.publish(self._domain))
+        for count, subscriber in enumerate(list(self._of_room.get(room, {}).values()), 1):
+            notifier, now = subscriber.notifier, loop_now()
+            self._work(self._layer.perform(notifier, notifier.notify(self._small(subscriber, body), now), now))
+            if count % _SLICE == 0:
+                await asyncio.sleep(0)
 
     def _small(self, subscriber: _Subscriber, body: Body) -> Body:
         """A partial document that is too large for the proxy is told as the whole state, which may be deflated."""
