@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from letterlock.apps.cli.chat import _print_events, _until_delivered
+from letterlock.apps.cli.chat import _print_events
+from letterlock.apps.cli.sending import _until_delivered
 from letterlock.apps.cli.terminal import Terminal
 from letterlock.engine.events import Event, MessageDelivered, MessageExpired, MessageFailed, Recorded
 from letterlock.ids import MessageId, Number

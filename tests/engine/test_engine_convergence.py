@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from engine.test_engine_order import Post, settled
 from engine.world import ALICE, BOB, Hostility, Phone, World
 from letterlock.engine.content import Delete, Edit, Reaction, Reference, Text
-from letterlock.engine.events import MessageDeleted
+from letterlock.engine.events import ChangeRefused, MessageDeleted
 from letterlock.engine.record_values import Status
 from letterlock.engine.thread import Mark, Thread
 from letterlock.errors import InputError
@@ -145,7 +145,7 @@ class Talk(RuleBasedStateMachine):
 
 
 Talk.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -201,3 +201,4 @@ def test_every_order_of_a_message_two_edits_and_a_delete_shows_a_deleted_message
     assert message[2:5] == (None, None, True)
     everything = b"".join(bob.state.records.values())
     assert b"tulip" not in everything
+    assert not bob.told(ChangeRefused)

@@ -248,7 +248,11 @@ def test_sr05_a_message_in_the_clear_takes_no_changes_of_an_encrypted_one() -> N
     world.run()
     say(bob, ALICE, Edit(message_id, "genuine, edited"))
     say(bob, ALICE, Reaction(Reference(message_id), "👍"))
+    answer = say(bob, ALICE, Text("as I said", Reference(message_id)))
     world.run()
+    quote = shown(alice, BOB)[answer].reply
+    assert quote is not None
+    assert quote.text == "genuine, edited"
     texts = {
         message.encrypted: message
         for message in (

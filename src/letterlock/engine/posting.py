@@ -17,7 +17,6 @@ from .content import (
     encode_resend_request,
     encode_text,
     express,
-    is_cut,
     parts_of,
     with_chat,
 )
@@ -30,7 +29,6 @@ from .step import Turn
 
 __all__ = [
     "entity_of",
-    "is_whole",
     "later",
     "parts",
     "row_of",
@@ -39,11 +37,6 @@ __all__ = [
     "seal_control",
     "seal_for_own",
 ]
-
-
-def is_whole(message: Message) -> bool:
-    """Whether we still have all of it: what another device of ours sent may have been too large to keep."""
-    return not is_cut(message.entity) if message.entity else message.text is not None
 
 
 def parts(message: Message) -> Parts:

@@ -14,7 +14,7 @@ from . import outbox, trouble, waiting
 from .core import Core
 from .events import ResendRequested
 from .record_values import Contact, Delivery, Row, Task, Waiting
-from .records import delivery_key, outbox_key
+from .records import delivery_key, order_parts, outbox_key
 from .shelf import lookup
 from .step import Turn
 
@@ -68,7 +68,8 @@ def answer(
     if not order or (sender.account != core.me.account and chat != number and group_of(chat) is None):
         return
     message = lookup(turn, chat, order)
-    if message is None or not message.mine or not message.encrypted:
+    if message is None or not message.mine or not message.encrypted or order_parts(order)[2] != core.me.device:
+        # Of another device of ours we may have kept less than it sent; and under its place nobody would take ours.
         return
     delivery = delivery or Delivery(chat, order, at=turn.now)
     counts = {(account, device): n for account, device, n in delivery.resends}

@@ -41,7 +41,9 @@ def is_awaited(turn: Turn, number: Number) -> bool:
     """Whether a copy for a member of a group waits for the keys of this number."""
     for chat in chats_waiting(turn):
         group = turn.staged.get(group_key(GroupName(chat))) if group_of(chat) is not None else None
-        accounts = {member.account for member in (*group.members, *group.former) if member.number == number} if group else ()
+        accounts = (
+            {member.account for member in (*group.members, *group.former) if member.number == number} if group else ()
+        )
         if accounts and any(task.account in accounts for _, task in tasks(turn, chat) if task.task is Task.MEMBER):
             return True
     return False
@@ -176,7 +178,7 @@ def _flush_single(
         return
     recipient = replace(side.recipient, devices=(device,))
     message = lookup(turn, number, waiting.order) if waiting.order else None
-    if waiting.task is Task.RESEND and (message is None or not posting.is_whole(message)):
+    if waiting.task is Task.RESEND and message is None:
         turn.staged.delete(key)
         return
     try:

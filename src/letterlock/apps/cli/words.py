@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from ...engine import events as ev
+from ...engine.content import File, Location, Unknown
 from ...engine.events import Event, Recorded, event_to_json
+from ...engine.record_values import Status
 from ...engine.security import WORDS, Security
+from ...engine.view import MessageView
 from .terminal import visible
 
-__all__ = ["event_text", "security_label", "security_sentence"]
+__all__ = ["event_text", "message_record", "message_text", "security_label", "security_sentence"]
 
 
 def security_label(state: Security, name: str) -> str:
@@ -32,10 +36,20 @@ def _text(event: Event) -> str:
     match event:
         case ev.MessageReceived():
             mark = "" if event.encrypted else "  [not encrypted]"
-            return f"{event.chat}: {event.text if event.text is not None else f'({event.content_type})'}{mark}"
+            return f"{event.chat}: {_said(event.text, event.content, event.content_type)}{mark}"
         case ev.MessageSent():
             mark = "  [waits for keys]" if event.waiting else "" if event.encrypted else "  [not encrypted]"
-            return f"me to {event.chat}: {event.text if event.text is not None else f'({event.content_type})'}{mark}"
+            return f"me to {event.chat}: {_said(event.text, event.content, event.content_type)}{mark}"
+        case ev.MessageEdited():
+            now = event.text if event.text is not None else "(edited again, or deleted, since)"
+            return f"{event.sender} edited {event.message_id[:8]}: {now}"
+        case ev.MessageDeleted():
+            return f"{event.sender} deleted {event.message_id[:8]}"
+        case ev.ReactionChanged():
+            done = "took back" if event.removed else "put"
+            return f"{event.sender} {done} {event.emoji} {'from' if event.removed else 'on'} {event.message_id[:8]}"
+        case ev.ChangeRefused():
+            return f"refused the {event.change} of {event.message_id[:8]} by {event.sender}: {_REASONS.get(event.reason, event.reason)}"
         case ev.MessageDelivered():
             return f"delivered to {event.chat}{'' if event.authenticated else ', says the network'}"
         case ev.MessageDisplayed():
@@ -96,3 +110,108 @@ def _text(event: Event) -> str:
 
 
 _REFUSED = "seal-refused:"
+_REASONS = {
+    "not-author": "it is somebody else's message",
+    "unencrypted": "it came unencrypted, and the message was encrypted",
+    "not-text": "it is no text",
+    "no-message": "the message never came",
+    "too-many": "too many wait for their messages",
+}
+
+
+def _said(text: str | None, content: dict[str, Any] | None, content_type: str) -> str:
+    """What a message says, in words."""
+    if text is not None:
+        return text
+    kind = content["kind"] if content is not None else ""
+    if content is None or kind not in ("deleted", "location", "file", "unknown"):
+        return f"({content_type})"
+    if kind == "deleted":
+        return "(deleted)"
+    if kind == "location":
+        return _place(content["latitude"], content["longitude"], content["label"])
+    if kind == "file":
+        return _file(content["name"], content["content_type"], content["size"])
+    return f"({content_type}, {content['size']} bytes)"
+
+
+def _place(latitude: float, longitude: float, label: str) -> str:
+    return f"(place: {latitude:.6f}, {longitude:.6f}{f', {label}' if label else ''})"
+
+
+def _file(name: str, content_type: str, size: int) -> str:
+    return f"(file: {name or 'without a name'}, {content_type}, {size:,} bytes)"
+
+
+# --- messages ----------------------------------------------------------------------------------------------
+def message_text(message: MessageView) -> str:
+    """A message of a chat, as it is now: one line."""
+    who = "me" if message.mine else message.sender
+    marks = "" if message.encrypted else "  [not encrypted]"
+    if message.edited_at is not None:
+        marks += "  [edited]"
+    if message.reactions:
+        marks += "  " + " ".join(mark.emoji for mark in message.reactions)
+    return f"{message.message_id[:8]:<8}  {who:>16}  {visible(_answered(message) + _shown(message) + marks)}"
+
+
+def message_record(message: MessageView) -> dict[str, Any]:
+    """The same for programs."""
+    record = {
+        "order": message.order,
+        "message_id": message.message_id,
+        "sender": message.sender,
+        "mine": message.mine,
+        "encrypted": message.encrypted,
+        "status": message.status.name.lower(),
+        "at": message.at,
+        "content_type": message.content_type,
+        "text": message.text,
+        "deleted": message.deleted,
+        "edited_at": message.edited_at,
+        "original": message.original,
+        "reply_to": message.reply.message_id if message.reply is not None else None,
+        "reactions": [{"sender": mark.sender, "emoji": mark.emoji} for mark in message.reactions],
+    }
+    match message.content:
+        case Location() as place:
+            record["location"] = {
+                "latitude": place.latitude,
+                "longitude": place.longitude,
+                "label": place.label,
+                "radius": place.radius,
+            }
+        case File(file=file):
+            record["file"] = {
+                "name": file.name,
+                "size": file.size,
+                "content_type": file.content_type,
+                "url": file.url,
+                "until": file.until,
+            }
+    return record
+
+
+def _answered(message: MessageView) -> str:
+    quote = message.reply
+    if quote is None:
+        return ""
+    if quote.missing or quote.deleted:
+        return f"[to a message that is {'not here' if quote.missing else 'deleted'}] "
+    text = quote.text if quote.text is not None else "a message"
+    return f"[to: {text[:30]}{'…' if len(text) > 30 else ''}] "
+
+
+def _shown(message: MessageView) -> str:
+    if message.deleted:
+        return "(deleted)"
+    match message.content:
+        case Location() as place:
+            return _place(place.latitude, place.longitude, place.label)
+        case File(file=file):
+            return _file(file.name, file.content_type, file.size)
+        case Unknown() as unknown if unknown.text is None:
+            return f"({unknown.content_type}, {unknown.size} bytes)"
+    if message.status is Status.MISSING:
+        return f"(missing: {message.message_id})"
+    return message.text if message.text is not None else f"({message.content_type})"

@@ -60,7 +60,6 @@ __all__ = [
     "encode",
     "encode_text",
     "express",
-    "is_cut",
     "names_group",
     "parts_of",
     "read",
@@ -203,7 +202,7 @@ def bounded(entity: bytes, limit: int) -> bytes:
     return f"Content-Type: {kind}\r\nLetterlock-Size: {len(entity)}\r\n\r\n".encode()
 
 
-def is_cut(entity: bytes) -> bool:
+def _is_cut(entity: bytes) -> bool:
     """Whether that is all that was kept of it."""
     return _CUT.search(entity, 0, 256) is not None
 
@@ -234,7 +233,7 @@ def read(body: bytes, limits: EngineLimits) -> Entity:
         return Entity(read_group_request(found, limits.group), kind.media_type, 0, to, heads)
     content = read_parts(found, limits)
     size = part.header("Letterlock-Size")
-    if size is not None and isinstance(content, Unknown) and is_cut(body):
+    if size is not None and isinstance(content, Unknown) and _is_cut(body):
         content = Unknown(content.content_type, int(size), None)
     return Entity(content, kind.media_type, _sent_at(part), to, heads)
 

@@ -1,0 +1,153 @@
+"""Saying something from the command line: decided, sent, and what became of it in the first seconds."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from ...client import Chat, Client
+from ...engine import events as ev
+from ...engine.events import Recorded, event_to_json
+from ...engine.policy import PlainOption
+from ...engine.security import Security
+from ...errors import InputError, NotEncrypted
+from ...ids import MessageId
+from .asking import ask, interactive
+from .options import add_profile, open_client
+from .terminal import EXIT, Terminal, option_token
+from .words import event_text, security_label
+
+__all__ = ["Say", "add_sending", "record_of", "say", "within"]
+
+_ANSWER_SECONDS = 5.0
+_LATER = "kept, and sent while this profile is open: letterlock listen"
+
+Say = Callable[[Chat, PlainOption | None], Awaitable[MessageId]]
+"""Says it in a chat, with the user's decision if there is one."""
+
+
+def add_sending(parser: argparse.ArgumentParser) -> None:
+    """The options of every verb that sends."""
+    parser.add_argument(
+        "--allow", metavar="TOKEN", help="your decision to send this unencrypted: the token of the refusal"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the delivery receipt, up to this"
+    )
+    parser.add_argument("--use-old-copy", action="store_true", help="go on with a restored copy of the profile")
+    add_profile(parser)
+
+
+async def say(arguments: argparse.Namespace, terminal: Terminal, what: Say) -> int:
+    """Open the profile and the chat, say it, print its id; the exit code."""
+    async with open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
+        chat = await me.chat(arguments.number)
+        cursor = await me.cursor()
+        # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
+        await _checked(me, chat, cursor)
+        try:
+            message = await what(chat, await _allowed(chat, arguments.allow))
+        except NotEncrypted as error:
+            message = await what(chat, await _decided(error, terminal))
+        await _checked(me, chat, cursor)  # the first message waits for one-time keys, too
+        state = chat.security
+        terminal.data(
+            {"message_id": message, "chat": chat.number, "security": state.value},
+            f"{message}  {security_label(state, chat.number)}",
+        )
+        if state is Security.CHECKING:
+            terminal.say(f"it waits for the keys of {chat.number}, and is {_LATER}")
+        if arguments.wait > 0:
+            return await _until_delivered(me, message, cursor, arguments.wait, terminal)
+        else:
+            await within(_ANSWER_SECONDS, me.settled())
+            if state is not Security.CHECKING and not await _taken(me, message, cursor):
+                terminal.say(f"the network has not taken it yet; it is {_LATER}")
+    return 0
+
+
+async def within(seconds: float | None, *ways: Coroutine[Any, Any, None]) -> None:
+    """Wait until one of these is done, or time is up."""
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    done, pending = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _checked(me: Client, chat: Chat, cursor: int) -> None:
+    """Wait until keys are here, the directory has said that there are none, or patience ends."""
+
+    async def known() -> None:
+        async for _ in me.events(after=cursor):
+            if chat.security is not Security.CHECKING:
+                return
+
+    if chat.security is Security.CHECKING:
+        await within(_ANSWER_SECONDS, known(), me.settled())
+
+
+async def _taken(me: Client, message: str, cursor: int) -> bool:
+    """Whether the network, or even the contact, has it."""
+    last = await me.cursor()
+    async for recorded in me.events(after=cursor):
+        event = recorded.event
+        if isinstance(event, ev.MessageAccepted | ev.MessageDelivered) and event.message_id == message:
+            return True
+        if recorded.cursor >= last:
+            break
+    return False
+
+
+async def _allowed(chat: Chat, token: str | None) -> PlainOption | None:
+    """The option behind a token. A token of another chat, another transition or none of ours is refused (SR-01)."""
+    if token is None:
+        return None
+    for option in await chat.options():
+        if option_token(option) == token:
+            return option
+    raise InputError(
+        "that token is not of a refusal that stands",
+        code="input.allow",
+        hint="send without --allow; if it is refused, the error carries the token",
+    )
+
+
+async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
+    """Ask the user, once, in words; or give the refusal back with the token that stands for the decision."""
+    option = next((option for option in error.options if isinstance(option, PlainOption)), None)
+    if option is None:
+        raise error
+    if interactive() and not terminal.json:
+        terminal.say(f"{error}. The carriers can read what is sent unencrypted.")
+        if await ask("type 'unencrypted' to send it so, anything else to keep it: ") == "unencrypted":
+            return option
+        raise error
+    error.hint = f"to send it unencrypted, readable for the carriers: --allow {option_token(option)}"
+    raise error
+
+
+async def _until_delivered(me: Client, message: str, cursor: int, seconds: float, terminal: Terminal) -> int:
+    """Print what becomes of a message until it is delivered or time is up, when it goes on being sent; the exit code."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            async for recorded in me.events(after=cursor):
+                if getattr(recorded.event, "message_id", None) != message:
+                    continue
+                terminal.data(record_of(recorded), event_text(recorded))
+                if isinstance(recorded.event, ev.MessageDelivered):
+                    return EXIT["ok"]
+                if isinstance(recorded.event, ev.MessageFailed | ev.MessageExpired):
+                    return EXIT["network"]
+    terminal.say(f"no receipt yet; if the network loses it, it is {_LATER}")
+    return EXIT["ok"]
+
+
+def record_of(recorded: Recorded) -> dict[str, Any]:
+    """An event as a line of JSON has it."""
+    return {"cursor": recorded.cursor, "at": recorded.at, **event_to_json(recorded.event)}
