@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
+
+from decoders import mutated
 from letterlock.codec.sip import Request, Response, encode
+from letterlock.errors import DecodeError
 from letterlock.sip.effects import Body
 from letterlock.sip.session import SessionState
 from letterlock.sip.session_events import Ended, Established, InDialog
@@ -116,3 +122,27 @@ def test_answers_to_an_invite_after_it_was_forgotten_are_dropped() -> None:
     a.tick(32_002)
     a.feed(accepted, 32_003)
     assert a.sent() == []
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_hostile_traffic_harms_nothing(seed: int) -> None:
+    """SR-09: mutated messages of a real call, a change of it and a subscription, at an end that is in the middle of them."""
+    rng = random.Random(seed)
+    pair = Pair()
+    ours = pair.a.call(pair.now)
+    recorded: list[bytes] = []
+    pair.lost = lambda message: recorded.append(encode(message)) is not None
+    pair.settle()
+    pair.a.do(ours, ours.offer(Body("application/sdp", b"other"), pair.now), pair.now)
+    pair.settle()
+    for step in range(40):
+        data = mutated(rng.choice(recorded), rng)
+        for side in (pair.a, pair.b):
+            try:
+                side.feed(data, pair.now + step)
+            except DecodeError:
+                side.agent = Side(f"{side.name}{step}").agent  # the framing is lost: another connection
+            side.sent()
+    pair.pass_time(100_000)
+    for side in (pair.a, pair.b):
+        assert len(side.layer) <= 4

@@ -51,7 +51,7 @@ class DialogLayer:
         self._usages: dict[DialogKey, Usage] = {}
         self._handles: dict[tuple[UserAgent, int], tuple[Usage, int]] = {}
         self._calls: dict[tuple[DialogKey, int], tuple[UserAgent, int]] = {}  # INVITEs that may be taken back
-        self._origins: dict[TransactionKey, UserAgent] = {}  # of requests that are not answered
+        self._origins: dict[TransactionKey, tuple[UserAgent, Usage]] = {}  # of requests that are not answered
         self._invites: dict[TransactionKey, tuple[UserAgent, Usage]] = {}  # whose 2xx may have to be repeated
         self._times: dict[DialogKey, Instant] = {}
         self._queue: list[tuple[Instant, DialogKey]] = []  # those times, and older ones, which count no more
@@ -77,7 +77,7 @@ class DialogLayer:
         """A usage that a request outside of any dialog begins, which came over `agent`. Raises LimitExceeded: answer 503."""
         if self.full:
             raise LimitExceeded("too many dialogs", code="sip.limit.dialogs")
-        self._origins[key] = agent
+        self._origins[key] = (agent, usage)
         if isinstance(usage, Session):
             self._invites[key] = (agent, usage)
         return self.add(usage, effects, now)
@@ -102,7 +102,7 @@ class DialogLayer:
                 if agent is not None:
                     agent.acknowledge(effect.request)
         if usage.over:
-            self._forget(usage)
+            self._forget(usage, now)
         else:
             self._schedule(usage)
         return told
@@ -116,7 +116,7 @@ class DialogLayer:
             usage = self._find(event.request)
             if usage is None:
                 return None
-            self._origins[event.key] = agent
+            self._origins[event.key] = (agent, usage)
             if event.request.method == "INVITE":
                 self._invites[event.key] = (agent, usage)
             return self._step(usage, usage.on_request(event.key, event.request, now), now)
@@ -146,7 +146,7 @@ class DialogLayer:
     def agent_lost(self, agent: UserAgent, now: Instant) -> list[Told]:
         """A connection is gone: what was sent over it and is unanswered has failed. Dialogs live on."""
         told: list[Told] = []
-        for key in [key for key, origin in self._origins.items() if origin is agent]:
+        for key in [key for key, (origin, _) in self._origins.items() if origin is agent]:
             del self._origins[key]
         for key in [key for key, (origin, _) in self._invites.items() if origin is agent]:
             del self._invites[key]
@@ -183,9 +183,10 @@ class DialogLayer:
         return []
 
     def _respond(self, usage: Usage, effect: Respond, now: Instant) -> None:
-        agent = self._origins.get(effect.key)
-        if agent is None:
+        origin = self._origins.get(effect.key)
+        if origin is None:
             return
+        agent = origin[0]
         agent.respond(effect.key, effect.status, now, effect.reason, effect.headers, effect.body, effect.tag)
         if effect.status >= 200:
             del self._origins[effect.key]
@@ -215,11 +216,15 @@ class DialogLayer:
             self._times[usage.key] = at
             heapq.heappush(self._queue, (at, usage.key))
 
-    def _forget(self, usage: Usage) -> None:
+    def _forget(self, usage: Usage, now: Instant) -> None:
         if self._usages.get(usage.key) is not usage:
             return
         del self._usages[usage.key]
         self._times.pop(usage.key, None)
+        # RFC 3261 section 15.1.2: what was asked in the dialog and is not answered is answered 487.
+        for key, agent in [(key, agent) for key, (agent, of) in self._origins.items() if of is usage]:
+            agent.respond(key, 487, now)
+            del self._origins[key]
         for handle in [handle for handle, (of, _) in self._handles.items() if of is usage]:
             del self._handles[handle]
         for call in [call for call in self._calls if call[0] == usage.key]:

@@ -151,6 +151,8 @@ class Running:
             return [Respond(key, 400, f"Bad Request ({error.code})", tag=self._tag)], []
         if request.method == "BYE":
             return self._on_bye(key)
+        if self.ending:
+            return [Respond(key, 481, tag=self._tag)], []  # our BYE is on its way to whoever asks
         if request.method in ("INVITE", "UPDATE"):
             return self._on_offer(key, request, now)
         return [], [InDialog(key, request)]

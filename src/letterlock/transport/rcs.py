@@ -15,7 +15,7 @@ from types import TracebackType
 
 from ..engine.carriage import Inbound, NetworkResult, Outbound
 from ..errors import LimitExceeded, TransportError
-from ..ids import Instant, Number, Rng
+from ..ids import Instant, MessageId, Number, Rng
 from ..sip.capabilities import CapabilitiesChanged
 from ..sip.options import CPM_SESSION, FeatureTags
 from ..sip.pager import PAGER_LIMIT, OutgoingMessage, PagerProfile, build_message
@@ -33,6 +33,7 @@ __all__ = ["RcsTransport"]
 
 _MAX_REMEMBERED = 1_000
 _HEADERS = 4_096  # what stands around a body in a request
+_REMEMBERED = 1_024
 
 
 class RcsTransport:
@@ -69,6 +70,7 @@ class RcsTransport:
         )
         self._wants_addresses: dict[Number, None] = {}  # in the order in which they said so
         self._slots = asyncio.Semaphore(config.max_in_flight)
+        self._by_session: dict[MessageId, None] = {}  # the latest that went over a session, oldest first
 
     async def start(self) -> None:
         """Connect and stay registered, in the background."""
@@ -104,13 +106,20 @@ class RcsTransport:
         the message or not. What can go no way at all is answered 413 or 513 without being sent.
         """
         body = self._wrap(outbound)
+        fits = len(body) + _HEADERS <= self._config.max_message
         async with self._slots:
-            if not self._goes_over_session(outbound.to, len(body)):
+            # A session reaches one device of a number, a request all of them. What is handed over once more has not
+            # been confirmed by all.
+            again = fits and outbound.message_id in self._by_session
+            if again or not self._goes_over_session(outbound.to, len(body)):
                 return await self._send_request(outbound, body)
             try:
-                return await self.sessions.send(outbound, body)
+                result = await self.sessions.send(outbound, body)
+                if result.accepted:
+                    self._remember(outbound.message_id)
+                return result
             except NoSession as error:
-                if len(body) + _HEADERS <= self._config.max_message:
+                if fits:
                     return await self._send_request(outbound, body)
                 if isinstance(error.why, TransportError):
                     raise error.why from error
@@ -127,6 +136,11 @@ class RcsTransport:
             return known
         async with self._slots:
             return await self._capabilities.ask(number, await self.presence.flow())
+
+    def _remember(self, message_id: MessageId) -> None:
+        self._by_session[message_id] = None
+        if len(self._by_session) > _REMEMBERED:
+            del self._by_session[next(iter(self._by_session))]
 
     def _goes_over_session(self, number: Number, size: int) -> bool:
         """An open session is used; a new one is made for what is large. Tags only choose where both ways would work."""

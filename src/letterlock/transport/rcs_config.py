@@ -46,13 +46,15 @@ class SessionConfig:
     """How messages go that do not fit a request, or that follow each other.
 
     A peer's connections reach us through `msrp_relay` (an address, `msrps://relay.example:2855;tcp`); else at
-    `msrp_listen`, host and port, for labs and machines that can be reached; with neither we only connect. A listener
-    with TLS needs `msrp_certificate`, files of a certificate and its key. `msrp_hosts` may be connected to although
-    they are no public addresses: a carrier's own (SR-14).
+    `msrp_listen`, host and port, for machines that can be reached; else, with a carrier on this machine and
+    `msrp_loopback`, at its loopback address; else not, and we make every connection. A listener with TLS needs
+    `msrp_certificate`, files of a certificate and its key. `msrp_hosts` may be connected to although they are no public
+    addresses: a carrier's own (SR-14).
     """
 
     msrp_relay: str | None = None
     msrp_listen: tuple[str, int] | None = None
+    msrp_loopback: bool = True
     msrp_certificate: tuple[str, str] | None = None
     msrp_hosts: tuple[str, ...] = ()
     idle_s: float = 30.0

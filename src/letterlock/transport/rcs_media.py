@@ -48,16 +48,19 @@ class MediaSession:
 
 @dataclass(slots=True, eq=False)
 class LocalEnd:
-    """Our side of one session: `media` is what stands in the description. `usable_s`: how long the path is good for."""
+    """Our side of one session: `media` is what stands in the description, `bound` done when the peer can be reached.
+
+    `usable_until`: the loop's time to which the path is good.
+    """
 
     media: MsrpMedia
     session: str
     owner: MediaSession
+    bound: asyncio.Future[MsrpConnection]
     use_path: Path = ()
     relay: MsrpConnection | None = None
     connection: MsrpConnection | None = None
     usable_until: float | None = None
-    bound: asyncio.Future[MsrpConnection] | None = None
 
 
 class Media:
@@ -87,9 +90,14 @@ class Media:
     async def open(self) -> None:
         """Listen, when that is configured. Raises OSError."""
         sessions = self._config.sessions
-        if sessions.msrp_listen is None or sessions.msrp_relay is not None or self._listener is not None:
+        if self._listener is not None or sessions.msrp_relay is not None:
             return
-        host, port = sessions.msrp_listen
+        if sessions.msrp_listen is not None:
+            host, port = sessions.msrp_listen
+        elif sessions.msrp_loopback and is_loopback(self._config.server):
+            host, port = "127.0.0.1", 0
+        else:
+            return
         context = None
         if sessions.msrp_certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -134,7 +142,9 @@ class Media:
             host, port = self._listener.address
         uri = MsrpUri("msrps" if secure else "msrp", _bracketed(host), port, session)
         fingerprints = self._fingerprints if secure else ()
-        return self._added(LocalEnd(self._described((uri,), host, port, setup, fingerprints), session, owner))
+        return self._added(
+            LocalEnd(self._described((uri,), host, port, setup, fingerprints), session, owner, _future())
+        )
 
     async def join(self, end: LocalEnd, agreed: Agreement, carrier: str) -> None:
         """Bring the session up as agreed. `carrier` is the host that we are registered with, which may be connected to.
@@ -149,8 +159,8 @@ class Media:
         if end.relay is not None:
             if agreed.active:
                 await end.relay.open_session(end.session)
-            elif end.bound is not None:
-                await end.bound
+            else:
+                await asyncio.shield(end.bound)
             end.connection = end.relay
         elif agreed.active:
             connection = await self._connect(agreed, carrier)
@@ -158,16 +168,18 @@ class Media:
             connection.closed.add_done_callback(lambda _: self._direct.discard(connection))
             end.connection = connection
             await connection.open_session(end.session)
-        elif end.bound is not None:
-            end.connection = await end.bound
+        else:
+            end.connection = await asyncio.shield(end.bound)
 
     def release(self, end: LocalEnd) -> None:
         """The session is over. A connection that carried nothing else is closed."""
         self._ends.pop(end.session, None)
         self._table.remove(end.session)
         connection = end.connection or end.relay
-        if end.bound is not None and end.bound.done() and not end.bound.cancelled() and end.bound.exception() is None:
+        if end.bound.done() and end.bound.exception() is None:
             connection = connection or end.bound.result()
+        else:
+            _fail(end, "the session is over", 0)  # whoever waits for the peer waits in vain
         if connection is not None:
             connection.release_session(end.session)
             if connection is not self._relay and not connection.sessions:
@@ -176,16 +188,14 @@ class Media:
     # --- what connections tell -----------------------------------------------------------------------------
     def session_bound(self, connection: MsrpConnection, session: str) -> None:
         end = self._ends.get(session)
-        if end is not None and end.bound is not None and not end.bound.done():
+        if end is not None and not end.bound.done():
             end.bound.set_result(connection)
 
     def session_failed(self, connection: MsrpConnection, session: str, status: int, reason: str) -> None:
         end = self._ends.get(session)
         if end is None:
             return
-        if end.bound is not None and not end.bound.done():
-            end.bound.set_exception(MsrpFailure(reason, status))
-            end.bound.exception()  # nobody has to ask
+        _fail(end, reason, status)
         end.owner.failed(reason)
 
     def message_started(self, connection: MsrpConnection, started: MessageStarted) -> Sink:
@@ -209,7 +219,7 @@ class Media:
         media = self._described(path, edge.host.strip("[]"), edge.port or _DISCARD_PORT, setup, ())
         if offered is not None and len(offered.path) > 1:
             media = replace(media, cema=False)  # section 4.3: "Both MSRP endpoints are using relays"
-        end = LocalEnd(media, session, owner, granted.use_path, connection)
+        end = LocalEnd(media, session, owner, _future(), granted.use_path, connection)
         if granted.expires_ms is not None:
             end.usable_until = asyncio.get_running_loop().time() + granted.expires_ms / 1000 - _MARGIN_S
         self._added(end)
@@ -287,11 +297,20 @@ class Media:
     def _added(self, end: LocalEnd) -> LocalEnd:
         """Expect its peer from now on: who connects may do so before our side has read the answer."""
         self._ends[end.session] = end
-        end.bound = asyncio.get_running_loop().create_future()
         config = self._config.sessions
         local = end.media.path[-1]
         self._table.add(Session(local, (local,), self._accept_types, config.max_message, config.chunk))
         return end
+
+
+def _future() -> asyncio.Future[MsrpConnection]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _fail(end: LocalEnd, reason: str, status: int) -> None:
+    if not end.bound.done():
+        end.bound.set_exception(MsrpFailure(reason, status))
+        end.bound.exception()  # nobody has to ask
 
 
 def _fingerprint_of(certificate: str) -> Fingerprint:

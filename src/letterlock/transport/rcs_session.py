@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..engine.carriage import NetworkResult
+from ..errors import InputError, LimitExceeded, TransportError
 from ..ids import Number, Rng
 from ..msrp import MessageStarted
 from ..sip.msrp_media import Agreement
@@ -25,6 +26,7 @@ __all__ = ["Budget", "ChatSession", "NotTaken"]
 # A temporary failure, to whoever sent: RFC 4975 section 10.5 has no other that does not mean "never".
 _LATER = 408
 _REFUSALS = frozenset({400, 403, 413, 415})
+_OVER = NetworkResult(False, 481, "the session is over")
 
 
 class NotTaken(Exception):
@@ -33,6 +35,11 @@ class NotTaken(Exception):
     def __init__(self, result: NetworkResult) -> None:
         super().__init__(result.reason)
         self.result = result
+
+    @property
+    def over(self) -> bool:
+        """The session has ended: a new one may take it."""
+        return self.result is _OVER
 
 
 @dataclass(slots=True)
@@ -129,10 +136,10 @@ class ChatSession(MediaSession):
 
     # --- ours --------------------------------------------------------------------------------------------------
     async def send(self, content_type: str, inner_type: str, body: bytes) -> NetworkResult:
-        """Send a message and wait for the success report. Raises NotTaken."""
+        """Send a message and wait for the success report. Raises NotTaken; TransportError when too many are under way."""
         end, agreed = self._end, self._agreed
         if not self.usable or end is None or end.connection is None or agreed is None:
-            raise NotTaken(NetworkResult(False, 481, "the session is over"))
+            raise NotTaken(_OVER)
         if not agreed.may_send or not agreed.takes(content_type, inner_type):
             # RFC 4975 section 8.6: "MUST NOT send content of a type not signaled by the peer".
             raise NotTaken(NetworkResult(False, 415, "the peer takes no such content in a session"))
@@ -141,9 +148,13 @@ class ChatSession(MediaSession):
         self._busy += 1
         try:
             await end.connection.send(end.session, content_type, body, message_id=self._message_id())
+        except InputError as error:  # it ended between two lines of ours
+            raise NotTaken(_OVER) from error
+        except LimitExceeded as error:
+            raise TransportError(str(error), code="transport.busy") from error
         except MsrpFailure as failure:
             if failure.status == 415:
-                raise NotTaken(NetworkResult(False, 415, failure.args[0])) from failure
+                raise NotTaken(NetworkResult(False, 415, str(failure))) from failure
             if failure.status in _REFUSALS:
                 return NetworkResult(False, failure.status, str(failure))
             # Silence, or a session that the peer does not know: it may have the message or not.

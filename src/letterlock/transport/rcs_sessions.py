@@ -119,11 +119,14 @@ class Sessions:
         """
         if len(body) > self._limits.max_message:
             raise NoSession(NetworkResult(False, 413, f"messages have {self._limits.max_message} bytes at most"))
-        chat = self._usable(outbound.to) or await self._opened(outbound.to, outbound.conversation)
-        try:
-            return await chat.send(CPIM, outbound.content_type, body)
-        except NotTaken as refused:
-            raise NoSession(refused.result) from refused
+        for last in (False, True):
+            chat = self._usable(outbound.to) or await self._opened(outbound.to, outbound.conversation)
+            try:
+                return await chat.send(CPIM, outbound.content_type, body)
+            except NotTaken as refused:
+                if last or not refused.over:
+                    raise NoSession(refused.result) from refused
+        raise AssertionError("unreachable")
 
     async def close(self) -> None:
         """End all sessions, and wait for the other ends, not for long."""
