@@ -78,6 +78,7 @@ class FedSource:
         self._ahead = ahead
         self._ready = ready
         self._pieces: deque[bytes] = deque()
+        self._at = 0  # of the first piece: cutting it for each small chunk would copy it as often
         self._size = 0
         self._ended = False
         self._room = asyncio.Event()
@@ -86,10 +87,12 @@ class FedSource:
     def read(self, limit: int) -> bytes | None:
         if not self._pieces:
             return b"" if self._ended else None
-        piece = self._pieces.popleft()
-        if len(piece) > limit:
-            self._pieces.appendleft(piece[limit:])
-            piece = piece[:limit]
+        first = self._pieces[0]
+        piece = first[self._at : self._at + limit]
+        self._at += len(piece)
+        if self._at == len(first):
+            self._pieces.popleft()
+            self._at = 0
         self._size -= len(piece)
         if self._size < self._ahead:
             self._room.set()
