@@ -86,6 +86,7 @@ class Device:
         self.instance = f"urn:uuid:{who[1:]}-{instance}"
         self.answers: bool | int | None = True
         self.confirms = True
+        self.max_size: int | None = None
         self.inbox: list[Message] = []
         self.views: list[ConferenceInfo] = []
         self.view: ConferenceInfo | None = None
@@ -353,7 +354,8 @@ class Device:
     # --- inside ----------------------------------------------------------------------------------------
     def _offer(self, setup: Setup) -> MsrpMedia:
         path = (MsrpUri("msrp", "127.0.0.1", 9999, new_session_id(os.urandom)),)
-        return MsrpMedia(path, "127.0.0.1", 9, ("message/cpim", "application/im-iscomposing+xml"), ("*",), setup=setup)
+        types = ("message/cpim", "application/im-iscomposing+xml")
+        return MsrpMedia(path, "127.0.0.1", 9, types, ("*",), max_size=self.max_size, setup=setup)
 
     def _contact(self) -> str:
         return f'<sip:{self.number}@127.0.0.1>;+sip.instance="<{self.instance}>"'

@@ -199,9 +199,7 @@ class Deliveries:
         name = f"p{entry.position:x}.focus"
         attendance.sent[name] = entry.position
         attendance.used = loop_now()
-        if not attendance.wire.send(attendance.id, name, cpim.MEDIA_TYPE, data):
-            del attendance.sent[name]
-            self._hang_up(attendance, "it takes nothing more")
+        attendance.wire.send(attendance.id, name, cpim.MEDIA_TYPE, data)
 
     def _settle(self, attendance: Attendance, position: int) -> None:
         if attendance.outlet is not None:

@@ -9,6 +9,7 @@ beyond it: its window closes and the rest waits in the store.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -60,7 +61,7 @@ class MsrpSettings:
             bind_ms=self.bind_ms,
             stalled_ms=60_000,
             keepalive_ms=None,
-            turn=65_536,
+            turn=1 << 30,
             max_outgoing=self.window + 8,
             max_transactions=256,
             max_incoming=64,
@@ -169,6 +170,7 @@ class Wire(asyncio.Protocol):
         self._flush_asked = False
         self._blocked = False
         self._reading = True
+        self._queue: deque[tuple[str, str, str, bytes, bool]] = deque()
         self._sends: dict[int, tuple[str, str]] = {}
         self._arriving: dict[int, tuple[MessageStarted, bytearray]] = {}
         self._held: dict[int, int] = {}
@@ -176,17 +178,10 @@ class Wire(asyncio.Protocol):
         self.closed: asyncio.Future[None] = self._loop.create_future()
 
     # --- what the focus asks for -----------------------------------------------------------------------
-    def send(self, session: str, message_id: str, content_type: str, data: bytes, *, reported: bool = True) -> bool:
-        """Begin to send a message; how that ends is told to the handler, once. False when it cannot even begin."""
-        try:
-            number = self._core.send(
-                session, content_type, BytesSource(data), len(data), message_id=message_id, success_report=reported
-            )
-        except LetterlockError:
-            return False
-        self._sends[number] = (session, message_id)
+    def send(self, session: str, message_id: str, content_type: str, data: bytes, *, reported: bool = True) -> None:
+        """Send a message behind all that were given before; how it ends is told to the handler, once."""
+        self._queue.append((session, message_id, content_type, data, reported))
         self._ask_flush()
-        return True
 
     def confirm(self, number: int) -> None:
         """The message is on the disk: its sender may know."""
@@ -341,11 +336,27 @@ class Wire(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        while not self._blocked and self._core.wants_to_send:
-            data = self._core.data_to_send(self._settings.write_bytes, self._now())
-            if not data:
+        while not self._blocked:
+            if self._core.wants_to_send:
+                data = self._core.data_to_send(self._settings.write_bytes, self._now())
+                if not data:
+                    break
+                transport.write(data)
+            elif self._queue:
+                self._begin(*self._queue.popleft())
+            else:
                 break
-            transport.write(data)
+
+    def _begin(self, session: str, message_id: str, content_type: str, data: bytes, reported: bool) -> None:
+        """One after the other: messages that are under way together may change their order (RFC 4975 section 5.1)."""
+        try:
+            number = self._core.send(
+                session, content_type, BytesSource(data), len(data), message_id=message_id, success_report=reported
+            )
+        except LetterlockError:
+            self._handler.message_sent(session, message_id, 0)  # the session is gone
+        else:
+            self._sends[number] = (session, message_id)
 
     def _abort(self) -> None:
         if self._transport is not None:

@@ -130,6 +130,7 @@ class Subscribers:
             while room.unpublished and room.conference.members:
                 await self._tell(room)
                 await self._rooms.note_version(room)
+                await asyncio.sleep(self._settings.publish_ms / 1000)
             if not room.conference.members:
                 self._end(room)
         finally:
