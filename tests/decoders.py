@@ -30,6 +30,7 @@ from letterlock.codec import (
     mime,
     prekeys,
     protobuf,
+    provisioning,
     push_location,
     resource_lists,
     sdp,
@@ -50,6 +51,7 @@ from mls.decoders import mls_decoders
 MIME_LIMITS = mime.MimeLimits(65_536, 64, 8_192, 4, 32)
 CPIM_LIMITS = cpim.CpimLimits(65_536, 64, 8_192)
 XML_LIMITS = XmlLimits(16_384, 16, 256)
+PROVISIONING_LIMITS = provisioning.DocumentLimits(XML_LIMITS, 366 * 86_400, 10_000, 1 << 40)
 FILE_LIMITS = ft_http.FileLimits(XML_LIMITS, 1 << 40, 255, 2048)
 SIP_LIMITS = sip_codec.Limits(16_384, 128, 8_192, 65_536)
 MSRP_LIMITS = msrp_codec.Limits(4_096, 32, 8)
@@ -128,6 +130,19 @@ _FILE = ft_http.encode_file(
         ft_http.RemoteFile(3, "image/png", "https://h.test/t"),
         render=True,
         playing_seconds=12,
+    )
+)
+_PROVISIONING = provisioning.encode_document(
+    provisioning.ProvisioningDocument(
+        3,
+        86_400,
+        "token",
+        999,
+        provisioning.ImsAccount(
+            "sip.h.test", 5061, True, "ims.h.test", "sip:+1555@ims.h.test", "+1555@h", "+1555", 'p"<w>', "r"
+        ),
+        provisioning.Messaging("sip:conference-factory@h", 100, 1_000_000, 1_048_576, 30, "https://c/u", "u", "p"),
+        provisioning.OperatorServices("https://d", "12345678", "msrps://r:2855;tcp"),
     )
 )
 _FORM = (
@@ -253,6 +268,11 @@ def decoders() -> tuple[Decoder, ...]:
             "file resume information",
             lambda data: ft_http.decode_resume_info(data, FILE_LIMITS),
             (ft_http.encode_resume_info(ft_http.ResumeInfo(0, 99, "https://h.test/u")),),
+        ),
+        Decoder(
+            "provisioning document",
+            lambda data: provisioning.decode_document(data, PROVISIONING_LIMITS),
+            (_PROVISIONING, provisioning.encode_document(provisioning.ProvisioningDocument(-2, 60, "t", 1))),
         ),
         Decoder("form data", _form, (_FORM,)),
         Decoder("form boundary", _text(form_data.boundary_of), (b'multipart/form-data; a=b; boundary="a b"',)),

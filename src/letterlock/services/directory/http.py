@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import ipaddress
 import logging
 import os
@@ -50,6 +51,7 @@ class Directory:
     """The directory service. `await start()`, then `url` says where it listens; `await close()` ends it.
 
     `on_code` gets every one-time code; it is the operator's part to bring it to the owner of the number.
+    `operator` is a token that admits the operator's other services to `/v1/operator` (services/credentials.py).
     Without `tls` it listens on loopback only (SR-19). `database` is a file; it is locked for this process.
     """
 
@@ -63,6 +65,7 @@ class Directory:
         tls: ssl.SSLContext | None = None,
         limits: DirectoryLimits | None = None,
         crypto: CryptoProvider | None = None,
+        operator: str | None = None,
         now: Callable[[], Instant] = _system_now,
         rng: Rng = os.urandom,
     ) -> None:
@@ -75,6 +78,7 @@ class Directory:
         self._host, self._port, self._tls = host, port, tls
         self._limits = limits or DirectoryLimits()
         self._on_code, self._now, self._rng = on_code, now, rng
+        self._operator = operator
         self._registry = Registry(crypto or Pyca(), self._limits)
         self._writer = Writer(database, Tables, DirectoryError, "directory")
         self._addresses = Buckets(self._limits.max_buckets)
@@ -126,6 +130,15 @@ class Directory:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
+    async def issue_code(self, number: Number, key_hash: bytes) -> IssuedCode:
+        """A one-time code for somebody whom the operator has already found to own the number (SR-21).
+
+        For the provisioning server; `on_code` does not hear of it. Raises DirectoryError.
+        """
+        return await self._writer.run(
+            lambda tables: self._registry.begin_claim(tables, number, key_hash, self._now(), self._rng)
+        )
+
     async def purge(self) -> None:
         """Drop what is older than its bound; done at the start and every hour."""
         await self._writer.run(lambda tables: tables.purge(self._now(), self._limits))
@@ -150,6 +163,8 @@ class Directory:
         app.router.add_put("/v1/prekeys", self._upload_prekeys)
         app.router.add_post("/v1/bundles", self._bundle)
         app.router.add_get("/v1/alerts", self._alerts)
+        if self._operator is not None:
+            app.router.add_post("/v1/operator/codes", self._operator_code)
         return app
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -216,6 +231,15 @@ class Directory:
         signed = await self._signed(request)
         alerts = await self._writer.run(lambda tables: self._registry.alerts(tables, signed, self._now()))
         return _answer(m.AlertsAnswer([m.AlertAnswer(alert.kind, alert.at) for alert in alerts]))
+
+    async def _operator_code(self, request: web.Request) -> web.Response:
+        given = request.headers.get("Authorization", "").encode()
+        if self._operator is None or not hmac.compare_digest(given, f"Bearer {self._operator}".encode()):
+            self._spend("claims", request)
+            raise DirectoryError("this is the operator's", code="directory.unauthenticated", status=401)
+        body = _decode(await self._body(request), m.BeginClaim)
+        issued = await self.issue_code(_number(body.number), body.key_hash)
+        return _answer(m.OperatorCodeAnswer(issued.code, issued.expires, issued.replaces), 201)
 
     # --- before the work -------------------------------------------------------------------------
     @web.middleware

@@ -21,6 +21,7 @@ __all__ = [
     "ListUpload",
     "ListsAnswer",
     "ListsQuery",
+    "OperatorCodeAnswer",
     "PrekeyUpload",
 ]
 
@@ -62,6 +63,12 @@ class BundleQuery(_Body, frozen=True):
 
 class CodeAnswer(msgspec.Struct, frozen=True):
     expires: int
+
+
+class OperatorCodeAnswer(msgspec.Struct, frozen=True):
+    code: str
+    expires: int
+    replaces: bool
 
 
 class AccountAnswer(msgspec.Struct, frozen=True):

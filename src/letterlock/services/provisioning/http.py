@@ -1,0 +1,295 @@
+"""The provisioning server over HTTP (RCC.14, rcs.md 2.11): one GET, answered with 511 or with a document.
+
+`GET /?vers=V&msisdn=N&participant_key_hash=H&token=T&OTP=C&...`; what else deployed clients put there is passed over.
+Without a token that holds it answers 511 Network Authentication Required, sets a cookie, and gives a code to the
+operator. A number that is no subscriber's gets the same answer, so that nobody learns who is one. Numbers stand in
+queries, as RCC.14 has it: nothing here logs them, and a proxy in front must not (SR-17).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import ssl
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from ... import ids
+from ...codec.provisioning import ProvisioningDocument, encode_document
+from ...errors import DecodeError, DirectoryError, InputError, LetterlockError, ProvisioningError
+from ...ids import Instant, Number, Rng
+from ..directory.http import address_key, is_loopback
+from ..directory.messages import ErrorAnswer
+from ..directory.writer import Writer
+from .claims import Claims
+from .limits import ProvisioningLimits
+from .logic import AccountState, Contact, Granted, IssuedCode, Registrar, TooMany
+from .offer import Offer, document_for
+from .tables import Tables
+
+__all__ = ["ProvisioningServer"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger("letterlock.provisioning")
+_PURGE_EVERY_S = 3600.0
+_COOKIE = "letterlock_provisioning"
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_VERSION = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+_TEXT = re.compile(r"[A-Za-z0-9_-]{0,128}", re.ASCII)
+_CODE = re.compile(r"[0-9]{1,16}", re.ASCII)
+
+
+def _system_now() -> Instant:
+    return time.time_ns() // 1_000_000
+
+
+class ProvisioningServer:
+    """The provisioning server. `await start()`, then `url` is what clients are told; `await close()` ends it.
+
+    `on_code` gets every one-time code; it is the operator's part to bring it to the owner of the number. `claims`
+    gives the codes for the directory. Without `tls` it listens on loopback only (SR-19).
+    """
+
+    def __init__(
+        self,
+        database: str,
+        offer: Offer,
+        *,
+        claims: Claims,
+        on_code: Callable[[IssuedCode], None],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        limits: ProvisioningLimits | None = None,
+        now: Callable[[], Instant] = _system_now,
+        rng: Rng = os.urandom,
+    ) -> None:
+        if tls is None and not is_loopback(host):
+            raise InputError(
+                f"the provisioning server does not listen on {host} without TLS",
+                code="provisioning.tls",
+                hint="give it a certificate, or put a proxy with TLS before it and listen on 127.0.0.1",
+            )
+        self._host, self._port, self._tls = host, port, tls
+        self._limits = limits or ProvisioningLimits()
+        self._claims, self._on_code, self._now, self._rng = claims, on_code, now, rng
+        self._registrar = Registrar(self._limits)
+        self._writer = Writer(database, Tables, ProvisioningError, "provisioning")
+        self._in_flight: Counter[str] = Counter()
+        self._runner: web.AppRunner | None = None
+        self._purging: asyncio.Task[None] | None = None
+        self.offer = offer
+        """What is offered now; another one may be put here at any time."""
+
+    async def start(self) -> None:
+        """Open the database and listen. Raises StoreLocked, StoreError or OSError."""
+        await self._writer.start()
+        async with contextlib.AsyncExitStack() as begun:
+            begun.push_async_callback(self.close)
+            await self.purge()
+            app = web.Application(middlewares=[self._guard], client_max_size=1)
+            app.router.add_get("/", self._contact)
+            app.router.add_get("/health", self._health)
+            self._runner = web.AppRunner(
+                app, access_log=None, handle_signals=False, keepalive_timeout=75.0, max_line_size=4096
+            )
+            await self._runner.setup()
+            site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
+            await site.start()
+            begun.pop_all()
+        self._port = self._runner.addresses[0][1]
+        self._purging = asyncio.create_task(self._purge_for_ever())
+
+    async def close(self) -> None:
+        """Stop listening, finish what has begun, close the database."""
+        if self._purging is not None:
+            self._purging.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._purging
+            self._purging = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        await self._writer.close()
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._tls else 'http'}://{host}:{self._port}/"
+
+    async def set_state(self, number: Number, state: AccountState) -> None:
+        """The operator's decision about a number; its client hears of it at its next contact."""
+        await self._writer.run(lambda tables: self._registrar.set_state(tables, number, state, self._now()))
+
+    async def purge(self) -> None:
+        """Drop what is older than its bound; done at the start and every hour."""
+        await self._writer.run(lambda tables: tables.purge(self._now(), self._limits))
+
+    async def _purge_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_PURGE_EVERY_S)
+            try:
+                await self.purge()
+            except LetterlockError as error:
+                _log.error("cannot drop old rows: %s", error)
+
+    # --- contacts --------------------------------------------------------------------------------
+    async def _contact(self, request: web.Request) -> web.Response:
+        contact = _read(request)
+        granted = None
+        if contact.token:
+            granted = await self._writer.run(lambda tables: self._registrar.known(tables, contact, self._now()))
+        if granted is not None:
+            return _document(await self._configuration(contact, granted))
+        address = address_key(request.remote)
+        self._registrar.spend("contacts", address, self._limits.contacts, self._now())
+        if not contact.code:
+            return await self._begin(contact, address)
+        await self._writer.run(lambda tables: self._registrar.check_code(tables, contact, self._now()))
+        # Asked for while the code still stands: if the directory is down, the owner repeats it and loses nothing.
+        claim_code = await self._claim_code(contact)
+        granted = await self._writer.run(lambda tables: self._registrar.grant(tables, contact, self._now(), self._rng))
+        return _document(self._whole(granted, claim_code))
+
+    async def _begin(self, contact: Contact, address: str) -> web.Response:
+        self._registrar.spend(
+            "codes by address", (address, contact.number), self._limits.codes_by_number_and_address, self._now()
+        )
+        begun = await self._writer.run(lambda tables: self._registrar.begin(tables, contact, self._now(), self._rng))
+        if self.offer.serves(contact.number):
+            self._on_code(begun.issued)
+        answer = web.Response(status=511, headers=_NO_STORE)
+        answer.set_cookie(
+            _COOKIE,
+            begun.session,
+            max_age=self._limits.code_lifetime_ms // 1000,
+            secure=self._tls is not None,
+            httponly=True,
+            samesite="Strict",
+        )
+        return answer
+
+    async def _configuration(self, contact: Contact, granted: Granted) -> ProvisioningDocument:
+        """What a client gets that is known by its token: nothing new, or all of it."""
+        if granted.state is AccountState.ACTIVE and contact.version != self.offer.version:
+            # One that has nothing yet did not get as far as claiming its number.
+            claim_code = await self._claim_code(contact) if contact.version == 0 else ""
+            return self._whole(granted, claim_code)
+        return self._version(granted)
+
+    def _whole(self, granted: Granted, claim_code: str) -> ProvisioningDocument:
+        if granted.state is not AccountState.ACTIVE or not self.offer.serves(granted.number):
+            return self._version(granted)
+        return document_for(self.offer, granted.number, granted.token, self._token_validity_s, claim_code)
+
+    def _version(self, granted: Granted) -> ProvisioningDocument:
+        active = granted.state is AccountState.ACTIVE
+        version = self.offer.version if active else int(granted.state)
+        if active and not self.offer.serves(granted.number):
+            version = int(AccountState.DISABLED)
+        return ProvisioningDocument(version, self.offer.validity_s, granted.token, self._token_validity_s)
+
+    @property
+    def _token_validity_s(self) -> int:
+        return self._limits.token_lifetime_ms // 1000
+
+    async def _claim_code(self, contact: Contact) -> str:
+        if not self.offer.serves(contact.number):
+            return ""
+        try:
+            return await self._claims(contact.number, contact.key_hash)
+        except DirectoryError as error:
+            if error.code == "directory.claimed":
+                return ""  # this very key holds the number: there is nothing to claim
+            _log.error("no claim code from the directory: %s (%s)", error, error.code)
+            raise ProvisioningError(
+                "the directory gives no code now", code="provisioning.directory", hint="try again later", status=503
+            ) from error
+
+    async def _health(self, request: web.Request) -> web.Response:
+        await self._writer.run(lambda tables: None)
+        return web.Response(text="ok\n")
+
+    # --- before the work -------------------------------------------------------------------------
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Limits by address and number of requests; every error as one JSON shape."""
+        address = address_key(request.remote)
+        if (
+            self._in_flight.total() >= self._limits.max_in_flight
+            or self._in_flight[address] >= self._limits.max_in_flight_by_address
+        ):
+            busy = ProvisioningError("the server is busy", code="provisioning.busy", hint="try again", status=503)
+            return _refusal(busy, retry_after=10)
+        self._in_flight[address] += 1
+        try:
+            self._registrar.spend("address", address, self._limits.address, self._now())
+            return await handler(request)
+        except TooMany as error:
+            return _refusal(error, retry_after=error.seconds)
+        except ProvisioningError as error:
+            return _refusal(error)
+        except (DecodeError, InputError) as error:
+            return _refusal(error, 400)
+        except web.HTTPException as error:
+            return _refusal(ProvisioningError(error.reason.lower(), code="provisioning.http", status=error.status))
+        except LetterlockError as error:
+            _log.error("contact failed: %s", error)
+            failed = ProvisioningError("the server cannot answer now", code="provisioning.failed", status=503)
+            return _refusal(failed, retry_after=10)
+        except Exception:  # ours: the caller learns that it happened, our log what it was
+            _log.exception("bug in the provisioning server")
+            return _refusal(ProvisioningError("the server made a mistake", code="bug", status=500))
+        finally:
+            self._in_flight[address] -= 1
+            if not self._in_flight[address]:
+                del self._in_flight[address]
+
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def _read(request: web.Request) -> Contact:
+    """The contact that a query means. Raises InputError."""
+    query = request.query
+    given = {name: query.getall(name, [""]) for name in ("msisdn", "participant_key_hash", "vers", "token", "OTP")}
+    if any(len(values) > 1 for values in given.values()):
+        raise InputError("a parameter stands there twice", code="provisioning.query")
+    one = {name: values[0] for name, values in given.items()}
+    key_hash, version = one["participant_key_hash"], one["vers"] or "0"
+    session = request.cookies.get(_COOKIE, "")
+    if not _HASH.fullmatch(key_hash) or not _VERSION.fullmatch(version):
+        raise InputError("participant_key_hash or vers are not what they should be", code="provisioning.query")
+    if not all(_TEXT.fullmatch(text) for text in (one["token"], session)) or not (
+        _CODE.fullmatch(one["OTP"]) or not one["OTP"]
+    ):
+        raise InputError("token, OTP or cookie are not what they should be", code="provisioning.query")
+    return Contact(ids.number(one["msisdn"]), bytes.fromhex(key_hash), int(version), one["token"], one["OTP"], session)
+
+
+def _document(document: ProvisioningDocument) -> web.Response:
+    return web.Response(body=encode_document(document), content_type="text/xml", charset="utf-8", headers=_NO_STORE)
+
+
+def _refusal(error: LetterlockError, status: int = 0, *, retry_after: int | None = None) -> web.Response:
+    status = status or (error.status if isinstance(error, ProvisioningError) else 500)
+    headers = dict(_NO_STORE) if retry_after is None else {**_NO_STORE, "Retry-After": str(retry_after)}
+    return web.Response(
+        body=msgspec.json.encode(ErrorAnswer(error.code, str(error), error.hint)),
+        status=status,
+        content_type="application/json",
+        headers=headers,
+    )

@@ -1,0 +1,186 @@
+"""The provisioning server's tables in SQLite: hashes of codes and tokens, and which key a number was set up with.
+
+`Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
+transaction (services/directory/writer.py). No code, token or password is kept, only hashes of the first two (SR-17).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass, field
+
+from ...errors import StoreError, StoreLocked
+from ...ids import Instant, Number
+from .limits import ProvisioningLimits
+
+__all__ = ["Account", "PendingCode", "Tables", "Token"]
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4C4C5052  # "LLPR"
+
+_SCHEMA = """
+CREATE TABLE accounts (
+    number TEXT PRIMARY KEY, key_hash BLOB NOT NULL, state INTEGER NOT NULL, changed_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE codes (
+    number TEXT NOT NULL, key_hash BLOB NOT NULL, code_hash BLOB NOT NULL, session_hash BLOB NOT NULL,
+    expires INTEGER NOT NULL, tries_left INTEGER NOT NULL, PRIMARY KEY (number, key_hash)
+) WITHOUT ROWID;
+CREATE TABLE tokens (
+    hash BLOB PRIMARY KEY, number TEXT NOT NULL, key_hash BLOB NOT NULL, expires INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tokens_number ON tokens (number, expires);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A number that was set up. `state` is the operator's: 1 in use, else a version that is no configuration."""
+
+    number: Number
+    key_hash: bytes
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCode:
+    """A one-time code that waits to be used, for whoever began that very contact; only hashes are kept."""
+
+    code_hash: bytes = field(repr=False)
+    session_hash: bytes = field(repr=False)
+    expires: Instant
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """By which a client is known at later contacts."""
+
+    number: Number
+    key_hash: bytes
+    expires: Instant
+
+
+class Tables:
+    """Rows in, rows out. Every method is one or two statements; decisions are made elsewhere."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            # Made here so that no other user of the machine can read it.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"cannot open the provisioning database: {error.strerror}") from error
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            if "locked" in str(error):
+                raise StoreLocked(
+                    "another process runs on this provisioning database",
+                    hint="the provisioning server is up already; or give another one --database",
+                ) from error
+            raise StoreError(f"cannot open the provisioning database: {error}") from error
+        except StoreError:
+            self.connection.close()
+            raise
+
+    def _open(self) -> None:
+        run = self.connection.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA secure_delete = ON")
+        run("BEGIN EXCLUSIVE")
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"provisioning database of schema {version}",
+                code="store.schema",
+                hint="run the newer version that made it",
+            )
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                run(statement)
+            run(f"PRAGMA application_id = {_APPLICATION_ID}")
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # --- accounts --------------------------------------------------------------------------------
+    def account(self, number: Number) -> Account | None:
+        row = self.connection.execute(
+            "SELECT number, key_hash, state FROM accounts WHERE number = ?", (number,)
+        ).fetchone()
+        return Account(*row) if row else None
+
+    def put_account(self, account: Account, now: Instant) -> None:
+        self.connection.execute(
+            "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)",
+            (account.number, account.key_hash, account.state, now),
+        )
+
+    # --- codes -----------------------------------------------------------------------------------
+    def code(self, number: Number, key_hash: bytes) -> PendingCode | None:
+        row = self.connection.execute(
+            "SELECT code_hash, session_hash, expires, tries_left FROM codes WHERE number = ? AND key_hash = ?",
+            (number, key_hash),
+        ).fetchone()
+        return PendingCode(*row) if row else None
+
+    def put_code(self, number: Number, key_hash: bytes, code: PendingCode) -> None:
+        self.connection.execute(
+            "INSERT OR REPLACE INTO codes VALUES (?, ?, ?, ?, ?, ?)",
+            (number, key_hash, code.code_hash, code.session_hash, code.expires, code.tries_left),
+        )
+
+    def spend_try(self, number: Number, key_hash: bytes) -> None:
+        self.connection.execute(
+            "UPDATE codes SET tries_left = tries_left - 1 WHERE number = ? AND key_hash = ?", (number, key_hash)
+        )
+
+    def delete_code(self, number: Number, key_hash: bytes) -> None:
+        self.connection.execute("DELETE FROM codes WHERE number = ? AND key_hash = ?", (number, key_hash))
+
+    def count_codes(self, number: Number, now: Instant) -> tuple[int, int]:
+        """(of this number, of all) after dropping those that have expired."""
+        self.connection.execute("DELETE FROM codes WHERE expires <= ?", (now,))
+        mine, total = self.connection.execute(
+            "SELECT COUNT(*) FILTER (WHERE number = ?), COUNT(*) FROM codes", (number,)
+        ).fetchone()
+        return mine, total
+
+    # --- tokens ----------------------------------------------------------------------------------
+    def token(self, digest: bytes) -> Token | None:
+        row = self.connection.execute(
+            "SELECT number, key_hash, expires FROM tokens WHERE hash = ?", (digest,)
+        ).fetchone()
+        return Token(*row) if row else None
+
+    def put_token(self, digest: bytes, token: Token, most: int) -> None:
+        """Keep a token; of its number no more than `most`, those that expire last."""
+        run = self.connection.execute
+        run("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (digest, token.number, token.key_hash, token.expires))
+        run(
+            "DELETE FROM tokens WHERE number = ?1 AND hash NOT IN "
+            "(SELECT hash FROM tokens WHERE number = ?1 ORDER BY expires DESC, hash LIMIT ?2)",
+            (token.number, most),
+        )
+
+    def delete_tokens_of_other_keys(self, number: Number, key_hash: bytes) -> None:
+        self.connection.execute("DELETE FROM tokens WHERE number = ? AND key_hash != ?", (number, key_hash))
+
+    # --- retention -------------------------------------------------------------------------------
+    def purge(self, now: Instant, limits: ProvisioningLimits) -> None:
+        """Drop what is older than its bound, in every table (SR-17)."""
+        run = self.connection.execute
+        run("DELETE FROM codes WHERE expires <= ?", (now,))
+        run("DELETE FROM tokens WHERE expires <= ?", (now,))
+        run(
+            "DELETE FROM accounts WHERE changed_at < ? AND state > 0 "
+            "AND NOT EXISTS (SELECT 1 FROM tokens t WHERE t.number = accounts.number)",
+            (now - limits.account_age_ms,),
+        )
