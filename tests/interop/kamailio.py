@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -148,9 +149,15 @@ class Kamailio:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now; all are held until all are found."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in held]
-    for each in held:
-        each.close()
+    """Ports that nobody has now, below those that the system gives to connections: none of them is taken meanwhile."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(16_384, 32_768)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                ports.append(port)
+        except OSError:
+            continue
+    if len(set(ports)) < count:
+        return free_ports(count)
     return ports
