@@ -152,10 +152,11 @@ class LocalProfile:
         def step(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
             return engine.send(state, number, content, now, rng, allow=allow, wait=wait)
 
-        return MessageId(await self._once(step, request))
+        return MessageId(await self._once(step, request, heavy=group_of(number) is not None))
 
-    async def _once(self, step: StepFunction[Any], request: str) -> str:
-        """Run a step whose value is text, or nothing; with a request id only the first time."""
+    async def _once(self, step: StepFunction[Any], request: str, *, heavy: bool = True) -> str:
+        """Run a step whose value is text, or nothing; with a request id only the first time. One that encrypts for a
+        whole group takes tens of milliseconds: it runs beside the event loop."""
 
         def once(state: State, now: Instant, rng: Rng) -> Step[str]:
             key = _REQUEST.key(request)
@@ -167,7 +168,7 @@ class LocalProfile:
             writes = {**forgotten, **done.writes, key: f"{now:015d} {done.value or ''}"}
             return dataclasses.replace(done, value=done.value or "", writes=writes)
 
-        return await self._driver.submit(once if request else step) or ""
+        return await self._driver.submit(once if request else step, heavy=heavy) or ""
 
     async def options(self, number: ChatName) -> Sequence[PlainOption]:
         return self._engine.options(self._store, number)

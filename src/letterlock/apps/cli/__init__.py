@@ -37,6 +37,7 @@ _VERBS = {
     "edit": "messages",
     "delete": "messages",
     "location": "messages",
+    "group": "group",
     "upload": "content",
     "download": "content",
     "verify": "trust",

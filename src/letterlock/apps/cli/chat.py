@@ -8,6 +8,7 @@ import asyncio
 from ...client import Client
 from ...engine import events as ev
 from .asking import read_all
+from .group import conversation_named
 from .options import add_profile, open_client
 from .sending import add_sending, record_of, say, within
 from .stopping import stop_signals
@@ -24,7 +25,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         description="Send a message. It is encrypted or it is not sent: exit code 7 says that it would not have been, "
         "and the error carries the token of what you may choose instead.",
     )
-    send.add_argument("number", metavar="NUMBER")
+    send.add_argument("number", metavar="NUMBER", help="or a group: letterlock group list")
     send.add_argument("text", metavar="TEXT", help="- reads standard input")
     add_sending(send)
     send.set_defaults(run=run_send)
@@ -42,8 +43,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_profile(listen)
     listen.set_defaults(run=run_listen)
 
-    chats = commands.add_parser("chats", help="list chats, or the messages of one")
-    chats.add_argument("number", nargs="?", metavar="NUMBER")
+    chats = commands.add_parser("chats", help="list chats, or the messages of one, or of a group")
+    chats.add_argument("number", nargs="?", metavar="NUMBER", help="or a group: letterlock group list")
     chats.add_argument("--limit", type=int, default=50, help="default %(default)s")
     add_profile(chats)
     chats.set_defaults(run=run_chats)
@@ -83,7 +84,7 @@ async def _print_events(me: Client, arguments: argparse.Namespace, terminal: Ter
             raise
         event = recorded.event
         if isinstance(event, ev.MessageReceived) and not arguments.unread and not terminal.json:
-            await (await me.chat(event.chat)).mark_displayed(event.message_id)
+            await (await me.conversation(event.chat)).mark_displayed(event.message_id)
 
 
 async def run_chats(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -96,7 +97,7 @@ async def run_chats(arguments: argparse.Namespace, terminal: Terminal) -> int:
                     f"{chat.number}  {security_label(state, chat.number)}",
                 )
             return 0
-        chat = await me.chat(arguments.number)
-        for message in await chat.messages(limit=arguments.limit):
+        talk = await conversation_named(me, arguments.number)
+        for message in await talk.messages(limit=arguments.limit):
             terminal.data(message_record(message), message_text(message))
     return 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from ...client import Chat
+from ...client import Conversation
 from ...engine.policy import PlainOption
 from ...errors import InputError
 from ...ids import MessageId
@@ -69,7 +69,7 @@ def _verb(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, short: str, long: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=short, description=long)
-    parser.add_argument("number", metavar="NUMBER")
+    parser.add_argument("number", metavar="NUMBER", help="or a group: letterlock group list")
     add_sending(parser)
     return parser
 
@@ -77,14 +77,14 @@ def _verb(
 async def run_reply(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = _text(arguments.text)
 
-    async def reply(chat: Chat, allow: PlainOption | None) -> MessageId:
+    async def reply(chat: Conversation, allow: PlainOption | None) -> MessageId:
         return await chat.reply(await _message(chat, arguments.message), text, allow=allow)
 
     return await say(arguments, terminal, reply)
 
 
 async def run_react(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async def react(chat: Chat, allow: PlainOption | None) -> MessageId:
+    async def react(chat: Conversation, allow: PlainOption | None) -> MessageId:
         message = await _message(chat, arguments.message)
         return await chat.react(message, arguments.emoji, remove=arguments.remove, allow=allow)
 
@@ -94,21 +94,21 @@ async def run_react(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def run_edit(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = _text(arguments.text)
 
-    async def edit(chat: Chat, allow: PlainOption | None) -> MessageId:
+    async def edit(chat: Conversation, allow: PlainOption | None) -> MessageId:
         return await chat.edit(await _message(chat, arguments.message), text, allow=allow)
 
     return await say(arguments, terminal, edit)
 
 
 async def run_delete(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async def delete(chat: Chat, allow: PlainOption | None) -> MessageId:
+    async def delete(chat: Conversation, allow: PlainOption | None) -> MessageId:
         return await chat.delete(await _message(chat, arguments.message), allow=allow)
 
     return await say(arguments, terminal, delete)
 
 
 async def run_location(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async def locate(chat: Chat, allow: PlainOption | None) -> MessageId:
+    async def locate(chat: Conversation, allow: PlainOption | None) -> MessageId:
         return await chat.send_location(
             arguments.latitude, arguments.longitude, arguments.label, radius=arguments.radius, allow=allow
         )
@@ -120,7 +120,7 @@ def _text(given: str) -> str:
     return read_all().rstrip("\n") if given == "-" else given
 
 
-async def _message(chat: Chat, given: str) -> MessageId:
+async def _message(chat: Conversation, given: str) -> MessageId:
     """The message whose id begins so. Raises InputError when there is none, or more than one."""
     ids = {message.message_id for message in await chat.messages(limit=_LOOKED_AT)}
     found = [given] if given in ids else [message_id for message_id in ids if message_id.startswith(given)]
@@ -128,6 +128,6 @@ async def _message(chat: Chat, given: str) -> MessageId:
         raise InputError(
             f"{'no' if not found else 'more than one'} message in this chat with the id {given!r}",
             code="input.target",
-            hint=f"ids are the first column of: letterlock chats {chat.number}",
+            hint=f"ids are the first column of: letterlock chats {chat.name}",
         )
     return MessageId(found[0])

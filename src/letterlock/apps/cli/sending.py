@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from ...client import Chat, Client
+from ...client import Client, Conversation
 from ...engine import events as ev
 from ...engine.events import Recorded, event_to_json
 from ...engine.policy import PlainOption
@@ -16,6 +16,7 @@ from ...engine.security import Security
 from ...errors import InputError, NotEncrypted
 from ...ids import MessageId
 from .asking import ask, interactive
+from .group import conversation_named
 from .options import add_profile, open_client
 from .terminal import EXIT, Terminal, option_token
 from .words import event_text, security_label
@@ -25,7 +26,7 @@ __all__ = ["Say", "add_sending", "record_of", "say", "within"]
 _ANSWER_SECONDS = 5.0
 _LATER = "kept, and sent while this profile is open: letterlock listen"
 
-Say = Callable[[Chat, PlainOption | None], Awaitable[MessageId]]
+Say = Callable[[Conversation, PlainOption | None], Awaitable[MessageId]]
 """Says it in a chat, with the user's decision if there is one."""
 
 
@@ -44,7 +45,7 @@ def add_sending(parser: argparse.ArgumentParser) -> None:
 async def say(arguments: argparse.Namespace, terminal: Terminal, what: Say) -> int:
     """Open the profile and the chat, say it, print its id; the exit code."""
     async with open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
-        chat = await me.chat(arguments.number)
+        chat = await conversation_named(me, arguments.number)
         cursor = await me.cursor()
         # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
         await _checked(me, chat, cursor)
@@ -55,11 +56,11 @@ async def say(arguments: argparse.Namespace, terminal: Terminal, what: Say) -> i
         await _checked(me, chat, cursor)  # the first message waits for one-time keys, too
         state = chat.security
         terminal.data(
-            {"message_id": message, "chat": chat.number, "security": state.value},
-            f"{message}  {security_label(state, chat.number)}",
+            {"message_id": message, "chat": chat.name, "security": state.value},
+            f"{message}  {security_label(state, chat.name)}",
         )
         if state is Security.CHECKING:
-            terminal.say(f"it waits for the keys of {chat.number}, and is {_LATER}")
+            terminal.say(f"it waits for the keys of {chat.name}, and is {_LATER}")
         if arguments.wait > 0:
             return await _until_delivered(me, message, cursor, arguments.wait, terminal)
         else:
@@ -80,7 +81,7 @@ async def within(seconds: float | None, *ways: Coroutine[Any, Any, None]) -> Non
         task.result()
 
 
-async def _checked(me: Client, chat: Chat, cursor: int) -> None:
+async def _checked(me: Client, chat: Conversation, cursor: int) -> None:
     """Wait until keys are here, the directory has said that there are none, or patience ends."""
 
     async def known() -> None:
@@ -104,7 +105,7 @@ async def _taken(me: Client, message: str, cursor: int) -> bool:
     return False
 
 
-async def _allowed(chat: Chat, token: str | None) -> PlainOption | None:
+async def _allowed(chat: Conversation, token: str | None) -> PlainOption | None:
     """The option behind a token. A token of another chat, another transition or none of ours is refused (SR-01)."""
     if token is None:
         return None

@@ -8,9 +8,12 @@ from typing import Any
 from ...engine import events as ev
 from ...engine.content import File, Location, Unknown
 from ...engine.events import Event, Recorded, event_to_json
+from ...engine.groups_events import GroupEvent
+from ...engine.groups_history import NOTICE_TYPE
 from ...engine.record_values import Status
 from ...engine.security import WORDS, Security
 from ...engine.view import MessageView
+from .group_words import chat_label, group_event_text, notice_text
 from .terminal import visible
 
 __all__ = ["event_text", "message_record", "message_text", "security_label", "security_sentence"]
@@ -36,10 +39,11 @@ def _text(event: Event) -> str:
     match event:
         case ev.MessageReceived():
             mark = "" if event.encrypted else "  [not encrypted]"
-            return f"{event.chat}: {_said(event.text, event.content, event.content_type)}{mark}"
+            speaker = f"{event.sender} in {chat_label(event.chat)}" if event.sender else event.chat
+            return f"{speaker}: {_said(event.text, event.content, event.content_type)}{mark}"
         case ev.MessageSent():
             mark = "  [waits for keys]" if event.waiting else "" if event.encrypted else "  [not encrypted]"
-            return f"me to {event.chat}: {_said(event.text, event.content, event.content_type)}{mark}"
+            return f"me to {chat_label(event.chat)}: {_said(event.text, event.content, event.content_type)}{mark}"
         case ev.MessageEdited():
             now = event.text if event.text is not None else "(edited again, or deleted, since)"
             return f"{event.sender} edited {event.message_id[:8]}: {now}"
@@ -51,18 +55,22 @@ def _text(event: Event) -> str:
         case ev.ChangeRefused():
             return f"refused the {event.change} of {event.message_id[:8]} by {event.sender}: {_REASONS.get(event.reason, event.reason)}"
         case ev.MessageDelivered():
-            return f"delivered to {event.chat}{'' if event.authenticated else ', says the network'}"
+            return f"delivered to {event.member or event.chat}{'' if event.authenticated else ', says the network'}"
         case ev.MessageDisplayed():
-            return f"seen by {event.chat}{'' if event.authenticated else ', says the network'}"
+            return f"seen by {event.member or event.chat}{'' if event.authenticated else ', says the network'}"
         case ev.MessageAccepted():
-            return f"the network took the message to {event.chat}"
+            return f"the network took the message to {chat_label(event.chat)}"
         case ev.MessageFailed():
-            return f"the network refuses the message to {event.chat} ({event.reason})"
+            who = event.member or chat_label(event.chat)
+            refused = "the network refuses" if event.reason == "network" else "not sent:"
+            return f"{refused} the message to {who} ({event.reason})"
         case ev.MessageExpired():
-            return f"nobody confirmed the message to {event.chat} in time"
+            return f"nobody confirmed the message to {event.member or chat_label(event.chat)} in time"
         case ev.MessageUnreadable():
             again = "; asked for it again" if event.asked_again else ""
-            return f"a message{f' from {event.chat}' if event.chat else ''} could not be read ({event.reason}){again}"
+            place = f" in {chat_label(event.chat)}" if event.sender and event.chat else ""
+            author = event.sender or event.chat
+            return f"a message{f' from {author}' if author else ''}{place} could not be read ({event.reason}){again}"
         case ev.MessageMissing():
             count = event.last - event.first + 1
             return f"{count} message{'s' if count > 1 else ''} from {event.sender} missing"
@@ -77,11 +85,12 @@ def _text(event: Event) -> str:
             changes = [f"added {item}" for item in event.added] + [f"removed {item}" for item in event.removed]
             return f"devices of {event.chat} changed: {', '.join(changes) or 'renewed'}"
         case ev.SecurityChanged():
-            return f"chat with {event.chat}: {security_label(Security(event.state), event.chat)}"
+            label = chat_label(event.chat)
+            return f"chat with {label}: {security_label(Security(event.state), label)}"
         case ev.NumberReset():
             return "somebody claimed your number with other keys; if that was not you, ask your operator"
         case ev.MessageResent():
-            return f"encrypted a message to {event.chat} again, for a device that could not read it"
+            return f"encrypted a message to {event.member or event.chat} again, for a device that could not read it"
         case ev.ResendRequested():
             return f"asked {event.chat} to encrypt a message again"
         case ev.DeviceListRefused():
@@ -101,6 +110,8 @@ def _text(event: Event) -> str:
             way = "upload" if event.upload else "download"
             part = f" {event.done * 100 // event.size} %" if event.size and event.state != "done" else ""
             return f"{way} {event.transfer[:8]}: {event.state}{part}{f' ({event.reason})' if event.reason else ''}"
+        case _ if isinstance(event, GroupEvent):
+            return group_event_text(event)
         case ev.StoreRolledBack():
             return "this profile was an older copy; every conversation has begun anew"
         case _:  # of a later version
@@ -214,4 +225,6 @@ def _shown(message: MessageView) -> str:
             return f"({unknown.content_type}, {unknown.size} bytes)"
     if message.status is Status.MISSING:
         return f"(missing: {message.message_id})"
+    if message.content_type == NOTICE_TYPE:
+        return notice_text(message.text or "")
     return message.text if message.text is not None else f"({message.content_type})"
