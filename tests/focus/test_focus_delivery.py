@@ -130,7 +130,7 @@ async def test_a_receipt_goes_to_its_addressee_only(tmp_path: Path) -> None:
         assert await ana.say("end") == 200
         assert [message.content_type for message in (await bob.got(2), bob.inbox)[1]] == ["text/plain", "text/plain"]
         unknown = imdn.encode_imdn(Imdn("m-8", "d", Disposition.DISPLAY, Status.DISPLAYED))
-        assert await bob.say(unknown, content_type=imdn.MEDIA_TYPE) == 404
+        assert await bob.say(unknown, content_type=imdn.MEDIA_TYPE) == 403
 
 
 async def test_typing_is_seen_now_or_never(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ class Device:
         self.answers: bool | int | None = True
         self.confirms = True
         self.max_size: int | None = None
+        self.listens = 9
         self.inbox: list[Message] = []
         self.views: list[ConferenceInfo] = []
         self.view: ConferenceInfo | None = None
@@ -149,7 +150,9 @@ class Device:
         contact = NameAddr.parse(event.response.headers.get("Contact") or "")
         assert "isfocus" in contact.params
         self.focus = contact.uri.encode()
-        await self._connect(agree(media, read_answer(description), offerer=True), media)
+        agreement = agree(media, read_answer(description), offerer=True)
+        if agreement.active:
+            await self._connect(agreement, media)
         return 200
 
     def invited(self, agent: UserAgent, event: Received) -> list[Told]:
@@ -353,9 +356,10 @@ class Device:
 
     # --- inside ----------------------------------------------------------------------------------------
     def _offer(self, setup: Setup) -> MsrpMedia:
-        path = (MsrpUri("msrp", "127.0.0.1", 9999, new_session_id(os.urandom)),)
+        port = self.listens if setup is Setup.PASSIVE else 9999
+        path = (MsrpUri("msrp", "127.0.0.1", port, new_session_id(os.urandom)),)
         types = ("message/cpim", "application/im-iscomposing+xml")
-        return MsrpMedia(path, "127.0.0.1", 9, types, ("*",), max_size=self.max_size, setup=setup)
+        return MsrpMedia(path, "127.0.0.1", self.listens, types, ("*",), max_size=self.max_size, setup=setup)
 
     def _contact(self) -> str:
         return f'<sip:{self.number}@127.0.0.1>;+sip.instance="<{self.instance}>"'

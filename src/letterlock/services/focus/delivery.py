@@ -92,7 +92,7 @@ class Deliveries:
             )
             self._rooms.spend_message(attendance.number, len(message.data), distribution.delivery)
         except FocusError as error:
-            message.wire.reject(message.number, error.status, error.code)
+            self._reject(message, error.status, error.code)
             return
         except DecodeError as error:
             message.wire.reject(message.number, 400, error.code)
@@ -115,12 +115,16 @@ class Deliveries:
                 if entry is not None:
                     self._hand_out(room, entry, distribution.data, sender)
         except FocusError as error:
-            message.wire.reject(message.number, error.status, error.code)
+            self._reject(message, error.status, error.code)
         except StoreError as error:
             _log.error("a message could not be kept: %s", error)
             message.wire.reject(message.number, 413, "it could not be kept")
         else:
             message.wire.confirm(message.number)
+
+    def _reject(self, message: Arrived, status: int, reason: str) -> None:
+        """One message is refused and the session goes on: only these statuses leave it alive (RFC 4975 section 10)."""
+        message.wire.reject(message.number, status if status in (400, 403, 413, 415) else 403, reason)
 
     async def _describe(self, room: Room, sender: Number, distribution: Distribution) -> None:
         change = distribution.change

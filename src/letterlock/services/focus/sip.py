@@ -211,7 +211,9 @@ class Focus:
         except FocusError as error:
             agent.respond(key, error.status, loop_now(), f"{REASONS.get(error.status, 'Refused')} ({error.code})")
         except LimitExceeded as error:
-            agent.respond(key, 503, loop_now(), f"Busy ({error.code})", (("Retry-After", "10"),))
+            busy = error.code == "sip.limit.dialogs"
+            headers = (("Retry-After", "10"),) if busy else ()
+            agent.respond(key, 503 if busy else 413, loop_now(), f"Refused ({error.code})", headers)
         except DecodeError as error:
             agent.respond(key, 400, loop_now(), f"Bad Request ({error.code})")
         except ProtocolError as error:
