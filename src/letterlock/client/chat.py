@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..codec.ft_http import FileDocument
 from ..engine.content import File
 from ..engine.policy import PlainOption
 from ..errors import InputError
@@ -21,9 +22,14 @@ class Chat(Conversation):
         super().__init__(number, asks)
         self.number = number
 
-    async def send_file(self, file: File, *, allow: PlainOption | None = None, wait: bool = True) -> MessageId:
-        """Send where a file lies at a content server. In a chat that the user left unencrypted only, because the
-        bytes there are not encrypted: in any other it raises InputError `input.file_encrypted`."""
+    async def send_file(
+        self, file: File | FileDocument, *, allow: PlainOption | None = None, wait: bool = True
+    ) -> MessageId:
+        """Send where a file lies at a content server: what an upload has given. In a chat that the user left
+        unencrypted only, because the bytes there are not encrypted: in any other it raises InputError
+        `input.file_encrypted`."""
+        if isinstance(file, FileDocument):
+            file = File(file.file, file.thumbnail, render=file.render, playing_seconds=file.playing_seconds)
         return await self._send(file, allow, wait)
 
     async def release(self, allow: PlainOption) -> int:

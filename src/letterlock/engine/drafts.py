@@ -5,11 +5,10 @@ from __future__ import annotations
 from .. import ids
 from ..ids import ChatName
 from . import changing
-from .content import TEXT_TYPE, Delete, Edit, Reaction, Reference, Sendable, Text, encode, express, read
+from .content import TEXT_TYPE, Change, Reaction, Reference, Sendable, Text, encode, express, read
 from .core import Core
 from .events import MessageSent
 from .record_values import Chat, Message, Status
-from .records import order_parts
 from .shelf import others, put, remember_place
 from .step import Turn
 from .view import describe
@@ -21,19 +20,19 @@ def draft(
     core: Core, turn: Turn, chat: Chat, content: Sendable, order: str, status: Status, *, encrypted: bool
 ) -> Message:
     """Raises InputError for a change, or an answer, of a message that it cannot be for."""
-    change = isinstance(content, Reaction | Edit | Delete)
-    reply = content.reply_to if isinstance(content, Text) else None
-    if isinstance(content, Reaction | Edit | Delete):
-        target = changing.check_target(core, turn, chat, content, encrypted=encrypted)
-        if isinstance(content, Reaction):
-            content = Reaction(Reference(target.message_id, target.sender), content.emoji, content.remove)
-    elif reply is not None:
-        reply = changing.check_reply(turn, chat, reply, encrypted=encrypted)
+    text, entity, reply_to, reply_author, change = None, b"", "", "", False
     message_id = ids.new_message_id(turn.rng)
-    text, entity = None, b""
     if isinstance(content, Text):
         text, content_type = content.text, TEXT_TYPE
+        if content.reply_to is not None:
+            reply = changing.check_reply(turn, chat, content.reply_to, encrypted=encrypted)
+            reply_to, reply_author = reply.message_id, reply.author or ""
     else:
+        if isinstance(content, Change):
+            change = True
+            target = changing.check_target(core, turn, chat, content, encrypted=encrypted)
+            if isinstance(content, Reaction):
+                content = Reaction(Reference(target.message_id, target.sender), content.emoji, content.remove)
         parts = express(content, message_id, core.me.number, turn.now)
         entity, content_type = encode(parts, turn.now), parts.content_type
     return Message(
@@ -48,8 +47,8 @@ def draft(
         content_type=content_type,
         text=text,
         entity=entity,
-        reply_to=reply.message_id if reply is not None else "",
-        reply_author=(reply.author or "") if reply is not None else "",
+        reply_to=reply_to,
+        reply_author=reply_author,
         change=change,
     )
 
@@ -63,7 +62,7 @@ def store(core: Core, turn: Turn, chat: Chat, message: Message, *, waiting: bool
         MessageSent(
             chat.number,
             message.message_id,
-            order_parts(message.order)[2],
+            core.me.device,
             message.order,
             message.text,
             message.content_type,
@@ -73,14 +72,14 @@ def store(core: Core, turn: Turn, chat: Chat, message: Message, *, waiting: bool
             describe(message, core.limits),
         )
     )
-    remember_place(turn, chat.number, message, cursor)
+    remember_place(turn, chat.number, message, cursor, fresh=True)
     return chat
 
 
 def fits(core: Core, turn: Turn, chat: ChatName, change: Message, *, encrypted: bool) -> bool:
     """Whether what a change of ours is for has this protection now."""
     content = read(change.entity, core.limits).content
-    if not isinstance(content, Reaction | Edit | Delete):
+    if not isinstance(content, Change):
         return True
     target = content.target.message_id if isinstance(content, Reaction) else content.target
     return any(message.encrypted is encrypted for message, _ in others(turn, chat, target))

@@ -23,10 +23,12 @@ def lookup(turn: Turn, chat: ChatName, order: str) -> Message | None:
     return turn.staged.get(message_key(chat, order)) or turn.staged.get(change_key(chat, order))
 
 
-def remember_place(turn: Turn, chat: ChatName, message: Message, cursor: int) -> None:
-    """From now on the message can be found by its id. The first one keeps the id: a second one comes from no honest device."""
+def remember_place(turn: Turn, chat: ChatName, message: Message, cursor: int, *, fresh: bool = False) -> None:
+    """From now on the message can be found by its id. The lowest place keeps the id: a second one comes from no
+    honest device. A `fresh` id of ours has none yet, and looking for it would cost a read of the disk."""
     key = place_key(chat, message.message_id, order_parts(message.order)[1])
-    if turn.staged.get(key) is None:
+    known = None if fresh else turn.staged.get(key)
+    if known is None or message.order < known.order:
         turn.staged.put(key, Place(message.order, cursor))
 
 
