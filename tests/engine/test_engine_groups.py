@@ -263,6 +263,29 @@ def test_own_other_devices_have_the_group_too() -> None:
     assert a2.told(GroupCreated) or a2.told(GroupJoined)
 
 
+def test_a_receipt_that_is_faster_than_the_copy_of_our_own_other_device_is_counted() -> None:
+    world = World()
+    a, a2, b, c = people(world, 3, devices=2)
+    name = create(world, a, [b, c])
+    world.run()
+    for phone in (a, a2, b, c):
+        phone.send(name, f"hello from {phone.name}")
+        world.run()
+    a2.online = False
+    message = a.send(name, "x")
+    world.run()
+    own = [item for item in world.flying if item[2] is a2]
+    # The receipts reach the second device before the copy of the message does.
+    copies = [item for item in own if item[3].message_id == message]
+    assert len(copies) == 1 and len(own) > 1
+    world.flying = [(world.now + 5_000, *item[1:]) if item in copies else item for item in world.flying]
+    a2.online = True
+    world.run_for(60_000)
+    assert a2.engine.delivery(a2.state, message) == (2, 0, 2)
+    (stored,) = [each for each in a2.history(name) if each.message_id == message]
+    assert stored.status is Status.DELIVERED
+
+
 def test_the_conference_follows_the_log() -> None:
     world = World()
     a, b, c = people(world, 3)

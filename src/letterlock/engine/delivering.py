@@ -145,7 +145,7 @@ def _content(
                 core, turn, chats.load(turn, name), contact, party, header.message_id, entity.sent_at
             )
         else:
-            reason = "group:not-a-member"
+            reason = groups_receiving.why_not(turn, name)
             turn.tell(MessageUnreadable(name, header.message_id, party.device, reason, sender=party.number))
             groups_receiving.tell_out(core, turn, name, contact, party, heads)
 

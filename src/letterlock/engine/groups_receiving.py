@@ -36,6 +36,7 @@ __all__ = [
     "park",
     "take_up",
     "tell_out",
+    "why_not",
 ]
 
 _TOLD_AFTER = 3
@@ -173,6 +174,12 @@ def may_speak(core: Core, turn: Turn, name: GroupName, sender: Party) -> bool:
     if group is None or not group.joined:
         return False
     return sender.account == core.me.account or group.member(sender.account) is not None
+
+
+def why_not(turn: Turn, name: GroupName) -> str:
+    """Why content was refused: its sender is no member, or we are none."""
+    group = turn.staged.get(group_key(name))
+    return "group:not-a-member" if group is not None and group.joined else "group:left"
 
 
 def park(core: Core, turn: Turn, name: GroupName, sender: Party, content: Content, digest: bytes) -> None:

@@ -311,14 +311,23 @@ def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool 
 def _adopt_early_receipts(turn: Turn, number: ChatName, message: Message) -> Message:
     """A receipt may be faster than the copy of another device of ours; from now on it finds the message."""
     key = delivery_key(message.message_id)
-    known = turn.staged.get(key)
+    known, members = turn.staged.get(key), _others(turn, number)
     if known is None:
-        turn.staged.put(key, Delivery(number, message.order, at=turn.now))
+        turn.staged.put(key, Delivery(number, message.order, at=turn.now, members=members))
         return message
     if known.chat != number or known.order:
         return message
-    turn.staged.put(key, replace(known, order=message.order))
-    return replace(message, status=Status.DISPLAYED if known.displayed else Status.DELIVERED)
+    turn.staged.put(key, replace(known, order=message.order, members=members))
+    for status, confirmed in ((Status.DISPLAYED, known.displayed), (Status.DELIVERED, known.delivered)):
+        if confirmed and len({account for account, _ in confirmed}) >= members:
+            return replace(message, status=status)
+    return message
+
+
+def _others(turn: Turn, chat: ChatName) -> int:
+    """How many members have to confirm a message of a group; 0 in the chat with a number."""
+    group = turn.staged.get(group_key(GroupName(chat))) if group_of(chat) is not None else None
+    return max(1, len(group.members) - 1) if group is not None else 0
 
 
 def _head(chat: Chat, address: Address) -> Head | None:
