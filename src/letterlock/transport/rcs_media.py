@@ -155,7 +155,9 @@ class Media:
         session = self._table.session(end.session)
         if session is None:
             raise TransportError("the session is over", code="msrp.session")
-        self._table.replace(replace(session, to_path=to_path))
+        config = self._config.sessions
+        chunk = config.chunk if len(to_path) == 1 else config.relayed_chunk
+        self._table.replace(replace(session, to_path=to_path, chunk=chunk))
         if end.relay is not None:
             if agreed.active:
                 await end.relay.open_session(end.session)
