@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import gc
 import hashlib
 import json
@@ -162,11 +163,8 @@ async def _gateways(port: int, clients: int, *, connections: int = CONNECTIONS) 
     try:
         for index in range(connections):
             numbers = [5_550_000_000 + at for at in range(index, clients, connections)]
-            _, gateway = await asyncio.get_running_loop().create_connection(
-                lambda numbers=numbers: _Gateway(numbers),
-                "127.0.0.1",
-                port,  # type: ignore[misc]
-            )
+            made = functools.partial(_Gateway, numbers)
+            _, gateway = await asyncio.get_running_loop().create_connection(made, "127.0.0.1", port)
             gateways.append(gateway)
         yield gateways
     finally:

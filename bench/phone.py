@@ -140,7 +140,8 @@ class Phone:
             message = await self._chat.send(TEXT)
             if message in self._early:
                 return self._early.pop(message)
-            ended = self._waiting[message] = asyncio.get_running_loop().create_future()
+            ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._waiting[message] = ended
             return await ended
         finally:
             self._window.release()
