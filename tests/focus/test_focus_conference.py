@@ -100,13 +100,14 @@ async def test_several_are_added_at_once(tmp_path: Path) -> None:
         await dan.until(lambda device: device.session is None)
 
 
-async def test_only_the_administrator_removes_others_and_the_part_passes_on(tmp_path: Path) -> None:
+async def test_each_removes_those_who_came_later(tmp_path: Path) -> None:
     async with Town(tmp_path) as town:
         ana, bob, carla = (town.device(i) for i in (1, 2, 3))
         await ana.create(bob.number, carla.number)
         await bob.attending()
         await carla.attending()
-        assert await bob.refer(f"sip:{carla.number}@{DOMAIN};method=BYE") == 403
+        assert await bob.refer(f"sip:{ana.number}@{DOMAIN};method=BYE") == 403
+        assert await carla.refer(f"sip:{bob.number}@{DOMAIN};method=BYE") == 403
         # Oneself: that is leaving.
         assert await ana.refer(f"sip:{ana.number}@{DOMAIN}?method=BYE") == 202
         assert await bob.refer(f"sip:{carla.number}@{DOMAIN};method=BYE") == 202

@@ -387,7 +387,7 @@ class Calls:
             for number in change.added:
                 self.wake(room, number)
         for number in referral.removed:
-            step = partial(remove, by=sender, number=number, limits=self._limits)
+            step = partial(remove, by=sender, number=number)
             self._departed(room, await self._rooms.change(room, step))
         self._changed(room)
 

@@ -48,18 +48,23 @@ class Member:
 class Conference:
     """`name` is the user part of its address, `contribution` and `conversation` the ids that the creator gave.
 
-    `members` is in the order in which they came, and not changed in place.
+    `members` is in the order in which they came, which is their rank: each may remove those behind it, as in the signed
+    log of an encrypted group. It is not changed in place.
     """
 
     name: str
     contribution: str
     conversation: str
     creator: Number
-    administrator: Number
     subject: str
     icon: str
     created_at: Instant
     members: Mapping[Number, Member]
+
+    @property
+    def first(self) -> Number | None:
+        """Who may remove everybody: the creator, and behind it the oldest who is left."""
+        return next(iter(self.members), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def found(
     _check_size(len(numbers), limits)
     members = {number: Member(number, position, creator, joined=number == creator) for number in numbers}
     conference = Conference(
-        name, contribution, conversation, creator, creator, subject, icon="", created_at=now, members=members
+        name, contribution, conversation, creator, subject, icon="", created_at=now, members=members
     )
     return Change(conference, added=numbers)
 
@@ -133,20 +138,21 @@ def join(conference: Conference, number: Number) -> Change:
     return Change(replace(conference, members=members), altered=(number,))
 
 
-def remove(conference: Conference, by: Number, number: Number, limits: FocusLimits) -> Change:
-    """A member is put out: by the administrator, or by anybody where the limits say so. Oneself: that is leaving."""
+def remove(conference: Conference, by: Number, number: Number) -> Change:
+    """A member is put out by one that came before it. Oneself: that is leaving."""
     _check_member(conference, by)
     if by == number:
         return leave(conference, number)
-    if by != conference.administrator and not limits.members_may_remove:
-        raise FocusError("only the administrator removes members", code="focus.not_administrator", status=403)
     if number not in conference.members:
         return Change(conference)
+    ranks = list(conference.members)
+    if ranks.index(by) > ranks.index(number):
+        raise FocusError("who came before is not removed", code="focus.rank", status=403)
     return _without(conference, Departure(number, Disconnection.BOOTED, by))
 
 
 def leave(conference: Conference, number: Number) -> Change:
-    """A member goes. The administrator's part passes to the oldest who is left."""
+    """A member goes."""
     _check_member(conference, number)
     return _without(conference, Departure(number, Disconnection.DEPARTED, number))
 
@@ -191,9 +197,6 @@ def _check_size(count: int, limits: FocusLimits) -> None:
 
 def _without(conference: Conference, departure: Departure) -> Change:
     members = {number: member for number, member in conference.members.items() if number != departure.number}
-    administrator = conference.administrator
-    if administrator == departure.number:
-        administrator = next(iter(members), administrator)
-    after = replace(conference, members=members, administrator=administrator)
-    promoted = (administrator,) if administrator != conference.administrator else ()
+    after = replace(conference, members=members)
+    promoted = (after.first,) if after.first is not None and after.first != conference.first else ()
     return Change(after, altered=promoted, departed=(departure,))

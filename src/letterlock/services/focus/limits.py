@@ -35,8 +35,6 @@ class FocusLimits:
     max_conferences_by_account: int = 500
     max_subject: int = 256
     max_icon: int = 2048
-    members_may_remove: bool = False
-    """Else only the administrator removes others: who created the conference, after that one has left the oldest."""
     unused_age_ms: int = 400 * _DAY
     """A conference in which nothing happened for so long is forgotten."""
 

@@ -91,7 +91,7 @@ def _user(conference: Conference, number: Number, domain: str) -> User:
     entity = address_of(number, domain)
     status = EndpointStatus.CONNECTED if member.joined else EndpointStatus.PENDING
     joining = Joining.DIALED_IN if member.invited_by == number else Joining.DIALED_OUT
-    role = "administrator" if number == conference.administrator else "participant"
+    role = "administrator" if number == conference.first else "participant"
     # One endpoint for all devices of a member: which and how many they are is its own business (section 5.6.6).
     return User(entity, roles=(role,), endpoints=(Endpoint(entity, status, joining),))
 

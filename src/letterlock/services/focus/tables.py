@@ -25,7 +25,7 @@ _SLICE = 500
 _SCHEMA = """
 CREATE TABLE conferences (
     name TEXT PRIMARY KEY, contribution TEXT NOT NULL, conversation TEXT NOT NULL, creator TEXT NOT NULL,
-    administrator TEXT NOT NULL, subject TEXT NOT NULL, icon TEXT NOT NULL, created_at INTEGER NOT NULL,
+    subject TEXT NOT NULL, icon TEXT NOT NULL, created_at INTEGER NOT NULL,
     used_at INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE members (
@@ -130,12 +130,12 @@ class Tables:
             run("DELETE FROM conferences WHERE name = ?", (conference.name,))
             return self.last_position()
         run(
-            "INSERT INTO conferences VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET "
-            "administrator = excluded.administrator, subject = excluded.subject, icon = excluded.icon, "
+            "INSERT INTO conferences VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO UPDATE SET "
+            "subject = excluded.subject, icon = excluded.icon, "
             "used_at = excluded.used_at",
             (
                 *(conference.name, conference.contribution, conference.conversation, conference.creator),
-                *(conference.administrator, conference.subject, conference.icon, conference.created_at, now),
+                *(conference.subject, conference.icon, conference.created_at, now),
             ),
         )
         places = {number: place for place, number in enumerate(conference.members)}
@@ -183,9 +183,9 @@ class Tables:
             ).fetchall()
             stored.append(
                 Stored(
-                    Conference(name, row[1], row[2], row[3], row[4], row[5], row[6], row[7], members),
-                    row[9],
+                    Conference(name, row[1], row[2], row[3], row[4], row[5], row[6], members),
                     row[8],
+                    row[7],
                     {Number(row[0]): row[4] for row in found},
                     tuple(Place(*place) for place in places),
                     tuple(Entry(*entry) for entry in entries),
