@@ -9,6 +9,7 @@ from .client import Client
 from .conversation import Conversation
 from .environment import Environment
 from .group import Group
+from .provisioned import ProvisioningState
 from .settings import ContentAccount, Settings, SipAccount
 from .transfer import Transfer
 from .transfer_records import TransferInfo, TransferState
@@ -26,6 +27,7 @@ __all__ = [
     "GroupInfo",
     "GroupMember",
     "Me",
+    "ProvisioningState",
     "Settings",
     "SipAccount",
     "Transfer",

@@ -18,12 +18,14 @@ from .driver import StepFunction
 from .environment import Environment
 from .identity import IDENTITY, Stage
 from .joining import first_list
+from .keeping import Keeping
 from .local import LocalProfile
 from .opening import engine_of, open_store, retiring
 from .owner import OwnerSocket
 from .profile import ProfilePaths
+from .provisioned import PROVISIONED, Provisioned, effective
 from .remote import ConnectionLost, RemoteProfile
-from .settings import SETTINGS
+from .settings import SETTINGS, Settings
 
 __all__ = ["Access"]
 
@@ -41,6 +43,7 @@ class Access:
     use_old_copy: bool = False
     profile: LocalProfile | RemoteProfile | None = field(default=None, init=False)
     _socket: OwnerSocket | None = field(default=None, init=False)
+    _keeping: Keeping | None = field(default=None, init=False)
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def open(self) -> None:
@@ -64,6 +67,9 @@ class Access:
         """Give the profile back; another process that waits becomes the owner."""
         async with self._changing:
             profile, self.profile = self.profile, None
+            if self._keeping is not None:
+                await self._keeping.close()
+                self._keeping = None
             if self._socket is not None:
                 await self._socket.close()
                 self._socket = None
@@ -109,8 +115,24 @@ class Access:
             owner = OwnerSocket(profile, self.paths.socket)
             await owner.start()
             taken.pop_all()
+        self._keeping = self._keep(store, profile)
         self._socket = owner
         return profile
+
+    def _keep(self, store: Store, profile: LocalProfile) -> Keeping:
+        """Ask the operator when it is time whether the configuration is still right."""
+        environment, identity = self.environment, profile.identity
+
+        async def use(settings: Settings, provisioned: Provisioned) -> None:
+            now = effective(settings, provisioned)
+            await profile.carry_with(
+                lambda on_message: environment.transport(environment, now, identity, on_message),
+                environment.content(environment, now),
+            )
+
+        keeping = Keeping(store, identity, environment, profile.submit, use)
+        keeping.start()
+        return keeping
 
     async def _start(self, store: Store) -> LocalProfile:
         environment = self.environment
@@ -119,6 +141,7 @@ class Access:
             raise StoreError(
                 "this profile is not set up completely", code="store.unclaimed", hint="run letterlock setup again"
             )
+        settings = effective(settings, store.get(PROVISIONED))
         async with contextlib.AsyncExitStack() as begun:
             directory = environment.directory(environment, settings, identity)
             if directory is not None:

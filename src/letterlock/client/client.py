@@ -21,6 +21,7 @@ from .environment import Environment
 from .group import Group, with_keys
 from .joining import join_profile
 from .profile import ProfilePaths, unlock_with
+from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
 from .settings import ContentAccount, Settings, SipAccount
 from .setup import create_profile
@@ -97,6 +98,33 @@ class Client:
             raise _nothing_unlocks()
         settings = Settings.new(directory, sip, environment.rng, directory_ca, content)
         await create_profile(paths, ids.number(number), unlock, settings, code, name, environment)
+
+    @classmethod
+    async def provision(
+        cls,
+        profile: str | os.PathLike[str],
+        number: str,
+        *,
+        url: str,
+        code: str | Callable[[], Awaitable[str]],
+        name: str = "",
+        ca: str | None = None,
+        passphrase: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        """Set up a new profile with what the operator's provisioning server at `url` says, and claim the number (SR-21).
+
+        `code` is a function that is awaited after the operator was asked to send one to the owner of the number, or
+        the code itself when an earlier call has asked. `ca` is a file with the authority of the operator's servers, if
+        it is their own. Safe to call again after any failure; a document that is refused leaves nothing of itself.
+        Raises ProvisioningError, InputError, DirectoryError, TransportError.
+        """
+        environment = environment or Environment()
+        paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
+        if unlock is None:
+            raise _nothing_unlocks()
+        await provision_profile(paths, ids.number(number), unlock, url, ca, code, name, environment)
 
     @classmethod
     async def join(

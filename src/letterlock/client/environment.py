@@ -18,7 +18,7 @@ from ..signal.limits import LIBSIGNAL_LIMITS, Limits
 from ..transport.rcs import RcsTransport
 from .checkpoints import Checkpoint, no_checkpoint
 from .identity import Identity
-from .network import Directory, OnMessage, Transport
+from .network import Directory, OnMessage, Provisioning, Transport
 from .settings import Settings
 from .transfers import Content
 
@@ -35,7 +35,7 @@ class Environment:
     """Clock, randomness, cryptography, limits, and how to make the connections; the defaults are the real ones.
 
     `transport(settings, identity, on_message)`, `directory(settings, identity)` and `content(settings)` may give
-    None: no such connection. `state` is the folder of the second generation numbers (SR-06).
+    None: no such connection. `provisioning(url, ca_file, cookies)` asks the operator. `state` is the folder of the second generation numbers (SR-06).
     """
 
     clock: Callable[[], Instant] = system_clock
@@ -52,6 +52,7 @@ class Environment:
     )
     directory: Callable[[Environment, Settings, Identity], Directory | None] = field(default_factory=lambda: _http)
     content: Callable[[Environment, Settings], Content | None] = field(default_factory=lambda: _files)
+    provisioning: Callable[[str, str | None, dict[str, str]], Provisioning] = field(default_factory=lambda: _operator)
 
 
 def _rcs(environment: Environment, settings: Settings, identity: Identity, on_message: OnMessage) -> Transport | None:
@@ -76,6 +77,13 @@ def _http(environment: Environment, settings: Settings, identity: Identity) -> D
         signer=identity.signer(environment.crypto),
         tls=ssl.create_default_context(cafile=settings.directory_ca) if settings.directory_ca else None,
     )
+
+
+def _operator(url: str, ca_file: str | None, cookies: dict[str, str]) -> Provisioning:
+    from ..transport.provisioning import ProvisioningClient
+
+    tls = ssl.create_default_context(cafile=ca_file) if ca_file else None
+    return ProvisioningClient(url, tls=tls, cookies=cookies)
 
 
 def _files(environment: Environment, settings: Settings) -> Content | None:

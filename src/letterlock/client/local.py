@@ -113,6 +113,28 @@ class LocalProfile:
         if directory is not None and self._transport is not None:
             self._alerts.start(directory)
 
+    async def carry_with(
+        self, transport: Callable[[OnMessage], Transport | None] | None, content: Content | None
+    ) -> None:
+        """Change carrier and content server while the profile is open; without a carrier messages wait."""
+        old, self._transport = self._transport, None
+        self._effects.connect(self._driver, None, self._directory)
+        if old is not None:
+            await old.close()
+        await self._transfers.work_with(content)
+        self._transport = None if transport is None else transport(self.receive)
+        if self._transport is None:
+            return
+        self._effects.connect(self._driver, self._transport, self._directory)
+        if isinstance(self._transport, Conferences):
+            self._transport.watch_conferences(self._conference_seen)
+        await self._transport.start()
+        await self._driver.submit(self._engine.start, heavy=True)  # what waited goes out
+
+    async def submit(self, step: StepFunction[None]) -> None:
+        """Run a step of the client's own, as the engine's are."""
+        await self._driver.submit(step)
+
     async def receive(self, inbound: Inbound) -> None:
         """Something arrived. When this returns it is on disk and may be acknowledged to the network (SR-06)."""
         self._checkpoint("receive.before")

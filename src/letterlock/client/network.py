@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
+from ..codec.provisioning import ProvisioningDocument
 from ..engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ..ids import AccountId, DeviceId, Instant, Number
+from ..transport.provisioning_config import Contact
 
-__all__ = ["Conferences", "Directory", "DirectoryAlert", "OnConference", "OnMessage", "PrekeyCounts", "Transport"]
+__all__ = [
+    "Conferences",
+    "Directory",
+    "DirectoryAlert",
+    "OnConference",
+    "OnMessage",
+    "PrekeyCounts",
+    "Provisioning",
+    "Transport",
+]
 
 OnMessage = Callable[[Inbound], Awaitable[None]]
 """Awaited for each arriving message; the network gets its acknowledgement when it returns, not when it raises."""
@@ -76,6 +87,20 @@ class Directory(Protocol):
 
     async def alerts(self) -> Sequence[DirectoryAlert]:
         """What this device should hear; also answered to devices of an account that was replaced."""
+        ...
+
+    async def close(self) -> None:
+        """Drop connections."""
+        ...
+
+
+class Provisioning(Protocol):
+    """Asks the operator for the configuration; `transport.provisioning.ProvisioningClient` is one."""
+
+    cookies: dict[str, str]
+
+    async def contact(self, contact: Contact) -> ProvisioningDocument | None:
+        """A document, or None: a code is on its way to the owner of the number. Raises ProvisioningError, TransportError."""
         ...
 
     async def close(self) -> None:

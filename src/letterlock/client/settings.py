@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import DecodeError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
-from ..transport.rcs_config import RcsConfig
+from ..transport.rcs_config import RcsConfig, SessionConfig
 
 __all__ = ["SETTINGS", "ContentAccount", "Settings", "SipAccount"]
 
@@ -29,6 +29,10 @@ class SipAccount:
     insecure_lab: bool = False
     trust_from: bool = False
     tel_addresses: bool = False
+    msrp_relay: str | None = None
+    idle_s: int = 30
+    conference_factory: str | None = None
+    max_group: int | None = None
 
     def config(self, number: Number, instance: str) -> RcsConfig:
         """What the transport takes."""
@@ -46,6 +50,7 @@ class SipAccount:
             insecure_lab=self.insecure_lab,
             trust_from=self.trust_from,
             tel_addresses=self.tel_addresses,
+            sessions=SessionConfig(msrp_relay=self.msrp_relay, idle_s=float(self.idle_s)),
         )
 
 
@@ -96,6 +101,10 @@ _SIP_FIELDS: dict[str, tuple[type, ...]] = {
     "insecure_lab": (bool,),
     "trust_from": (bool,),
     "tel_addresses": (bool,),
+    "msrp_relay": (str, type(None)),
+    "idle_s": (int,),
+    "conference_factory": (str, type(None)),
+    "max_group": (int, type(None)),
 }
 
 

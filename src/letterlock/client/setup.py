@@ -24,7 +24,7 @@ from .opening import adopting, engine_of, open_store
 from .profile import ProfilePaths
 from .settings import SETTINGS, Settings
 
-__all__ = ["create_profile", "opened_for_setup", "publish_keys"]
+__all__ = ["begun_identity", "claimed", "create_profile", "opened_for_setup", "publish_keys"]
 
 
 async def create_profile(
@@ -43,42 +43,63 @@ async def create_profile(
     again with the right one), TransportError when the directory cannot be reached.
     """
     async with opened_for_setup(paths, unlock, environment) as store:
-        identity = store.get(IDENTITY)
-        if identity is None:
-            identity = primary_identity(number, name, environment.crypto, environment.rng)
-        elif identity.stage is not Stage.UNCLAIMED:
-            raise InputError("this profile is set up already", code="input.profile_exists")
-        elif identity.number != number:
-            raise InputError(
-                f"this profile was begun for {identity.number}",
-                code="input.profile_exists",
-                hint="name another profile",
-            )
-        # Before the directory hears of the key: a key that was claimed and lost would need a reset.
-        await asyncio.to_thread(store.commit, (), {IDENTITY: identity, SETTINGS: settings}, store.generation)
-        directory = environment.directory(environment, settings, identity)
-        if directory is None:
-            raise InputError("a number is claimed at a directory; name one", code="input.directory")
-        try:
-            if not isinstance(code, str):
-                await directory.begin_claim(number, identity.participant_spki)
-                code = await code()
-            crypto, key, now = environment.crypto, identity.participant_key(), environment.clock()
-            signed = create_list(
-                number=number,
-                participant_spki=identity.participant_spki,
-                primary=identity.entry(crypto, environment.rng),
-                sign=lambda text: crypto.p256_sign(key.reveal(), text),
-                crypto=crypto,
-                now=now,
-            ).encoded
-            await directory.claim(code, signed)
-        finally:
-            await directory.close()
-        engine = engine_of(identity, environment)
-        step = adopting(engine, identity, signed)(store, environment.clock(), environment.rng)
-        await asyncio.to_thread(store.commit, (), step.writes, store.generation)
-        await publish_keys(dataclasses.replace(identity, stage=Stage.ACTIVE), store, engine, settings, environment)
+        identity = await begun_identity(store, number, name, environment)
+        await asyncio.to_thread(store.commit, (), {SETTINGS: settings}, store.generation)
+        await claimed(store, identity, settings, code, environment)
+
+
+async def begun_identity(store: Store, number: Number, name: str, environment: Environment) -> Identity:
+    """The keys of a profile that is being set up, on disk before anybody hears of them.
+
+    A key that was claimed and lost would need a reset. Raises InputError when the profile is set up already or was
+    begun for another number.
+    """
+    identity = store.get(IDENTITY)
+    if identity is None:
+        identity = primary_identity(number, name, environment.crypto, environment.rng)
+    elif identity.stage is not Stage.UNCLAIMED:
+        raise InputError("this profile is set up already", code="input.profile_exists")
+    elif identity.number != number:
+        raise InputError(
+            f"this profile was begun for {identity.number}",
+            code="input.profile_exists",
+            hint="name another profile",
+        )
+    await asyncio.to_thread(store.commit, (), {IDENTITY: identity}, store.generation)
+    return identity
+
+
+async def claimed(
+    store: Store,
+    identity: Identity,
+    settings: Settings,
+    code: str | Callable[[], Awaitable[str]],
+    environment: Environment,
+) -> None:
+    """Claim the number at the directory and publish the first keys; then the profile can be opened."""
+    directory = environment.directory(environment, settings, identity)
+    if directory is None:
+        raise InputError("a number is claimed at a directory; name one", code="input.directory")
+    try:
+        if not isinstance(code, str):
+            await directory.begin_claim(identity.number, identity.participant_spki)
+            code = await code()
+        crypto, key, now = environment.crypto, identity.participant_key(), environment.clock()
+        signed = create_list(
+            number=identity.number,
+            participant_spki=identity.participant_spki,
+            primary=identity.entry(crypto, environment.rng),
+            sign=lambda text: crypto.p256_sign(key.reveal(), text),
+            crypto=crypto,
+            now=now,
+        ).encoded
+        await directory.claim(code, signed)
+    finally:
+        await directory.close()
+    engine = engine_of(identity, environment)
+    step = adopting(engine, identity, signed)(store, environment.clock(), environment.rng)
+    await asyncio.to_thread(store.commit, (), step.writes, store.generation)
+    await publish_keys(dataclasses.replace(identity, stage=Stage.ACTIVE), store, engine, settings, environment)
 
 
 async def publish_keys(

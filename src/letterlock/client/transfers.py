@@ -70,6 +70,14 @@ class Transfers:
         self._content = content
         await self._driver.submit(_interrupt)
 
+    async def work_with(self, content: Content | None) -> None:
+        """Change the server: what runs is paused, for the user to decide."""
+        for transfer in list(self._tasks):
+            await self.pause(transfer)
+        old, self._content = self._content, content
+        if old is not None:
+            await old.close()
+
     async def close(self) -> None:
         """Stop what runs; it can be resumed. The driver must still work."""
         tasks = [*self._tasks.values(), *self._notes]

@@ -56,6 +56,7 @@ __all__ = [
     "OwnListMismatch",
     "PrekeysLow",
     "ProtocolNoted",
+    "ProvisioningChanged",
     "ReactionChanged",
     "Recorded",
     "ResendRequested",
@@ -383,6 +384,19 @@ class StoreRolledBack:
     """The store was an older copy and the user took it into use again (SR-06)."""
 
 
+# --- the operator ------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ProvisioningChanged:
+    """How we stand with our operator: a value of `client.ProvisioningState`, or `refused` with the code of the reason.
+
+    After `refused` the configuration is the one from before.
+    """
+
+    state: str
+    version: int
+    reason: str = ""
+
+
 # --- files -----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class TransferChanged:
@@ -436,6 +450,7 @@ Event: TypeAlias = (
     | ProtocolNoted
     | StoreRolledBack
     | TransferChanged
+    | ProvisioningChanged
 )
 
 

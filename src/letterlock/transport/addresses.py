@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
-from collections.abc import Collection
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-
-__all__ = ["ForbiddenAddress", "GuardedResolver", "is_loopback", "is_public"]
+__all__ = ["is_loopback", "is_public"]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-
-class ForbiddenAddress(OSError):
-    """The name stands for addresses that strangers may not send us to."""
 
 
 def is_loopback(host: str) -> bool:
@@ -40,29 +32,3 @@ def is_public(address: str) -> bool:
         if inner is not None:
             return is_public(str(inner))
     return found.is_global and not found.is_multicast and not found.is_unspecified
-
-
-class GuardedResolver(AbstractResolver):
-    """Gives only public addresses, but for the hosts that the user configured.
-
-    The check stands here, between the name and the connection, so that a name cannot mean one address when it is
-    checked and another when it is used.
-    """
-
-    def __init__(self, inner: AbstractResolver, trusted: Collection[str]) -> None:
-        self._inner = inner
-        self._trusted = frozenset(trusted)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if host in self._trusted:
-            return found
-        public = [result for result in found if is_public(result["host"])]
-        if not public:
-            raise ForbiddenAddress(f"{host} is inside a private network")
-        return public
-
-    async def close(self) -> None:
-        await self._inner.close()

@@ -29,8 +29,9 @@ from yarl import URL
 from ..errors import ContentError, InputError, LetterlockError, ProtocolError, TransportError
 from ..ids import Instant, Rng
 from ..sip.digest import DigestClient
-from .addresses import ForbiddenAddress, GuardedResolver, is_loopback, is_public
+from .addresses import is_loopback, is_public
 from .content_config import ContentSettings, ServerAccount
+from .guarded_resolver import ForbiddenAddress, GuardedResolver
 
 __all__ = ["Again", "Exchange", "Login", "bounded", "digest_of", "refusal"]
 
