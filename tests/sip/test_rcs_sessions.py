@@ -13,6 +13,7 @@ import pytest
 
 from lab_certificate import write_lab_certificate
 from letterlock.carrier import Accounts, Carrier
+from letterlock.carrier.settings import Settings
 from letterlock.carrier.tap import Interference, Seen
 from letterlock.codec.sip import Headers, Request, Response
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
@@ -162,6 +163,16 @@ async def test_a_large_message_and_its_answer(ours: SessionConfig, theirs: Sessi
         assert (await ben.send(ANA, b"small")).accepted
         assert (await ana.next()).body == b"small"
         assert ana.sessions == ben.sessions == 1
+
+
+async def test_a_carrier_that_challenges_every_request() -> None:
+    """407 to INVITE and BYE: the ACK has the credentials and the number of the last INVITE."""
+    options: dict[str, object] = {"settings": Settings(challenge_requests=True)}
+    async with phones((ANA, _with(LISTEN, idle_s=0.2)), (BEN, LISTEN), carrier_options=options) as (ana, ben):
+        for _ in range(2):
+            assert (await ana.send(BEN, LARGE)).accepted
+            assert (await ben.next()).body == LARGE
+            await until(lambda: ana.sessions == ben.sessions == 0)
 
 
 async def test_a_large_plain_text() -> None:

@@ -78,10 +78,6 @@ class CapabilityCache:
             return None
         return None if tags is None else self._learn(number, tags, now)
 
-    def forget(self, number: Number) -> None:
-        """Whatever was known has proved wrong."""
-        self._known.pop(number, None)
-
     def _learn(self, number: Number, tags: FeatureTags, now: Instant) -> CapabilitiesChanged | None:
         known = self._known.pop(number, None)
         self._known[number] = _Known(tags, now + self._lifetime_ms)

@@ -43,10 +43,6 @@ class SessionTimer:
         # Section 10: "The minimum of 32 seconds and one third of the session interval is RECOMMENDED" before the end.
         return since + int((self.interval_s - min(32.0, self.interval_s / 3)) * 1000)
 
-    def expires(self, since: Instant) -> Instant:
-        """The end of a session that nobody refreshed."""
-        return since + self.interval_s * 1000
-
     def refresh_headers(self) -> tuple[tuple[str, str], ...]:
         """Of a request that refreshes: the roles stay as they are (section 7.4)."""
         refresher = "uac" if self.we_refresh else "uas"
