@@ -4,8 +4,9 @@ The product's own edge at both ends (`transport.MsrpConnection`): the sender rea
 and confirms, the clock stops when the success report is there. No TLS and no relay, as with the socket, and an open
 connection, as a file in a session has it. In a first transfer, which is not timed, the receiver's SHA-256 has to be that of the file.
 
-ops: `msrp_file`, chunks of 1 MiB, as between our own nodes; `msrp_file_16k`, chunks of 16,384 bytes, which is what a
-session of the transport sends. `bench_rcs` takes `measure`; alone: `bench_msrp_file.py [--json] [--runs N] [--size BYTES]`.
+ops: `msrp_file`, chunks of 1 MiB, as between our own nodes; `msrp_file_16k`, of 16,384 bytes, which is what the transport
+sends in a session without relays; `msrp_file_2k`, of 2,048 bytes, which is what it sends where a relay is on the way
+(there is none here). `bench_rcs` takes `measure`; alone: `bench_msrp_file.py [--json] [--runs N] [--size BYTES]`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import tempfile
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 
 import raw_socket
@@ -30,13 +32,15 @@ from processes import Answer, run, serve, start, tell
 from report import Row, row, show
 
 SIZE = 100_000_000
-CHUNKS = {"msrp_file": 1 << 20, "msrp_file_16k": 16_384}
+CHUNKS = {"msrp_file": 1 << 20, "msrp_file_16k": 16_384, "msrp_file_2k": 2048}
+OPS = tuple(CHUNKS)
 TYPE = "application/octet-stream"
 
 
-async def measure(*, runs: int, size: int = SIZE) -> list[Row]:
+async def measure(*, runs: int, size: int = SIZE, ops: Collection[str] = OPS) -> list[Row]:
     """Medians; the ops and the socket by turns."""
-    taken: dict[str, list[float]] = {op: [] for op in CHUNKS}
+    chunks = {op: chunk for op, chunk in CHUNKS.items() if op in ops}
+    taken: dict[str, list[float]] = {op: [] for op in chunks}
     raws: list[float] = []
     async with contextlib.AsyncExitStack() as stack:
         path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="letterlock-bench-"))) / "file"
@@ -45,7 +49,7 @@ async def measure(*, runs: int, size: int = SIZE) -> list[Row]:
         receiver = await start(stack, __file__, "--receive", local.encode(), "--size", str(size))
         sender = await Sender.connect(local, receiver.hello)
         stack.push_async_callback(sender.connection.finish)
-        for op, chunk in CHUNKS.items():
+        for op, chunk in chunks.items():
             await receiver.ask("hash")
             await sender.send(path, size, chunk)
             if (await receiver.ask("count"))["digest"] != digest:
@@ -53,7 +57,7 @@ async def measure(*, runs: int, size: int = SIZE) -> list[Row]:
         for at in range(runs):
             tell(f"msrp_file: run {at + 1} of {runs}")
             raws.append(await raw_socket.send(receiver.hello["raw"], path, size))
-            for op, chunk in CHUNKS.items():
+            for op, chunk in chunks.items():
                 taken[op].append(await sender.send(path, size, chunk))
     peer = raw_socket.rate(raws, size)
     return [

@@ -36,7 +36,7 @@ def families(options: argparse.Namespace) -> list[Family]:
         )
 
     async def msrp_file(ops: frozenset[str], failed: dict[str, str]) -> list[Row]:
-        return await bench_msrp_file.measure(runs=options.runs, size=options.size)
+        return await bench_msrp_file.measure(runs=options.runs, size=options.size, ops=ops)
 
     async def http_file(ops: frozenset[str], failed: dict[str, str]) -> list[Row]:
         return await bench_http_file.measure(runs=options.runs, size=options.size)
@@ -53,7 +53,7 @@ def families(options: argparse.Namespace) -> list[Family]:
 
     return [
         Family(bench_messages.OPS, messages),
-        Family(("msrp_file", "msrp_file_16k"), msrp_file),
+        Family(bench_msrp_file.OPS, msrp_file),
         Family(("http_file", "http_file_up", "http_file_down"), http_file),
         Family(("register", "register_refresh", "register_memory", "register_memory_tcp"), register),
         Family(("focus_fanout",), focus),
