@@ -158,9 +158,11 @@ class Lab(World):
     def transport_of(self, phone: Phone) -> NoisyTransport:
         return self.transports[phone.name]
 
-    async def pair(self, one: Number, other: Number, **changes: Any) -> tuple[Phone, Phone]:
-        """Two phones that have written to each other, so that their sessions of the ratchet are there."""
-        a, b = await self.phone(one, **changes), await self.phone(other, **changes)
+    async def pair(
+        self, one: Number, other: Number, first: dict[str, Any] | None = None, **changes: Any
+    ) -> tuple[Phone, Phone]:
+        """Two phones that have written to each other. `first` is for the first of them alone."""
+        a, b = await self.phone(one, **{**changes, **(first or {})}), await self.phone(other, **changes)
         for sender, receiver, text in ((a, b, "hello"), (b, a, "hello too")):
             await self.arrives(sender, receiver, text)
         return a, b
@@ -172,14 +174,16 @@ class Lab(World):
         await sender.seen(MessageDelivered, lambda event: event.message_id == sent)
         return sent
 
-    async def plain_pair(self, one: Number, other: Number, **changes: Any) -> tuple[Phone, Phone]:
+    async def plain_pair(
+        self, one: Number, other: Number, first: dict[str, Any] | None = None, **changes: Any
+    ) -> tuple[Phone, Phone]:
         """Two phones for which no keys are found, and whose users chose to write to each other all the same (SR-01)."""
 
         def hidden(who: Any, number: Number, since: int, honest: Sequence[bytes]) -> Sequence[bytes]:
             return honest if who.number == number else ()
 
         self.directory.lists = hidden
-        a, b = await self.phone(one, **changes), await self.phone(other, **changes)
+        a, b = await self.phone(one, **{**changes, **(first or {})}), await self.phone(other, **changes)
         for sender, receiver in ((a, b), (b, a)):
             chat = await sender.ask_directory(receiver.number)
             (option,) = await chat.options()

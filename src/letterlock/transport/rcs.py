@@ -108,15 +108,14 @@ class RcsTransport:
         body = self._wrap(outbound)
         fits = len(body) + _HEADERS <= self._config.max_message
         async with self._slots:
-            # A session reaches one device of a number, a request all of them. What is handed over once more has not
-            # been confirmed by all.
+            # A session reaches one device of a number, a request all of them, and a peer whose sessions are silent may
+            # still answer requests. What is handed over once more has not been confirmed by all.
             again = fits and outbound.message_id in self._by_session
             if again or not self._goes_over_session(outbound.to, len(body)):
                 return await self._send_request(outbound, body)
             try:
                 result = await self.sessions.send(outbound, body)
-                if result.accepted:
-                    self._remember(outbound.message_id)
+                self._remember(outbound.message_id)
                 return result
             except NoSession as error:
                 if fits:
