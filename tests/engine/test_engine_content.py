@@ -258,6 +258,8 @@ def test_what_was_deleted_before_a_device_could_read_it_is_sent_again_as_deleted
     for name in (message_id, edit):
         broken = dataclasses.replace(frames[name], body=frames[name].body[:-1] + b"?")
         world.inject(bob, ALICE, broken)
+    world.run_for(60_000)
+    assert (shown(bob, ALICE)[message_id].deleted, shown(bob, ALICE)[message_id].content) == (True, None)
     world.inject(bob, ALICE, frames[delete])
     world.run_for(60_000)
     message = shown(bob, ALICE)[message_id]

@@ -92,6 +92,7 @@ def test_event_kinds_are_frozen() -> None:
             "own-list-mismatch",
             "prekeys-low",
             "protocol-noted",
+            "provisioning-changed",
             "reaction-changed",
             "resend-requested",
             "roster-mismatch",

@@ -193,7 +193,7 @@ def _delete(turn: Turn, chat: Chat, thread: Thread, change: Message, target: Mes
             change.encrypted,
         )
     )
-    return Thread(deleted=change.order, deleted_at=change.sent_at or change.at)
+    return Thread(deleted=change.order)
 
 
 def _edit(

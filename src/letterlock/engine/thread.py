@@ -49,7 +49,6 @@ class Thread:
 
     edited: Edited | None = None
     deleted: str = ""
-    deleted_at: Instant = 0
     marks: tuple[Mark, ...] = ()
 
     def with_mark(self, mark: Mark, most: int) -> Thread:

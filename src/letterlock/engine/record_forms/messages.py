@@ -77,7 +77,7 @@ def decode_place(data: bytes) -> Place:
 
 
 def encode_thread(thread: Thread) -> bytes:
-    out = [struct.pack(">BQ", thread.edited is not None, thread.deleted_at), text(thread.deleted)]
+    out = [tls.u8(thread.edited is not None), text(thread.deleted)]
     if (edited := thread.edited) is not None:
         out += (text(edited.order), text(edited.message_id), text(edited.text))
         out.append(struct.pack(">QQ", edited.sent_at, edited.cursor))
@@ -89,7 +89,7 @@ def encode_thread(thread: Thread) -> bytes:
 
 def decode_thread(data: bytes) -> Thread:
     reader = tls.Reader(data)
-    has_edit, deleted_at, deleted = reader.u8(), reader.u64(), read_text(reader)
+    has_edit, deleted = reader.u8(), read_text(reader)
     edited = None
     if has_edit:
         order, message_id, body = (read_text(reader) for _ in range(3))
@@ -100,7 +100,7 @@ def decode_thread(data: bytes) -> Thread:
         sender, emoji, order = (read_text(reader) for _ in range(3))
         marks.append(Mark(account, Number(sender), emoji, order, present))
     reader.end()
-    return Thread(edited, deleted, deleted_at, tuple(marks))
+    return Thread(edited, deleted, tuple(marks))
 
 
 def encode_inbox(entry: InboxEntry) -> bytes:
