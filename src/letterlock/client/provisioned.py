@@ -86,7 +86,7 @@ def _settings(document: ProvisioningDocument, number: Number, source: Provisione
     if is_loopback(ims.host) and not local:
         raise InputError("it names this machine as the carrier")
     relay = services.msrp_relay or None
-    if relay is not None and not _may_be_used(relay, ("msrps", "msrp"), local):
+    if relay is not None and not _may_be_used(relay.partition(";")[0], ("msrps", "msrp"), local):
         raise InputError("its MSRP relay is not to be used")
     if not _may_be_used(services.directory_url, ("https", "http"), local) or urlsplit(
         services.directory_url

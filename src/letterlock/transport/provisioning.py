@@ -26,7 +26,7 @@ from .provisioning_config import Contact, ProvisioningSettings
 __all__ = ["ProvisioningClient"]
 
 _APPS = ("ap2001", "ap2002", "urn:letterlock:provisioning:v1")
-_COOKIE = re.compile(r"[!#-+--:<-[\]-~]{0,1024}", re.ASCII)
+_COOKIE = re.compile(r"[!#-+\-./0-9:<-\[\]-~]{0,1024}", re.ASCII)  # RFC 6265 section 4.1.1
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _CODE = re.compile(r"[a-z0-9_.]{1,64}", re.ASCII)
 
