@@ -101,10 +101,14 @@ class Lab(World):
             lab.directory = LyingDirectory(lab.service.url)
             await lab.directory.start()
             stack.push_async_callback(lab.directory.close)
+            await lab.prepare(stack)
             stack.push_async_callback(lab._switch_off)
             yield lab
             # Whatever happened, no phone has used a message key twice (SR-06).
             assert lab.keys.reused() == []
+
+    async def prepare(self, stack: contextlib.AsyncExitStack) -> None:
+        """What has to be there before the first phone."""
 
     # --- the carrier -------------------------------------------------------------------------------------------
     def _made(self, port: int, msrp_port: int) -> Carrier:

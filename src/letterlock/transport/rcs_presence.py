@@ -19,7 +19,6 @@ from ..codec.sip import NameAddr, Params, Request, Uri
 from ..errors import LetterlockError, TransportError
 from ..ids import Rng
 from ..sip.authenticator import Authenticator
-from ..sip.options import LETTERLOCK_FEATURES
 from ..sip.registration import Registered, Registration, RegistrationEffect, RegistrationFailed, SendRegister
 from ..sip.transaction import TransactionKey
 from .rcs_arrivals import Arrivals
@@ -148,7 +147,8 @@ class Presence:
             failures = 0 if ended.was_registered else failures + 1
             if failures <= 1:  # once an outage
                 _log.warning("%s (%s:%d); trying on", ended.reason, self._config.server, self._config.port)
-            await self._pause(self._backoff(failures) if ended.wait_s is None else ended.wait_s)
+            # "Come again in 0 seconds" would be a loop that hammers.
+            await self._pause(self._backoff(failures) if ended.wait_s is None else max(ended.wait_s, self._backoff(1)))
 
     async def _connect(self) -> SipConnection:
         config = self._config
@@ -202,7 +202,7 @@ class Presence:
                     elif isinstance(effect, Registered):
                         if not was_registered:
                             connection.ping()
-                            contact = NameAddr(self._contact, params=LETTERLOCK_FEATURES.params())
+                            contact = NameAddr(self._contact, params=config.features.params())
                             self._dialogs.attach(connection, contact.encode())
                         was_registered = True
                         self._registered.set()
