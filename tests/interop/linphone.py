@@ -7,15 +7,19 @@ begin with `Status:`, and queues events that `pop-event` fetches.
 from __future__ import annotations
 
 import asyncio
+import ctypes.util
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interop.kamailio import LAB_PASSWORD, Kamailio
 
@@ -40,7 +44,6 @@ dns_search_enabled=0
 [misc]
 store_friends=0
 uuid={instance}
-{misc}
 
 [auth_info_0]
 username={number}
@@ -54,10 +57,16 @@ reg_route=<sip:{host}:{port};transport={transport};lr>
 reg_identity=sip:{number}@{domain}
 reg_expires=600
 reg_sendregister=1
+conference_factory_uri=sip:conference-factory@{domain}
 publish=0
 cpim_in_basic_chat_rooms_enabled=1
 cpim_in_basic_chat_room_enabled=1
+
+{extra}
 """
+
+
+DRIVER = Path(__file__).parent / "linphone_api" / "driver.py"
 
 
 def missing() -> str:
@@ -65,6 +74,11 @@ def missing() -> str:
     if shutil.which("linphone-daemon") is None:
         return "linphone-daemon is not installed (apt-get install linphone-cli)"
     return ""
+
+
+def library_missing() -> str:
+    """Why its library cannot be driven here, empty when it can."""
+    return "" if ctypes.util.find_library("linphone") else "liblinphone is not installed (apt-get install linphone-cli)"
 
 
 @dataclass(frozen=True)
@@ -76,9 +90,14 @@ class Event:
 
 
 class Linphone:
-    """One registered daemon, as an async context manager. TCP without `tls`; its certificate check is on."""
+    """One registered daemon, as an async context manager. TCP without `tls`; its certificate check is on.
 
-    def __init__(self, server: Kamailio, number: str, *, tls: bool = False, misc: str = "", wait_s: float = 20) -> None:
+    `extra` goes at the end of its configuration file.
+    """
+
+    def __init__(
+        self, server: Kamailio, number: str, *, tls: bool = False, extra: str = "", wait_s: float = 20
+    ) -> None:
         self.number = number
         self.domain = server.domain
         self._wait_s = wait_s
@@ -102,19 +121,19 @@ class Linphone:
                 tls=-2 if tls else 0,
                 authority=server.certificate.authority,
                 instance=uuid.uuid4(),
-                misc=misc,
+                extra=extra,
             )
         )
+        self._environment = {"HOME": str(self._folder), "PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def __aenter__(self) -> Linphone:
         command = ["linphone-daemon", "--config", str(self._folder / "linphonerc"), "--pipe", self._pipe]
         command += ["--log", str(self._folder / "linphone.log"), "--disable-stats-events"]
-        environment = {"HOME": str(self._folder), "PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
         self._process = subprocess.Popen(
             command,
-            env=environment,
+            env=self._environment,
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -169,6 +188,10 @@ class Linphone:
                 else:
                     await asyncio.sleep(0.02)
 
+    def file(self, name: str) -> bytes:
+        """A file that it has downloaded."""
+        return (self._folder / ".local" / "share" / "linphone" / name).read_bytes()
+
     def log(self) -> str:
         """What it logged."""
         path = self._folder / "linphone.log"
@@ -198,3 +221,60 @@ class Linphone:
             self._process = None
         shutil.rmtree(self._folder, ignore_errors=True)
         Path(f"/tmp/{self._pipe}").unlink(missing_ok=True)
+
+
+class LinphoneLibrary(Linphone):
+    """The same client by its library, for what the daemon has no command for: files, typing, groups."""
+
+    def __init__(self, server: Kamailio, number: str, *, file_server: str = "", extra: str = "") -> None:
+        super().__init__(server, number, extra=extra)
+        self._file_server = file_server
+        self._driver: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> LinphoneLibrary:
+        self._driver = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(DRIVER), str(self._folder / "linphonerc"), self._file_server),
+            env=self._environment,
+            cwd=self._folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(self._folder / "linphone.log").open("wb"),
+        )
+        try:
+            async with asyncio.timeout(self._wait_s):
+                while not (await self.ask("registered"))["registered"]:
+                    await asyncio.sleep(0.05)
+        except BaseException:
+            await self._quit()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._quit()
+
+    async def ask(self, op: str, **given: Any) -> dict[str, Any]:
+        """One command of the driver and its answer."""
+        assert self._driver is not None and self._driver.stdin is not None and self._driver.stdout is not None
+        self._driver.stdin.write(json.dumps({"op": op, **given}).encode() + b"\n")
+        async with asyncio.timeout(10):
+            line = await self._driver.stdout.readline()
+        assert line, f"the driver ended:\n{self.log()[-2000:]}"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    async def until(self, op: str, expected: dict[str, Any], **given: Any) -> None:
+        """Ask until the answer has these fields; fails after ten seconds with the last answer."""
+        answer: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(10):
+                while not expected.items() <= (answer := await self.ask(op, **given)).items():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{op}: {answer}, not {expected}") from None
+
+    async def _quit(self) -> None:
+        if self._driver is not None:
+            if self._driver.returncode is None:
+                self._driver.kill()
+            await self._driver.wait()
+        self._end()
