@@ -26,6 +26,7 @@ _VERBS = {
     "carrier": "network",
     "directory": "network",
     "content": "content",
+    "provisioning": "provisioning",
     "mailbox": "mailbox",
     "setup": "profile",
     "devices": "profile",

@@ -17,6 +17,7 @@ __all__ = [
     "LAB_DIRECTORY",
     "LAB_DIRECTORY_PORT",
     "LAB_PASSWORD",
+    "LAB_PROVISIONING_PORT",
     "LAB_SIP_PORT",
     "carrier_account",
     "content_account",
@@ -25,6 +26,7 @@ __all__ = [
 LAB_SIP_PORT = 5060
 LAB_DIRECTORY_PORT = 8460
 LAB_CONTENT_PORT = 8470
+LAB_PROVISIONING_PORT = 8480
 LAB_PASSWORD = "lab"  # noqa: S105 - the password of a lab where whoever knows it can be anybody
 LAB_CARRIER = f"sip:127.0.0.1:{LAB_SIP_PORT}"
 LAB_DIRECTORY = f"http://127.0.0.1:{LAB_DIRECTORY_PORT}"

@@ -12,9 +12,10 @@ from ...carrier import Accounts, ApplicationServer, Carrier
 from ...carrier.settings import DEFAULT_DOMAIN
 from ...carrier.settings import Settings as CarrierSettings
 from ...crypto.x509_pyca import make_lab_ca, make_lab_certificate
-from ...errors import InputError, TransportError
+from ...services.credentials import operator_token
 from ...services.directory import Directory, IssuedCode
 from .account import LAB_DIRECTORY_PORT, LAB_PASSWORD, LAB_SIP_PORT
+from .serving import listening, operator_secret, port, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
 
@@ -32,7 +33,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "register with one password.",
     )
     carrier.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    carrier.add_argument("--port", type=_port, default=LAB_SIP_PORT, help="default %(default)s; 0 takes a free one")
+    carrier.add_argument("--port", type=port, default=LAB_SIP_PORT, help="default %(default)s; 0 takes a free one")
     carrier.add_argument("--domain", default=DEFAULT_DOMAIN, help="default %(default)s")
     carrier.add_argument("--password", default=LAB_PASSWORD, help="the one password of the lab (default: %(default)s)")
     carrier.add_argument(
@@ -53,14 +54,14 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     carrier.add_argument(
         "--server-port",
-        type=_port,
+        type=port,
         metavar="PORT",
         help="listen there, on 127.0.0.1, for what application servers send; without Digest, whoever connects is "
         f"trusted (default {LAB_SERVER_PORT} with --application-server, else closed)",
     )
     carrier.add_argument(
         "--msrp-port",
-        type=_port,
+        type=port,
         metavar="PORT",
         help="run an MSRP relay there, with the accounts' passwords; 0 takes a free port (default: none)",
     )
@@ -74,11 +75,14 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     directory.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     directory.add_argument(
-        "--port", type=_port, default=LAB_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
+        "--port", type=port, default=LAB_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
     )
     directory.add_argument("--database", metavar="FILE", help="default: directory.db in the data directory")
     directory.add_argument("--certificate", metavar="FILE", help="PEM chain; with --key, speak TLS")
     directory.add_argument("--key", metavar="FILE", help="PEM private key of the certificate")
+    directory.add_argument(
+        "--secret-file", metavar="FILE", help="shared with the provisioning server, which may then ask for codes"
+    )
     directory.set_defaults(run=run_directory)
 
 
@@ -103,7 +107,7 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
         server_port=server_port,
         msrp_port=arguments.msrp_port,
     )
-    await _listening(carrier.start(), arguments)
+    await listening(carrier.start(), arguments)
     scheme = "sips" if tls else "sip"
     uri = f"{scheme}:{carrier.host}:{carrier.port}"
     try:
@@ -131,17 +135,7 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def run_directory(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    if bool(arguments.certificate) != bool(arguments.key):
-        raise InputError(
-            "a certificate and its key go together", code="input.tls", hint="give both --certificate and --key"
-        )
-    tls = None
-    if arguments.certificate:
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            tls.load_cert_chain(arguments.certificate, arguments.key)
-        except (OSError, ssl.SSLError) as error:
-            raise InputError(f"the certificate cannot be used: {error}", code="input.tls") from error
+    tls = server_tls(arguments)
     database = Path(arguments.database) if arguments.database else arguments.data_dir / "directory.db"
     database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -154,8 +148,13 @@ async def run_directory(arguments: argparse.Namespace, terminal: Terminal) -> in
             {"number": issued.number, "code": issued.code, "expires": issued.expires, "replaces": issued.replaces}, text
         )
 
-    directory = Directory(str(database), on_code=on_code, host=arguments.host, port=arguments.port, tls=tls)
-    await _listening(directory.start(), arguments)
+    operator = None
+    if arguments.secret_file:
+        operator = operator_token(operator_secret(Path(arguments.secret_file)), "directory")
+    directory = Directory(
+        str(database), on_code=on_code, host=arguments.host, port=arguments.port, tls=tls, operator=operator
+    )
+    await listening(directory.start(), arguments)
     try:
         with stop_signals() as stopped:
             terminal.data({"directory": directory.url}, f"directory at {directory.url}")
@@ -182,33 +181,15 @@ def lab_tls(folder: Path, names: list[str]) -> ssl.SSLContext:
     return context
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return int(text)
-
-
 def _application_server(text: str) -> ApplicationServer:
     users, at, address = text.rpartition("@")
-    host, colon, port = address.rpartition(":")
+    host, colon, at_port = address.rpartition(":")
     names = [name for name in users.split(",") if name]
     if not at or not colon or not host or not names or "*" in names:
         raise argparse.ArgumentTypeError("an application server is USER,PREFIX*,...@HOST:PORT")
     return ApplicationServer(
         host.strip("[]"),
-        _port(port),
+        port(at_port),
         frozenset(name for name in names if not name.endswith("*")),
         tuple(name[:-1] for name in names if name.endswith("*")),
     )
-
-
-async def _listening(starting: object, arguments: argparse.Namespace) -> None:
-    try:
-        await starting  # type: ignore[misc]
-    except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error.strerror or str(error)
-        raise TransportError(
-            f"cannot listen on {arguments.host}:{arguments.port}: {reason}",
-            code="transport.listen",
-            hint="another program has the port, or it is not yours to take; choose another with --port",
-        ) from error

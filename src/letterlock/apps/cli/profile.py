@@ -31,6 +31,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     setup.add_argument(
         "--join", metavar="OFFER", help="be another device of an account ('devices offer' printed OFFER)"
     )
+    setup.add_argument(
+        "--provisioning",
+        default=os.environ.get("LETTERLOCK_PROVISIONING") or None,
+        metavar="URL",
+        help="let the operator's provisioning server say everything else",
+    )
+    setup.add_argument("--provisioning-ca", metavar="FILE", help="trust this authority for the operator's servers")
     setup.add_argument("--name", default="", help="what you call this device")
     setup.add_argument("--code", help="the operator's code, if you have it already")
     setup.add_argument("--new-key-file", metavar="FILE", help="make a key file and protect the profile with it alone")
@@ -86,6 +93,11 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.number is not None:
         ids.number(arguments.number)
     path = profile_path(arguments)
+    if arguments.provisioning and arguments.number is not None:
+        from .provisioning import set_up
+
+        await set_up(arguments, terminal, path, _unlock_new(arguments))
+        return _done(arguments, terminal, path)
     number = arguments.number or _offered_number(arguments.join)
     sip, content = carrier_account(arguments, number), content_account(arguments, number)
     unlock = _unlock_new(arguments)  # last, so that nobody chooses a passphrase for nothing
@@ -132,6 +144,10 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             given = await ask(f"code for {arguments.number} (empty: give up): ")
             if not given:
                 raise
+    return _done(arguments, terminal, path)
+
+
+def _done(arguments: argparse.Namespace, terminal: Terminal, path: Path) -> int:
     terminal.data(
         {"number": arguments.number, "profile": str(path)},
         f"{arguments.number} is yours; profile '{arguments.profile}' is ready",

@@ -106,6 +106,8 @@ def _text(event: Event) -> str:
             return (
                 f"keys that the directory gave for {event.chat} do not hold ({reason}); nothing is encrypted for them"
             )
+        case ev.ProvisioningChanged():
+            return f"the operator: {event.state}, version {event.version}{f' ({event.reason})' if event.reason else ''}"
         case ev.TransferChanged():
             way = "upload" if event.upload else "download"
             part = f" {event.done * 100 // event.size} %" if event.size and event.state != "done" else ""
