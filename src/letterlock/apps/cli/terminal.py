@@ -39,7 +39,8 @@ def exit_code(error: LetterlockError) -> int:
         return EXIT["trust"]
     if isinstance(error, ServiceError) and error.status == 429:
         return EXIT["rate"]
-    if isinstance(error, ServiceError) and 400 <= error.status < 500:
+    # 511: a code is wanted, or the given one was wrong (RCC.14).
+    if isinstance(error, ServiceError) and (400 <= error.status < 500 or error.status == 511):
         return EXIT["user"]
     if isinstance(error, TransportError | StoreError | RemoteError):
         return EXIT["network"]
