@@ -7,18 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from engine.groups import add, create, history, leave, people, remove, roster, rosters, shown
+from engine.groups import acquainted, add, create, history, leave, people, remove, roster, rosters, shown
 from engine.signal_keys import SignalKeys
 from engine.test_engine_crash import CrashAt
 from engine.test_engine_hostile_network import HOSTILE
 from engine.world import CRYPTO, Crash, Phone, World, counted
 from letterlock.engine import chats, receipts
 from letterlock.engine.carriage import ConferenceView, NetworkResult, Outbound
-from letterlock.engine.content import GROUP_TYPE, Parts, encode, with_heads
+from letterlock.engine.content import GROUP_TYPE, Parts, encode, encode_receipt, with_heads
 from letterlock.engine.events import (
     GroupJoined,
     MemberAdded,
     MemberRemoved,
+    MessageDelivered,
     MessageFailed,
     MessageMissing,
     MessageReceived,
@@ -26,7 +27,7 @@ from letterlock.engine.events import (
     RosterMismatch,
 )
 from letterlock.engine.groups_history import NOTICE_TYPE
-from letterlock.engine.groups_values import GROUP, GROUP_LETTER
+from letterlock.engine.groups_values import GROUP, GROUP_LETTER, entry_key
 from letterlock.engine.limits import DEFAULTS
 from letterlock.engine.record_values import Status
 from letterlock.engine.step import Turn
@@ -303,14 +304,17 @@ def test_a_stranger_makes_no_one_a_member() -> None:
 
 
 def say(world: World, sender: Phone, to: Phone, name: GroupName, bundle: Bundle, heads: list[bytes]) -> None:
-    """Content of a group, encrypted by somebody's own keys as an attacker's program would."""
+    """Entries of a group, encrypted by somebody's own keys as an attacker's program would."""
+    tell(world, sender, to, name, with_heads(encode(Parts(GROUP_TYPE, encode_bundle(bundle)), world.now), heads))
+
+
+def tell(world: World, sender: Phone, to: Phone, name: GroupName, body: bytes) -> None:
     sender.do(sender.engine.open_chat, to.number)
     sender.send(to.number, "hello, I am nobody")
     world.run()
     turn = Turn(sender.state, world.now, world.rng)
     contact = chats.contact_of(turn, to.number)
     assert contact is not None
-    body = with_heads(encode(Parts(GROUP_TYPE, encode_bundle(bundle)), world.now), heads)
     assert receipts.send_control(sender.engine._core, turn, name, contact, body)
     sender.do(lambda state, now, rng: turn.finish(None))
 
@@ -318,9 +322,15 @@ def say(world: World, sender: Phone, to: Phone, name: GroupName, bundle: Bundle,
 def test_sr08_groups_of_strangers_are_bounded() -> None:
     """SR-08: a stranger names a hundred groups that do not exist."""
     world = World(limits=dataclasses.replace(DEFAULTS, max_groups_outside=5, group_letters=3))
-    a, stranger = people(world, 2)
+    a, stranger, friend = people(world, 3)
     for place in range(12):
         say(world, stranger, a, GroupName(f"{place:032x}"), Bundle((), ()), [bytes([place + 1]) * 32])
+    for place in range(12):
+        # And of groups that do exist, without us.
+        name = create(world, stranger, [friend], f"{place}")
+        root = stranger.state.get(entry_key(name, 0))
+        assert root is not None
+        say(world, stranger, a, name, Bundle((stranger.account.list.encoded,), (root,)), [])
     world.run_for(60_000)
     known = [key for key in a.state.scan(GROUP) if (group := a.state.get(key)) and not group.joined]
     assert len(known) <= 5
@@ -462,6 +472,84 @@ def test_sr22_a_device_that_was_taken_off_the_list_changes_no_group() -> None:
     world.run_for(DAY)
     for phone in (a, b, c):
         assert phone.engine.group(phone.state, name).subject == "Hikers"
+
+
+def test_a_copy_that_waits_is_not_made_for_other_keys() -> None:
+    """c's keys are unknown when a member writes; when they come they are not those that the log names."""
+    world = World()
+    a, b, c = people(world, 3)
+    name = create(world, a, [b, c])
+    world.run()
+    world.hidden.add(c.number)
+    b.send(name, "for the c that was added")
+    world.run()
+    c.online = False
+    (new,) = world.person(c.number)
+    world.hidden.clear()
+    world.run_for(2 * 60 * 60_000)
+    assert shown(a, name) and not shown(new, name) and not shown(c, name)
+    assert not [o for phone, o in world.sent if phone is b and o.to == c.number and o.group is not None]
+
+
+def test_the_first_message_to_a_member_leaves_a_gap_when_it_is_withheld() -> None:
+    """c has heard nothing of b before; the second message says that there was a first."""
+    world = World()
+    a, b, c = people(world, 3)
+    name = create(world, a, [b, c])
+    world.run()
+    b.do(b.engine.open_group, name)
+    world.run()
+    world.on_transmit = lambda phone, outbound: NetworkResult(True, 200) if outbound.to == c.number else None
+    b.send(name, "first")
+    world.run()
+    world.on_transmit = None
+    b.send(name, "second")
+    world.run_for(DEFAULTS.reorder_ms + 1_000)
+    assert [(event.first, event.last, event.sender) for event in c.told(MessageMissing)] == [(1, 1, b.number)]
+    world.run_for(DAY)
+    assert sorted(shown(c, name)) == ["first", "second"]
+
+
+def test_an_entry_beside_an_addition_reaches_the_newcomer_though_nobody_writes() -> None:
+    """b renames the group while c adds d: c did not know the name, and b did not know d."""
+    world = World()
+    a, b, c, d = people(world, 4)
+    name = create(world, a, [b, c])
+    world.run()
+    acquainted(world, c, [d.number])
+    b.do(b.engine.set_subject, name, "Beside")
+    c.do(c.engine.add_members, name, [d.number])
+    world.run_for(DAY)
+    assert {phone.engine.group(phone.state, name).subject for phone in (a, b, c, d)} == {"Beside"}
+
+
+def test_a_log_that_does_not_fit_into_one_frame_is_fetched_in_parts() -> None:
+    world = World(limits=dataclasses.replace(DEFAULTS, max_group_bundle=1_500))
+    a, b, c = people(world, 3)
+    name = create(world, a, [b])
+    for place in range(20):
+        a.do(a.engine.set_subject, name, f"subject {place}")
+    world.run()
+    add(world, a, name, c)
+    world.run_for(10 * 60_000)
+    assert roster(c, name) == [a.number, b.number, c.number]
+    assert c.engine.group(c.state, name).subject == "subject 19" and c.told(GroupJoined)
+    assert not c.told(RosterMismatch) and settled(a)
+
+
+def test_sr05_nobody_outside_confirms_a_message() -> None:
+    """SR-05: a stranger that learned an id, and a former member, say that they have it."""
+    world = World()
+    a, b, stranger = people(world, 3)
+    name = create(world, a, [b])
+    world.run()
+    b.online = False
+    message = a.send(name, "x")
+    world.run()
+    content = encode_receipt(message, world.now, displayed=True)
+    tell(world, stranger, a, name, content)
+    world.run()
+    assert a.engine.delivery(a.state, message) == (0, 0, 1) and not a.told(MessageDelivered)
 
 
 # --- everything at once -------------------------------------------------------------------------------------------

@@ -14,16 +14,16 @@ from ..errors import InputError, NotEncrypted
 from ..ids import GroupName, MessageId, Number
 from ..trust import group_log
 from ..trust.group_log import GroupLog
-from ..trust.group_log_bundle import encode_bundle, fill
+from ..trust.group_log_bundle import fill
 from ..trust.group_log_entry import Add, Icon, Leave, Member, Operation, Remove, Revoke, Subject
 from . import chats, drafts, fetching, groups_applying, groups_history, groups_log, groups_posting, policy, receipts
 from .carriage import ConferenceView
-from .content import GROUP_TYPE, File, Sendable, check
+from .content import File, Sendable, check
 from .core import Core
 from .groups_log import Evidence
 from .groups_values import GROUP, Group, group_key
-from .record_values import Chat, Message, Status
-from .records import inbox_key, order_of, order_parts
+from .record_values import Status
+from .records import inbox_key, order_parts
 from .security import WORDS, Security
 from .shelf import others, put
 from .step import Turn
@@ -134,7 +134,7 @@ def send(core: Core, turn: Turn, name: GroupName, content: Sendable) -> MessageI
             code="input.file_encrypted",
             hint="the bytes at the server would not be encrypted; encrypted files come with a later version",
         )
-    chat, order = _next(core, turn, name)
+    chat, order = groups_posting.next_place(core, turn, name)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=True)
     message = groups_posting.post(core, turn, chat, group, message, group.members)
     waiting = message.status is Status.WAITING
@@ -229,30 +229,5 @@ def _made(core: Core, turn: Turn, before: Group, log: GroupLog, known: int) -> N
     evidence = Evidence(core, turn, before.name)
     entries = [node.entry for node in log.nodes[known:]]
     after = groups_applying.apply(core, turn, before, log, evidence)
-    bundle = fill(entries, evidence.proof, core.limits.max_group_bundle)
-    chat, order = _next(core, turn, before.name)
-    message = Message(
-        order=order,
-        message_id=ids.new_message_id(turn.rng),
-        sender=core.me.number,
-        mine=True,
-        encrypted=True,
-        status=Status.SENDING,
-        sent_at=turn.now,
-        at=turn.now,
-        content_type=GROUP_TYPE,
-        text=None,
-        entity=groups_posting.change_entity(encode_bundle(bundle), turn.now),
-        change=True,
-    )
     concerned = (*after.members, *(member for member in before.members if after.member(member.account) is None))
-    message = groups_posting.post(core, turn, chat, after, message, concerned)
-    put(turn, chat.number, message)
-    chats.save(core, turn, replace(chat, accepted=True))
-
-
-def _next(core: Core, turn: Turn, name: GroupName) -> tuple[Chat, str]:
-    """The chat one message further, and the place of that message."""
-    chat = chats.load(turn, name)
-    chat = replace(chat, lamport=chat.lamport + 1, sequence=chat.sequence + 1)
-    return chat, order_of(chat.lamport, core.me.account, core.me.device, chat.sequence)
+    groups_posting.announce(core, turn, after, fill(entries, evidence.proof, core.limits.max_group_bundle), concerned)

@@ -110,6 +110,9 @@ def store(core: Core, turn: Turn, group: Group, log: GroupLog, evidence: Evidenc
     )
     if not after.lacks:
         after = replace(after, informant=None, asks=0)
+    elif after.entries > group.entries:
+        # A part of a long log has come: the next one is asked for at once.
+        after = replace(after, asks=0)
     turn.staged.put(group_key(name), after)
     return after
 

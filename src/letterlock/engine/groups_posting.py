@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from .. import ids
 from ..ids import AccountId, GroupName
 from ..seam import EncryptionProtocol, Seen
-from ..trust.group_log_bundle import encode_bundle
+from ..trust.group_log_bundle import Bundle, encode_bundle
 from ..trust.group_log_entry import Member
 from . import chats, fetching, groups_log, ordering, outbox, policy, posting, sealing
 from .content import GROUP_TYPE, Parts, encode, with_chat, with_heads
@@ -19,20 +20,43 @@ from .core import Core
 from .events import MessageExpired, MessageFailed
 from .groups_values import Group, Since, group_key, since_key
 from .record_values import Chat, Contact, Delivery, Message, Status, Task, Waiting
-from .records import delivery_key, order_parts, waiting_key
+from .records import delivery_key, order_of, order_parts, waiting_key
 from .sealing import Letter, NotReady
 from .shelf import lookup, put
 from .step import Turn
 
-__all__ = ["change_entity", "copy_for", "expired", "post", "post_waiting", "seen_by", "writable"]
+__all__ = ["announce", "copy_for", "expired", "next_place", "post", "post_waiting", "seen_by", "writable"]
 
 _MOST_SEEN = 32
 """Of the devices that a message follows, the last ones that spoke: who has these has what they followed."""
 
 
-def change_entity(entries: bytes, now: int) -> bytes:
-    """A change of the group as content."""
-    return encode(Parts(GROUP_TYPE, entries), now)
+def next_place(core: Core, turn: Turn, name: GroupName) -> tuple[Chat, str]:
+    """The chat one message further, and the place of that message."""
+    chat = chats.load(turn, name)
+    chat = replace(chat, lamport=chat.lamport + 1, sequence=chat.sequence + 1)
+    return chat, order_of(chat.lamport, core.me.account, core.me.device, chat.sequence)
+
+
+def announce(core: Core, turn: Turn, group: Group, bundle: Bundle, concerned: Iterable[Member]) -> None:
+    """Send entries of ours like a message: in the order of the chat, until each of these has confirmed them."""
+    chat, order = next_place(core, turn, group.name)
+    message = Message(
+        order=order,
+        message_id=ids.new_message_id(turn.rng),
+        sender=core.me.number,
+        mine=True,
+        encrypted=True,
+        status=Status.SENDING,
+        sent_at=turn.now,
+        at=turn.now,
+        content_type=GROUP_TYPE,
+        text=None,
+        entity=encode(Parts(GROUP_TYPE, encode_bundle(bundle)), turn.now),
+        change=True,
+    )
+    put(turn, group.name, post(core, turn, chat, group, message, concerned))
+    chats.save(core, turn, replace(chat, accepted=True))
 
 
 def post(core: Core, turn: Turn, chat: Chat, group: Group, message: Message, recipients: Iterable[Member]) -> Message:
@@ -102,7 +126,8 @@ def copy_for(core: Core, turn: Turn, group: Group, message: Message, account: Ac
     entity = posting.entity_of(message)
     if message.content_type == GROUP_TYPE and turn.staged.get(since_key(group.name, account)) is None:
         log = groups_log.load(core, turn, group)
-        entity = change_entity(encode_bundle(groups_log.bundle_of(core, turn, log, ())), message.sent_at)
+        whole = encode_bundle(groups_log.bundle_of(core, turn, log, ()))
+        entity = encode(Parts(GROUP_TYPE, whole), message.sent_at)
     entity = with_heads(entity, group.heads)
     return with_chat(entity, group.name) if account == core.me.account else entity
 

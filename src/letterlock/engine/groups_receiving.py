@@ -13,9 +13,9 @@ from ..errors import ProtocolError, RemoteError
 from ..ids import GroupName
 from ..seam import Content, Party
 from ..trust import group_log
-from ..trust.group_log_bundle import Bundle, decode_bundle, encode_bundle, encode_heads
-from ..trust.group_log_entry import EntryId
-from . import chats, groups_applying, groups_log, receipts, trouble
+from ..trust.group_log_bundle import Bundle, decode_bundle, encode_bundle, encode_heads, fill
+from ..trust.group_log_entry import Entry, EntryId
+from . import chats, groups_applying, groups_log, groups_posting, receipts, trouble
 from .content import GROUP_TYPE, REQUEST_TYPE, GroupRequest, Parts, encode, with_heads
 from .core import Core
 from .events import MessageUnreadable
@@ -66,7 +66,25 @@ def learn(core: Core, turn: Turn, name: GroupName, data: bytes, sender: Party) -
     for code in dict.fromkeys(admitted.refused):
         _refused(turn, name, sender, code)
     if admitted.log is not log or not group.entries:
-        groups_applying.apply(core, turn, group, admitted.log, evidence)
+        after = groups_applying.apply(core, turn, group, admitted.log, evidence)
+        _bring_up_to_date(core, turn, group, after, admitted.log, evidence)
+
+
+def _bring_up_to_date(
+    core: Core, turn: Turn, before: Group, after: Group, log: group_log.GroupLog, evidence: Evidence
+) -> None:
+    """Somebody was added beside entries of ours: who added it did not know of these, and we did not know of it."""
+    if not before.joined or not after.joined:
+        return
+    unknown: dict[EntryId, Entry] = {}
+    for standing in log.state.members:
+        if before.member(standing.member.account) is None:
+            known = {entry.id for entry in log.after((), until=standing.entry)}
+            ours = (node.entry for node in log.nodes if node.entry.author.party == core.me)
+            unknown |= {entry.id: entry for entry in ours if entry.id not in known}
+    if unknown:
+        bundle = fill(unknown.values(), evidence.proof, core.limits.max_group_bundle)
+        groups_posting.announce(core, turn, after, bundle, after.members)
 
 
 def _begun(core: Core, turn: Turn, name: GroupName, bundle: Bundle, evidence: Evidence) -> group_log.GroupLog:
@@ -138,10 +156,14 @@ def _ask(core: Core, turn: Turn, group: Group) -> None:
 
 
 def answer(core: Core, turn: Turn, name: GroupName, contact: Contact, sender: Party, request: GroupRequest) -> None:
-    """A member lacks entries: send them, not too often (SR-08). Whoever is no member gets nothing."""
+    """A member lacks entries: send them, not too often (SR-08). Whoever is out gets what there was until then, and whoever
+    never was in gets nothing."""
     group = turn.staged.get(group_key(name))
     ours = sender.account == core.me.account
-    if group is None or not group.entries or (group.member(sender.account) is None and not ours):
+    if group is None or not group.entries:
+        return
+    if group.member(sender.account) is None and not ours:
+        tell_out(core, turn, name, contact, sender, request.heads)
         return
     if not trouble.allow_resend(core, turn, sender.number):
         return
@@ -154,7 +176,8 @@ def answer(core: Core, turn: Turn, name: GroupName, contact: Contact, sender: Pa
 def tell_out(
     core: Core, turn: Turn, name: GroupName, contact: Contact, sender: Party, heads: tuple[EntryId, ...]
 ) -> None:
-    """Somebody who was removed writes as if it did not know: send the entry that says so, and nothing behind it."""
+    """Somebody who was removed writes as if it did not know, or lacks what went before: send the entries up to the one
+    that removed it, and nothing behind it."""
     group = turn.staged.get(group_key(name))
     if group is None or group.once(sender.account) is None or not trouble.allow_resend(core, turn, sender.number):
         return

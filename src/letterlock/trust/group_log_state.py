@@ -107,7 +107,6 @@ def evaluate(nodes: Sequence[Node], max_members: int) -> GroupState:
         return any(not precedes(index, v) for v in revocations.get((author.party.account, author.identity_key), ()))
 
     void = {index for index in range(len(nodes)) if revoked(index)} if revocations else set()
-    strength: dict[int, Rank] = {}
     counts: set[int] = set()
     standing: dict[AccountId, Standing] = {}
     was_member: set[AccountId] = set()
@@ -117,18 +116,13 @@ def evaluate(nodes: Sequence[Node], max_members: int) -> GroupState:
             continue
         was_member.add(account)
         ends = [index for index in leaves[account] if index not in void and not precedes(index, membership.node)]
-        # `strength` is complete below this rank, and nothing above it is asked for.
-        ends += [
-            index
-            for index in removals[account]
-            if not precedes(index, membership.node) and index in strength and strength[index] < membership.rank
-        ]
+        # What counts by now counts by a membership that ranks before this one.
+        ends += [index for index in removals[account] if index in counts and not precedes(index, membership.node)]
         for index in authored[account]:
             if index in void or (index and not precedes(membership.node, index)):
                 continue
             if all(end == index or precedes(index, end) for end in ends):
                 counts.add(index)
-                strength.setdefault(index, membership.rank)
         if not ends and account not in standing:
             standing[account] = Standing(membership.member, nodes[membership.node].entry.id, membership.rank)
     members = tuple(sorted(standing.values(), key=lambda each: each.rank))[:max_members]
