@@ -9,7 +9,6 @@ no browser runs one under the operator's name (SR-14). Downloads are not logged 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import hmac
 import logging
@@ -21,7 +20,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import msgspec
 from aiohttp import web
 
 from ...codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
@@ -31,14 +29,14 @@ from ...ids import Instant, Rng
 from ...sip.digest_server import DigestServer, Outcome
 from ..directory.buckets import Buckets
 from ..directory.http import address_key, is_loopback
-from ..directory.messages import ErrorAnswer
 from ..directory.writer import Writer
-from .blobs import BlobReader, Blobs
+from .answers import NO_STORE, digest_header, refusal, xml_answer
+from .blobs import Blobs
+from .downloading import Downloads
 from .intake import Desk
 from .limits import ContentLimits
 from .logic import Library
-from .ranges import Span, wanted
-from .tables import Kept, Tables, Upload
+from .tables import Tables, Upload
 from .uploading import Uploads
 
 __all__ = ["ContentServer"]
@@ -47,7 +45,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger("letterlock.content")
 _PURGE_EVERY_S = 3600.0
-_READ = 256 * 1024
+_READ_AHEAD = 256 * 1024
 _REALM = "letterlock content"
 
 
@@ -104,6 +102,7 @@ class ContentServer:
         self._threads = ThreadPoolExecutor(8, "letterlock-content")
         self._desk = Desk(self._library, self._writer, self._blobs, self._limits, now, self._threads)
         self._uploads = Uploads(self._desk, rng)
+        self._downloads = Downloads(self._desk)
         self._runner: web.AppRunner | None = None
         self._purging: asyncio.Task[None] | None = None
         self.app = self._application()
@@ -124,7 +123,7 @@ class ContentServer:
                 keepalive_timeout=75.0,
                 lingering_time=2.0,  # for the body of a request that was refused before its end
                 max_line_size=4096,
-                read_bufsize=_READ,
+                read_bufsize=_READ_AHEAD,
                 auto_decompress=False,
                 shutdown_timeout=2.0,
             )
@@ -189,7 +188,7 @@ class ContentServer:
         app.router.add_get("/upload", self._info)
         app.router.add_delete("/upload", self._drop)
         app.router.add_put("/upload/{id}", self._put)
-        app.router.add_get("/files/{token}", self._download)
+        app.router.add_get("/files/{token}", self._downloads.answer)
         return app
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -199,7 +198,7 @@ class ContentServer:
     async def _post(self, request: web.Request) -> web.Response:
         account = self._account(request)
         if not request.body_exists:
-            return web.Response(status=204, headers=_NO_STORE)
+            return web.Response(status=204, headers=NO_STORE)
         self._spend("uploads", account)
         return self._described(await self._uploads.form(request, account))
 
@@ -232,7 +231,7 @@ class ContentServer:
             upload = await self._writer.run(lambda tables: self._library.find(tables, account, tid, self._now()))
             gone = await self._writer.run(lambda tables: self._library.drop(tables, upload))
             await self._desk.disk(lambda: self._blobs.delete(gone))
-        return web.Response(status=204, headers=_NO_STORE)
+        return web.Response(status=204, headers=NO_STORE)
 
     def _described(self, upload: Upload) -> web.Response:
         thumbnail = None
@@ -243,71 +242,13 @@ class ContentServer:
         file = RemoteFile(
             upload.received, upload.content_type, self._address(upload.token), upload.expires, upload.name
         )
-        return _xml(encode_file(FileDocument(file, thumbnail)), _digest(upload.sha256 or b""))
+        return xml_answer(encode_file(FileDocument(file, thumbnail)), digest_header(upload.sha256 or b""))
 
     def _resumable(self, upload: Upload) -> web.Response:
-        return _xml(encode_resume_info(ResumeInfo(0, upload.received - 1, f"{self.url}/{upload.id}")), {})
+        return xml_answer(encode_resume_info(ResumeInfo(0, upload.received - 1, f"{self.url}/{upload.id}")), {})
 
     def _address(self, token: str) -> str:
         return f"{self.base}/files/{token}"
-
-    # --- downloads -------------------------------------------------------------------------------
-    async def _download(self, request: web.Request) -> web.StreamResponse:
-        token = request.match_info["token"]
-        kept = await self._writer.run(lambda tables: self._library.file(tables, token, self._now()))
-        tag = f'"{kept.sha256.hex()}"'
-        headers = {**_NO_STORE, **_FILE_HEADERS, **_digest(kept.sha256), "ETag": tag}
-        span = None
-        # RFC 9110 section 13.1.5: a part only of that very file; a date can be no proof of that here.
-        if request.headers.get("If-Range", tag) == tag:
-            try:
-                span = wanted(request.headers.get("Range"), kept.size)
-            except ContentError as error:
-                return _refusal(error, extra={"Content-Range": f"bytes */{kept.size}"})
-        if span is not None:
-            headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{kept.size}"
-        response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)
-        span = span or Span(0, kept.size)
-        response.content_length = span.stop - span.start
-        if request.method == "HEAD":
-            await response.prepare(request)
-            return response
-        reader = await self._open(kept)
-        try:
-            await response.prepare(request)
-            await self._send(request, response, reader, span)
-        finally:
-            await self._desk.begin(reader.close)
-        return response
-
-    async def _open(self, kept: Kept) -> BlobReader:
-        try:
-            return await self._desk.begin(lambda: self._blobs.read(kept.blob))
-        except FileNotFoundError as error:  # dropped between two steps
-            raise ContentError("there is no such file any more", code="content.unknown", status=404) from error
-        except OSError as error:
-            raise ContentError("the file cannot be read", code="content.failed", status=503) from error
-
-    async def _send(self, request: web.Request, response: web.StreamResponse, reader: BlobReader, span: Span) -> None:
-        at = span.start
-        try:
-            while at < span.stop:
-                begun, count = at, min(_READ, span.stop - at)
-                block = await self._desk.begin(lambda begun=begun, count=count: reader.read(count, begun))  # type: ignore[misc]
-                if not block:
-                    raise OSError("the file is shorter than it was")
-                async with asyncio.timeout(self._limits.answer_grace_s):
-                    await response.write(block)
-                at += len(block)
-            await response.write_eof()
-        except (TimeoutError, ConnectionError):
-            # Whoever wanted it has gone, or takes nothing any more: then what is buffered would wait for ever.
-            if request.transport is not None:
-                request.transport.abort()
-        except OSError as error:
-            # The answer has begun: only its missing end can say that something is wrong.
-            _log.error("a file cannot be read: %s", error)
-            response.force_close()
 
     # --- before the work -------------------------------------------------------------------------
     @web.middleware
@@ -320,30 +261,30 @@ class ContentServer:
             or self._in_flight[address] >= limits.max_in_flight_by_address
         ):
             busy = ContentError("the content server is busy", code="content.busy", hint="try again", status=503)
-            return _refusal(busy, extra={"Retry-After": str(limits.busy_retry_s)})
+            return refusal(busy, extra={"Retry-After": str(limits.busy_retry_s)})
         self._in_flight[address] += 1
         try:
             self._spend("address", address)
             return await handler(request)
         except _Unauthenticated as error:
-            return _refusal(error, challenges=error.challenges)
+            return refusal(error, challenges=error.challenges)
         except _TooMany as error:
-            return _refusal(error, extra={"Retry-After": str(error.seconds)})
+            return refusal(error, extra={"Retry-After": str(error.seconds)})
         except ContentError as error:
-            return _refusal(error)
+            return refusal(error)
         except LimitExceeded as error:
-            return _refusal(error, 413)
+            return refusal(error, 413)
         except (DecodeError, InputError) as error:
-            return _refusal(error, 400)
+            return refusal(error, 400)
         except web.HTTPException as error:
-            return _refusal(ContentError(error.reason.lower(), code="content.http", status=error.status))
+            return refusal(ContentError(error.reason.lower(), code="content.http", status=error.status))
         except LetterlockError as error:
             _log.error("request failed: %s", error)
             failed = ContentError("the content server cannot do this now", code="content.failed", status=503)
-            return _refusal(failed, extra={"Retry-After": str(limits.busy_retry_s)})
+            return refusal(failed, extra={"Retry-After": str(limits.busy_retry_s)})
         except Exception:  # ours: the caller learns that it happened, our log what it was
             _log.exception("bug in the content server")
-            return _refusal(ContentError("the content server made a mistake", code="bug", status=500))
+            return refusal(ContentError("the content server made a mistake", code="bug", status=500))
         finally:
             self._in_flight[address] -= 1
             if not self._in_flight[address]:
@@ -401,16 +342,6 @@ class _TooMany(ContentError):
         super().__init__("too many requests", code="content.rate", hint=f"try again in {self.seconds} s", status=429)
 
 
-_NO_STORE = {"Cache-Control": "no-store"}
-_FILE_HEADERS = {
-    "Content-Type": "application/octet-stream",
-    "Content-Disposition": "attachment",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Accept-Ranges": "bytes",
-}
-
-
 def _digest_uri(request: web.Request, given: list[str]) -> str:
     """The `uri` that the credentials must name: the request's target, which some clients write without its query.
 
@@ -423,27 +354,3 @@ def _digest_uri(request: web.Request, given: list[str]) -> str:
             if hmac.compare_digest(Credentials.parse(text).uri.encode(), bare.encode()):
                 return bare
     return target
-
-
-def _digest(sha256: bytes) -> dict[str, str]:
-    """RFC 3230: of the whole file, whatever part of it is sent, so that its receiver can check what it put together."""
-    return {"Digest": f"sha-256={base64.b64encode(sha256).decode()}"}
-
-
-def _xml(body: bytes, headers: dict[str, str]) -> web.Response:
-    return web.Response(body=body, content_type="text/xml", charset="utf-8", headers={**_NO_STORE, **headers})
-
-
-def _refusal(
-    error: LetterlockError, status: int = 0, *, extra: dict[str, str] | None = None, challenges: tuple[str, ...] = ()
-) -> web.Response:
-    status = status or (error.status if isinstance(error, ContentError) else 500)
-    answer = web.Response(
-        body=msgspec.json.encode(ErrorAnswer(error.code, str(error), error.hint)),
-        status=status,
-        content_type="application/json",
-        headers={**_NO_STORE, **(extra or {})},
-    )
-    for challenge in challenges:
-        answer.headers.add("WWW-Authenticate", challenge)
-    return answer
