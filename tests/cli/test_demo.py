@@ -35,12 +35,13 @@ def test_nothing_is_lost_doubled_or_readable(tmp_path: Path) -> None:
     said = "the parcel lies under the third bench"
     code, lines, result = demo(tmp_path, "--say", said, "--say", "and again", "--log", str(log))
     assert code == 0
-    assert result == {"messages": 22, "delivered": 22, **CLEAN, "plaintext_on_wire": 0}
+    assert result == {"messages": 23, "delivered": 23, **CLEAN, "plaintext_on_wire": 0}
     shown = "\n".join(lines)
     assert "SIGKILL" in shown
     assert "application/vnd.letterlock.signal" in shown
-    assert shown.count("(delivered, seen)") == 11
+    assert shown.count("(delivered, seen)") == 12
     assert "now reads: 'The bill is on Hopper, I meant to say.'; the second is gone" in shown
+    assert "no more oma.cpm.session" in shown
     # The group: two members get what is said before the fourth is added, three after it, two when one is removed.
     assert [shown.count(f"(delivered by {n} of {n}, seen by {n} of {n})") for n in (2, 3)] == [3, 3]
     assert "it knows that it was removed, and has nothing of what was said since" in shown

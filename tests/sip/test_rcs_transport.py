@@ -30,7 +30,6 @@ from letterlock.codec.sip import (
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.errors import InputError, StoreError, TransportError
 from letterlock.ids import conversation_of, message_id, number
-from letterlock.sip.capabilities import CapabilitiesChanged
 from letterlock.sip.digest_server import DigestServer, Outcome
 from letterlock.sip.message import response_to
 from letterlock.transport.rcs import RcsTransport
@@ -139,7 +138,7 @@ class Phone:
     def __init__(self, scripted: Server, **changes: object) -> None:
         self.inbox: list[Inbound] = []
         self.states: list[RcsStatus] = []
-        self.changes: list[CapabilitiesChanged] = []
+        self.changes: list[tuple[Number, tuple[str, ...], tuple[str, ...]]] = []
         self.take: Callable[[Inbound], None] = self.inbox.append
         self.seen = 0
         self.gate = asyncio.Event()
@@ -148,9 +147,9 @@ class Phone:
             config(scripted, **changes),
             self._on_message,
             self.states.append,
-            self.changes.append,
             clock=lambda: 1_700_000_000_123,
         )
+        self.transport.watch_capabilities(lambda *change: self.changes.append(change))
 
     async def _on_message(self, inbound: Inbound) -> None:
         await self.gate.wait()
@@ -459,7 +458,7 @@ async def test_capabilities() -> None:
         assert empty.icsi == frozenset()
         server.answer = lambda request: response_to(request, 200, tag="s", headers=(("Contact", '"<'),))
         assert await phone.transport.capabilities(PEER, fresh=True) is None
-        assert [change.tags for change in phone.changes] == [found, empty]
+        assert [change[1:] for change in phone.changes] == [((), found.names)]
 
 
 # --- receiving ---------------------------------------------------------------------------------------------

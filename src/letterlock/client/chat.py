@@ -32,6 +32,14 @@ class Chat(Conversation):
             file = File(file.file, file.thumbnail, render=file.render, playing_seconds=file.playing_seconds)
         return await self._send(file, allow, wait)
 
+    async def capabilities(self, *, fresh: bool = False) -> tuple[str, ...] | None:
+        """What the carrier says that the contact's phones can do: names of RCS services as `oma.cpm.session`; none for a
+        number without RCS, None when nobody knows now. Kept for a day; `fresh` asks all the same.
+
+        A hint that anybody on the way can change: it never decides about encryption (SR-02). Raises TransportError.
+        """
+        return await self._asks.ask(lambda profile: profile.capabilities(self.number, fresh))
+
     async def release(self, allow: PlainOption) -> int:
         """Send the messages that wait for keys unencrypted, by the user's decision; how many there were (SR-01)."""
         return await self._asks.ask(lambda profile: profile.release(self.number, allow))

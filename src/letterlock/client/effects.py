@@ -26,6 +26,7 @@ from ..engine.engine import Engine
 from ..errors import DirectoryError, RemoteError, StoreError, TransportError
 from ..ids import GroupId, Instant
 from .checkpoints import Checkpoint
+from .clock_watch import ClockWatch
 from .driver import Driver
 from .network import Conferences, Directory, Transport
 
@@ -52,6 +53,7 @@ class Effects:
         self._conferences: dict[GroupId, SyncConference] = {}
         self._wake_at: Instant | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._watch = ClockWatch(clock)
         self._closed = False
 
     def connect(self, driver: Driver, transport: Transport | None, directory: Directory | None) -> None:
@@ -79,9 +81,14 @@ class Effects:
                 self._begin(("conference", conference.group), self._sync_conference(conference.group))
             case SendReceipts(owed=owed):
                 # Each is for messages of its own: never the same as one that is under way.
-                self._begin(object(), self._send_receipts(owed))
+                self._begin(object(), self._record(lambda s, now, rng: self._engine.send_receipts(s, owed, now, rng)))
             case WakeAt(at=at):
                 self._set_alarm(at)
+
+    def note(self, step: Any) -> None:
+        """Record something that the transport has told."""
+        if not self._closed:
+            self._begin(object(), self._record(step))
 
     @property
     def busy(self) -> bool:
@@ -166,11 +173,12 @@ class Effects:
             except (TransportError, RemoteError) as error:
                 _log.info("conference: %s (%s)", error, error.code)
 
-    async def _send_receipts(self, owed: str) -> None:
-        await self._tell(lambda s, now, rng: self._engine.send_receipts(s, owed, now, rng))
+    async def _record(self, step: Any) -> None:
+        await self._tell(step)
 
     # --- time ----------------------------------------------------------------------------------------------
     def _set_alarm(self, at: Instant) -> None:
+        self._look_at_clock()
         if self._wake_at is not None and self._wake_at <= at and self._alarm is not None:
             return
         if self._alarm is not None:
@@ -187,12 +195,16 @@ class Effects:
         if at > self._clock():
             self._set_alarm(at)
             return
-        self._begin(("timer", at), self._run_timers())
+        self._begin(("timer", at), self._run_timers(self._engine.on_timer))
 
-    async def _run_timers(self) -> None:
+    def _look_at_clock(self) -> None:
+        if self._watch.was_set_back():
+            self._begin(("clock", object()), self._run_timers(self._engine.clock_set_back))
+
+    async def _run_timers(self, step: Any) -> None:
         done = False
         try:
-            done = await self._tell(self._engine.on_timer, heavy=True)
+            done = await self._tell(step, heavy=True)
         finally:
             # Only a step that was committed says when to wake up next: without this a full disk would end all retries.
             if not done and not self._closed:

@@ -6,7 +6,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..crypto.provider import CryptoProvider
@@ -47,6 +47,9 @@ class Environment:
     argon2: Argon2Parameters = field(default_factory=Argon2Parameters)
     state: Path | None = None
     checkpoint: Checkpoint = no_checkpoint
+    sessions: bool = True
+    """False: this device neither offers message sessions nor takes them (`RcsConfig.sessions`)."""
+
     transport: Callable[[Environment, Settings, Identity, OnMessage], Transport | None] = field(
         default_factory=lambda: _rcs
     )
@@ -58,8 +61,11 @@ class Environment:
 def _rcs(environment: Environment, settings: Settings, identity: Identity, on_message: OnMessage) -> Transport | None:
     if settings.sip is None:
         return None
+    config = settings.sip.config(identity.number, settings.instance)
+    if not environment.sessions:
+        config = replace(config, sessions=replace(config.sessions, offered=False))
     return RcsTransport(
-        settings.sip.config(identity.number, settings.instance),
+        config,
         on_message,
         rng=environment.rng,
         clock=environment.clock,

@@ -33,7 +33,7 @@ from .devices import Devices
 from .driver import Driver, StepFunction
 from .effects import Effects
 from .identity import Identity
-from .network import Conferences, Directory, OnMessage, Transport
+from .network import Capabilities, Conferences, Directory, OnMessage, Transport
 from .transfer_records import TransferInfo
 from .transfers import Content, Transfers
 
@@ -105,8 +105,7 @@ class LocalProfile:
             await self._driver.submit(step, heavy=True)
         await self._transfers.start(content)
         await self._devices.renew()
-        if isinstance(self._transport, Conferences):
-            self._transport.watch_conferences(self._conference_seen)
+        self._watch()
         if self._transport is not None:
             await self._transport.start()
         await self._driver.submit(self._engine.start, heavy=True)
@@ -126,8 +125,7 @@ class LocalProfile:
         if self._transport is None:
             return
         self._effects.connect(self._driver, self._transport, self._directory)
-        if isinstance(self._transport, Conferences):
-            self._transport.watch_conferences(self._conference_seen)
+        self._watch()
         await self._transport.start()
         await self._driver.submit(self._engine.start, heavy=True)  # what waited goes out
 
@@ -141,12 +139,26 @@ class LocalProfile:
         await self._driver.submit(lambda state, now, rng: self._engine.received(state, inbound, now, rng))
         self._checkpoint("receive.committed")
 
+    def _watch(self) -> None:
+        if isinstance(self._transport, Conferences):
+            self._transport.watch_conferences(self._conference_seen)
+        if isinstance(self._transport, Capabilities):
+            self._transport.watch_capabilities(self._capabilities_seen)
+
+    def _capabilities_seen(self, number: Number, features: tuple[str, ...], before: tuple[str, ...]) -> None:
+        self._effects.note(lambda s, now, rng: self._engine.on_capabilities(s, number, features, before, now, rng))
+
     async def _conference_seen(self, view: ConferenceView) -> None:
         await self._driver.submit(lambda state, now, rng: self._engine.on_conference(state, view, now, rng))
 
     # --- chats ---------------------------------------------------------------------------------------------
     def security(self, number: ChatName) -> Security:
         return self._engine.security(self._store, number, self._clock())
+
+    async def capabilities(self, number: Number, fresh: bool) -> tuple[str, ...] | None:
+        if not isinstance(self._transport, Capabilities):
+            return None
+        return await self._transport.features(number, fresh=fresh)
 
     async def open_chat(self, number: Number) -> ChatState:
         await self._driver.submit(lambda s, now, rng: self._engine.open_chat(s, number, now, rng))

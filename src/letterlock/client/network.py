@@ -11,9 +11,11 @@ from ..ids import AccountId, DeviceId, Instant, Number
 from ..transport.provisioning_config import Contact
 
 __all__ = [
+    "Capabilities",
     "Conferences",
     "Directory",
     "DirectoryAlert",
+    "OnCapabilities",
     "OnConference",
     "OnMessage",
     "PrekeyCounts",
@@ -26,6 +28,10 @@ OnMessage = Callable[[Inbound], Awaitable[None]]
 
 OnConference = Callable[[ConferenceView], Awaitable[None]]
 """Awaited for each roster that the focus of a conference claims."""
+
+
+OnCapabilities = Callable[[Number, tuple[str, ...], tuple[str, ...]], None]
+"""Called for each number of which the carrier names other features than before: those, and the former ones."""
 
 
 class Transport(Protocol):
@@ -55,6 +61,20 @@ class Conferences(Protocol):
     async def sync_conference(self, conference: Conference, leave: bool) -> None:
         """Make the group's conference look like this, or leave it. Idempotent; keeps trying by itself while connected,
         and a later call for the same group replaces an earlier one. Raises TransportError when it cannot now."""
+        ...
+
+
+@runtime_checkable
+class Capabilities(Protocol):
+    """What a transport has beside `Transport` when its network tells what others can do."""
+
+    def watch_capabilities(self, on_change: OnCapabilities) -> None:
+        """Called once, before `start`: report every change there."""
+        ...
+
+    async def features(self, number: Number, *, fresh: bool = False) -> tuple[str, ...] | None:
+        """The names of a number's features, none for a number without RCS, None when nobody knows now. `fresh`: ask even
+        if it is known. Raises TransportError."""
         ...
 
 

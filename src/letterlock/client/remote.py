@@ -93,6 +93,10 @@ class RemoteProfile:
             await self.open_chat(Number(number))
         return sent
 
+    async def capabilities(self, number: Number, fresh: bool) -> tuple[str, ...] | None:
+        features: tuple[str, ...] | None = await self._call("capabilities", number=number, fresh=fresh)
+        return features
+
     async def options(self, number: ChatName) -> Sequence[PlainOption]:
         options: list[PlainOption] = await self._call("options", number=number)
         return options

@@ -148,6 +148,7 @@ METHODS: dict[str, Method] = {
     "open_chat": Method(_NUMBER, _state_to_json, _state_from_json),
     "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
     "send": Method({**_CHAT, "content": (content_to_json, content_from_json), "allow": _OPTION}, _same, MessageId),
+    "capabilities": Method(_NUMBER, _same, lambda names: None if names is None else tuple(map(str, names))),
     "options": Method(_CHAT, _list(_option_to_json), _list(_option_from_json)),
     "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),
     "typing": _BY_NUMBER,

@@ -33,6 +33,7 @@ from . import (
 from .carriage import Inbound, NetworkResult
 from .content import Sendable
 from .core import Core, media_type_of
+from .events import CapabilitiesChanged
 from .groups_steps import GroupSteps
 from .groups_values import Group, group_key
 from .limits import DEFAULTS, EngineLimits, Privacy
@@ -91,6 +92,12 @@ class Engine(GroupSteps):
         """The time of a WakeAt has come."""
         turn = Turn(state, now, rng)
         upkeep.on_timer(self._core, turn)
+        return turn.finish(None)
+
+    def clock_set_back(self, state: State, now: Instant, rng: Rng) -> Step[None]:
+        """The wall clock shows an earlier time than before: nothing waits for the former one to come again."""
+        turn = Turn(state, now, rng)
+        upkeep.clock_set_back(self._core, turn)
         return turn.finish(None)
 
     def rolled_back(self, state: State, now: Instant, rng: Rng) -> Step[None]:
@@ -184,6 +191,21 @@ class Engine(GroupSteps):
         """The network answered a Transmit."""
         turn = Turn(state, now, rng)
         outbox.on_network(self._core, turn, row, result)
+        return turn.finish(None)
+
+    def on_capabilities(
+        self,
+        state: State,
+        number: Number,
+        features: tuple[str, ...],
+        before: tuple[str, ...],
+        now: Instant,
+        rng: Rng,
+    ) -> Step[None]:
+        """The carrier names other features of a number than before: told where there is a chat, and nothing else (SR-02)."""
+        turn = Turn(state, now, rng)
+        if chats.exists(turn, number):
+            turn.tell(CapabilitiesChanged(number, features, before))
         return turn.finish(None)
 
     def on_lists(

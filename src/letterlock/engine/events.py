@@ -28,6 +28,7 @@ from .groups_events import (
 )
 
 __all__ = [
+    "CapabilitiesChanged",
     "ChangeRefused",
     "ContactKeysSeen",
     "DeviceListChanged",
@@ -340,6 +341,16 @@ class SecurityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CapabilitiesChanged:
+    """The carrier says that the contact's phones can do something else than before: names of RCS services, none for a
+    number without RCS. A hint that anybody on the way can forge; it decides nothing about encryption (SR-02)."""
+
+    chat: Number
+    features: tuple[str, ...]
+    before: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnListMismatch:
     """Strangers are shown another device list for our number than ours (SR-22). `reason` is a stable code."""
 
@@ -443,6 +454,7 @@ Event: TypeAlias = (
     | DeviceListChanged
     | DeviceListRefused
     | SecurityChanged
+    | CapabilitiesChanged
     | OwnListMismatch
     | NumberReset
     | PrekeysLow

@@ -64,6 +64,11 @@ class FeatureTags:
         """Whether a bare tag is present."""
         return any(name.lower() == tag.lower() for name, _ in self.bare)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them by name, without values, in a fixed order."""
+        return tuple(sorted({*self.icsi, *self.iari, *(name for name, _ in self.bare)}))
+
     def params(self) -> Params:
         """As Contact parameters. One parameter with a comma list: a repeated one loses values (rcs.md 2.1)."""
         out = Params()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from types import TracebackType
 
-from ..engine.carriage import Inbound, NetworkResult, Outbound
+from ..engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ..errors import LimitExceeded, TransportError
 from ..ids import Instant, MessageId, Number, Rng
 from ..sip.capabilities import CapabilitiesChanged
@@ -22,6 +22,7 @@ from ..sip.pager import PAGER_LIMIT, OutgoingMessage, PagerProfile, build_messag
 from .msrp_settings import MsrpSettings
 from .rcs_arrivals import Arrivals
 from .rcs_capabilities import Capabilities
+from .rcs_conferences import Conferences
 from .rcs_config import USER_AGENT, RcsConfig, check, session_settings
 from .rcs_content import ACCEPTED_TYPES, wrap
 from .rcs_dialogs import Dialogs
@@ -40,8 +41,7 @@ class RcsTransport:
     """The transport of one account. `start` it, or use it as an async context manager.
 
     `on_message` is awaited for each arriving message; the network's acknowledgement goes out when it returns, a refusal
-    when it raises, so that the network keeps what was not committed (SR-06). `on_capabilities` is told of numbers whose
-    feature tags have changed. Raises InputError for a configuration that would speak in the clear beyond this machine.
+    when it raises, so that the network keeps what was not committed (SR-06). Raises InputError for a configuration that would speak in the clear beyond this machine.
     """
 
     def __init__(
@@ -49,24 +49,27 @@ class RcsTransport:
         config: RcsConfig,
         on_message: Callable[[Inbound], Awaitable[None]],
         on_state: Callable[[RcsStatus], None] | None = None,
-        on_capabilities: Callable[[CapabilitiesChanged], None] | None = None,
         *,
         rng: Rng = os.urandom,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1_000_000,
         msrp: MsrpSettings | None = None,
+        kept_conferences: MutableMapping[str, str] | None = None,
     ) -> None:
         check(config)
         self._config = config
         self._rng = rng
         self._clock = clock
         self._profile = PagerProfile(config.identity, None if config.tel_addresses else config.domain, USER_AGENT)
-        self._capabilities = Capabilities(config, on_capabilities, rng=rng, clock=clock)
+        self._capabilities = Capabilities(config, rng=rng, clock=clock)
         self.dialogs = Dialogs(session_settings(config), config.sessions.max_dialogs, rng)
         arrivals = Arrivals(config, on_message, self.dialogs, self._capabilities, clock)
         self.presence = Presence(config, arrivals, self.dialogs, on_state, rng)
         self.media = Media(config, ACCEPTED_TYPES, ACCEPTED_WRAPPED_TYPES, rng, msrp)
         self.sessions = Sessions(
             config, self.dialogs, self.media, self.presence.flow, on_message, self._capabilities, rng=rng, clock=clock
+        )
+        self.conferences = Conferences(
+            config, self.dialogs, self.media, self.presence.flow, on_message, kept_conferences, rng=rng, clock=clock
         )
         self._wants_addresses: dict[Number, None] = {}  # in the order in which they said so
         self._slots = asyncio.Semaphore(config.max_in_flight)
@@ -78,6 +81,7 @@ class RcsTransport:
 
     async def close(self) -> None:
         """Take no more messages, finish acknowledging, remove the registration, disconnect. Takes seconds at most."""
+        await self.conferences.close()
         await self.sessions.close()
         await self.presence.close()
 
@@ -105,6 +109,10 @@ class RcsTransport:
         Raises TransportError when there is none (offline, time-out, connection lost): the network may then have
         the message or not. What can go no way at all is answered 413 or 513 without being sent.
         """
+        if outbound.group is not None:
+            result = await self._send_in_conference(outbound)
+            if result is not None:
+                return result
         body = self._wrap(outbound)
         fits = len(body) + _HEADERS <= self._config.max_message
         async with self._slots:
@@ -124,6 +132,20 @@ class RcsTransport:
                     raise error.why from error
                 return error.why
 
+    def watch_capabilities(self, on_change: Callable[[Number, tuple[str, ...], tuple[str, ...]], None]) -> None:
+        """Tell of each number whose features are others than before: their names, and the former ones."""
+
+        def tell(changed: CapabilitiesChanged) -> None:
+            if changed.before is not None:  # to hear of them for the first time is no change
+                on_change(changed.number, changed.tags.names, changed.before.names)
+
+        self._capabilities.on_change = tell
+
+    async def features(self, number: Number, *, fresh: bool = False) -> tuple[str, ...] | None:
+        """The names of a number's feature tags, as `capabilities` gives them."""
+        tags = await self.capabilities(number, fresh=fresh)
+        return None if tags is None else tags.names
+
     async def capabilities(self, number: Number, *, fresh: bool = False) -> FeatureTags | None:
         """The feature tags of a number: empty when the network says that it has no RCS, None when nobody knows now.
 
@@ -136,6 +158,21 @@ class RcsTransport:
         async with self._slots:
             return await self._capabilities.ask(number, await self.presence.flow())
 
+    def watch_conferences(self, on_conference: Callable[[ConferenceView], Awaitable[None]]) -> None:
+        """Report every roster that the focus of a conference claims there. Before `start`."""
+        self.conferences.watch(on_conference)
+
+    async def sync_conference(self, conference: Conference, leave: bool) -> None:
+        """Make the group's conference look like this, or leave it; keep trying while connected.
+
+        A later call for the same group replaces an earlier one. Raises TransportError when it cannot now.
+        """
+        await self.conferences.sync(conference, leave)
+
+    async def _send_in_conference(self, outbound: Outbound) -> NetworkResult | None:
+        async with self._slots:
+            return await self.conferences.send(outbound)
+
     def _remember(self, message_id: MessageId) -> None:
         self._by_session[message_id] = None
         if len(self._by_session) > _REMEMBERED:
@@ -145,7 +182,7 @@ class RcsTransport:
         """An open session is used; a new one is made for what is large. Tags only choose where both ways would work."""
         if self.sessions.open_with(number):
             return True
-        if size <= self._config.max_pager:
+        if size <= self._config.max_pager or not self._config.sessions.offered:
             return False
         tags = self._capabilities.known(number)
         return tags is None or CPM_SESSION in tags.icsi or size + _HEADERS > self._config.max_message

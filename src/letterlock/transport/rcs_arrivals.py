@@ -13,7 +13,7 @@ from ..codec.sip import NameAddr, Request, Uri
 from ..engine.carriage import Inbound
 from ..errors import DecodeError, LetterlockError, LimitExceeded
 from ..ids import Instant
-from ..sip.options import ALLOW, LETTERLOCK_FEATURES, response_headers
+from ..sip.options import ALLOW, response_headers
 from ..sip.transaction import TransactionKey
 from .rcs_capabilities import Capabilities
 from .rcs_config import MAX_BODY, RcsConfig
@@ -52,7 +52,9 @@ class Arrivals:
             task.add_done_callback(self._under_way.discard)
         elif request.method == "OPTIONS" and not _in_dialog(request):
             self._capabilities.learn(request)
-            connection.respond(key, 200, headers=response_headers(contact, LETTERLOCK_FEATURES))
+            connection.respond(key, 200, headers=response_headers(contact, self._config.features))
+        elif request.method == "INVITE" and not self._config.sessions.offered and not _in_dialog(request):
+            connection.respond(key, 488)
         elif not self._dialogs.take(connection, key, request):
             connection.respond(key, 405, headers=(("Allow", ALLOW),))
 

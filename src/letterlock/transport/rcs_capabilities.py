@@ -14,7 +14,7 @@ from ..errors import DecodeError
 from ..ids import Instant, Number, Rng
 from ..sip.capabilities import CapabilitiesChanged, CapabilityCache, told_by
 from ..sip.message import call_id, new_tag
-from ..sip.options import LETTERLOCK_FEATURES, FeatureTags, options_headers
+from ..sip.options import FeatureTags, options_headers
 from ..sip.pager import asserted_sender
 from .rcs_config import USER_AGENT, RcsConfig
 from .rcs_flow import Flow
@@ -28,13 +28,12 @@ class Capabilities:
     def __init__(
         self,
         config: RcsConfig,
-        on_change: Callable[[CapabilitiesChanged], None] | None,
         *,
         rng: Rng,
         clock: Callable[[], Instant],
     ) -> None:
         self._config = config
-        self._on_change = on_change
+        self.on_change: Callable[[CapabilitiesChanged], None] | None = None
         self._rng = rng
         self._clock = clock
         sessions = config.sessions
@@ -56,7 +55,7 @@ class Capabilities:
             ("CSeq", "1 OPTIONS"),
             ("P-Preferred-Identity", identity.encode()),
             ("User-Agent", USER_AGENT),
-            *options_headers(flow.contact, LETTERLOCK_FEATURES),
+            *options_headers(flow.contact, self._config.features),
         ]
         response = await flow.connection.request(Request("OPTIONS", to.encode(), Headers(items)))
         self._tell(self._cache.on_answer(number, response, self._clock()))
@@ -70,5 +69,5 @@ class Capabilities:
                 self._tell(self._cache.on_request(sender, request, self._clock()))
 
     def _tell(self, changed: CapabilitiesChanged | None) -> None:
-        if changed is not None and self._on_change is not None:
-            self._on_change(changed)
+        if changed is not None and self.on_change is not None:
+            self.on_change(changed)

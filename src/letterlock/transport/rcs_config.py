@@ -8,13 +8,13 @@ from __future__ import annotations
 import ipaddress
 import ssl
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..codec.sip import Limits, Uri
 from ..errors import InputError
 from ..ids import Number
 from ..sip.answering import RepeatTimes
-from ..sip.options import ALLOW, LETTERLOCK_FEATURES
+from ..sip.options import ALLOW, CPM_GROUP, CPM_SESSION, LETTERLOCK_FEATURES, FeatureTags
 from ..sip.registration import RegistrationConfig
 from ..sip.session_events import SessionSettings
 from ..sip.session_timer import OPTION_TAG, TimerPolicy
@@ -25,6 +25,7 @@ from ..version import __version__
 __all__ = [
     "MAX_BODY",
     "USER_AGENT",
+    "ConferenceConfig",
     "RcsConfig",
     "SessionConfig",
     "check",
@@ -57,6 +58,9 @@ class SessionConfig:
     msrp_loopback: bool = True
     msrp_certificate: tuple[str, str] | None = None
     msrp_hosts: tuple[str, ...] = ()
+    offered: bool = True
+    """False: we neither offer sessions nor take them, and our feature tags say so; what fits no request is not sent."""
+
     idle_s: float = 30.0
     open_s: float = 20.0
     """For a session to be answered and connected."""
@@ -80,6 +84,26 @@ class SessionConfig:
     interval_s: int = 1800
     capability_s: int = 24 * 3600
     max_capabilities: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceConfig:
+    """Groups at the carrier. `factory` is the address at which conferences are made (`conf-fcty-uri`); None: there are none.
+
+    `share_subject` tells the carrier what an encrypted group is called, which nobody needs it to know. A roster is reported
+    when it has not changed for `settle_s`.
+    """
+
+    factory: str | None = None
+    max_members: int = 1000
+    """`max_adhoc_group_size`: larger groups do without."""
+
+    share_subject: bool = False
+    max_conferences: int = 256
+    max_message: int = 256 * 1024
+    settle_s: float = 2.0
+    roster_s: float = 20.0
+    retry_s: tuple[float, float] = (5.0, 300.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +134,7 @@ class RcsConfig:
     max_message: int = 60_000
     max_pager: int = 48_000
     sessions: SessionConfig = field(default_factory=SessionConfig)
+    conferences: ConferenceConfig = field(default_factory=ConferenceConfig)
     max_in_flight: int = 64
     connect_timeout_s: float = 10.0
     answer_timeout_s: float = 32.0
@@ -118,6 +143,13 @@ class RcsConfig:
     pong_s: float = 10.0
     backoff_s: tuple[float, float] = (1.0, 60.0)
     refused_wait_s: float = 900.0
+
+    @property
+    def features(self) -> FeatureTags:
+        """What we say that we can do."""
+        if self.sessions.offered:
+            return LETTERLOCK_FEATURES
+        return replace(LETTERLOCK_FEATURES, icsi=LETTERLOCK_FEATURES.icsi - {CPM_SESSION, CPM_GROUP})
 
     @property
     def identity(self) -> Uri:
@@ -151,7 +183,7 @@ def registration_config(config: RcsConfig) -> RegistrationConfig:
         identity=config.identity,
         private_identity=config.username,
         instance=f"urn:uuid:{uuid.UUID(config.instance)}",
-        features=LETTERLOCK_FEATURES.params(),
+        features=config.features.params(),
         expires_s=config.expires_s,
         user_agent=USER_AGENT,
     )

@@ -33,6 +33,7 @@ _VERBS = {
     "send": "chat",
     "listen": "chat",
     "chats": "chat",
+    "capabilities": "chat",
     "reply": "messages",
     "react": "messages",
     "edit": "messages",

@@ -40,6 +40,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     listen.add_argument("--consumer", default="listen", help="under which name the place is kept (default %(default)s)")
     listen.add_argument("--unread", action="store_true", help="do not tell senders that you have seen their messages")
     listen.add_argument("--use-old-copy", action="store_true", help="go on with a restored copy of the profile")
+    listen.add_argument(
+        "--pager-only",
+        action="store_true",
+        help="offer no message sessions: each message is one request, and what is too large for that cannot come",
+    )
     add_profile(listen)
     listen.set_defaults(run=run_listen)
 
@@ -48,6 +53,17 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     chats.add_argument("--limit", type=int, default=50, help="default %(default)s")
     add_profile(chats)
     chats.set_defaults(run=run_chats)
+
+    capabilities = commands.add_parser(
+        "capabilities",
+        help="what the carrier says that a number can do",
+        description="Ask the carrier what the phones of a number can do, by OPTIONS. A hint that anybody on the way can "
+        "change; it decides nothing about encryption.",
+    )
+    capabilities.add_argument("number", metavar="NUMBER")
+    capabilities.add_argument("--known", action="store_true", help="what was heard within a day will do")
+    add_profile(capabilities)
+    capabilities.set_defaults(run=run_capabilities)
 
 
 async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -58,13 +74,24 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
+    async with open_client(
+        arguments, use_old_copy=arguments.use_old_copy, sessions=not arguments.pager_only
+    ) as me:
         after = arguments.after
         if after is None:
             after = await me.recall(arguments.consumer) or 0
         with stop_signals() as stopped:
             terminal.say(f"{me.number}, device {me.me.device}: listening (stop with Ctrl-C)")
             await within(None, _print_events(me, arguments, terminal, after), _until(stopped))
+    return 0
+
+
+async def run_capabilities(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    async with open_client(arguments) as me:
+        chat = await me.chat(arguments.number)
+        features = await chat.capabilities(fresh=not arguments.known)
+        words = "nobody knows now" if features is None else "no RCS" if not features else " ".join(features)
+        terminal.data({"chat": chat.number, "features": features}, f"{chat.number}  {words}")
     return 0
 
 

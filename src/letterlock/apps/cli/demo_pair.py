@@ -54,6 +54,7 @@ class Pair:
         await stage.show()
         if not stage.plain:
             await self._compare_codes()
+            await self._lose_a_capability()
         async with ana.chat(ben) as chat:
             state = chat.security
         stage.narrate(
@@ -91,6 +92,22 @@ class Pair:
             now = {view.message_id: view for view in await chat.messages()}
         deleted = "gone" if now[slip].deleted else "still there"
         stage.narrate(f"on Ana's phone the first now reads: {now[wrong].text!r}; the second is {deleted}")
+
+    async def _lose_a_capability(self) -> None:
+        """The carrier says that Ben's phone can do less. That is a hint, and takes nothing off the encryption (SR-02)."""
+        stage, ana, ben = self._stage, self.ana, self.ben
+        async with ana.chat(ben) as chat:
+            await chat.capabilities()
+        await ben.switch_off()
+        await ben.switch_on("--pager-only")
+        async with ana.chat(ben) as chat:
+            await chat.capabilities(fresh=True)
+        await stage.until(ana, lambda events: any(isinstance(e, ev.CapabilitiesChanged) for e in events))
+        changed = [r.event for r in await ana.events() if isinstance(r.event, ev.CapabilitiesChanged)]
+        lost = sorted(set(changed[-1].before) - set(changed[-1].features)) if changed else []
+        stage.narrate(f"Ben's phone starts again with less, and the carrier tells: no more {' and '.join(lost) or '?'}")
+        await self._say(ana, ben, "Fewer features, the same envelope.")
+        await stage.show()
 
     async def _compare_codes(self) -> None:
         """Each reads the last group of the security code out to the other, who types it."""

@@ -43,8 +43,8 @@ class Phone:
     def environment(self) -> Environment:
         return Environment(state=self.folder / "state" / "letterlock" / "generations")
 
-    async def switch_on(self) -> None:
-        """Start `letterlock listen` and wait until it owns the profile."""
+    async def switch_on(self, *options: str) -> None:
+        """Start `letterlock listen` with these options and wait until it owns the profile."""
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -56,6 +56,7 @@ class Phone:
             str(self.profile),
             "--key-file",
             str(self.key_file),
+            *options,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TypedDict
 
-from ...client import Client
+from ...client import Client, Environment
 from ...client.profile import ProfilePaths
 from ...errors import InputError, StoreLocked
 from ...store import ProfileLock
@@ -73,7 +73,9 @@ def unlock_arguments(arguments: argparse.Namespace, *, new: bool = False) -> Unl
     return Unlock(passphrase=passphrase, key_file=None)
 
 
-def open_client(arguments: argparse.Namespace, *, use_old_copy: bool = False, unlock: Unlock | None = None) -> Client:
+def open_client(
+    arguments: argparse.Namespace, *, use_old_copy: bool = False, unlock: Unlock | None = None, sessions: bool = True
+) -> Client:
     """The profile as a client, not yet entered. Nothing is asked for when another process has it open."""
     path = profile_path(arguments)
     if not ProfilePaths.of(path).exists():
@@ -85,7 +87,8 @@ def open_client(arguments: argparse.Namespace, *, use_old_copy: bool = False, un
     if unlock is None:
         given = arguments.key_file or arguments.passphrase_file
         unlock = _FROM_ENVIRONMENT if is_open_elsewhere(path) and not given else unlock_arguments(arguments)
-    return Client.open(path, use_old_copy=use_old_copy, **unlock)
+    environment = None if sessions else Environment(sessions=False)
+    return Client.open(path, use_old_copy=use_old_copy, environment=environment, **unlock)
 
 
 def is_open_elsewhere(path: Path) -> bool:

@@ -87,6 +87,10 @@ def _text(event: Event) -> str:
         case ev.SecurityChanged():
             label = chat_label(event.chat)
             return f"chat with {label}: {security_label(Security(event.state), label)}"
+        case ev.CapabilitiesChanged():
+            new = [f"+{name}" for name in event.features if name not in event.before]
+            gone = [f"-{name}" for name in event.before if name not in event.features]
+            return f"the carrier says that {event.chat} can do something else now: {' '.join((*new, *gone))}"
         case ev.NumberReset():
             return "somebody claimed your number with other keys; if that was not you, ask your operator"
         case ev.MessageResent():
