@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..codec.sip import Request, Response
+from ..codec.sip import NameAddr, Request, Response, Uri
 from ..errors import DecodeError, LimitExceeded, TransportError
 from ..ids import Instant, Rng
 from ..sip.calling import Invitation
@@ -61,10 +61,15 @@ class CallRefused(Exception):
 
 
 class Dialogs:
-    """See the module. Each of `takers` is offered every INVITE that begins something, until one says that it takes it."""
+    """See the module. Each of `takers` is offered every INVITE that begins something, until one says that it takes it.
+
+    `contact_for` may name another Contact header for the answer to an INVITE; `on_attached` is called for each connection.
+    """
 
     def __init__(self, settings: SessionSettings, max_dialogs: int, rng: Rng) -> None:
         self.takers: list[Callable[[Call], bool]] = []
+        self.contact_for: Callable[[Request], str | None] = lambda invite: None
+        self.on_attached: list[Callable[[], None]] = []
         self._settings = settings
         self._max_dialogs = max_dialogs
         self._rng = rng
@@ -79,6 +84,8 @@ class Dialogs:
         """Registered over this connection. `contact` is our whole Contact header there."""
         self._connection, self._contact = connection, contact
         self._layer = DialogLayer(lambda: connection.agent, self._max_dialogs)
+        for attached in self.on_attached:
+            attached()
 
     def detach(self, reason: str) -> None:
         """The connection is gone."""
@@ -120,6 +127,11 @@ class Dialogs:
         return self._contact
 
     @property
+    def uri(self) -> Uri | None:
+        """The address in it; None before the first connection."""
+        return NameAddr.parse(self._contact).uri if self._contact else None
+
+    @property
     def allow(self) -> str:
         """The methods that are understood in a session."""
         return self._settings.allow
@@ -159,7 +171,8 @@ class Dialogs:
         assert connection.agent is not None
         now = connection.now()
         try:
-            session = Session.called(self._settings, key, request, self._contact, self._rng)
+            contact = self.contact_for(request) or self._contact
+            session = Session.called(self._settings, key, request, contact, self._rng)
         except DecodeError as error:
             connection.respond(key, 400, f"Bad Request ({error.code})")
             return
