@@ -46,7 +46,7 @@ def group_event_text(event: GroupEvent) -> str:
         case IconChanged():
             return f"{where}: {event.by} {'changed' if event.icon else 'took away'} the picture"
         case RosterMismatch():
-            return f"{where}: {_MISMATCHES[event.reason].format(numbers=', '.join(event.numbers), source=event.source)}"
+            return f"{where}: {_MISMATCHES.get(event.reason, event.reason).format(numbers=', '.join(event.numbers), source=event.source)}"
 
 
 def notice_text(notice: str) -> str:
