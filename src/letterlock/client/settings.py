@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import DecodeError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
-from ..transport.rcs_config import RcsConfig, SessionConfig
+from ..transport.rcs_config import ConferenceConfig, RcsConfig, SessionConfig
 
 __all__ = ["SETTINGS", "ContentAccount", "Settings", "SipAccount"]
 
@@ -51,6 +51,9 @@ class SipAccount:
             trust_from=self.trust_from,
             tel_addresses=self.tel_addresses,
             sessions=SessionConfig(msrp_relay=self.msrp_relay, idle_s=float(self.idle_s)),
+            conferences=ConferenceConfig(
+                factory=self.conference_factory, max_members=self.max_group or ConferenceConfig().max_members
+            ),
         )
 
 
