@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import uuid
@@ -57,9 +58,9 @@ class SipLine:
         await self.disconnect()
 
     async def connect(self) -> None:
-        self._reader, self._writer = await asyncio.open_connection(self.server.host, self._port)
+        reader, self._writer = await asyncio.open_connection(self.server.host, self._port)
         self.port: int = self._writer.get_extra_info("sockname")[1]
-        self._reading = asyncio.get_running_loop().create_task(self._read())
+        self._reading = asyncio.get_running_loop().create_task(self._read(reader))
 
     async def disconnect(self) -> None:
         self._writer.close()
@@ -151,9 +152,9 @@ class SipLine:
         headers = headers.with_("To", response.headers.get("To") or "").without("Proxy-Authorization")
         self.write(Request("ACK", request.uri, headers))
 
-    async def _read(self) -> None:
+    async def _read(self, reader: asyncio.StreamReader) -> None:
         parser = StreamParser(_LIMITS)
-        while data := await self._reader.read(65_536):
+        while data := await reader.read(65_536):
             for item in parser.feed(data):
                 if isinstance(item, Request):
                     self.arrived.put_nowait(item)
@@ -190,14 +191,14 @@ class SipServer(SipLine):
         await asyncio.gather(*self._accepted, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+        self._writer = writer
         task = asyncio.current_task()
         assert task is not None
         self._accepted.append(task)
-        try:
-            await self._read()
-        finally:
-            writer.close()
+        # A peer that was killed, or the end of the test: neither is an error of this server.
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await self._read(reader)
+        writer.close()
 
 
 def tag_of(value: str | None) -> str:

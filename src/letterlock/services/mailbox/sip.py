@@ -33,6 +33,7 @@ _RETRY_LATER = (("Retry-After", "60"),)
 _RETRY_SOON = (("Retry-After", "2"),)
 _PURGE_EVERY_S = 60.0
 _MAX_HANDOVERS = 100_000
+_GRANT_ATTEMPTS = 6
 
 
 class Mailbox:
@@ -69,6 +70,8 @@ class Mailbox:
         self._from_proxy: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._handovers: dict[Number, int] = {}
+        self._granting: set[Number] = set()
+        self._ungranted: dict[Number, None] = {}  # the proxy was not there to hear it
 
     async def start(self) -> None:
         """Open the database and listen. Raises StoreError, StoreLocked; OSError when the port is taken."""
@@ -184,24 +187,35 @@ class Mailbox:
         return None if self._to_proxy is None else await self._to_proxy.request(request)
 
     def _empty(self, number: Number) -> None:
-        self._spawn(self._grant(number))
+        if number not in self._granting:
+            self._granting.add(number)
+            self._spawn(self._grant(number))
 
     async def _grant(self, number: Number) -> None:
-        """Nothing waits for this number: when it has one device, messages need not come here."""
-        for _ in range(2):
-            # Before the tables: whatever came with this hand-over, or an earlier one, is in them by then.
-            handover = self._handovers.get(number, 0)
-            device = await self._writer.run(lambda tables: logic.direct_device(tables, number))
-            if device is None:
-                return
-            answer = await self._send(grant(number, device, handover, self._domain, self._rng))
-            if answer is None or answer.status != 412:
-                return
-            # There was another hand-over: under way, or before our time. What is under way gets time to arrive.
-            current = answer.headers.get("SIP-ETag") or ""
-            if current.isascii() and current.isdigit() and len(current) < 18:
-                self._handovers[number] = int(current)  # also a lower one: the proxy may have begun anew
-            await asyncio.sleep(self._limits.reconnect_ms / 1000)
+        """Nothing waits for this number: when it has one device, messages need not come here.
+
+        A refusal (412) means another hand-over: under way, or before our time. What is under way gets time to arrive.
+        """
+        try:
+            for attempt in range(_GRANT_ATTEMPTS):
+                # Before the tables: whatever came with this hand-over, or an earlier one, is in them by then.
+                handover = self._handovers.get(number, 0)
+                device = await self._writer.run(lambda tables: logic.direct_device(tables, number))
+                if device is None:
+                    return
+                answer = await self._send(grant(number, device, handover, self._domain, self._rng))
+                if answer is None:
+                    self._ungranted[number] = None
+                if answer is None or answer.status != 412:
+                    return
+                current = answer.headers.get("SIP-ETag") or ""
+                if current.isascii() and current.isdigit() and len(current) < 18:
+                    self._handovers[number] = int(current)  # also a lower one: the proxy may have begun anew
+                await asyncio.sleep(self._limits.reconnect_ms / 1000 / 2 ** (_GRANT_ATTEMPTS - attempt))
+        except StoreError as error:
+            _log.error("what waits could not be read: %s", error)
+        finally:
+            self._granting.discard(number)
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -220,6 +234,9 @@ class Mailbox:
                 self._to_proxy = connection
                 assert self._couriers is not None
                 self._couriers.wake_all(await self._writer.run(Tables.waiting))
+                ungranted, self._ungranted = self._ungranted, {}
+                for number in ungranted:
+                    self._empty(number)
                 await asyncio.shield(connection.closed)
                 self._to_proxy = None
             await asyncio.sleep(self._limits.reconnect_ms / 1000)
