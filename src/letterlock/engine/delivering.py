@@ -135,17 +135,17 @@ def _content(
         _admit(core, turn, contact, party, header, message, name, digest)
     elif not is_change and groups_receiving.may_speak(core, turn, name, party):
         _admit(core, turn, contact, party, header, message, name, digest)
-    elif behind:
+    elif behind or (not is_change and groups_receiving.may_return(turn, name)):
         groups_receiving.park(core, turn, name, party, opened, digest)
     else:
         key = inbox_key(contact.list.number, header.message_id, party.account, party.device)
-        turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now))
+        turn.staged.put(key, InboxEntry(digest, message.order if is_change else "", turn.now, turn.now))
         if is_change:
             receipts.delivered_here(
                 core, turn, chats.load(turn, name), contact, party, header.message_id, entity.sent_at
             )
         else:
-            reason = groups_receiving.why_not(turn, name)
+            reason = "group:not-a-member"
             turn.tell(MessageUnreadable(name, header.message_id, party.device, reason, sender=party.number))
             groups_receiving.tell_out(core, turn, name, contact, party, heads)
 
@@ -270,7 +270,7 @@ def _chat_named(core: Core, party: Party, header: Header) -> ChatName:
 
 def _typing(core: Core, turn: Turn, number: Number, content: Typing) -> None:
     chat = chats.load(turn, number)
-    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < TYPING_MS
+    typing = bool(chat.typing_seen) and 0 <= turn.now - chat.typing_seen < TYPING_MS
     if content.active == typing:
         return
     chats.save(core, turn, replace(chat, typing_seen=turn.now if content.active else 0))
@@ -281,7 +281,7 @@ def receipt_again(
     core: Core, turn: Turn, number: Number, message_id: MessageId, frame: WireFrame, entry: InboxEntry
 ) -> None:
     """It is sent again because our receipt was lost, or late: send one more, not too often."""
-    if not entry.order or turn.now - entry.receipt_at < core.limits.repeat_receipt_ms:
+    if not entry.order or 0 <= turn.now - entry.receipt_at < core.limits.repeat_receipt_ms:
         return
     contact = chats.contact_of(turn, number)
     if contact is None or contact.account != frame.sender_account:

@@ -31,16 +31,18 @@ __all__ = [
     "drop_letters",
     "learn",
     "letters",
+    "may_return",
     "may_speak",
     "note_heads",
     "park",
     "take_up",
     "tell_out",
-    "why_not",
 ]
 
 _TOLD_AFTER = 3
 """So many requests without an answer are told as entries that are withheld."""
+_ENOUGH = 12
+"""So many are made for a group that we are not in: the last one after hours."""
 
 
 # --- the log -----------------------------------------------------------------------------------------------------
@@ -139,6 +141,10 @@ def ask_again(core: Core, turn: Turn) -> None:
 
 def _ask(core: Core, turn: Turn, group: Group) -> None:
     informant = group.informant
+    if not group.joined and group.asks >= _ENOUGH:
+        # To whoever is out, nobody may want to answer.
+        turn.staged.put(group_key(group.name), replace(group, lacks=(), informant=None, asks=0))
+        return
     due = group.asked_at + min(core.limits.list_refresh_ms, core.limits.fetch_first_ms << min(group.asks, 30))
     if group.asks and due > turn.now:
         turn.wake(due)
@@ -199,10 +205,11 @@ def may_speak(core: Core, turn: Turn, name: GroupName, sender: Party) -> bool:
     return sender.account == core.me.account or group.member(sender.account) is not None
 
 
-def why_not(turn: Turn, name: GroupName) -> str:
-    """Why content was refused: its sender is no member, or we are none."""
+def may_return(turn: Turn, name: GroupName) -> bool:
+    """We are out by the log as we know it, and somebody writes to us who does not know that, or knows better: it is shown
+    should we be added again."""
     group = turn.staged.get(group_key(name))
-    return "group:not-a-member" if group is not None and group.joined else "group:left"
+    return group is not None and bool(group.entries) and not group.joined and chats.exists(turn, name)
 
 
 def park(core: Core, turn: Turn, name: GroupName, sender: Party, content: Content, digest: bytes) -> None:
