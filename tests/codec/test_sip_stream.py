@@ -143,7 +143,7 @@ def test_bare_line_feeds_end_the_stream(data: bytes) -> None:
 
 
 def test_a_malformed_message_is_stepped_over() -> None:
-    bad = b"NOT A REQUEST LINE AT ALL\r\nContent-Length: 5\r\n\r\nhello"
+    bad = b"NOT A REQUEST LINE AT ALL SIP/2.0\r\nContent-Length: 5\r\n\r\nhello"
     items = StreamParser(LIMITS).feed(bad + encode(REQUEST))
     assert isinstance(items[0], Malformed)
     assert items[1] == with_length(REQUEST)
@@ -204,7 +204,7 @@ BOUND = LIMITS.max_header_bytes + LIMITS.max_body
         ("10,000 folds", b"OPTIONS sip:a SIP/2.0\r\nX: 1\r\n" + b" 1\r\n" * 10_000 + b"l: 0\r\n\r\n"),
         ("10 MB start line", b"O" * 10_000_000),
         ("10 MB body", b"OPTIONS sip:a SIP/2.0\r\nl: 10000000\r\n\r\n" + b"a" * 10_000_000),
-        ("10 MB body of a malformed message", b"OPTIONS\r\nl: 10000000\r\n\r\n" + b"a" * 10_000_000),
+        ("10 MB body of a malformed message", b"OPTIONS SIP/2.0\r\nl: 10000000\r\n\r\n" + b"a" * 10_000_000),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -281,7 +281,7 @@ def test_too_many_unanswered_requests_get_503() -> None:
 
 def test_malformed_messages_cost_nothing_and_lost_framing_ends_it() -> None:
     b = agent()
-    assert b.receive_data(b"WHAT IS THIS\r\nl: 2\r\n\r\nhi" + incoming(), 0) != []
+    assert b.receive_data(b"WHAT IS THIS SIP/2.0\r\nl: 2\r\n\r\nhi" + incoming(), 0) != []
     assert b.malformed == 1
     with pytest.raises(DecodeError):
         b.receive_data(b"garbage without any framing\r\n\r\n", 0)

@@ -3,7 +3,8 @@
 Memory is bounded by the Limits however large the pieces fed are, and the work is linear in the bytes.
 An error in the framing ends the stream: nobody knows where the next message starts. A message that
 is framed but does not parse is handed out as `Malformed`, so that a peer behind a proxy cannot
-cut the connection of another.
+cut the connection of another. What is not even meant to be SIP ends it: a request smuggled into the body
+of another protocol's message must not come out of it (SR-14, SR-17).
 """
 
 from __future__ import annotations
@@ -153,8 +154,12 @@ class StreamParser:
 def _length_of_malformed(raw: bytearray, error: DecodeError, limits: Limits) -> int:
     """The body length of a head that does not parse, or the error itself when that is not certain.
 
-    Not certain also means: another hop takes a bare line feed for a line end and would frame it differently.
+    Not certain also means: another hop takes a bare line feed for a line end and would frame it differently. And it is
+    not certain in another protocol: whoever makes an MSRP relay or an HTTP client connect here has its user write the
+    length that suits him, and what he calls the body would be read as the next message, from a peer that we may trust.
     """
+    if not _is_sip(raw):
+        raise error
     match = _LENGTH_LINE.search(raw)
     if match is None or _BARE_BREAK.search(raw) or len(_LENGTH_LINES.findall(raw)) != 1:
         raise error
@@ -162,3 +167,11 @@ def _length_of_malformed(raw: bytearray, error: DecodeError, limits: Limits) -> 
     if length > limits.max_body:
         raise LimitExceeded("body too long", code="sip.limit.body") from error
     return length
+
+
+def _is_sip(raw: bytearray) -> bool:
+    """Whether a start line at least names the protocol where SIP does, of whatever version."""
+    line = bytes(raw.partition(b"\r\n")[0]).upper()
+    return line.startswith(b"SIP/") or (
+        line.rstrip(b" \t").rpartition(b" ")[2].startswith(b"SIP/") and not line.startswith(b"MSRP ")
+    )
