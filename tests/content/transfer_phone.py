@@ -22,7 +22,7 @@ def content(environment: Environment, settings: Settings) -> Content:
     assert settings.content is not None
     account = ServerAccount(settings.content.url, settings.content.username, settings.content.password)
     return ContentClient(
-        account, rng=os.urandom, now=environment.clock, settings=ContentSettings(block=8192, first_pause_s=0.05)
+        account, rng=os.urandom, now=environment.clock, settings=ContentSettings(block=65_536, first_pause_s=0.05)
     )
 
 
