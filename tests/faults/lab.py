@@ -25,12 +25,12 @@ from letterlock.codec.sip import Request
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageDelivered
 from letterlock.engine.limits import EngineLimits
-from letterlock.ids import MessageId, Number
+from letterlock.ids import Instant, MessageId, Number
 from letterlock.transport.msrp_settings import MsrpSettings
 from letterlock.transport.rcs import RcsTransport
 from letterlock.transport.rcs_config import SessionConfig
 
-__all__ = ["LARGE", "ROOMY", "SOON", "Lab", "NoisyTransport", "msrp_settings"]
+__all__ = ["LARGE", "ROOMY", "SOON", "Lab", "NoisyTransport", "Wall", "msrp_settings"]
 
 SOON = dataclasses.replace(LIMITS, retry_first_ms=20, retry_longest_ms=40)
 """The engine tries again almost at once."""
@@ -75,6 +75,17 @@ class NoisyTransport:
         return [answer for outbound, answer in self.handed if outbound.message_id == message_id]
 
 
+class Wall:
+    """A phone's own clock: the world's, and what somebody has set it by."""
+
+    def __init__(self, world: Callable[[], Instant]) -> None:
+        self._world = world
+        self.offset = 0
+
+    def __call__(self) -> Instant:
+        return self._world() + self.offset
+
+
 class Lab(World):
     """See the module. `sip_rules` see every INVITE, its answers and every REGISTER; `msrp_rules` what leaves the relay."""
 
@@ -85,6 +96,7 @@ class Lab(World):
         self.msrp_seen: list[MsrpSeen] = []
         self.msrp_rules: list[Callable[[MsrpSeen], MsrpInterference | None]] = []
         self.transports: dict[str, NoisyTransport] = {}  # the latest of each device
+        self.walls: dict[str, Wall] = {}
         self.carrier_settings = CarrierSettings()
         self.options_rule = self._sip
         self.carrier = self._made(0, 0)
@@ -159,6 +171,10 @@ class Lab(World):
         ]
 
     # --- phones -------------------------------------------------------------------------------------------------
+    def set_clock(self, phone: Phone, by: int) -> None:
+        """Somebody sets this phone's clock, by so many milliseconds."""
+        self.walls[phone.name].offset += by
+
     def transport_of(self, phone: Phone) -> NoisyTransport:
         return self.transports[phone.name]
 
@@ -246,5 +262,6 @@ class Lab(World):
             self.transports[name] = NoisyTransport(made)
             return self.transports[name]
 
-        phone.environment = dataclasses.replace(phone.environment, transport=transport)
+        self.walls[name] = Wall(self.clock)
+        phone.environment = dataclasses.replace(phone.environment, transport=transport, clock=self.walls[name])
         return phone

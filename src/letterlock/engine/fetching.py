@@ -70,6 +70,14 @@ def due(core: Core, turn: Turn) -> None:
         turn.wake(fetch.next_at)
 
 
+def put_off_no_longer(core: Core, turn: Turn) -> None:
+    """The clock was set back: nothing is asked for later than the longest pause from now."""
+    for key in turn.staged.scan(FETCH):
+        fetch = turn.staged.get(key)
+        if fetch is not None and fetch.next_at > turn.now + core.limits.fetch_longest_ms:
+            turn.staged.put(key, replace(fetch, next_at=turn.now + core.limits.fetch_longest_ms))
+
+
 def ask_all(core: Core, turn: Turn) -> None:
     """After a restart nobody is asking any more: ask for everything."""
     for key in turn.staged.scan(FETCH):

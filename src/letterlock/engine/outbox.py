@@ -28,6 +28,7 @@ __all__ = [
     "give_up_account",
     "is_silent",
     "on_network",
+    "put_off_no_longer",
     "raise_status",
     "resend_all",
     "retry_due",
@@ -85,6 +86,19 @@ def retry_due(core: Core, turn: Turn) -> None:
             turn.staged.put(key, row)
             turn.effects.append(_transmit(core, key, row))
         turn.wake(min(row.next_at, row.expires))
+
+
+def put_off_no_longer(core: Core, turn: Turn) -> None:
+    """The clock was set back: nothing is sent later than its pause from now."""
+    for key in turn.staged.scan(OUTBOX):
+        row = turn.staged.get(key)
+        if row is None:
+            continue
+        latest = turn.now + _pause(core, row)
+        if row.next_at > latest:
+            row = replace(row, next_at=latest)
+            turn.staged.put(key, row)
+        turn.wake(row.next_at)
 
 
 def resend_all(core: Core, turn: Turn) -> None:

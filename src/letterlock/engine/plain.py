@@ -176,7 +176,7 @@ def received_typing(core: Core, turn: Turn, number: Number, inbound: Inbound, ti
         active = read_typing(inbound.body).active
     except DecodeError:
         return
-    typing = bool(chat.typing_seen) and turn.now - chat.typing_seen < timeout_ms
+    typing = bool(chat.typing_seen) and 0 <= turn.now - chat.typing_seen < timeout_ms
     if active != typing:
         chats.save(core, turn, replace(chat, typing_seen=turn.now if active else 0))
         turn.tell(TypingChanged(number, active, encrypted=False))

@@ -127,7 +127,8 @@ def _equip(
 
 def _is_overdue(core: Core, turn: Turn, need: MaterialNeeded) -> bool:
     started = fetching.started(turn, need)
-    return started is not None and turn.now - started >= core.limits.material_patience_ms
+    # A time to come was written before the clock was set back.
+    return started is not None and not 0 <= turn.now - started < core.limits.material_patience_ms
 
 
 def _refused(

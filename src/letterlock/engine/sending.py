@@ -101,7 +101,7 @@ def typing(core: Core, turn: Turn, number: Number, active: bool) -> None:
     protocol = policy.encrypting(core, contact, turn.now)
     if not core.privacy.typing or (contact is not None and contact.broken):
         return
-    if turn.now - chat.typing_sent < core.limits.typing_ms if active else not chat.typing_sent:
+    if 0 <= turn.now - chat.typing_sent < core.limits.typing_ms if active else not chat.typing_sent:
         return
     if contact is None or protocol is None:
         if policy.state_of(core, chat, contact, turn.now) is Security.PLAIN_RCS:
@@ -136,6 +136,9 @@ def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, wait
         since = contact.list.serial
         pause = core.limits.fetch_first_ms if contact.list.expired(turn.now) else core.limits.list_refresh_ms
         at = contact.fetched_at + pause
+    asked_at = chat.absent_at if contact is None else contact.fetched_at
+    if asked_at > turn.now:  # the clock was set back since
+        at = turn.now
     if waiting or at <= turn.now:
         fetching.lists(core, turn, Number(chat.number), since, at)
 

@@ -92,7 +92,7 @@ def allow_resend(core: Core, turn: Turn, number: Number) -> bool:
 def allow_reset(core: Core, turn: Turn, number: Number) -> bool:
     """Whether a session with this contact may be retired again; a burst of trouble is one reason, not many."""
     name, trouble = _load(turn, number)
-    if trouble.reset_at and turn.now - trouble.reset_at < core.limits.session_reset_ms:
+    if trouble.reset_at and 0 <= turn.now - trouble.reset_at < core.limits.session_reset_ms:
         return False
     turn.staged.put(trouble_key(name), replace(trouble, reset_at=turn.now))
     return True

@@ -11,6 +11,7 @@ from ..seam import Key, Publish, RecordKind, TimerStep
 from . import (
     changing,
     chats,
+    clock,
     fetching,
     groups_applying,
     groups_receiving,
@@ -28,7 +29,7 @@ from .record_values import Upkeep
 from .records import CHANGE, DELIVERY, EVENT_LOG, HELD, INBOX, MATERIAL, UPKEEP, event_key
 from .step import Turn
 
-__all__ = ["on_published", "on_timer", "rolled_back", "start"]
+__all__ = ["clock_set_back", "on_published", "on_timer", "rolled_back", "start"]
 
 _PRUNED_AT_ONCE = 2_000
 _PRUNE_ON_MS = 5_000
@@ -38,6 +39,7 @@ _PREKEY_NOTES = ("prekeys_drained", "prekeys_low")
 
 def start(core: Core, turn: Turn) -> None:
     """See Engine.start."""
+    clock.set_back(core, turn)  # the clock may have been set while we were away
     shelf.index_all(turn)
     outbox.resend_all(core, turn)
     fetching.ask_all(core, turn)
@@ -46,6 +48,12 @@ def start(core: Core, turn: Turn) -> None:
     again = tuple((name, payload, attempts, turn.now) for name, payload, attempts, _ in upkeep.publishing)
     turn.staged.put(UPKEEP, replace(upkeep, protocols=(), publishing=again))
     _work(core, turn)
+
+
+def clock_set_back(core: Core, turn: Turn) -> None:
+    """See Engine.clock_set_back."""
+    clock.set_back(core, turn)
+    on_timer(core, turn)
 
 
 def on_timer(core: Core, turn: Turn) -> None:
