@@ -215,6 +215,27 @@ async def test_a_client_reaches_only_the_other_end_of_its_own_dialogs(lines: tup
         assert elsewhere.arrived.empty() and bob.arrived.empty() and alice.arrived.empty()
 
 
+async def test_nobody_takes_over_an_end_by_its_names(lines: tuple[SipLine, SipLine]) -> None:
+    """A stranger who knows Call-ID and tags begins a dialog under them, and an accomplice answers under them."""
+    alice, bob = lines
+    dialog = await invited(alice, bob)
+    async with SipLine(alice.server, fresh_number()) as mallory, SipLine(alice.server, fresh_number()) as friend:
+        await mallory.register()
+        await friend.register()
+        mallory.tag = tag_of(dialog.addresses[0])
+        invite = mallory.build("INVITE", mallory.uri(friend.me), ("Call-ID", dialog.call_id), body=OFFER)
+        assert (await mallory.send(invite)).status == 403
+        mallory.tag = new_tag(os.urandom)
+        sending = asyncio.create_task(
+            mallory.send(mallory.build("INVITE", mallory.uri(friend.me), ("Call-ID", dialog.call_id), body=OFFER))
+        )
+        friend.answer(await friend.next("INVITE"), 200, ("Contact", friend.contact), tag=tag_of(dialog.addresses[0]))
+        assert (await sending).status == 200
+        await dialog.exchange(1, "INFO")
+        await dialog.exchange(0, "BYE")
+        assert mallory.arrived.empty()
+
+
 async def test_a_phone_that_reconnects_keeps_its_dialog(lines: tuple[SipLine, SipLine]) -> None:
     """From a new connection it must prove itself; by its GRUU it is found there (RFC 5627)."""
     alice, bob = lines
