@@ -423,6 +423,7 @@ def test_a_number_with_new_keys_gets_nothing_until_it_is_added_again() -> None:
     a.send(name, "for b")
     world.run()
     assert {outbound.to for phone, outbound in world.sent if phone is a} == {b.number}
+    assert not [key for key in a.state.records if key.startswith("waiting/")], "nothing waits for keys that are gone"
     assert [state.current for state in a.engine.members(a.state, name, world.now)] == [True, True, False]
     a.do(a.engine.add_members, name, [c.number])
     world.run()
