@@ -12,13 +12,15 @@ import pytest
 
 from focus.lying import LyingFocus
 from focus.town import FAST, number
+from lab_certificate import LabCertificate, write_lab_certificate
 from letterlock.carrier import Accounts, Carrier
 from letterlock.carrier.settings import ApplicationServer
 from letterlock.engine.carriage import Conference, ConferenceView, Inbound, Outbound
+from letterlock.errors import InputError
 from letterlock.ids import ConversationId, GroupId, MessageId, Number
-from letterlock.services.focus import Focus
+from letterlock.services.focus import Focus, MsrpTls
 from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import ConferenceConfig, RcsConfig
+from letterlock.transport.rcs_config import ConferenceConfig, RcsConfig, SessionConfig
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +32,7 @@ GROUP = GroupId(bytes(range(16)))
 class Phone:
     """A transport with what it brought."""
 
-    def __init__(self, index: int, port: int, device: int, kept: dict[str, str]) -> None:
+    def __init__(self, index: int, port: int, device: int, kept: dict[str, str], ca: Path | None) -> None:
         self.number = number(index)
         self.inbox: list[Inbound] = []
         self.views: list[ConferenceView] = []
@@ -44,7 +46,9 @@ class Phone:
             server="127.0.0.1",
             port=port,
             instance=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.number}/{device}")),
-            tls=False,
+            tls=ca is not None,
+            ca_file=None if ca is None else str(ca),
+            sessions=SessionConfig(msrp_loopback=ca is None),
             conferences=ConferenceConfig(factory=f"sip:conference-factory@{DOMAIN}", settle_s=0.05, retry_s=(0.2, 1.0)),
         )
         self.transport = RcsTransport(config, self._take, kept_conferences=kept)
@@ -78,9 +82,12 @@ class Phone:
 class Lab:
     """Carrier, focus and phones."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificate: LabCertificate | None = None) -> None:
         self.folder = folder
-        self.carrier = Carrier("127.0.0.1", 0, Accounts.lab("secret"), server_port=0)
+        self.certificate = certificate
+        tls = None if certificate is None else certificate.server_context()
+        self._ca = None if certificate is None else certificate.authority
+        self.carrier = Carrier("127.0.0.1", 0, Accounts.lab("secret"), server_port=0, tls=tls)
         self.focus: LyingFocus | None = None
         self._phones = contextlib.AsyncExitStack()
 
@@ -99,12 +106,15 @@ class Lab:
             proxy=("127.0.0.1", self.carrier.server_port),
             port=port,
             settings=FAST,
+            msrp_tls=None
+            if self.certificate is None
+            else MsrpTls.of_files(str(self.certificate.certificate), str(self.certificate.key)),
         )
         await self.focus.start()
         return self.focus
 
     async def phone(self, index: int, device: int = 1, kept: dict[str, str] | None = None) -> Phone:
-        phone = Phone(index, self.carrier.port, device, {} if kept is None else kept)
+        phone = Phone(index, self.carrier.port, device, {} if kept is None else kept, self._ca)
         await self._phones.enter_async_context(phone.transport)
         async with asyncio.timeout(5):
             await phone.transport.registered()
@@ -278,3 +288,27 @@ async def test_whoever_only_says_that_it_is_a_focus_is_none(lab: Lab) -> None:
     await until(lambda: bob.inbox)
     assert bob.inbox[0].group is None
     assert isinstance(lab.focus, Focus)
+
+
+async def test_sr19_with_tls_the_focus_is_known_by_its_fingerprint(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, write_lab_certificate(tmp_path))
+    await lab.start()
+    try:
+        ana, bob = [await lab.phone(i) for i in (1, 2)]
+        await ana.transport.sync_conference(Conference(GROUP, "", (bob.number,)), False)
+        await until(lambda: bob.members == {ana.number, bob.number})
+        assert await ana.send(bob.number, b"over TLS")
+        await until(lambda: bob.inbox)
+        assert bob.inbox[0].group == GROUP
+        assert lab.focus is not None
+        wires = lab.focus._port._wires
+        secure = [w for w in wires if w._transport is not None and w._transport.get_extra_info("ssl_object")]
+        assert secure
+    finally:
+        await lab.close()
+
+
+def test_sr19_beyond_this_machine_the_focus_needs_a_certificate(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        Focus(str(tmp_path / "focus.db"), domain=DOMAIN, proxy=("127.0.0.1", 1), msrp_host="192.0.2.1")
+    assert caught.value.code == "focus.tls"

@@ -7,6 +7,7 @@ docs/focus.md.
 from __future__ import annotations
 
 from .limits import FocusLimits, Rate
+from .msrp import MsrpTls
 from .sip import Focus, FocusSettings
 
-__all__ = ["Focus", "FocusLimits", "FocusSettings", "Rate"]
+__all__ = ["Focus", "FocusLimits", "FocusSettings", "MsrpTls", "Rate"]

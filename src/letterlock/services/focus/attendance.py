@@ -14,6 +14,7 @@ from ...msrp import Session as MsrpSession
 from ...sip.effects import Body
 from ...sip.msrp_media import (
     Agreement,
+    Fingerprint,
     MsrpMedia,
     Setup,
     agree,
@@ -40,6 +41,7 @@ class Media:
 
     local: MsrpUri
     max_size: int
+    fingerprints: tuple[Fingerprint, ...] = ()
 
     def offer(self) -> Body:
         """We can be connected to, and can connect (RFC 6135)."""
@@ -74,6 +76,7 @@ class Media:
             max_size=self.max_size,
             setup=setup,
             cema=True,
+            fingerprints=self.fingerprints,
         )
 
     def _origin(self) -> Origin:

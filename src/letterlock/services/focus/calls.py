@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...codec.conference_info import Disconnection
-from ...codec.msrp import MsrpUri
 from ...codec.sip import Request
 from ...errors import DecodeError, FocusError, LetterlockError, ProtocolError, StoreError
 from ...ids import Number, Rng
@@ -26,7 +25,7 @@ from ...msrp import new_session_id
 from ...sip.dialog import dialog_key
 from ...sip.dialog_layer import DialogLayer, Told, UsageEvent
 from ...sip.effects import Body, Effect, body_of
-from ...sip.msrp_media import Agreement
+from ...sip.msrp_media import Agreement, read_offer
 from ...sip.session import Session
 from ...sip.session_events import Ended, Established, Offered, Refused, Reoffered
 from ...sip.transaction import TransactionKey
@@ -161,7 +160,7 @@ class Calls:
                 agent.respond(key, 420, loop_now(), headers=(("Unsupported", "recipient-list-invite"),))
                 return []
             description = read_offer_body(body_of(request))
-        media = self._media()
+        media = self._media(read_offer(description).secure)
         agreement, answer = media.answer(description)
         device = device_of(request)
         contact = f"<{address_of(name, self._domain)}>;isfocus"
@@ -277,7 +276,7 @@ class Calls:
                 self._owed.pop((room, number), None)
 
     def _call(self, room: Room, number: Number) -> list[Told]:
-        media = self._media()
+        media = self._media(None)
         member = room.conference.members[number]
         invited = invitation(room.conference, number, member.invited_by, media.offer(), self._domain)
         session = Session.call(self._settings.session, invited, self._rng)
@@ -471,7 +470,8 @@ class Calls:
             address = ipaddress.ip_address(agreement.address)
             if not any(address in each for each in self._reach):
                 raise FocusError("this address is out of bounds", code="focus.reach", status=488)
-            wire = await self._msrp.connect(agreement.address, agreement.port)
+            peer = agreement.peer.fingerprints if agreement.peer.secure else None
+            wire = await self._msrp.connect(agreement.address, agreement.port, peer)
             if attendance.over:
                 wire.close()
                 return
@@ -511,11 +511,13 @@ class Calls:
         assert self._port is not None, "not started"
         return self._port
 
-    def _media(self) -> Media:
-        port = self._msrp
-        host = f"[{port.host}]" if ":" in port.host else port.host
-        local = MsrpUri("msrp", host, port.port, new_session_id(self._rng))
-        return Media(local, self._limits.max_message)
+    def _media(self, secure: bool | None) -> Media:
+        """Our side of a new session. Raises ProtocolError when it cannot be as the offer wants it: 488."""
+        local = self._msrp.local(new_session_id(self._rng), secure)
+        if local is None:
+            raise ProtocolError("one side has TLS and the other has not", code="sip.media.tls")
+        tls = self._msrp.tls
+        return Media(local, self._limits.max_message, (tls.fingerprint,) if tls is not None and local.secure else ())
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         async def run() -> None:

@@ -1,5 +1,8 @@
-"""The focus's MSRP connections: a listener that devices come to, and connections that we make; asyncio around
+"""The focus's MSRP connections: listeners that devices come to, and connections that we make; asyncio around
 `letterlock.msrp`.
+
+With a certificate it speaks TLS, whose fingerprint stands in each session description (RFC 4975 section 14.4); without
+one, and for peers that offer nothing better, in the clear on this machine only (SR-19).
 
 A message is put together in memory, bounded before it is taken, and confirmed only when whoever took it says that it is
 on the disk (SR-06). What a slow reader does not take stays in the socket's buffer up to a bound and is not produced
@@ -9,13 +12,17 @@ beyond it: its window closes and the rest waits in the store.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import ipaddress
+import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...codec.msrp import Limits
-from ...errors import LetterlockError
+from ...codec.msrp import Limits, MsrpUri
+from ...errors import InputError, LetterlockError
 from ...ids import Rng
 from ...msrp import (
     BytesSource,
@@ -33,8 +40,29 @@ from ...msrp import (
     SessionFailed,
     SessionTable,
 )
+from ...sip.msrp_media import Fingerprint
 
-__all__ = ["Arrived", "Handler", "MsrpPort", "MsrpSettings", "Wire"]
+__all__ = ["Arrived", "Handler", "MsrpPort", "MsrpSettings", "MsrpTls", "Wire"]
+
+
+@dataclass(frozen=True, slots=True)
+class MsrpTls:
+    """A server context and the fingerprint of its certificate."""
+
+    context: ssl.SSLContext
+    fingerprint: Fingerprint
+
+    @classmethod
+    def of_files(cls, certificate: str, key: str) -> MsrpTls:
+        """From PEM files. Raises OSError, ssl.SSLError when they cannot be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(certificate, key)
+        with open(certificate, encoding="ascii") as file:
+            text = file.read()
+        start, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+        der = ssl.PEM_cert_to_DER_cert(text[text.index(start) : text.index(end) + len(end)])
+        return cls(context, Fingerprint("sha-256", hashlib.sha256(der).digest()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,40 +129,82 @@ class Handler(Protocol):
 
 
 class MsrpPort:
-    """`await listen()`, then `port` says where; `await close()`."""
+    """`await listen()`, then `address` says where; `await close()`. Raises InputError for what would be readable on the way."""
 
-    def __init__(self, host: str, port: int, settings: MsrpSettings, handler: Handler, rng: Rng) -> None:
+    def __init__(
+        self, host: str, port: int, settings: MsrpSettings, handler: Handler, rng: Rng, tls: MsrpTls | None
+    ) -> None:
         self.host = host
         self.port = port
+        self.tls = tls
         self.sessions = SessionTable()
+        self._plain = tls is None or _is_loopback(host)
+        if self._plain and not _is_loopback(host):
+            raise InputError(
+                f"the focus takes no messages on {host} without TLS", code="focus.tls", hint="give it a certificate"
+            )
+        self._plain_port = 0
         self._settings = settings
         self._handler = handler
         self._rng = rng
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._wires: set[Wire] = set()
 
     async def listen(self) -> None:
         """Raises OSError when the port is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._make, self.host, self.port, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
+        if self.tls is not None:
+            server = await loop.create_server(
+                self._make, self.host, self.port, ssl=self.tls.context, backlog=1024, ssl_handshake_timeout=10
+            )
+            self._servers.append(server)
+            self.port = server.sockets[0].getsockname()[1]
+        if self._plain:
+            server = await loop.create_server(self._make, self.host, 0 if self.tls else self.port, backlog=1024)
+            self._servers.append(server)
+            self._plain_port = server.sockets[0].getsockname()[1]
+            self.port = self.port if self.tls else self._plain_port
 
-    async def connect(self, host: str, port: int) -> Wire:
-        """A connection of ours to a device or relay that listens. Raises OSError, TimeoutError."""
+    def local(self, session: str, secure: bool | None) -> MsrpUri | None:
+        """The address of a session of ours, with TLS or without. None: with it, but on this machine, where a peer that
+        listens has no certificate. Gives None when we cannot at all."""
+        secure = not self._plain if secure is None else secure
+        if (self.tls is None) if secure else not self._plain:
+            return None
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return MsrpUri("msrps" if secure else "msrp", host, self.port if secure else self._plain_port, session)
+
+    async def connect(self, host: str, port: int, peer: tuple[Fingerprint, ...] | None) -> Wire:
+        """A connection of ours to a device or relay that listens; with `peer` by TLS, proven by one of these fingerprints.
+
+        Raises OSError, TimeoutError.
+        """
         loop = asyncio.get_running_loop()
+        context = None
+        if peer is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE  # the fingerprint in the description is the proof
         async with asyncio.timeout(self._settings.connect_s):
-            _, wire = await loop.create_connection(self._make, host, port)
+            transport, wire = await loop.create_connection(self._make, host, port, ssl=context)
+        if peer is not None:
+            der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            proof = hashlib.sha256(der or b"").digest()
+            if not any(each.hash_name == "sha-256" and hmac.compare_digest(each.value, proof) for each in peer):
+                transport.abort()
+                raise OSError("the certificate has another fingerprint than the session description")
         return wire
 
     async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         gone = [wire.close() for wire in list(self._wires)]
         if gone:
             await asyncio.wait(gone, timeout=2)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
 
     def _make(self) -> Wire:
         return Wire(self._settings, self.sessions, self._handler, self._rng, self._admit, self._wires.discard)
@@ -381,3 +451,10 @@ class Wire(asyncio.Protocol):
     def _now(self) -> int:
         """The loop's clock in milliseconds, which never jumps. Rounded up, so that a timer finds itself due."""
         return -int(-self._loop.time() * 1000 // 1)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -31,7 +31,7 @@ from ...sip.user_agent import Event, Received, UserAgent
 from ..directory.writer import Writer
 from .calls import Calls
 from .limits import FocusLimits
-from .msrp import MsrpPort, MsrpSettings
+from .msrp import MsrpPort, MsrpSettings, MsrpTls
 from .requests import referral_of, sender_of, user_of
 from .room import Room
 from .rooms import Rooms
@@ -81,7 +81,8 @@ class FocusSettings:
 class Focus:
     """`await start()`, then `port` says where it listens for SIP and `msrp_port` where for MSRP; `await close()` ends it.
 
-    `proxy` is the proxy's listener for application servers. `database` is a file; it is locked for this process.
+    `proxy` is the proxy's listener for application servers. `database` is a file; it is locked for this process. Without
+    `msrp_tls` messages are taken on loopback only: raises InputError elsewhere (SR-19).
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Focus:
         port: int = 0,
         msrp_host: str = "127.0.0.1",
         msrp_port: int = 0,
+        msrp_tls: MsrpTls | None = None,
         peers: tuple[str, ...] = ("127.0.0.0/8", "::1/128"),
         limits: FocusLimits | None = None,
         settings: FocusSettings | None = None,
@@ -118,7 +120,7 @@ class Focus:
         self._calls = Calls(
             self._layer, self._rooms, self._limits, self._settings, domain, self._work, self._subscribers.changed, rng
         )
-        self._port = MsrpPort(msrp_host, msrp_port, msrp, self._calls, rng)
+        self._port = MsrpPort(msrp_host, msrp_port, msrp, self._calls, rng, msrp_tls)
         self._calls.use(self._port)
         self._server: asyncio.Server | None = None
         self._to_proxy: SipLink | None = None
