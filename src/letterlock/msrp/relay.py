@@ -77,6 +77,7 @@ class Relay:
         if hop is None:
             return
         self._tokens.drop(connection)
+        self._uncrowd(hop)
         for key in [key for key, number in self._outward.items() if number == connection]:
             del self._outward[key]
         if hop.arriving is not None:
@@ -136,6 +137,8 @@ class Relay:
             hop.used = now
         if before > self._settings.max_pending >= hop.pending:
             self._touched.update(flow.origin for flow in hop.flows.values())
+        if hop.writer.control_bytes <= self._settings.max_control:
+            self._uncrowd(hop)
         for flow in hop.finished:
             origin = self._hops.get(flow.origin)
             if origin is not None:
@@ -157,7 +160,7 @@ class Relay:
         if len(hop.sources) > self._settings.max_flows or hop.writer.control_bytes > self._settings.max_control:
             return True
         targets = {flow.target for flow in hop.sources.values()}
-        return any(
+        return hop.crowding > 0 or any(
             target in self._hops and self._hops[target].pending > self._settings.max_pending for target in targets
         )
 
@@ -222,7 +225,7 @@ class Relay:
             return
         if request.content_type is None:
             # A bodiless SEND: it binds the session at the far end, so it goes there (RFC 4975 section 5.4).
-            self._forward_whole(target, onward, b"", now, self._flow(hop, target, request, onward))
+            self._forward_whole(hop, target, onward, b"", now, self._flow(hop, target, request, onward))
             if request.failure_report is FailureReport.YES:
                 self._answer(hop, request, 200, "OK")
             return
@@ -312,7 +315,7 @@ class Relay:
     def _on_end(self, hop: Hop, flag: Flag, now: Instant) -> None:
         if hop.report is not None:
             (target, report, body), hop.report = hop.report, None
-            self._forward_whole(target, report, b"".join(body), now)
+            self._forward_whole(hop, target, report, b"".join(body), now)
             return
         flow, hop.arriving = hop.arriving, None
         request, hop.request = hop.request, None
@@ -337,7 +340,7 @@ class Relay:
             hop.waiting = now
 
     def _forward_whole(
-        self, number: int, request: Request, body: bytes, now: Instant, flow: Flow | None = None
+        self, hop: Hop, number: int, request: Request, body: bytes, now: Instant, flow: Flow | None = None
     ) -> None:
         """Pass on a request that is not divided; a connection that is gone loses it. An answer is about `flow`."""
         target = self._hops.get(number)
@@ -349,9 +352,22 @@ class Relay:
         head = encode_head(replace(request, transaction=transaction))
         has_body = request.content_type is not None
         target.writer.put(head + body + encode_end(transaction, Flag.COMPLETE, after_body=has_body))
+        if target.writer.control_bytes > self._settings.max_control and hop.number not in target.crowded_by:
+            # What goes through in one piece pauses its sender as chunks do (SR-08).
+            target.crowded_by.add(hop.number)
+            hop.crowding += 1
         if flow is not None:
             target.expect(transaction, flow, now)
         self._wake(target, now)
+
+    def _uncrowd(self, hop: Hop) -> None:
+        """It takes whole requests again, or never will: whoever waited for it may send on."""
+        for number in hop.crowded_by:
+            waiting = self._hops.get(number)
+            if waiting is not None:
+                waiting.crowding -= 1
+                self._touched.add(number)
+        hop.crowded_by.clear()
 
     # --- AUTH ------------------------------------------------------------------------------------
     def _on_auth(self, hop: Hop, request: Request, now: Instant) -> None:

@@ -141,6 +141,8 @@ class Hop:
         self.used = now  # when bytes went either way
         self.waiting: Instant | None = None  # since when it has left bytes untaken
         self.pending = 0  # bytes in pipes towards it
+        self.crowded_by: set[int] = set()  # whose whole requests wait here, more than there should be
+        self.crowding = 0  # of how many connections that is true for this one
         self.request: Request | None = None  # the SEND that comes in
         self.arriving: Flow | None = None  # what its body goes to
         self.report: tuple[int, Request, list[bytes]] | None = None  # the REPORT that comes in: target, head, body
@@ -159,8 +161,8 @@ class Hop:
             del self.sources[flow.key]
 
     def expect(self, transaction: str, flow: Flow, now: Instant) -> None:
-        """A whole request was queued for it that will be answered."""
-        if flow.request.failure_report is not FailureReport.NO:
+        """A whole request was queued for it that will be answered; of more than the bound nobody hears the failure."""
+        if flow.request.failure_report is not FailureReport.NO and self._may_open():
             self._sent[transaction] = _Sent(flow, 1, 0)
             self._due[transaction] = now + self._transaction_ms
 
