@@ -13,7 +13,7 @@ from cli.terminals import Running, Town, User, clean_environment
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("verb", ["carrier", "directory"])
+@pytest.mark.parametrize("verb", ["carrier", "directory", "focus"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_services_end_cleanly(verb: str, number: signal.Signals, tmp_path: Path) -> None:
     with Running((verb, "--port", "0"), clean_environment(tmp_path)) as service:
@@ -22,7 +22,7 @@ def test_services_end_cleanly(verb: str, number: signal.Signals, tmp_path: Path)
     assert "Traceback" not in service.text
 
 
-@pytest.mark.parametrize("verb", ["carrier", "directory"])
+@pytest.mark.parametrize("verb", ["carrier", "directory", "focus"])
 def test_a_port_that_is_taken(verb: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         user = User("nobody", "", clean_environment(tmp_path))

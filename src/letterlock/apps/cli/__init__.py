@@ -28,6 +28,7 @@ _VERBS = {
     "content": "content",
     "provisioning": "provisioning",
     "mailbox": "mailbox",
+    "focus": "focus",
     "setup": "profile",
     "devices": "profile",
     "send": "chat",
