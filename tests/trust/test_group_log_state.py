@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import random
+import time
 from collections.abc import Sequence
 
 from hypothesis import HealthCheck, given, settings
@@ -336,3 +337,35 @@ def test_sr08_a_long_log_is_read_without_recursion() -> None:
         nodes.append(Node(entry, place + 1, (1 << place + 1) - 1))
     state = evaluate(nodes, 2_000)
     assert len(state.members) == 4 + count and len(state.counting) == 1 + count
+
+
+def test_sr08_a_flooded_log_is_read_in_time_that_is_not_cubic() -> None:
+    """SR-08: somebody who was added as often as the bounds allow has written as much as they allow, and two members have
+    removed it as often. Before each entry was asked about all removals at once, this took thirteen seconds."""
+    group, nodes = Group(), list(Group().log.nodes)
+
+    def write(name: str, operation: Operation) -> None:
+        place = len(nodes)
+        author = Author(Party(owner(name).number, owner(name).account, DeviceId(1)), bytes(33))
+        entry = dataclasses.replace(
+            group.root,
+            author=author,
+            operation=operation,
+            id=place.to_bytes(32, "big"),
+            parents=(nodes[-1].entry.id,),
+        )
+        nodes.append(Node(entry, place, (1 << place) - 1))
+
+    for name, operation, times in (
+        ("b", add("d"), LIMITS.max_times_named - 1),
+        ("d", Subject("x"), 960),
+        ("b", remove("d"), 960),
+        ("c", remove("d"), 960),
+    ):
+        for _ in range(times):
+            write(name, operation)
+    began = time.process_time()
+    state = evaluate(nodes, LIMITS.max_members)
+    assert time.process_time() - began < 4
+    assert [standing.member for standing in state.members] == [member(name) for name in "abc"]
+    assert len(state.counting) == len(nodes)

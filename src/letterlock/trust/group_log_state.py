@@ -118,10 +118,15 @@ def evaluate(nodes: Sequence[Node], max_members: int) -> GroupState:
         ends = [index for index in leaves[account] if index not in void and not precedes(index, membership.node)]
         # What counts by now counts by a membership that ranks before this one.
         ends += [index for index in removals[account] if index in counts and not precedes(index, membership.node)]
+        # In the past of every ending at once: to ask each entry about each would let one member who floods the log
+        # stop all readers for minutes (SR-08).
+        open_to = -1
+        for end in ends:
+            open_to &= nodes[end].before | 1 << end
         for index in authored[account]:
             if index in void or (index and not precedes(membership.node, index)):
                 continue
-            if all(end == index or precedes(index, end) for end in ends):
+            if open_to >> index & 1:
                 counts.add(index)
         if not ends and account not in standing:
             standing[account] = Standing(membership.member, nodes[membership.node].entry.id, membership.rank)
