@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import NoReturn
 
 import pytest
 
@@ -156,3 +157,45 @@ def test_hostile_traffic_harms_nothing(seed: int) -> None:
     pair.settle()
     pair.pass_time(100_000)
     assert len(pair.a.layer) == len(pair.b.layer) == 0
+
+
+class Unscanned(dict):  # type: ignore[type-arg]
+    """A table that nobody looks through."""
+
+    def __iter__(self) -> NoReturn:
+        raise AssertionError("looked through")
+
+    items = keys = values = __iter__  # type: ignore[assignment]
+
+
+def test_a_session_that_ends_does_not_look_through_what_all_others_have() -> None:
+    """SR-08: a focus ends thousands at once. What is of one is found by it, and nothing of it stays."""
+    pair = Pair()
+    pair.b.take = pair.b.accept
+    session = pair.a.call(pair.now)
+    pair.settle()
+    tables = ("_handles", "_calls", "_origins", "_invites")
+    for side in (pair.a, pair.b):
+        for name in tables:
+            setattr(side.layer, name, Unscanned(getattr(side.layer, name)))
+    pair.a.do(session, session.hang_up(pair.now, "x"), pair.now)
+    pair.settle()
+    assert pair.b.events(Ended)
+    for side in (pair.a, pair.b):
+        assert len(side.layer) == 0
+        assert [len(getattr(side.layer, name)) for name in (*tables, "_asked", "_asking")] == [0] * 6
+
+
+def test_only_the_last_of_many_invites_of_a_dialog_is_remembered() -> None:
+    """SR-08: a peer that asks the same again and again costs nothing more each time."""
+    pair = Pair()
+    pair.b.take = pair.b.accept
+    session = pair.a.call(pair.now)
+    pair.settle()
+    for number in range(5):
+        pair.a.do(session, session.offer(Body("application/sdp", b"offer"), pair.now), pair.now)
+        pair.settle()
+        assert len(pair.b.layer._invites) == 1, number
+    pair.a.do(session, session.hang_up(pair.now, "x"), pair.now)
+    pair.settle()
+    assert len(pair.b.layer) == len(pair.b.layer._asking) == 0

@@ -53,6 +53,8 @@ class DialogLayer:
         self._calls: dict[tuple[DialogKey, int], tuple[UserAgent, int]] = {}  # INVITEs that may be taken back
         self._origins: dict[TransactionKey, tuple[UserAgent, Usage]] = {}  # of requests that are not answered
         self._invites: dict[TransactionKey, tuple[UserAgent, Usage]] = {}  # whose 2xx may have to be repeated
+        self._asked: dict[Usage, set[tuple[UserAgent, int]]] = {}  # the handles of each
+        self._asking: dict[Usage, set[TransactionKey]] = {}  # what is in origins and invites of each
         self._times: dict[DialogKey, Instant] = {}
         self._queue: list[tuple[Instant, DialogKey]] = []  # those times, and older ones, which count no more
 
@@ -77,9 +79,7 @@ class DialogLayer:
         """A usage that a request outside of any dialog begins, which came over `agent`. Raises LimitExceeded: answer 503."""
         if self.full:
             raise LimitExceeded("too many dialogs", code="sip.limit.dialogs")
-        self._origins[key] = (agent, usage)
-        if isinstance(usage, Session):
-            self._invites[key] = (agent, usage)
+        self._arrived(agent, key, usage, invites=isinstance(usage, Session))
         return self.add(usage, effects, now)
 
     def perform(self, usage: Usage, effects: Iterable[Effect], now: Instant) -> list[Told]:
@@ -116,16 +116,15 @@ class DialogLayer:
             usage = self._find(event.request)
             if usage is None:
                 return None
-            self._origins[event.key] = (agent, usage)
-            if event.request.method == "INVITE":
-                self._invites[event.key] = (agent, usage)
+            self._arrived(agent, event.key, usage, invites=event.request.method == "INVITE")
             return self._step(usage, usage.on_request(event.key, event.request, now), now)
         if isinstance(event, Acknowledged):
             usage = self._find(event.request)
             return self._step(usage, usage.on_ack(event.request, now), now) if isinstance(usage, Session) else []
         if isinstance(event, Cancelled):
-            _, invited = self._invites.pop(event.key, (agent, None))
-            self._origins.pop(event.key, None)
+            _, invited = self._invites.get(event.key, (agent, None))
+            if invited is not None:
+                self._answered(event.key, invited)
             return self._step(invited, invited.on_cancelled(event.key), now) if isinstance(invited, Session) else []
         return None
 
@@ -146,13 +145,13 @@ class DialogLayer:
     def agent_lost(self, agent: UserAgent, now: Instant) -> list[Told]:
         """A connection is gone: what was sent over it and is unanswered has failed. Dialogs live on."""
         told: list[Told] = []
-        for key in [key for key, (origin, _) in self._origins.items() if origin is agent]:
-            del self._origins[key]
-        for key in [key for key, (origin, _) in self._invites.items() if origin is agent]:
-            del self._invites[key]
+        for table in (self._origins, self._invites):
+            for key, usage in [(key, usage) for key, (origin, usage) in table.items() if origin is agent]:
+                self._answered(key, usage)
         for handle in [handle for handle in self._handles if handle[0] is agent]:
-            usage, ref = self._handles.pop(handle)
-            self._calls.pop((usage.key, ref), None)
+            if handle not in self._handles:
+                continue  # what came before has ended its usage
+            usage, ref = self._drop_handle(handle)
             told += self._step(usage, usage.on_timeout(ref, now), now)
         return told
 
@@ -178,6 +177,7 @@ class DialogLayer:
         if agent is None:
             return self._step(usage, usage.on_timeout(effect.ref, now), now)
         self._handles[agent, handle] = (usage, effect.ref)
+        self._asked.setdefault(usage, set()).add((agent, handle))
         if effect.request.method == "INVITE":
             self._calls[usage.key, effect.ref] = (agent, handle)
         return []
@@ -188,10 +188,10 @@ class DialogLayer:
             return
         agent = origin[0]
         agent.respond(effect.key, effect.status, now, effect.reason, effect.headers, effect.body, effect.tag)
-        if effect.status >= 200:
+        if effect.status >= 300 or (effect.status >= 200 and effect.key not in self._invites):
+            self._answered(effect.key, usage)
+        elif effect.status >= 200:
             del self._origins[effect.key]
-            if effect.status >= 300:
-                self._invites.pop(effect.key, None)
 
     def _on_response(
         self, usage: Usage, ref: int, agent: UserAgent, event: Answered | Provisional | TimedOut, now: Instant
@@ -202,8 +202,7 @@ class DialogLayer:
             )
         # An INVITE that was accepted may be accepted by somebody else as well: its handle stays until the usage is over.
         if isinstance(event, TimedOut) or event.request.method != "INVITE" or event.response.status >= 300:
-            self._handles.pop((agent, event.handle), None)
-            self._calls.pop((usage.key, ref), None)
+            self._drop_handle((agent, event.handle))
         if isinstance(event, TimedOut):
             return self._step(usage, usage.on_timeout(ref, now), now)
         return self._step(usage, usage.on_final(ref, event.response, event.request, now), now)
@@ -222,12 +221,41 @@ class DialogLayer:
         del self._usages[usage.key]
         self._times.pop(usage.key, None)
         # RFC 3261 section 15.1.2: what was asked in the dialog and is not answered is answered 487.
-        for key, agent in [(key, agent) for key, (agent, of) in self._origins.items() if of is usage]:
-            agent.respond(key, 487, now)
-            del self._origins[key]
-        for handle in [handle for handle, (of, _) in self._handles.items() if of is usage]:
-            del self._handles[handle]
-        for call in [call for call in self._calls if call[0] == usage.key]:
-            del self._calls[call]
-        for key in [key for key, (_, of) in self._invites.items() if of is usage]:
-            del self._invites[key]
+        for key in list(self._asking.get(usage, ())):
+            if key in self._origins:
+                self._origins[key][0].respond(key, 487, now)
+            self._answered(key, usage)
+        for handle in list(self._asked.get(usage, ())):
+            self._drop_handle(handle)
+
+    # What is of a usage is found by it: thousands may end at once, and none looks through what all have.
+    def _arrived(self, agent: UserAgent, key: TransactionKey, usage: Usage, *, invites: bool) -> None:
+        """A request for a usage."""
+        keys = self._asking.setdefault(usage, set())
+        if invites:
+            # Only the 2xx to the last INVITE is ever repeated: the peer's next one says that it has the others.
+            for old in [old for old in keys if old in self._invites and old not in self._origins]:
+                self._answered(old, usage)
+            self._asking.setdefault(usage, keys)
+            self._invites[key] = (agent, usage)
+        keys.add(key)
+        self._origins[key] = (agent, usage)
+
+    def _answered(self, key: TransactionKey, usage: Usage) -> None:
+        """Nothing more is to be said to this request."""
+        self._origins.pop(key, None)
+        self._invites.pop(key, None)
+        keys = self._asking.get(usage)
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._asking[usage]
+
+    def _drop_handle(self, handle: tuple[UserAgent, int]) -> tuple[Usage, int]:
+        usage, ref = self._handles.pop(handle)
+        self._calls.pop((usage.key, ref), None)
+        handles = self._asked[usage]
+        handles.discard(handle)
+        if not handles:
+            del self._asked[usage]
+        return usage, ref

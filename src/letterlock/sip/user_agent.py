@@ -322,7 +322,7 @@ class UserAgent:
                     del self._accepted[next(iter(self._accepted))]
             # What was taken back is not asked for again with better credentials.
             self._on_final(handle, attempt, authenticate and handle not in self._cancelled, response, now, events)
-            if not any(of == handle for of, _, _ in self._attempts.values()):
+            if handle in self._cancelled and not any(of == handle for of, _, _ in self._attempts.values()):
                 self._cancelled.discard(handle)
 
     def _on_final(
