@@ -306,3 +306,17 @@ def test_the_conference_follows_the_log() -> None:
     a.restart()
     world.run()
     assert [(phone, effect.conference.members) for phone, effect in world.conferences] == [(a, (b.number,))]
+
+
+def test_letters_to_former_members_do_not_go_through_the_conference() -> None:
+    """The focus drops what it keeps for somebody whom it takes off its roster; that one still has to hear that it is out."""
+    world = World()
+    ana, bob, carla = people(world, 3)
+    name = create(world, ana, [bob, carla])
+    world.run()
+    world.sent.clear()
+    remove(ana, name, carla)
+    world.run()
+    ways = {(outbound.to, outbound.group is not None) for phone, outbound in world.sent if phone is ana}
+    assert (carla.number, False) in ways and (bob.number, True) in ways
+    assert (carla.number, True) not in ways and (bob.number, False) not in ways

@@ -282,3 +282,18 @@ async def test_a_new_member_reads_from_now_on(tmp_path: Path) -> None:
         assert await ana.say("after") == 200
         assert await carla.got(1) == ["after"]
         assert number(3) == carla.number
+
+
+async def test_a_letter_to_a_member_who_never_came_is_refused(tmp_path: Path) -> None:
+    """A phone that takes no conferences would never get it: its sender hears so, and has another way to this one member."""
+    async with Town(tmp_path) as town:
+        ana, bob = town.device(1), town.device(2)
+        bob.answers = None
+        await ana.create(bob.number)
+        assert await ana.say("for bob", to=bob.number) == 403
+        assert await ana.say("for all") == 200
+        bob.answers = True
+        assert await bob.got(1) == ["for all"]
+        bob.hang_up()
+        bob.answers = None
+        assert await ana.say("for bob, who is away", to=bob.number) == 200

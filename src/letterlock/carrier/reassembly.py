@@ -29,8 +29,8 @@ class _Chunk:
     body: bytes
 
 
-def msrp_messages(streams: Iterable[Stream]) -> Iterator[Stream]:
-    """Each message that came in more than one chunk, as a stream of its own: in the order of its bytes, and as it came.
+def msrp_messages(streams: Iterable[Stream], at_least: int = 2) -> Iterator[Stream]:
+    """Each message of at least so many chunks, as a stream of its own: in the order of its bytes, and as it came.
 
     A message whose chunks went over several connections, because one broke, is put together too; it is given out
     under the connection of its first chunk.
@@ -40,7 +40,7 @@ def msrp_messages(streams: Iterable[Stream]) -> Iterator[Stream]:
         for chunk in _chunks(stream):
             found.setdefault((stream.received, stream.layer, chunk.message_id), []).append(chunk)
     for (received, layer, _), chunks in found.items():
-        if len(chunks) < 2:
+        if len(chunks) < at_least:
             continue
         arrived = b"".join(chunk.body for chunk in chunks)
         ordered = _joined(sorted(chunks, key=lambda chunk: chunk.start))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import AccountId, DeviceId, Instant, MessageId, group_of
+from ..ids import AccountId, DeviceId, GroupId, GroupName, Instant, MessageId, group_of
 from ..seam import Key
 from .carriage import NetworkResult, Outbound
 from .chats import conversation
@@ -16,6 +16,7 @@ from .content import GROUP_TYPE
 from .core import NOBODY, Core
 from .effects import Transmit
 from .events import MessageAccepted, MessageExpired, MessageFailed
+from .groups_values import group_key
 from .record_values import Delivery, Row, Status
 from .records import OUTBOX, delivery_key, outbox_key
 from .shelf import lookup, put
@@ -52,7 +53,7 @@ def add(core: Core, turn: Turn, row: Row, device: DeviceId | None = None, delay_
     if delay_ms:
         row = replace(row, attempts=0, next_at=turn.now + delay_ms)
     else:
-        turn.effects.append(_transmit(core, key, row))
+        turn.effects.append(_transmit(core, turn, key, row))
     turn.staged.put(key, row)
     turn.wake(row.next_at)
 
@@ -84,7 +85,7 @@ def retry_due(core: Core, turn: Turn) -> None:
         if row.next_at <= turn.now:
             row = replace(row, attempts=row.attempts + 1, next_at=turn.now + _pause(core, row))
             turn.staged.put(key, row)
-            turn.effects.append(_transmit(core, key, row))
+            turn.effects.append(_transmit(core, turn, key, row))
         turn.wake(min(row.next_at, row.expires))
 
 
@@ -107,7 +108,7 @@ def resend_all(core: Core, turn: Turn) -> None:
         row = turn.staged.get(key)
         if row is not None and row.expires > turn.now:
             turn.staged.put(key, replace(row, next_at=turn.now + core.limits.retry_first_ms))
-            turn.effects.append(_transmit(core, key, row))
+            turn.effects.append(_transmit(core, turn, key, row))
             turn.wake(turn.now + core.limits.retry_first_ms)
 
 
@@ -238,14 +239,14 @@ def _pause(core: Core, row: Row) -> Instant:
     return min(longest, first << min(row.attempts, 30))
 
 
-def _transmit(core: Core, key: Key[Row], row: Row) -> Transmit:
+def _transmit(core: Core, turn: Turn, key: Key[Row], row: Row) -> Transmit:
     return Transmit(
         key.name[_PREFIX:],
         Outbound(
             to=row.to,
             message_id=row.message_id,
             conversation=conversation(core.me.number, row.chat),
-            group=group_of(row.chat) if row.account != core.me.account else None,
+            group=_conference(turn, row),
             content_type=row.content_type,
             body=row.body,
             large=len(row.body) > LARGE,
@@ -253,3 +254,13 @@ def _transmit(core: Core, key: Key[Row], row: Row) -> Transmit:
             headers=row.headers,
         ),
     )
+
+
+def _conference(turn: Turn, row: Row) -> GroupId | None:
+    """The group whose conference may carry it: that of a member. What a focus keeps for somebody who is taken off the
+    roster is lost with the place there, and the last thing that we have for a former member is that it is out."""
+    name = row.chat
+    group = turn.staged.get(group_key(GroupName(name))) if group_of(name) is not None else None
+    if group is None or all(member.account != row.account for member in group.members):
+        return None
+    return group_of(name)

@@ -118,9 +118,11 @@ class RcsTransport:
         async with self._slots:
             # A session reaches one device of a number, a request all of them, and a peer whose sessions are silent may
             # still answer requests. What is handed over once more has not been confirmed by all.
-            again = fits and outbound.message_id in self._by_session
-            if again or not self._goes_over_session(outbound.to, len(body)):
+            again = outbound.message_id in self._by_session
+            if (again and fits) or not self._goes_over_session(outbound.to, len(body)):
                 return await self._send_request(outbound, body)
+            if again:
+                self.sessions.renew(outbound.to)
             try:
                 result = await self.sessions.send(outbound, body)
                 self._remember(outbound.message_id)
@@ -167,11 +169,12 @@ class RcsTransport:
 
         A later call for the same group replaces an earlier one. Raises TransportError when it cannot now.
         """
-        await self.conferences.sync(conference, leave)
+        if self._config.sessions.offered:
+            await self.conferences.sync(conference, leave)
 
     async def _send_in_conference(self, outbound: Outbound) -> NetworkResult | None:
         async with self._slots:
-            return await self.conferences.send(outbound)
+            return await self.conferences.send(outbound) if self._config.sessions.offered else None
 
     def _remember(self, message_id: MessageId) -> None:
         self._by_session[message_id] = None

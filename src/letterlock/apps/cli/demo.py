@@ -74,5 +74,5 @@ async def run_demo(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _opening(plain: bool) -> str:
-    text = "starting a carrier, a directory and two phones on this machine"
+    text = "starting a carrier with a conversation focus, a directory and two phones on this machine"
     return f"{text}; as a control the phones have a directory each, and find no keys of the other" if plain else text

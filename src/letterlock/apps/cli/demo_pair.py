@@ -108,6 +108,8 @@ class Pair:
         stage.narrate(f"Ben's phone starts again with less, and the carrier tells: no more {' and '.join(lost) or '?'}")
         await self._say(ana, ben, "Fewer features, the same envelope.")
         await stage.show()
+        await ben.switch_off()
+        await ben.switch_on()
 
     async def _compare_codes(self) -> None:
         """Each reads the last group of the security code out to the other, who types it."""

@@ -16,12 +16,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...carrier import Accounts, Carrier
+from ...carrier import Accounts, ApplicationServer, Carrier
 from ...client import Client, SipAccount
 from ...engine import events as ev
 from ...engine.events import Event
 from ...keystore import KeyFile
 from ...services.directory import Directory, IssuedCode
+from ...services.focus import Focus
 from .demo_phone import Phone
 from .demo_view import beside, sights, width
 from .terminal import Terminal
@@ -30,6 +31,7 @@ __all__ = ["Said", "Stage", "all_of", "arrival"]
 
 _PASSWORD = "demo"  # noqa: S105 - of a carrier that lives for seconds, on loopback
 _PATIENCE_SECONDS = 20.0
+_FACTORY = "conference-factory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,17 @@ class Stage:
     async def build(self) -> None:
         """The network side."""
         self._carrier = await self.stack.enter_async_context(
-            Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), wire_log=self.log)
+            Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), wire_log=self.log, server_port=0, msrp_port=0)
         )
+        assert self._carrier.server_port is not None
+        focus = Focus(
+            str(self.folder / "focus.db"),
+            domain=self._carrier.domain,
+            proxy=(self._carrier.server_host, self._carrier.server_port),
+        )
+        await focus.start()
+        self.stack.push_async_callback(focus.close)
+        self._carrier.serve(ApplicationServer(focus.host, focus.port, frozenset({_FACTORY}), ("conf-",)))
         # In the control each phone has a directory of its own, so that neither finds keys of the other.
         self._directories = [await self._directory(name) for name in (("a", "b") if self.plain else ("a",))]
 
@@ -110,7 +121,17 @@ class Stage:
             phone.number,
             directory=self._directories[at % len(self._directories)].url,
             code=lambda: self._codes[phone.number],
-            sip=SipAccount("127.0.0.1", carrier.port, carrier.domain, phone.number, _PASSWORD, tls=False),
+            sip=SipAccount(
+                "127.0.0.1",
+                carrier.port,
+                carrier.domain,
+                phone.number,
+                _PASSWORD,
+                tls=False,
+                # So that sessions go through the carrier, and every byte of them is in its log.
+                msrp_relay=carrier.msrp_uri.encode() if carrier.msrp_uri is not None else None,
+                conference_factory=f"sip:{_FACTORY}@{carrier.domain}",
+            ),
             name=f"{phone.name}'s phone",
             key_file=phone.key_file,
             environment=phone.environment,

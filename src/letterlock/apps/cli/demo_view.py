@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...carrier import read_wire_log
+from ...carrier.reassembly import msrp_messages
 from ...codec.cpim import CpimLimits, decode_cpim
 from ...codec.sip import Limits, Request, StreamParser
 from ...errors import DecodeError
@@ -25,6 +26,7 @@ class Sight:
     """One message as it reached the carrier: its claimed id, how it names its content, and the first bytes of that."""
 
     message_id: str
+    how: str
     size: int
     content_type: str
     body: bytes
@@ -33,19 +35,24 @@ class Sight:
 def sights(log: Path) -> dict[str, Sight]:
     """Message id to what the carrier saw first under it."""
     found: dict[str, Sight] = {}
-    for stream in read_wire_log(log).visible():
-        if not stream.received:
-            continue
+    streams = [stream for stream in read_wire_log(log).visible() if stream.received]
+    for stream in streams:
         for request in _requests(stream.data):
-            try:
-                cpim = decode_cpim(request.body, _CPIM)
-                body = cpim.content.content()
-            except DecodeError:
-                continue
-            kind = cpim.content.header("content-type") or "?"
-            if cpim.message_id and cpim.message_id not in found:
-                found[cpim.message_id] = Sight(cpim.message_id, len(request.body), kind, body)
+            _see(found, "MESSAGE", request.body)
+    for message in msrp_messages(streams, at_least=1):
+        _see(found, "MSRP SEND", message.data)
     return found
+
+
+def _see(found: dict[str, Sight], how: str, data: bytes) -> None:
+    try:
+        cpim = decode_cpim(data, _CPIM)
+        body = cpim.content.content()
+    except DecodeError:
+        return
+    if cpim.message_id and cpim.message_id not in found:
+        kind = cpim.content.header("content-type") or "?"
+        found[cpim.message_id] = Sight(cpim.message_id, how, len(data), kind, body)
 
 
 def _requests(data: bytes) -> Iterator[Request]:
@@ -74,7 +81,11 @@ def beside(who: str, text: str, marks: str, sight: Sight | None) -> str:
     else:
         readable = sight.content_type.startswith(("text/", "message/imdn"))
         shown = sight.body.decode("utf-8", "replace") if readable else sight.body[-2 * 16 :].hex(" ", 2)
-        right = [f"MESSAGE, {sight.size:,} bytes", sight.content_type.partition(";")[0], *textwrap.wrap(shown, half)]
+        right = [
+            f"{sight.how}, {sight.size:,} bytes",
+            sight.content_type.partition(";")[0],
+            *textwrap.wrap(shown, half),
+        ]
     rows = max(len(left), len(right))
     left += [""] * (rows - len(left))
     right += [""] * (rows - len(right))

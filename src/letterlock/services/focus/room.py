@@ -129,6 +129,13 @@ class Room:
         self.outlets.setdefault(number, []).append(outlet)
         return outlet, forgotten
 
+    def came_ever(self, number: Number) -> bool:
+        """Whether any device of this member has ever had a session here."""
+        places = self.places[number]
+        return (
+            bool(places.devices or self.outlets.get(number)) or places.reached > self.conference.members[number].since
+        )
+
     def close(self, outlet: Outlet) -> None:
         """Its session is over."""
         others = [each for each in self.outlets.get(outlet.number, ()) if each is not outlet]

@@ -159,12 +159,16 @@ class Rooms:
         return found[0] if len(found) == 1 else None
 
     async def append(self, room: Room, sender: Number, origin: str, message: Distribution) -> Entry | None:
-        """Keep a message; None when it is a repeat. Raises FocusError when there is no room, StoreError.
+        """Keep a message; None when it is a repeat. Raises FocusError when there is no room, or for one
+        member who never came; StoreError.
 
         The entry is not in the journal yet: that is `published`, in the order in which calls of this come back.
         """
         limits, recipient = self._limits, message.recipient
         if recipient is not None:
+            if not room.came_ever(recipient):
+                # A phone that takes no conferences, for all we know: its sender has another way to this one member.
+                raise FocusError("this member has not come yet", code="focus.not_come", status=403)
             count, size = room.journal.private(recipient)
             if count >= limits.max_private_messages or size + len(message.data) > limits.max_private_bytes:
                 raise FocusError("too much waits for this member", code="focus.full", status=413)
