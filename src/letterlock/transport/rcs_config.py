@@ -68,6 +68,9 @@ class SessionConfig:
     answer_s: float = 60.0
     """For an answered call to be connected by its caller."""
 
+    yield_s: float = 1.0
+    """How long other devices of ours may answer first, after the caller has repeated what we have."""
+
     max_sessions: int = 64
     max_per_peer: int = 2
     max_dialogs: int = 512

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ from .rcs_dialogs import Call, CallRefused, Dialogs
 from .rcs_flow import Flow
 from .rcs_media import Media
 from .rcs_presence import printable
+from .rcs_repeats import Repeats
 from .rcs_session import Budget, ChatSession, NotTaken
 
 __all__ = ["ACCEPTED_WRAPPED_TYPES", "NoSession", "Sessions", "retry_after"]
@@ -100,6 +102,7 @@ class Sessions:
         self._clock = clock
         self._budget = Budget(config.sessions.max_buffered)
         self._sessions: list[ChatSession] = []
+        self._repeats = Repeats(time.monotonic)
         self._openings: dict[Number, _Opening] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -107,6 +110,11 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def renew(self, number: Number) -> None:
+        """Give up what is idle with this number: the next message opens a session, which may reach another device."""
+        for chat in [chat for chat in self._sessions if chat.peer == number and chat.idle_since is not None]:
+            chat.close("another one")
 
     def open_with(self, number: Number) -> bool:
         """Whether a session with this number could carry a message now."""
@@ -268,6 +276,12 @@ class Sessions:
     async def _answer(self, chat: ChatSession, call: Call, description: SessionDescription, offered: MsrpMedia) -> None:
         """Take a call: answer, connect or be connected to."""
         try:
+            if self._repeats.is_repeating(chat.peer):
+                call.ring()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._limits.yield_s):
+                        await asyncio.shield(call.ended)
+                        return
             flow = await self._flow()
             await self._open_media()
             host = flow.connection.local[0]
@@ -346,6 +360,7 @@ class Sessions:
         )
         try:
             await self._on_message(inbound)
+            self._repeats.took(sender, inbound.message_id)
         except Exception as error:  # not committed, whatever went wrong: the sender must keep it and try again (SR-06)
             name = error.code if isinstance(error, LetterlockError) else type(error).__name__
             _log.error("an arriving message could not be taken: %s", name)
