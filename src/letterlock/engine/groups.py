@@ -61,6 +61,7 @@ def create(core: Core, turn: Turn, numbers: Sequence[Number], subject: str) -> G
     )
     group = Group(ids.group_name(log.group), met_at=turn.now)
     _made(core, turn, group, log, 0)
+    _accept(core, turn, group.name)
     return group.name
 
 
@@ -102,14 +103,22 @@ def set_icon(core: Core, turn: Turn, name: GroupName, digest: bytes, pointer: st
 
 
 def revoke(core: Core, turn: Turn, keys: Sequence[bytes]) -> None:
-    """Devices of ours are gone from our list: what they sign from now on changes no group (SR-22). By the primary."""
+    """Devices of ours are gone from our list: what they sign from now on changes no group (SR-22). By the primary.
+
+    It is no word of the user in these chats (SR-18). And a group whose log somebody has filled must keep the device
+    neither on our list nor in other groups: that its key counts on there is told.
+    """
     if core.me.device != 1 or core.sign is None:
         return
     for key in list(turn.staged.scan(GROUP)):
         group = turn.staged.get(key)
-        if group is not None and group.joined:
+        if group is None or not group.joined:
+            continue
+        try:
             for identity_key in keys:
-                _change(core, turn, _joined(turn, group.name), Revoke(identity_key))
+                _extend(core, turn, _joined(turn, group.name), Revoke(identity_key))
+        except InputError:
+            groups_history.mismatch(core, turn, group.name, "revocation", core.me.number, ())
 
 
 def look_up(core: Core, turn: Turn, name: GroupName) -> Group:
@@ -220,6 +229,16 @@ def _members(core: Core, turn: Turn, numbers: Sequence[Number]) -> list[Member]:
 
 
 def _change(core: Core, turn: Turn, group: Group, operation: Operation) -> None:
+    """By the user's will."""
+    _extend(core, turn, group, operation)
+    _accept(core, turn, group.name)
+
+
+def _accept(core: Core, turn: Turn, name: GroupName) -> None:
+    chats.save(core, turn, replace(chats.load(turn, name), accepted=True))
+
+
+def _extend(core: Core, turn: Turn, group: Group, operation: Operation) -> None:
     log = groups_log.load(core, turn, group)
     _made(core, turn, group, groups_log.extended(core, turn, log, operation), len(log.nodes))
 

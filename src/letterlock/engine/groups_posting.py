@@ -56,7 +56,7 @@ def announce(core: Core, turn: Turn, group: Group, bundle: Bundle, concerned: It
         change=True,
     )
     put(turn, group.name, post(core, turn, chat, group, message, concerned))
-    chats.save(core, turn, replace(chat, accepted=True))
+    chats.save(core, turn, chat)
 
 
 def post(core: Core, turn: Turn, chat: Chat, group: Group, message: Message, recipients: Iterable[Member]) -> Message:

@@ -67,6 +67,9 @@ def learn(core: Core, turn: Turn, name: GroupName, data: bytes, sender: Party) -
     admitted = group_log.admit(log, entries, evidence, core.crypto)
     for code in dict.fromkeys(admitted.refused):
         _refused(turn, name, sender, code)
+    if not group.entries and admitted.log.state.standing(core.me.account) is None and not _has_room(core, turn, name):
+        _refused(turn, name, sender, "group.too_many")
+        return
     if admitted.log is not log or not group.entries:
         after = groups_applying.apply(core, turn, group, admitted.log, evidence)
         _bring_up_to_date(core, turn, group, after, admitted.log, evidence)
@@ -92,16 +95,16 @@ def _bring_up_to_date(
 def _begun(core: Core, turn: Turn, name: GroupName, bundle: Bundle, evidence: Evidence) -> group_log.GroupLog:
     if not bundle.entries:
         raise ProtocolError("nothing of the group", code="group.root")
-    if not _has_room(core, turn, name):
+    if len(list(turn.staged.scan(GROUP))) >= core.limits.max_groups and turn.staged.get(group_key(name)) is None:
         raise ProtocolError("too many groups", code="group.too_many")
     expected = groups_log.group_id(name)
     return group_log.join_group(bundle.entries[0], expected, evidence, core.crypto, core.limits.group)
 
 
 def _has_room(core: Core, turn: Turn, name: GroupName) -> bool:
-    """Groups cost a stranger nothing (SR-08): of those that we are not in, and in all, there is a bound."""
+    """Groups cost a stranger nothing (SR-08): of those that we never came to be in, and in all, there is a bound."""
     known = [group for key in turn.staged.scan(GROUP) if (group := turn.staged.get(key)) is not None]
-    outside = sum(not group.joined for group in known)
+    outside = sum(not group.joined and not chats.exists(turn, group.name) for group in known)
     if any(group.name == name for group in known):
         return True
     return outside < core.limits.max_groups_outside and len(known) < core.limits.max_groups
@@ -123,12 +126,29 @@ def note_heads(core: Core, turn: Turn, name: GroupName, heads: tuple[EntryId, ..
         lacks = groups_log.lacking(turn, group, heads)
     if not lacks:
         return False
-    known = tuple(dict.fromkeys((*lacks, *group.lacks)))[: core.limits.group.max_parents]
-    news = set(lacks) - set(group.lacks) or sender != group.informant
-    group = replace(group, lacks=known, informant=sender, asks=min(group.asks, _TOLD_AFTER) if news else group.asks)
+    known, informant = (*lacks, *group.lacks), sender
+    if not _is_inside(core, group, sender) and _is_asked_inside(core, group):
+        # Whoever is out by what we know may be right, but does not take the place of a member that has yet to answer
+        # (SR-05): it could name what does not exist, and swallow our questions for what does.
+        known, informant = (*group.lacks, *lacks), group.informant or sender
+    known = tuple(dict.fromkeys(known))[: core.limits.group.max_parents]
+    news = known != group.lacks or informant != group.informant
+    asks = min(group.asks, _TOLD_AFTER) if news else group.asks
+    group = replace(group, lacks=known, informant=informant, asks=asks)
     turn.staged.put(group_key(name), group)
     _ask(core, turn, group)
     return True
+
+
+def _is_inside(core: Core, group: Group, party: Party) -> bool:
+    return party.account == core.me.account or group.member(party.account) is not None
+
+
+def _is_asked_inside(core: Core, group: Group) -> bool:
+    informant = group.informant
+    return (
+        bool(group.lacks) and informant is not None and group.asks <= _TOLD_AFTER and _is_inside(core, group, informant)
+    )
 
 
 def ask_again(core: Core, turn: Turn) -> None:
@@ -154,11 +174,20 @@ def _ask(core: Core, turn: Turn, group: Group) -> None:
         return
     group = replace(group, asked_at=turn.now, asks=group.asks + 1)
     turn.staged.put(group_key(group.name), group)
-    body = with_heads(encode(Parts(REQUEST_TYPE, encode_heads(group.heads)), turn.now), group.heads)
+    heads = group.heads if _is_inside(core, group, informant) else _known_outside(core, turn, group, informant)
+    body = with_heads(encode(Parts(REQUEST_TYPE, encode_heads(heads)), turn.now), heads)
     receipts.send_control(core, turn, group.name, contact, body, only=(informant.device,))
     turn.wake(turn.now + (core.limits.fetch_first_ms << 1))
     if group.asks == _TOLD_AFTER and group.entries:
         mismatch(core, turn, group.name, "withheld", informant.number, ())
+
+
+def _known_outside(core: Core, turn: Turn, group: Group, party: Party) -> tuple[EntryId, ...]:
+    """What somebody who is out by our log knows that we have: up to its removal, or nothing (SR-04)."""
+    if group.once(party.account) is None:
+        return ()
+    ended = groups_log.load(core, turn, group).state.ended.get(party.account)
+    return () if ended is None else (ended,)
 
 
 def answer(core: Core, turn: Turn, name: GroupName, contact: Contact, sender: Party, request: GroupRequest) -> None:

@@ -63,5 +63,6 @@ _MISMATCHES = {
     "missing": "the carrier's conference lacks {numbers}",
     "subject": "the carrier's conference is called otherwise",
     "withheld": "{source} knows changes of the group that nobody sends us",
+    "revocation": "the key of the device that you removed cannot be revoked in this group; begin a new one",
     "other-keys": "{numbers} has other keys now than when it was added, and gets nothing until somebody adds it again",
 }
