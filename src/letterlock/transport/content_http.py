@@ -177,7 +177,8 @@ class Exchange:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            trusted = () if self.home is None or self.home.host is None else (self.home.host,)
+            home = self.home
+            trusted = () if home is None or home.host is None else ((home.host, home.port or 443),)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=16,

@@ -17,13 +17,14 @@ class ForbiddenAddress(OSError):
 
 
 class GuardedResolver(AbstractResolver):
-    """Gives only public addresses, but for the hosts that the user configured.
+    """Gives only public addresses, but for the servers that the user configured, by host and port: what else listens on
+    such a host is as private as its address.
 
     The check stands here, between the name and the connection, so that a name cannot mean one address when it is
     checked and another when it is used.
     """
 
-    def __init__(self, inner: AbstractResolver, trusted: Collection[str]) -> None:
+    def __init__(self, inner: AbstractResolver, trusted: Collection[tuple[str, int]]) -> None:
         self._inner = inner
         self._trusted = frozenset(trusted)
 
@@ -31,7 +32,7 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._inner.resolve(host, port, family)
-        if host in self._trusted:
+        if (host, port) in self._trusted:
             return found
         public = [result for result in found if is_public(result["host"])]
         if not public:

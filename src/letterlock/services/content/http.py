@@ -295,6 +295,9 @@ class ContentServer:
         if self._digest is None:
             return "lab"
         given, now = request.headers.getall("Authorization", []), self._now()
+        if not all(text.isascii() for text in given):
+            # Bytes that are no text come as half characters, which nothing can compute with (SR-09).
+            raise ContentError("an Authorization that is no text", code="content.form", status=400)
         if given:
             self._check_guesses(address_key(request.remote), now)
         verdict = self._digest.verify(given, request.method, _digest_uri(request, given), now)

@@ -52,16 +52,18 @@ class Library:
                     status=409,
                 )
             dropped = known.blobs
-            tables.delete(known.id)
+        # Refused or not is decided before the old one goes: a refusal keeps what was written before it, and bytes on the
+        # disk that no row names count in no budget (SR-17).
+        replaced = 0 if known is None else known.reserved
         usage = tables.usage(account)
-        if usage.unfinished >= self._limits.account_uploads:
+        if usage.unfinished - (known is not None and not known.complete) >= self._limits.account_uploads:
             raise ContentError(
                 "too many unfinished uploads",
                 code="content.uploads",
                 hint="finish or drop some of them",
                 status=429,
             )
-        if usage.files >= self._limits.account_files:
+        if usage.files - (known is not None and known.complete) >= self._limits.account_files:
             raise _over_budget("too many files")
         upload = Upload(
             id=rng(16).hex(),
@@ -83,7 +85,10 @@ class Library:
             thumbnail_token=rng(32).hex(),
             thumbnail_sha256=None,
         )
-        upload = self._reserve(tables, upload, min(length or self._limits.checkpoint_bytes, self._most), free)
+        room = min(length or self._limits.checkpoint_bytes, self._most)
+        upload = self._reserve(tables, upload, room, free, replaced=replaced)
+        if known is not None:
+            tables.delete(known.id)
         tables.put(upload)
         return upload, dropped
 
@@ -197,14 +202,17 @@ class Library:
         return gone
 
     # --- the budget ------------------------------------------------------------------------------
-    def _reserve(self, tables: Tables, upload: Upload, needed: int, free: int) -> Upload:
-        """Room for `needed` bytes of this upload in its account's budget, in all, and on the disk."""
+    def _reserve(self, tables: Tables, upload: Upload, needed: int, free: int, *, replaced: int = 0) -> Upload:
+        """Room for `needed` bytes of this upload in its account's budget, in all, and on the disk.
+
+        `replaced` is what the upload has reserved that goes for it.
+        """
         more = needed - upload.reserved
         if more > 0:
-            if tables.usage(upload.account).reserved + more > self._limits.account_bytes:
+            if tables.usage(upload.account).reserved - replaced + more > self._limits.account_bytes:
                 raise _over_budget("this account's files take all of its room")
             if (
-                tables.usage().reserved + more > self._limits.total_bytes
+                tables.usage().reserved - replaced + more > self._limits.total_bytes
                 or free - (needed - upload.received) < self._limits.min_free_bytes
             ):
                 raise full()

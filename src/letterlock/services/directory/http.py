@@ -233,7 +233,7 @@ class Directory:
         return _answer(m.AlertsAnswer([m.AlertAnswer(alert.kind, alert.at) for alert in alerts]))
 
     async def _operator_code(self, request: web.Request) -> web.Response:
-        given = request.headers.get("Authorization", "").encode()
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")  # as it came, text or not
         if self._operator is None or not hmac.compare_digest(given, f"Bearer {self._operator}".encode()):
             self._spend("claims", request)
             raise DirectoryError("this is the operator's", code="directory.unauthenticated", status=401)
