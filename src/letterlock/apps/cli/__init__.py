@@ -23,6 +23,7 @@ __all__ = ["main", "parser"]
 
 _VERBS = {
     "demo": "demo",
+    "network": "lab",
     "carrier": "network",
     "directory": "network",
     "content": "content",

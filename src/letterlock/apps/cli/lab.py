@@ -1,0 +1,173 @@
+"""`letterlock network`: the whole network side of a lab in one process, so that a phone is set up by one line.
+
+Carrier with MSRP relay, conversation focus, directory, content server and provisioning server, each on SQLite where it
+keeps anything. It listens on this machine only, without TLS: a network for others is put together from the single
+commands, behind certificates, with Kamailio for the carrier.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...carrier import Accounts, ApplicationServer, Carrier
+from ...ids import Number
+from ...services.content import ContentServer
+from ...services.credentials import derived_passwords
+from ...services.directory import Directory
+from ...services.focus import Focus
+from ...services.provisioning import IssuedCode, Offer, ProvisioningServer
+from .account import LAB_CONTENT_PORT, LAB_DIRECTORY_PORT, LAB_PROVISIONING_PORT, LAB_SIP_PORT
+from .serving import listening, operator_secret
+from .stopping import stop_signals
+from .terminal import Terminal
+
+__all__ = ["Lab", "add_parsers"]
+
+_HOST = "127.0.0.1"
+LAB_MSRP_PORT = 2855
+_FACTORY = "conference-factory"
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    network = commands.add_parser(
+        "network",
+        help="run the whole network side of a lab in one process",
+        description="Run carrier, conversation focus, directory, content server and provisioning server on this machine. "
+        "A phone is then set up by number and code: letterlock setup NUMBER --provisioning URL. Codes are printed here.",
+    )
+    network.add_argument("--folder", metavar="DIR", help="what the services keep (default: in the data directory)")
+    network.add_argument("--log", metavar="FILE", help="append every byte of the carrier's connections to FILE")
+    network.add_argument("--free-ports", action="store_true", help="take free ports in place of the usual ones")
+    network.set_defaults(run=run_network)
+
+
+async def run_network(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    folder = Path(arguments.folder) if arguments.folder else arguments.data_dir / "network"
+    lab = Lab(folder, log=arguments.log, free_ports=arguments.free_ports)
+
+    def on_code(issued: IssuedCode) -> None:
+        until = datetime.fromtimestamp(issued.expires / 1000, UTC).strftime("%H:%M UTC")
+        text = f"code for {issued.number}: {issued.code} (until {until})"
+        if issued.replaces:
+            text += "; this number is set up with another key: using the code replaces it and alerts its devices"
+        terminal.data(
+            {"number": issued.number, "code": issued.code, "expires": issued.expires, "replaces": issued.replaces}, text
+        )
+
+    async with AsyncExitStack() as stack:
+        arguments.host, arguments.port = _HOST, "several ports"  # for the error, should one be taken
+        await listening(lab.start(stack, on_code), arguments)
+        with stop_signals() as stopped:
+            terminal.data(lab.addresses, f"a phone: letterlock setup NUMBER --provisioning {lab.provisioning.url}")
+            for name, address in lab.addresses.items():
+                terminal.say(f"{name}: {address}")
+            terminal.say("no TLS: this machine only")
+            await stopped.wait()
+    return 0
+
+
+class Lab:
+    """All services; `start` brings them up in the order in which they need each other, and has the stack end them."""
+
+    carrier: Carrier
+    focus: Focus
+    directory: Directory
+    content: ContentServer
+    provisioning: ProvisioningServer
+
+    def __init__(self, folder: Path, *, log: str | None = None, free_ports: bool = False) -> None:
+        self._folder = folder
+        self._log = log
+        self._free_ports = free_ports
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where everything is."""
+        relay = self.carrier.msrp_uri
+        return {
+            "provisioning": self.provisioning.url,
+            "directory": self.directory.url,
+            "content": self.content.url,
+            "carrier": f"sip:{self.carrier.host}:{self.carrier.port}",
+            "msrp_relay": relay.encode() if relay is not None else "",
+            "focus": self._factory,
+        }
+
+    @property
+    def _factory(self) -> str:
+        return f"sip:{_FACTORY}@{self.carrier.domain}"
+
+    async def start(self, stack: AsyncExitStack, on_code: Callable[[IssuedCode], None]) -> None:
+        """Raises OSError when a port is taken, StoreError or StoreLocked for what lies in the folder."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        secret = operator_secret(self._folder / "secret")
+        sip_passwords, content_passwords = (derived_passwords(secret, service) for service in ("sip", "content"))
+        self.carrier = Carrier(
+            _HOST,
+            self._port(LAB_SIP_PORT),
+            Accounts.by(sip_passwords),
+            wire_log=self._log,
+            server_port=0,
+            msrp_port=self._port(LAB_MSRP_PORT),
+        )
+        await self.carrier.start()
+        stack.push_async_callback(self.carrier.close)
+        assert self.carrier.server_port is not None and self.carrier.msrp_uri is not None
+        self.focus = Focus(
+            str(self._folder / "focus.db"),
+            domain=self.carrier.domain,
+            proxy=(self.carrier.server_host, self.carrier.server_port),
+        )
+        await self.focus.start()
+        stack.push_async_callback(self.focus.close)
+        self.carrier.serve(ApplicationServer(self.focus.host, self.focus.port, frozenset({_FACTORY}), ("conf-",)))
+        # Numbers are claimed through the provisioning server alone, which has seen their owner's code.
+        self.directory = Directory(
+            str(self._folder / "directory.db"), on_code=_nobody, host=_HOST, port=self._port(LAB_DIRECTORY_PORT)
+        )
+        await self.directory.start()
+        stack.push_async_callback(self.directory.close)
+        self.content = ContentServer(
+            self._folder / "content", password_of=content_passwords, host=_HOST, port=self._port(LAB_CONTENT_PORT)
+        )
+        await self.content.start()
+        stack.push_async_callback(self.content.close)
+        offer = Offer(
+            version=1,
+            validity_s=86_400,
+            sip_host=_HOST,
+            sip_port=self.carrier.port,
+            sip_tls=False,
+            domain=self.carrier.domain,
+            directory_url=self.directory.url,
+            sip_password=sip_passwords,
+            content_password=content_passwords,
+            content_url=self.content.url,
+            msrp_relay=self.carrier.msrp_uri.encode(),
+            conference_factory=self._factory,
+            max_group=100,
+        )
+        self.provisioning = ProvisioningServer(
+            str(self._folder / "provisioning.db"),
+            offer,
+            claims=self._claim,
+            on_code=on_code,
+            host=_HOST,
+            port=self._port(LAB_PROVISIONING_PORT),
+        )
+        await self.provisioning.start()
+        stack.push_async_callback(self.provisioning.close)
+
+    async def _claim(self, number: Number, key_hash: bytes) -> str:
+        return (await self.directory.issue_code(number, key_hash)).code
+
+    def _port(self, usual: int) -> int:
+        return 0 if self._free_ports else usual
+
+
+def _nobody(issued: object) -> None:
+    """A code that somebody asked the directory for directly goes to nobody: it cannot be used."""
