@@ -232,14 +232,24 @@ class Mailbox:
             else:
                 lost = False
                 self._to_proxy = connection
-                assert self._couriers is not None
-                self._couriers.wake_all(await self._writer.run(Tables.waiting))
+                await self._wake_all(connection)
                 ungranted, self._ungranted = self._ungranted, {}
                 for number in ungranted:
                     self._empty(number)
                 await asyncio.shield(connection.closed)
                 self._to_proxy = None
             await asyncio.sleep(self._limits.reconnect_ms / 1000)
+
+    async def _wake_all(self, connection: Connection) -> None:
+        """Bring what waits, once it can be read: a full disk, or any other, must not end the trying."""
+        assert self._couriers is not None
+        while not connection.closed.done():
+            try:
+                self._couriers.wake_all(await self._writer.run(Tables.waiting))
+                return
+            except StoreError as error:
+                _log.error("what waits could not be read: %s", error)
+                await asyncio.sleep(self._limits.reconnect_ms / 1000)
 
     async def _keep_purging(self) -> None:
         assert self._couriers is not None
