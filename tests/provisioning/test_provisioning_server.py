@@ -121,6 +121,24 @@ async def test_sr21_another_key_takes_over_and_the_operator_is_told(tmp_path: Pa
         assert await operator.contact(ANA, OTHER, token=new.token) is not None
 
 
+async def test_a_directory_that_is_down_for_long_costs_the_owner_no_tries(tmp_path: Path) -> None:
+    """They are for guesses; the right code is none."""
+    async with Operator.open(tmp_path) as operator, ProvisioningClient(operator.url) as client:
+        assert await client.contact(Contact(ANA, KEY)) is None
+        code = operator.codes.pop().code
+        operator.directory_down = True
+        for _ in range(2 * EASY.code_tries):
+            with pytest.raises(ProvisioningError) as caught:
+                await client.contact(Contact(ANA, KEY, code=code))
+            assert caught.value.status == 503
+        operator.directory_down = False
+        wrong = "00000000" if code != "00000000" else "11111111"
+        for _ in range(EASY.code_tries - 1):
+            with pytest.raises(ProvisioningError, match="wrong"):
+                await client.contact(Contact(ANA, KEY, code=wrong))
+        assert await client.contact(Contact(ANA, KEY, code=code)) is not None
+
+
 async def test_when_the_directory_is_down_the_code_stays(tmp_path: Path) -> None:
     async with Operator.open(tmp_path) as operator, ProvisioningClient(operator.url) as client:
         await client.contact(Contact(ANA, KEY))

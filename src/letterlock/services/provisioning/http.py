@@ -160,7 +160,11 @@ class ProvisioningServer:
             return await self._begin(contact, address)
         await self._writer.run(lambda tables: self._registrar.check_code(tables, contact, self._now()))
         # Asked for while the code still stands: if the directory is down, the owner repeats it and loses nothing.
-        claim_code = await self._claim_code(contact)
+        try:
+            claim_code = await self._claim_code(contact)
+        except LetterlockError:
+            await self._writer.run(lambda tables: self._registrar.excused(tables, contact))
+            raise
         granted = await self._writer.run(lambda tables: self._registrar.grant(tables, contact, self._now(), self._rng))
         return _document(self._whole(granted, claim_code))
 

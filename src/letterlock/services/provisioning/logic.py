@@ -136,6 +136,10 @@ class Registrar:
                 "the code is wrong", code="provisioning.code", hint="look again and repeat it", status=511
             )
 
+    def excused(self, tables: Tables, contact: Contact) -> None:
+        """The code was right and nothing came of it by no fault of its owner: it has the try back."""
+        tables.return_try(contact.number, contact.key_hash)
+
     def grant(self, tables: Tables, contact: Contact, now: Instant, rng: Rng) -> Granted:
         """The owner has shown himself: the number belongs to this key from now on, and tokens of others are void."""
         tables.delete_code(contact.number, contact.key_hash)

@@ -142,6 +142,11 @@ class Tables:
             "UPDATE codes SET tries_left = tries_left - 1 WHERE number = ? AND key_hash = ?", (number, key_hash)
         )
 
+    def return_try(self, number: Number, key_hash: bytes) -> None:
+        self.connection.execute(
+            "UPDATE codes SET tries_left = tries_left + 1 WHERE number = ? AND key_hash = ?", (number, key_hash)
+        )
+
     def delete_code(self, number: Number, key_hash: bytes) -> None:
         self.connection.execute("DELETE FROM codes WHERE number = ? AND key_hash = ?", (number, key_hash))
 
