@@ -19,6 +19,7 @@ from letterlock import errors
 from letterlock.client import wire
 from letterlock.client.profile import ProfilePaths
 from letterlock.client.remote import ConnectionLost, RemoteProfile
+from letterlock.engine.carriage import Inbound
 from letterlock.engine.content import Location, Text
 from letterlock.engine.events import (
     MessageDeleted,
@@ -31,7 +32,7 @@ from letterlock.engine.events import (
 from letterlock.engine.policy import PlainOption
 from letterlock.engine.security import Security
 from letterlock.errors import InputError, LetterlockError, NotEncrypted, StoreError, TrustRequired
-from letterlock.ids import Number
+from letterlock.ids import MessageId, Number
 from letterlock.seam import RecordKind
 
 pytestmark = pytest.mark.anyio
@@ -365,3 +366,50 @@ def test_an_error_of_an_unknown_class_is_still_an_error() -> None:
     assert (type(back), back.code, str(back)) == (LetterlockError, "x.y", "m")
     assert isinstance(wire.decode_error({"class": "NotEncrypted"}), LetterlockError)
     assert isinstance(wire.decode_error({"class": "Any"}), LetterlockError)
+
+
+async def test_sr08_a_page_of_history_that_is_too_long_for_a_line_comes_in_parts(tmp_path: Path) -> None:
+    """SR-08: what a contact has sent must not keep another process from the history, nor make it ask for ever."""
+    town = Town(tmp_path)
+    async with town.two() as (ana, _), town.open(tmp_path / ANA) as reader:
+        for n in range(70):
+            await unknown_content(town, f"big-{n}", b"x" * 60_000)
+        chat, owned = await reader.chat(BEN), await ana.chat(BEN)
+        async with asyncio.timeout(20):
+            seen = await chat.messages(limit=100)
+        assert [message.message_id for message in seen] == [f"big-{n}" for n in range(70)]
+        assert seen == await owned.messages(limit=100)
+
+
+async def unknown_content(town: Town, message_id: str, body: bytes) -> None:
+    """As another client of Ben would send it, without encryption."""
+    (phone,) = town.net.phones[Number(ANA)]
+    inbound = Inbound(Number(BEN), Number(ANA), MessageId(message_id), "application/x-unknown", body, now_ms())
+    await phone._on_message(inbound)
+
+
+async def test_a_request_that_is_too_long_is_refused_and_not_asked_for_ever(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    async with town.two() as (_, ben), town.open(tmp_path / ANA) as sender:
+        chat = await sender.chat(BEN)
+        for text in ("x" * (3 << 20), "half a pair: \ud83d"):
+            with pytest.raises(InputError):
+                async with asyncio.timeout(20):
+                    await chat.send(text)
+        await chat.send("short")
+        assert await texts(ben, 1) == ["short"]
+
+
+async def test_an_answer_that_cannot_be_written_is_an_error_and_no_silence(tmp_path: Path) -> None:
+    """Nobody must wait for ever because the owner has something that is no JSON."""
+    town = Town(tmp_path)
+    path = await town.create(ANA)
+    async with town.open(path):
+        reader, writer = await asyncio.open_unix_connection(ProfilePaths.of(path).socket)
+        await reader.readline()
+        async with asyncio.timeout(20):
+            writer.write(b'{"id": "\\ud800", "method": "cursor"}\n')
+            assert json.loads(await reader.readline())["id"] == "\ud800"
+            writer.write(b'{"id": 2, "method": "transfer", "params": {"transfer": "\\ud800"}}\n')
+            assert "error" in json.loads(await reader.readline())
+        writer.close()

@@ -16,7 +16,10 @@ from ..ids import ChatName, GroupName, MessageId, Number
 from ..trust import SecurityCode
 from .transfer_records import TransferInfo
 
-__all__ = ["ChatState", "Delivered", "DeviceInfo", "GroupInfo", "GroupMember", "Me", "ProfileApi"]
+__all__ = ["MOST_MESSAGES", "ChatState", "Delivered", "DeviceInfo", "GroupInfo", "GroupMember", "Me", "ProfileApi"]
+
+MOST_MESSAGES = 1_000
+"""Of a chat's history at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
 from .alerts import Alerts
-from .api import ChatState, Delivered, DeviceInfo, GroupInfo, GroupMember, Me
+from .api import MOST_MESSAGES, ChatState, Delivered, DeviceInfo, GroupInfo, GroupMember, Me
 from .checkpoints import Checkpoint
 from .devices import Devices
 from .driver import Driver, StepFunction
@@ -218,7 +218,7 @@ class LocalProfile:
 
     async def messages(self, number: ChatName, limit: int, before: str) -> Sequence[MessageView]:
         newest_first = self._store.before(
-            MESSAGE, f"{number}/{before}" if before else "", max(1, min(limit, 1000)), prefix=f"{number}/"
+            MESSAGE, f"{number}/{before}" if before else "", max(1, min(limit, MOST_MESSAGES)), prefix=f"{number}/"
         )
         return [self._engine.view(self._store, number, message) for _, message in reversed(newest_first)]
 

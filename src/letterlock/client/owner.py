@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.events import event_to_json
-from ..errors import InputError, LetterlockError, StoreError
+from ..errors import InputError, LetterlockError, LimitExceeded, StoreError
 from .local import LocalProfile
 from .peer import same_user
-from .wire import METHODS, VERSION, decode_line, encode_error, encode_line
+from .wire import MAX_LINE, MAX_REQUEST, METHODS, VERSION, decode_line, encode_error, encode_line
 
 __all__ = ["OwnerSocket"]
 
 _log = logging.getLogger(__name__)
 
-_MAX_REQUEST = 1 << 20
 _MAX_PENDING = 256  # requests of one connection that are being worked on
 _FINISH_SECONDS = 5.0
 
@@ -53,7 +52,7 @@ class OwnerSocket:
                 # Nobody can connect before listen(), so the mode is right before anybody could use it.
                 listener.bind(os.fspath(self._path))
                 os.chmod(self._path, 0o600)
-                self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=_MAX_REQUEST)
+                self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_REQUEST)
                 begun.pop_all()
         except OSError as error:
             raise StoreError(
@@ -125,17 +124,16 @@ class OwnerSocket:
             if method == "events":
                 await self._stream(request, int(params["after"]), writer)
                 return
-            answer = {"id": request, "result": await self._perform(str(method), params)}
+            result = await self._perform(str(method), params)
         except LetterlockError as error:
-            answer = {"id": request, "error": encode_error(error)}
+            line = _failed(request, error)
         except (KeyError, TypeError, ValueError, AttributeError):
-            wrong = InputError("not a request that this version knows", code="owner.request")
-            answer = {"id": request, "error": encode_error(wrong)}
+            line = _failed(request, InputError("not a request that this version knows", code="owner.request"))
         except Exception as error:  # ours: the other process waits for an answer all the same
-            _log.exception("a request of another process failed")
-            bug = LetterlockError(f"the owner of the profile failed: {type(error).__name__}", code="bug")
-            answer = {"id": request, "error": encode_error(bug)}
-        await _write(writer, answer)
+            line = _bug(request, error)
+        else:
+            line = _answered(request, result)
+        await _write(writer, line)
 
     async def _perform(self, name: str, params: dict[str, Any]) -> Any:
         method = METHODS[name]
@@ -149,13 +147,34 @@ class OwnerSocket:
         async with contextlib.aclosing(events):
             async for recorded in events:
                 value = {**event_to_json(recorded.event), "cursor": recorded.cursor, "at": recorded.at}
-                if not await _write(writer, {"id": request, "event": value}):
+                if not await _write(writer, encode_line({"id": request, "event": value})):
                     return
 
 
-async def _write(writer: asyncio.StreamWriter, value: dict[str, Any]) -> bool:
+def _answered(request: Any, result: Any) -> bytes:
+    """The line with a result; with an error if it cannot be one: whoever asked must not wait for ever."""
     try:
-        writer.write(encode_line(value))
+        line = encode_line({"id": request, "result": result})
+    except (TypeError, ValueError, RecursionError) as error:
+        return _bug(request, error)
+    if len(line) <= MAX_LINE:
+        return line
+    # The other end would hang up, and ask the same again (SR-08).
+    return _failed(request, LimitExceeded("the answer is too long for one line", code="owner.too_large"))
+
+
+def _bug(request: Any, error: Exception) -> bytes:
+    _log.error("a request of another process failed", exc_info=error)
+    return _failed(request, LetterlockError(f"the owner of the profile failed: {type(error).__name__}", code="bug"))
+
+
+def _failed(request: Any, error: LetterlockError) -> bytes:
+    return encode_line({"id": request, "error": encode_error(error)})
+
+
+async def _write(writer: asyncio.StreamWriter, line: bytes) -> bool:
+    try:
+        writer.write(line)
         await writer.drain()
     except OSError:
         return False

@@ -15,13 +15,13 @@ from ..engine.events import Recorded, SecurityChanged, event_from_json
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
-from ..errors import DecodeError, StoreError
+from ..errors import DecodeError, InputError, LimitExceeded, StoreError
 from ..ids import ChatName, GroupName, MessageId, Number, group_of
 from ..trust import SecurityCode
-from .api import ChatState, Delivered, DeviceInfo, GroupInfo, Me
+from .api import MOST_MESSAGES, ChatState, Delivered, DeviceInfo, GroupInfo, Me
 from .peer import same_user
 from .transfer_records import TransferInfo
-from .wire import MAX_LINE, METHODS, VERSION, decode_error, decode_line, encode_line
+from .wire import MAX_LINE, MAX_REQUEST, METHODS, VERSION, decode_error, decode_line, encode_line
 
 __all__ = ["ConnectionLost", "RemoteProfile"]
 
@@ -113,8 +113,18 @@ class RemoteProfile:
         await self._call("mark_displayed", number=number, message_id=message_id)
 
     async def messages(self, number: ChatName, limit: int, before: str) -> Sequence[MessageView]:
-        messages: list[MessageView] = await self._call("messages", number=number, limit=limit, before=before)
-        return messages
+        try:
+            messages: list[MessageView] = await self._call("messages", number=number, limit=limit, before=before)
+            return messages
+        except LimitExceeded as error:
+            if error.code != "owner.too_large" or limit <= 1:
+                raise
+        # What others have sent is too long for one line: the newer half and the older one.
+        limit = min(limit, MOST_MESSAGES)
+        half = (limit + 1) // 2
+        newer = await self.messages(number, half, before)
+        older = await self.messages(number, limit - half, newer[0].order) if len(newer) == half else ()
+        return [*older, *newer]
 
     async def security_code(self, number: Number) -> SecurityCode:
         code: SecurityCode = await self._call("security_code", number=number)
@@ -273,8 +283,12 @@ class RemoteProfile:
     async def _send(self, value: dict[str, Any]) -> None:
         if self._lost:
             raise _lost()
+        line = encode_line(value)
+        if len(line) > MAX_REQUEST:
+            # The owner would hang up, and whoever asks again with every next one would never end.
+            raise InputError("too much for one request", code="input.request_size")
         try:
-            self._writer.write(encode_line(value))
+            self._writer.write(line)
             await self._writer.drain()
         except OSError as error:
             self._lose()

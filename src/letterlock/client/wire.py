@@ -25,14 +25,27 @@ from .api import ChatState, Delivered, DeviceInfo, GroupInfo, GroupMember, Me
 from .contents import content_from_json, content_to_json, message_from_json, message_to_json
 from .transfer_records import info_from_json, info_to_json
 
-__all__ = ["MAX_LINE", "METHODS", "VERSION", "Method", "decode_error", "decode_line", "encode_error", "encode_line"]
+__all__ = [
+    "MAX_LINE",
+    "MAX_REQUEST",
+    "METHODS",
+    "VERSION",
+    "Method",
+    "decode_error",
+    "decode_line",
+    "encode_error",
+    "encode_line",
+]
 
 VERSION = 2
 MAX_LINE = 8 << 20
+MAX_REQUEST = 1 << 20
 
 
 def encode_line(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    """One line. Half of a surrogate pair passes, as `json.loads` reads it: a file's name may hold one, and of a text the
+    other side says what is wrong with it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def decode_line(line: bytes) -> dict[str, Any]:
