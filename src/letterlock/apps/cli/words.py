@@ -10,6 +10,7 @@ from ...engine.content import File, Location, Unknown
 from ...engine.events import Event, Recorded, event_to_json
 from ...engine.groups_events import GroupEvent
 from ...engine.groups_history import NOTICE_TYPE
+from ...engine.outcomes import outcome
 from ...engine.record_values import Status
 from ...engine.security import WORDS, Security
 from ...engine.view import MessageView
@@ -60,12 +61,9 @@ def _text(event: Event) -> str:
             return f"seen by {event.member or event.chat}{'' if event.authenticated else ', says the network'}"
         case ev.MessageAccepted():
             return f"the network took the message to {chat_label(event.chat)}"
-        case ev.MessageFailed():
-            who = event.member or chat_label(event.chat)
-            refused = "the network refuses" if event.reason == "network" else "not sent:"
-            return f"{refused} the message to {who} ({event.reason})"
-        case ev.MessageExpired():
-            return f"nobody confirmed the message to {event.member or chat_label(event.chat)} in time"
+        case ev.MessageFailed() | ev.MessageExpired():
+            ended = outcome(event, event.member or chat_label(event.chat))
+            return f"not delivered: {ended.reason}; {ended.next_step}"
         case ev.MessageUnreadable():
             again = "; asked for it again" if event.asked_again else ""
             place = f" in {chat_label(event.chat)}" if event.sender and event.chat else ""
