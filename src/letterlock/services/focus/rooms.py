@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable
 
 from ...errors import FocusError, StoreError
@@ -41,7 +42,9 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._by_contribution: dict[str, set[str]] = {}
         self._created: dict[Number, int] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        # Each is there as long as somebody holds it or waits for it.
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._creating: weakref.WeakValueDictionary[Number, asyncio.Lock] = weakref.WeakValueDictionary()
         self._buckets = Buckets(limits.max_buckets)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -81,6 +84,12 @@ class Rooms:
     async def create(self, name: str, sender: Number, creation: Creation) -> tuple[Room, Change]:
         """A conference for an INVITE to the factory. With the id of one that the sender is in: that one, and whoever is
         not in it is added (a member restarts what it believes to be gone)."""
+        # One at a time of each account: two devices of it may begin the same group at once, or one begin it again.
+        lock = self._creating.setdefault(sender, asyncio.Lock())
+        async with lock:
+            return await self._create(name, sender, creation)
+
+    async def _create(self, name: str, sender: Number, creation: Creation) -> tuple[Room, Change]:
         known = self.of_contribution(creation.contribution, sender)
         if known is not None:
             change = await self.invite(known, sender, creation.invited)
@@ -270,7 +279,6 @@ class Rooms:
         self._created[conference.creator] -= 1
         if not self._created[conference.creator]:
             del self._created[conference.creator]
-        self._locks.pop(conference.name, None)
 
     def _spend(self, purpose: str, account: Number, rate: Rate) -> None:
         if self._buckets.take(purpose, account, rate, self._clock()):
