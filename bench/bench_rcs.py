@@ -56,7 +56,9 @@ def families(options: argparse.Namespace) -> list[Family]:
         Family(bench_msrp_file.OPS, msrp_file),
         Family(("http_file", "http_file_up", "http_file_down"), http_file),
         Family(("register", "register_refresh", "register_memory", "register_memory_tcp"), register),
-        Family(("focus_fanout",), focus),
+        Family(
+            ("focus_fanout", "focus_fanout_one", "focus_fanout_step", "focus_fanout_collector", "focus_memory"), focus
+        ),
     ]
 
 

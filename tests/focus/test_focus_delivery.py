@@ -95,7 +95,7 @@ async def test_an_idle_session_ends_and_a_message_makes_another(tmp_path: Path) 
         assert await ana.call(ana.focus) == 200
         assert await ana.say("wake up") == 200
         assert await bob.got(1) == ["wake up"]
-        assert bob.calls == 2
+        assert bob.calls >= 2
 
 
 async def test_a_repeat_is_acknowledged_and_not_handed_out_again(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from .room import Room
 
 __all__ = ["Attendance", "Media"]
 
-_CHUNK = 1 << 20
-"""A message that is not larger than 2048 bytes goes whole; of a larger one the chunks can be interrupted (RFC 4975)."""
+_CHUNK, _RELAYED_CHUNK = 1 << 20, 2048
+"""Between us and a device a message goes in one chunk, as long as nothing interrupts it; relays hold whole chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Media:
         """For the table of MSRP sessions. Before the peer's path is known its place is held by ours: the device may come
         before its answer does."""
         path = (self.local,) if agreement is None else agreement.peer.path
-        return MsrpSession(self.local, path, ("message/cpim", iscomposing.MEDIA_TYPE), self.max_size, _CHUNK)
+        chunk = _CHUNK if len(path) == 1 else _RELAYED_CHUNK
+        return MsrpSession(self.local, path, (cpim.MEDIA_TYPE, iscomposing.MEDIA_TYPE), self.max_size, chunk)
 
     def _media(self, setup: Setup) -> MsrpMedia:
         port = self.local.port or 0

@@ -64,6 +64,7 @@ _IDLE = (("Reason", 'SIP;cause=480;text="Idle"'),)
 _NO = {486: Disconnection.BUSY, 600: Disconnection.BUSY, 603: Disconnection.BUSY, 404: Disconnection.FAILED}
 
 
+_CALLS_AT_ONCE = 8
 _SUPPORTED = (("Allow-Events", "conference"),)
 
 
@@ -267,13 +268,18 @@ class Calls:
         return member is not None and (not member.joined or room.waits(number))
 
     def _call_next(self) -> None:
-        while self._ready and self._calling < self._settings.max_calling:
+        """Call whom there is room for, some in each turn of the loop."""
+        for _ in range(_CALLS_AT_ONCE):
+            if not self._ready or self._calling >= self._settings.max_calling:
+                return
             room, number = self._ready.popleft()
             if self._needs(room, number):
                 self._calling += 1
                 self._work(self._call(room, number))
             else:
                 self._owed.pop((room, number), None)
+        if self._ready:
+            asyncio.get_running_loop().call_soon(self._call_next)
 
     def _call(self, room: Room, number: Number) -> list[Told]:
         media = self._media(None)

@@ -7,6 +7,7 @@ kept for it any longer. A message for a thousand goes out in slices, so that no 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -31,8 +32,10 @@ __all__ = ["Deliveries"]
 
 _log = logging.getLogger("letterlock.focus")
 
-_SLICE_S = 0.002
-"""How long one slice of a fan-out may take before others get their turn."""
+_BURST = 32
+_BURST_WAIT_S = 0.005
+"""A fan-out hands out so many copies, and goes on when half of so many are acknowledged, or after that time: else the
+answers of a thousand devices would come all at once, in one long turn of the loop. Slow devices hold up nobody by more."""
 
 _LIVE = 0
 """The position of what is not in the journal."""
@@ -69,6 +72,10 @@ class Deliveries:
         self._queues: dict[Room, _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._typed = 0
+        self._handed = 0
+        self._settled = 0
+        self._drained = asyncio.Event()
+        self._drained_at = 0
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -183,6 +190,9 @@ class Deliveries:
         position = attendance.sent.pop(message_id, None)
         if position is None or attendance.outlet is None:
             return
+        self._settled += 1
+        if self._settled >= self._drained_at:
+            self._drained.set()
         if status in (200, 400, 413, 415):
             # Safe with the device; or the device will never take it, however often it is offered.
             attendance.used = loop_now()
@@ -202,6 +212,7 @@ class Deliveries:
             return
         name = f"p{entry.position:x}.focus"
         attendance.sent[name] = entry.position
+        self._handed += 1
         attendance.used = loop_now()
         attendance.wire.send(attendance.id, name, cpim.MEDIA_TYPE, data)
 
@@ -212,32 +223,42 @@ class Deliveries:
     # --- fan-out -------------------------------------------------------------------------------------
     def _hand_out(self, room: Room, entry: Entry | None, data: bytes, sender: Number) -> None:
         """Give it to those who are there, and call those who are not."""
-        if entry is not None and entry.recipient is not None:
+        if entry is not None and entry.recipient is not None and room not in self._queues:
             self._to_member(room, entry.recipient, entry, data)
             return
+        # Never past one that is still being handed out: a reader that was given a later message has done with earlier ones.
         queue = self._queues.setdefault(room, _Queue(deque()))
         queue.waiting.append((entry or Entry(_LIVE, sender, None, "", len(data), 0), data))
         if queue.task is None:
             queue.task = self._spawn(self._fan_out(room, queue))
 
     async def _fan_out(self, room: Room, queue: _Queue) -> None:
-        """One message after the other to everybody, in slices of time."""
-        loop = asyncio.get_running_loop()
+        """One message after the other to everybody, in bursts."""
         try:
             while queue.waiting:
                 entry, data = queue.waiting.popleft()
-                until = loop.time() + _SLICE_S
-                for number in list(room.conference.members):
+                before = self._handed
+                readers = room.conference.members if entry.recipient is None else (entry.recipient,)
+                for number in tuple(readers):
                     if entry.position != _LIVE:
                         self._to_member(room, number, entry, data)
                     elif number != entry.sender:
                         self._live(room, number, data)
-                    if loop.time() > until:
-                        await asyncio.sleep(0)
-                        until = loop.time() + _SLICE_S
+                    if self._handed - before >= _BURST:
+                        await self._breathe()
+                        before = self._handed
+                await asyncio.sleep(0)
         finally:
             queue.task = None
             del self._queues[room]
+
+    async def _breathe(self) -> None:
+        """Let what was handed out be answered, for a moment."""
+        self._drained_at = self._settled + _BURST // 2
+        self._drained.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BURST_WAIT_S):
+                await self._drained.wait()
 
     def _to_member(self, room: Room, number: Number, entry: Entry, data: bytes) -> None:
         if entry.recipient is None and entry.sender == number:
@@ -245,6 +266,8 @@ class Deliveries:
         for attendance in self._attendances(room, number):
             if attendance.ready and attendance.outlet is not None and attendance.outlet.take(entry):
                 self._send(attendance, entry, data)
+                if attendance.wire is not None:
+                    attendance.wire.flush()
         if number in room.places and room.waits(number):
             self._wake(room, number)
 

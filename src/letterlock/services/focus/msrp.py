@@ -77,6 +77,7 @@ class MsrpSettings:
     connect_s: float = 10.0
     stall_s: float = 30.0
     write_bytes: int = 65_536
+    read_bytes: int = 8_192
     held_bytes: int = 4 << 20
     """Of messages of one connection that are not on the disk; reading pauses above it."""
     max_connections: int = 20_000
@@ -149,6 +150,8 @@ class MsrpPort:
         self._rng = rng
         self._servers: list[asyncio.Server] = []
         self._wires: set[Wire] = set()
+        # One for all: what is read is taken at once. Its size bounds how much one peer has done in one step.
+        self._buffer = bytearray(settings.read_bytes)
 
     async def listen(self) -> None:
         """Raises OSError when the port is taken."""
@@ -207,7 +210,9 @@ class MsrpPort:
         self._servers.clear()
 
     def _make(self) -> Wire:
-        return Wire(self._settings, self.sessions, self._handler, self._rng, self._admit, self._wires.discard)
+        return Wire(
+            self._settings, self.sessions, self._handler, self._rng, self._admit, self._wires.discard, self._buffer
+        )
 
     def _admit(self, wire: Wire) -> bool:
         if len(self._wires) >= self._settings.max_connections:
@@ -216,7 +221,7 @@ class MsrpPort:
         return True
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """One connection."""
 
     def __init__(
@@ -227,8 +232,10 @@ class Wire(asyncio.Protocol):
         rng: Rng,
         admit: Callable[[Wire], bool],
         gone: Callable[[Wire], None],
+        buffer: bytearray,
     ) -> None:
         self._settings = settings
+        self._reading_buffer = buffer
         self._handler = handler
         self._admit = admit
         self._gone = gone
@@ -252,6 +259,10 @@ class Wire(asyncio.Protocol):
         """Send a message behind all that were given before; how it ends is told to the handler, once."""
         self._queue.append((session, message_id, content_type, data, reported))
         self._ask_flush()
+
+    def flush(self) -> None:
+        """Write what is to be written now and not at the end of this turn: whoever writes to many counts the time."""
+        self._flush()
 
     def confirm(self, number: int) -> None:
         """The message is on the disk: its sender may know."""
@@ -294,8 +305,11 @@ class Wire(asyncio.Protocol):
             return
         self._arm()
 
-    def data_received(self, data: bytes) -> None:
-        self._core.receive_data(data, self._now())
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._reading_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._core.receive_data(bytes(memoryview(self._reading_buffer)[:nbytes]), self._now())
         self._work()
 
     def pause_writing(self) -> None:

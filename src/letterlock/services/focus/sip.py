@@ -61,7 +61,7 @@ class FocusSettings:
     sweep_ms: int = 500
     purge_ms: int = 3_600_000
     retry_ms: tuple[int, int] = (2_000, 300_000)
-    max_calling: int = 256
+    max_calling: int = 64
     max_subscribers: int = 50_000
     reach: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     session: SessionSettings = field(

@@ -34,6 +34,8 @@ class SipSettings:
     max_open: int = 8192
     max_message: int = 60_000
     max_unsent: int = 64 << 20
+    read_bytes: int = 16_384
+    """At once: how much the proxy has done in one step of the loop."""
     max_links: int = 64
     ping_ms: int = 30_000
     reconnect_ms: int = 500
@@ -50,7 +52,7 @@ class SipSettings:
         )
 
 
-class SipLink(asyncio.Protocol):
+class SipLink(asyncio.BufferedProtocol):
     """It ends once; `closed` is done then. `on_event` gets what the agent reports, and None when the link is gone."""
 
     def __init__(
@@ -69,6 +71,7 @@ class SipLink(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._agent: UserAgent | None = None
         self._flush_asked = False
+        self._reading_buffer = bytearray(settings.read_bytes)
         self.peer = ""
         self.closed: asyncio.Future[None] = self._loop.create_future()
 
@@ -103,7 +106,11 @@ class SipLink(asyncio.Protocol):
             return
         self._arm()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._reading_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(memoryview(self._reading_buffer)[:nbytes])
         try:
             events = self.agent.receive_data(data, loop_now())
         except DecodeError:
