@@ -10,6 +10,8 @@ import pytest
 
 from interop.kamailio import LAB_PASSWORD, Kamailio, missing
 from interop.msrp_lines import MsrpLine
+from interop.sip_lines import SipLine
+from letterlock.codec.sip import Request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio]
 
@@ -78,3 +80,25 @@ async def test_to_itself_it_leads(server: Kamailio) -> None:
         at_bob = (await bob.auth("+15550002222", LAB_PASSWORD)).get("Use-Path")
         alice.send((at_alice, at_bob, bob.own), b"hello")
         assert (await bob.read()).body == b"hello"
+
+
+@pytest.mark.parametrize("long", ["Call-ID", "From"])
+async def test_nobody_fills_the_table_of_dialogs_with_long_names(server: Kamailio, long: str) -> None:
+    """SR-08: each INVITE is remembered for two hours under its Call-ID and tag, which its sender chooses."""
+    async with SipLine(server, "+15550001111") as mallory:
+        assert (await mallory.register()).status == 200
+        value = "c" * 10_000 if long == "Call-ID" else f"<sip:{mallory.me}@{server.domain}>;tag={'t' * 10_000}"
+        request = mallory.build("INVITE", f"sip:+15550002222@{server.domain}")
+        request = Request("INVITE", request.uri, request.headers.with_(long, value), b"")
+        assert (await mallory.send(request)).status == 400
+
+
+async def test_the_paths_of_one_user_are_bounded(server: Kamailio) -> None:
+    """SR-08: each is kept for an hour. Another user still gets one."""
+    async with MsrpLine("127.0.0.1", server.msrp_port) as mallory:
+        for _ in range(2000):
+            if not (await mallory.auth("+15550003333", LAB_PASSWORD)).start.startswith("200"):
+                break
+        assert (await mallory.auth("+15550003333", LAB_PASSWORD)).start.startswith("403")
+    async with MsrpLine("127.0.0.1", server.msrp_port) as honest:
+        assert (await honest.auth("+15550004444", LAB_PASSWORD)).start.startswith("200")
