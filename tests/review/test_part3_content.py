@@ -15,10 +15,11 @@ from yarl import URL
 
 from content.lab import ANA, PASSWORD, SMALL, Server, browser, content
 from content.test_content_server import FORM, form
+from letterlock.codec.ft_http import RemoteFile, ResumeInfo
 from letterlock.errors import InputError
 from letterlock.services.directory import Directory
 from letterlock.sip.digest import DigestClient
-from letterlock.transport.content_config import ContentSettings, ServerAccount
+from letterlock.transport.content_config import ContentSettings, DownloadState, ServerAccount
 from letterlock.transport.content_http import Exchange
 
 pytestmark = pytest.mark.anyio
@@ -100,3 +101,10 @@ async def test_sr14_only_the_configured_server_is_trusted_on_its_host_and_not_it
         assert asked == [("content.internal", URL(address).port)]
     finally:
         await exchange.close()
+
+
+def test_sr10_the_right_to_fetch_a_file_is_in_no_repr() -> None:
+    """Its address is all that it takes."""
+    url = "https://files.example.test/files/0123456789abcdef"
+    values = (RemoteFile(1, "a/b", url), ResumeInfo(0, 1, url), DownloadState(url, "t", "p", 1))
+    assert not [value for value in values if "0123456789abcdef" in repr(value)]

@@ -9,7 +9,7 @@ decides what may be opened or fetched (SR-14). Elements that we do not know are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import DecodeError, LimitExceeded
@@ -59,11 +59,14 @@ class FileLimits:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """One file at a content server. `until` None: the document does not say. `name` is empty for a thumbnail."""
+    """One file at a content server. `until` None: the document does not say. `name` is empty for a thumbnail.
+
+    The address is all that anybody needs to fetch it: it stands in no `repr` (SR-10).
+    """
 
     size: int
     content_type: str
-    url: str
+    url: str = field(repr=False)
     until: Instant | None = None
     name: str = ""
 
@@ -84,7 +87,7 @@ class ResumeInfo:
 
     start: int
     end: int
-    url: str
+    url: str = field(repr=False)
 
 
 # --- the file document ---------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ class DownloadState:
     `announced` the digest by its own word.
     """
 
-    url: str
+    url: str = field(repr=False)
     target: str
     part: str
     size: int | None
