@@ -29,7 +29,7 @@ from letterlock.codec.sip import (
 )
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.errors import InputError, StoreError, TransportError
-from letterlock.ids import conversation_of, message_id, number
+from letterlock.ids import Number, conversation_of, message_id, number
 from letterlock.sip.digest_server import DigestServer, Outcome
 from letterlock.sip.message import response_to
 from letterlock.transport.rcs import RcsTransport

@@ -32,7 +32,7 @@ _HANDOVER = "P-Letterlock-Handover"
 _DEVICE = "P-Letterlock-Device"
 _SENDER_DEVICE = "P-Letterlock-Sender-Device"
 
-_LABEL = b"letterlock/mailbox-repeat/v1\x00"
+_LABEL = b"\xff\x80letterlock/mailbox-repeat/v1\x00"  # SR-23
 # RFC 5626: a URN; in a GRUU it stands as a URI parameter (RFC 5627), which holds no other characters.
 _INSTANCE = re.compile(r"[A-Za-z0-9:._\-]{1,128}", re.ASCII)
 _MAX_DEVICES_NAMED = 32
