@@ -306,6 +306,17 @@ def test_sr19_not_beyond_loopback_without_tls(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "url", ["http://directory.example.test", "http://192.0.2.1:80", "ftp://127.0.0.1", "127.0.0.1"]
+)
+def test_sr19_the_operators_token_goes_over_tls_beyond_this_machine(url: str) -> None:
+    """Whoever reads it gets a code for any number."""
+    with pytest.raises(InputError):
+        DirectoryClaims(url, "token")
+    DirectoryClaims("https://directory.example.test", "token")
+    DirectoryClaims("http://127.0.0.1:8460", "token")
+
+
 # --- the directory's interface for the operator ----------------------------------------------------------------
 async def test_codes_from_a_directory_in_another_process(tmp_path: Path) -> None:
     """The operator's services know each other by a token; nobody else gets a code this way (SR-21)."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
-from ...errors import DirectoryError, TransportError
+from ...errors import DirectoryError, InputError, TransportError
 from ...ids import Number
+from ..directory.http import is_loopback
 from ..directory.messages import ErrorAnswer, OperatorCodeAnswer
 
 __all__ = ["Claims", "DirectoryClaims"]
@@ -30,9 +32,17 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 
 
 class DirectoryClaims:
-    """Asks the operator's interface of a directory in another process. It is a `Claims`; `close` it at the end."""
+    """Asks the operator's interface of a directory in another process. It is a `Claims`; `close` it at the end.
+
+    Raises InputError for an address beyond this machine without TLS: its token is as good as all numbers (SR-19).
+    """
 
     def __init__(self, url: str, token: str, tls: ssl.SSLContext | None = None) -> None:
+        where = urlsplit(url)
+        if where.scheme != "https" and not (where.scheme == "http" and is_loopback(where.hostname or "")):
+            raise InputError(
+                "a directory on another machine needs https", code="provisioning.tls", hint="write https://"
+            )
         self._url, self._token, self._tls = url.rstrip("/"), token, tls
         self._session: aiohttp.ClientSession | None = None
 
