@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import TypeVar
 
 from engine.groups import create, people, remove, roster, shown
 from engine.test_engine_groups_hostile import tell
-from engine.world import Phone, World
+from engine.world import MemoryState, Phone, World
 from letterlock.codec.frame import decode_frame
 from letterlock.engine.carriage import NetworkResult, Outbound
 from letterlock.engine.content import REQUEST_TYPE, Parts, encode, with_heads
@@ -15,10 +16,10 @@ from letterlock.engine.events import RosterMismatch
 from letterlock.engine.limits import DEFAULTS, Privacy
 from letterlock.engine.records import contact_key
 from letterlock.ids import GroupName, MessageId
-from letterlock.seam import Envelope, Frame, Opened, Staged
+from letterlock.seam import Envelope, Frame, Key, Opened, Staged
 from letterlock.trust.group_log_entry import LIMITS
 
-DAY = 86_400_000
+T = TypeVar("T")
 
 
 def lose_second_device(world: World, phone: Phone) -> None:
@@ -131,6 +132,43 @@ def test_sr05_whoever_is_out_does_not_draw_our_questions_to_itself() -> None:
     asked = a.engine.group(a.state, name)
     assert asked.informant is not None and asked.informant.number == b.number
     assert set(b.engine.group(b.state, name).heads) <= set(asked.lacks)
+
+
+def test_sr08_a_change_that_goes_to_many_reads_the_log_once_or_twice() -> None:
+    """SR-08: to each member that has heard nothing of this device the whole log goes: it is not read for each of them."""
+    world = World()
+    phones = people(world, 12)
+    name = create(world, phones[0], phones[1:])
+    for place in range(30):
+        phones[0].do(phones[0].engine.set_subject, name, f"subject {place}")
+    world.run()
+    silent = phones[5]
+    silent.do(silent.engine.open_group, name)
+    world.run_for(60_000)
+    for other in phones:
+        if other is not silent:
+            silent.send(other.number, "hello")  # so that there is a session
+    world.run_for(60_000)
+    silent.state = counting = CountingState(silent.state)
+    world.sent.clear()
+    silent.do(silent.engine.set_subject, name, "mine")
+    assert counting.entries_read <= 4 * 31
+    world.run()
+    assert len([outbound for phone, outbound in world.sent if phone is silent and outbound.group is not None]) >= 11
+    assert {phone.engine.group(phone.state, name).subject for phone in phones} == {"mine"}
+
+
+class CountingState(MemoryState):
+    """Counts the entries of logs that are read."""
+
+    def __init__(self, of: MemoryState) -> None:
+        super().__init__()
+        self.records = dict(of.records)
+        self.entries_read = 0
+
+    def get(self, key: Key[T]) -> T | None:
+        self.entries_read += key.name.startswith("group-entry/")
+        return super().get(key)
 
 
 def naming(world: World, place: int) -> bytes:

@@ -125,11 +125,17 @@ def copy_for(core: Core, turn: Turn, group: Group, message: Message, account: Ac
     """What is encrypted for one account: a newcomer to this device gets as much of the log as one frame takes."""
     entity = posting.entity_of(message)
     if message.content_type == GROUP_TYPE and turn.staged.get(since_key(group.name, account)) is None:
-        log = groups_log.load(core, turn, group)
-        whole = encode_bundle(groups_log.bundle_of(core, turn, log, ()))
-        entity = encode(Parts(GROUP_TYPE, whole), message.sent_at)
+        entity = encode(Parts(GROUP_TYPE, _whole_log(core, turn, group)), message.sent_at)
     entity = with_heads(entity, group.heads)
     return with_chat(entity, group.name) if account == core.me.account else entity
+
+
+def _whole_log(core: Core, turn: Turn, group: Group) -> bytes:
+    key = (group.name, group.entries)
+    if key not in turn.whole_logs:
+        log = groups_log.load(core, turn, group)
+        turn.whole_logs[key] = encode_bundle(groups_log.bundle_of(core, turn, log, ()))
+    return turn.whole_logs[key]
 
 
 def seen_by(core: Core, turn: Turn, name: GroupName, account: AccountId) -> tuple[Seen, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..ids import Instant, Rng
+from ..ids import GroupName, Instant, Rng
 from ..seam import Staged, State, Writes
 from .effects import Effect, WakeAt
 from .events import Event, Recorded
@@ -35,13 +35,15 @@ class Step(Generic[T]):
 class Turn:
     """The private working area of one call: staged state, and what has been decided so far."""
 
-    __slots__ = ("_events", "_wake_at", "effects", "now", "rng", "staged")
+    __slots__ = ("_events", "_wake_at", "effects", "now", "rng", "staged", "whole_logs")
 
     def __init__(self, state: State, now: Instant, rng: Rng) -> None:
         self.staged = Staged(state)
         self.now = now
         self.rng = rng
         self.effects: list[Effect] = []
+        self.whole_logs: dict[tuple[GroupName, int], bytes] = {}
+        """Of a group, and so many entries: what newcomers get, so that it is not worked out for each of them (SR-08)."""
         self._events: list[Recorded] = []
         self._wake_at: Instant | None = None
 
