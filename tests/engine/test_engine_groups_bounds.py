@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
-from engine.groups import create, people, remove, roster, shown
-from engine.test_engine_groups_hostile import tell
+from engine.groups import create, number_of, people, remove, roster, shown
+from engine.test_engine_groups_hostile import tell, view
 from engine.world import MemoryState, Phone, World
 from letterlock.codec.frame import decode_frame
 from letterlock.engine.carriage import NetworkResult, Outbound
@@ -132,6 +132,20 @@ def test_sr05_whoever_is_out_does_not_draw_our_questions_to_itself() -> None:
     asked = a.engine.group(a.state, name)
     assert asked.informant is not None and asked.informant.number == b.number
     assert set(b.engine.group(b.state, name).heads) <= set(asked.lacks)
+
+
+def test_sr08_a_focus_that_changes_its_roster_all_the_time_fills_no_history() -> None:
+    """SR-08: nothing of it is authenticated. What was not told is told later."""
+    world = World()
+    a, b = people(world, 2)
+    name = create(world, a, [b])
+    world.run()
+    for place in range(1_000):
+        a.do(a.engine.on_conference, view(name, [b.number, number_of(100 + place)]))
+    assert len(a.told(RosterMismatch)) == DEFAULTS.unreadable_per_hour
+    world.now += 60 * 60_000
+    a.do(a.engine.on_conference, view(name, [b.number, number_of(1_099)]))
+    assert a.told(RosterMismatch)[-1].numbers == (number_of(1_099),)
 
 
 def test_sr08_a_change_that_goes_to_many_reads_the_log_once_or_twice() -> None:

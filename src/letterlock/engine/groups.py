@@ -16,7 +16,18 @@ from ..trust import group_log
 from ..trust.group_log import GroupLog
 from ..trust.group_log_bundle import fill
 from ..trust.group_log_entry import Add, Icon, Leave, Member, Operation, Remove, Revoke, Subject
-from . import chats, drafts, fetching, groups_applying, groups_history, groups_log, groups_posting, policy, receipts
+from . import (
+    chats,
+    drafts,
+    fetching,
+    groups_applying,
+    groups_history,
+    groups_log,
+    groups_posting,
+    policy,
+    receipts,
+    trouble,
+)
 from .carriage import ConferenceView
 from .content import File, Sendable, check
 from .core import Core
@@ -180,6 +191,8 @@ def conference_seen(core: Core, turn: Turn, view: ConferenceView) -> None:
         seen = b""
     if seen == group.view:
         return
+    if seen and not trouble.allow_notice(core, turn, group.name):
+        return  # and not remembered: it is told when the focus says it again, later
     turn.staged.put(group_key(group.name), replace(group, view=seen))
     most = core.limits.group.max_members
     if ghosts:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import Number
+from ..ids import GroupName, Number
 from .core import Core
 from .events import DeviceListRefused, MessageUnreadable, OwnListMismatch
 from .record_values import Trouble
@@ -16,6 +16,7 @@ from .step import Turn
 
 __all__ = [
     "STRANGERS",
+    "allow_notice",
     "allow_request",
     "allow_resend",
     "allow_reset",
@@ -69,6 +70,18 @@ def own_list_mismatch(core: Core, turn: Turn, number: Number, reason: str) -> No
     if trouble.unreadable <= core.limits.unreadable_per_hour:
         turn.tell(OwnListMismatch(reason, number))
     turn.staged.put(trouble_key(name), trouble)
+
+
+def allow_notice(core: Core, turn: Turn, group: GroupName) -> bool:
+    """Whether what the carrier claims about a group is told once more in this hour: it stays in the history (SR-08)."""
+    key, hour = trouble_key(group), turn.now // _HOUR_MS
+    trouble = turn.staged.get(key)
+    if trouble is None or trouble.hour != hour:
+        trouble = Trouble(hour, 0, 0, 0, 0)
+    if trouble.unreadable >= core.limits.unreadable_per_hour:
+        return False
+    turn.staged.put(key, replace(trouble, unreadable=trouble.unreadable + 1))
+    return True
 
 
 def allow_request(core: Core, turn: Turn, number: Number) -> bool:
