@@ -152,8 +152,8 @@ def test_past_the_mailbox_goes_only_what_has_one_device_and_nothing_waiting(tabl
 FATES = {
     Fate.TAKEN: (200, 202),
     Fate.AWAY: (430, 477, 480),
-    Fate.LATER: (0, 408, 500, 503, 504),
-    Fate.REFUSED: (400, 403, 404, 413, 415, 488, 603),
+    Fate.LATER: (0, 401, 403, 404, 405, 407, 408, 481, 500, 503, 504),
+    Fate.REFUSED: (400, 413, 415, 488, 603),
 }
 
 
