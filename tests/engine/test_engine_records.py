@@ -65,6 +65,7 @@ def test_event_kinds_are_frozen() -> None:
     """A consumer matches on these names: a new one may come, none may change."""
     assert sorted(events._CLASSES) == sorted(
         [
+            "capabilities-changed",
             "change-refused",
             "contact-keys-seen",
             "device-list-changed",
