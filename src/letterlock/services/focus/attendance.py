@@ -44,13 +44,14 @@ class Media:
     fingerprints: tuple[Fingerprint, ...] = ()
 
     def offer(self) -> Body:
-        """We can be connected to, and can connect (RFC 6135)."""
-        description = offer_description(self._media(Setup.ACTPASS), self._origin())
+        """We are connected to (RFC 6135): what a device sends through a relay comes over the relay's connection to us, and
+        over one of ours it would not."""
+        description = offer_description(self._media(Setup.PASSIVE), self._origin())
         return Body(SDP, encode_sdp(description))
 
     def answered(self, description: SessionDescription) -> Agreement:
         """What the answer to our offer comes to. Raises ProtocolError."""
-        return agree(self._media(Setup.ACTPASS), read_answer(description), offerer=True)
+        return agree(self._media(Setup.PASSIVE), read_answer(description), offerer=True)
 
     def answer(self, description: SessionDescription) -> tuple[Agreement, Body]:
         """Our answer to an offer. Raises ProtocolError when it offers nothing for us: 488."""
