@@ -19,8 +19,8 @@ from pathlib import Path
 
 import raw_socket
 from letterlock.services.content import ContentLimits, ContentServer
-from letterlock.transport.content import ContentClient
-from letterlock.transport.content_config import DownloadState, ServerAccount, UploadState
+from letterlock.transport.content.client import ContentClient
+from letterlock.transport.content.config import DownloadState, ServerAccount, UploadState
 from processes import Answer, run, serve, start, tell
 from report import Row, row, show
 

@@ -24,10 +24,10 @@ from pathlib import Path
 import raw_socket
 from letterlock.codec.msrp import MsrpUri
 from letterlock.msrp import MessageStarted, Session, SessionTable, new_session_id
-from letterlock.transport.msrp_bodies import MsrpRefusal, Sink
-from letterlock.transport.msrp_connection import MsrpConnection
-from letterlock.transport.msrp_listener import MsrpListener
-from letterlock.transport.msrp_settings import MsrpSettings
+from letterlock.transport.msrp.bodies import MsrpRefusal, Sink
+from letterlock.transport.msrp.connection import MsrpConnection
+from letterlock.transport.msrp.listener import MsrpListener
+from letterlock.transport.msrp.settings import MsrpSettings
 from processes import Answer, run, serve, start, tell
 from report import Row, row, show
 

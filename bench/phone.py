@@ -23,8 +23,8 @@ from letterlock.client.settings import Settings
 from letterlock.engine.events import MessageAccepted, MessageDelivered, MessageExpired, MessageFailed, Recorded
 from letterlock.engine.security import Security
 from letterlock.keystore.wrapped import Argon2Parameters
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import SessionConfig
+from letterlock.transport.rcs.config import SessionConfig
+from letterlock.transport.rcs.transport import RcsTransport
 from processes import Answer, run, serve
 
 __all__ = ["PASSPHRASE", "Role", "environment"]

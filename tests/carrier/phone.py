@@ -8,9 +8,9 @@ from pathlib import Path
 
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.ids import MessageId, Number, conversation_of
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import RcsConfig
-from letterlock.transport.rcs_presence import RcsState
+from letterlock.transport.rcs.config import RcsConfig
+from letterlock.transport.rcs.presence import RcsState
+from letterlock.transport.rcs.transport import RcsTransport
 
 FRAME = "application/vnd.letterlock.signal"
 

@@ -22,7 +22,7 @@ from letterlock.carrier.wirelog import Layer
 from letterlock.codec.sip import Headers, Limits, Request, Response, StreamParser, encode
 from letterlock.ids import Number, number
 from letterlock.sip.digest import DigestClient
-from letterlock.transport.rcs_presence import RcsState
+from letterlock.transport.rcs.presence import RcsState
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 from cli.terminals import User
 from letterlock.apps.cli.group_words import chat_label, group_event_text, notice_text
 from letterlock.engine.events import event_to_json
-from letterlock.engine.groups_events import (
+from letterlock.engine.groups.events import (
     GroupCreated,
     GroupJoined,
     IconChanged,

@@ -10,7 +10,7 @@ import pytest
 
 from cli.test_docs_examples import World, fenced, home, run, same
 from letterlock.apps.cli import parser
-from letterlock.engine import groups_events
+from letterlock.engine.groups import events as groups_events
 
 __all__ = ["home"]
 

@@ -15,8 +15,8 @@ import aiohttp
 
 from letterlock.codec.ft_http import FileDocument, RemoteFile, decode_file
 from letterlock.services.content import ContentLimits, ContentServer
-from letterlock.transport.content import ContentClient
-from letterlock.transport.content_config import ContentSettings, Downloaded, DownloadState, ServerAccount, UploadState
+from letterlock.transport.content.client import ContentClient
+from letterlock.transport.content.config import ContentSettings, Downloaded, DownloadState, ServerAccount, UploadState
 
 ANA, BEN = "+15550100", "+15550199"
 PASSWORD = "tulip"

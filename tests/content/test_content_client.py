@@ -34,7 +34,7 @@ from lab_certificate import write_lab_certificate
 from letterlock.codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
 from letterlock.errors import ContentError, InputError, LetterlockError, TransportError
 from letterlock.transport.addresses import is_public
-from letterlock.transport.content_config import DownloadState
+from letterlock.transport.content.config import DownloadState
 
 pytestmark = pytest.mark.anyio
 SIZE = 150_000

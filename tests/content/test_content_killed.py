@@ -19,7 +19,7 @@ import letterlock
 from content.lab import Pauses, browser, client, content, downloading, fetch, quiet, uploading
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.errors import ContentError
-from letterlock.transport.content_config import ContentSettings
+from letterlock.transport.content.config import ContentSettings
 
 pytestmark = pytest.mark.anyio
 # Sockets on loopback hold up to ten megabytes that their sender believes sent: these are many times that.

@@ -22,7 +22,7 @@ from letterlock.services.content import ContentServer
 from letterlock.services.credentials import derived_passwords
 from letterlock.services.directory import Rate
 from letterlock.sip.digest import DigestClient
-from letterlock.transport.content_config import ContentSettings
+from letterlock.transport.content.config import ContentSettings
 
 pytestmark = pytest.mark.anyio
 B = b"b1"

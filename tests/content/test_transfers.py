@@ -22,7 +22,7 @@ from letterlock.client.transfer_records import TRANSFER, info_from_json, info_to
 from letterlock.codec.ft_http import FileDocument, RemoteFile
 from letterlock.engine.events import TransferChanged
 from letterlock.errors import ContentError, DecodeError, InputError
-from letterlock.transport.content_config import Downloaded, DownloadState, UploadState
+from letterlock.transport.content.config import Downloaded, DownloadState, UploadState
 
 pytestmark = pytest.mark.anyio
 SIZE = 300_000

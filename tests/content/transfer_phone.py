@@ -14,8 +14,8 @@ from client.phones import CHEAP
 from letterlock.client import Client, Environment, Settings
 from letterlock.client.transfers import Content
 from letterlock.codec.ft_http import RemoteFile
-from letterlock.transport.content import ContentClient
-from letterlock.transport.content_config import ContentSettings, ServerAccount
+from letterlock.transport.content.client import ContentClient
+from letterlock.transport.content.config import ContentSettings, ServerAccount
 
 
 def content(environment: Environment, settings: Settings) -> Content:

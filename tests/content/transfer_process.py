@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from letterlock.errors import LetterlockError
-from letterlock.transport.content import ContentClient
-from letterlock.transport.content_config import ContentSettings, DownloadState, ServerAccount, UploadState
+from letterlock.transport.content.client import ContentClient
+from letterlock.transport.content.config import ContentSettings, DownloadState, ServerAccount, UploadState
 
 
 def say(**fields: Any) -> None:

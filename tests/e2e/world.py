@@ -37,7 +37,7 @@ from letterlock.services.directory import Directory, DirectoryLimits, IssuedCode
 from letterlock.signal.limits import LIBSIGNAL_LIMITS
 from letterlock.signal.messages import PREKEY_TYPE, decode_prekey_message, decode_signal_message
 from letterlock.sip.pager import OutgoingMessage, PagerProfile, build_message
-from letterlock.transport.rcs_content import unwrap
+from letterlock.transport.rcs.content import unwrap
 from trust.people import NOW
 
 __all__ = ["ANA", "BEN", "CAROL", "DAY", "LIMITS", "Clock", "Passing", "Phone", "World"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.world import Phone, World
 from letterlock.engine.events import Event, MessageReceived, MessageSent
-from letterlock.engine.groups_history import NOTICE_TYPE
+from letterlock.engine.groups.history import NOTICE_TYPE
 from letterlock.engine.record_values import Message
 from letterlock.ids import GroupName, Number, number
 

@@ -26,8 +26,8 @@ from letterlock.engine.events import (
     MessageUnreadable,
     RosterMismatch,
 )
-from letterlock.engine.groups_history import NOTICE_TYPE
-from letterlock.engine.groups_values import GROUP, GROUP_LETTER, entry_key
+from letterlock.engine.groups.history import NOTICE_TYPE
+from letterlock.engine.groups.values import GROUP, GROUP_LETTER, entry_key
 from letterlock.engine.limits import DEFAULTS
 from letterlock.engine.record_values import Status
 from letterlock.engine.step import Turn

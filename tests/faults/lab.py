@@ -26,9 +26,9 @@ from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageDelivered
 from letterlock.engine.limits import EngineLimits
 from letterlock.ids import Instant, MessageId, Number
-from letterlock.transport.msrp_settings import MsrpSettings
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import SessionConfig
+from letterlock.transport.msrp.settings import MsrpSettings
+from letterlock.transport.rcs.config import SessionConfig
+from letterlock.transport.rcs.transport import RcsTransport
 
 __all__ = ["LARGE", "ROOMY", "SOON", "Lab", "NoisyTransport", "Wall", "msrp_settings"]
 

@@ -14,7 +14,7 @@ from faults.lab import LARGE, ROOMY, SOON, Lab
 from interop.kamailio import LAB_PASSWORD, Kamailio, missing
 from letterlock.engine.events import MessageExpired, MessageFailed
 from letterlock.ids import Number
-from letterlock.transport.rcs_presence import RcsState
+from letterlock.transport.rcs.presence import RcsState
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio]
 

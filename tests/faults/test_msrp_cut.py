@@ -23,8 +23,8 @@ from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageExpired, MessageFailed
 from letterlock.errors import TransportError
 from letterlock.ids import MessageId, Number, conversation_of
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import RcsConfig
+from letterlock.transport.rcs.config import RcsConfig
+from letterlock.transport.rcs.transport import RcsTransport
 
 pytestmark = pytest.mark.anyio
 

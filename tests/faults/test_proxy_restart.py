@@ -13,7 +13,7 @@ from faults.lab import LARGE, ROOMY, SOON, Lab
 from faults.middlebox import Middlebox, Plan
 from letterlock.carrier.msrp_tap import MsrpInterference, MsrpSeen
 from letterlock.engine.events import MessageAccepted, MessageDelivered, MessageExpired, MessageFailed
-from letterlock.transport.rcs_presence import RcsState
+from letterlock.transport.rcs.presence import RcsState
 
 pytestmark = pytest.mark.anyio
 

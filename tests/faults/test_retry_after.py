@@ -21,7 +21,7 @@ from letterlock.engine.events import MessageFailed
 from letterlock.engine.record_values import Row
 from letterlock.engine.records import OUTBOX
 from letterlock.ids import Number
-from letterlock.transport.rcs_presence import RcsState
+from letterlock.transport.rcs.presence import RcsState
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from letterlock.carrier.settings import ApplicationServer
 from letterlock.engine.carriage import ConferenceView, Inbound, Outbound
 from letterlock.ids import ConversationId, GroupId, MessageId, Number
 from letterlock.services.focus import MsrpTls
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import ConferenceConfig, RcsConfig, SessionConfig
+from letterlock.transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
+from letterlock.transport.rcs.transport import RcsTransport
 
 DOMAIN = "rcs.example.test"
 FRAME = "application/vnd.letterlock.signal"

@@ -18,7 +18,7 @@ from interop.sip_lines import SipLine
 from interop.test_kamailio_conversation import delivered, handsets, heard, received
 from interop.test_kamailio_rcs import fresh_number, phone
 from interop.test_kamailio_sessions import LARGE, Phone, relay, two
-from letterlock.transport.rcs_config import SessionConfig
+from letterlock.transport.rcs.config import SessionConfig
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio]
 

@@ -15,10 +15,10 @@ from interop.test_kamailio_rcs import fresh_number
 from letterlock.codec.msrp import MsrpUri, Path
 from letterlock.msrp import MessageStarted, Session, SessionTable, new_session_id
 from letterlock.sip.digest import DigestClient
-from letterlock.transport.msrp_bodies import CollectingSink, Sink
-from letterlock.transport.msrp_connection import MsrpConnection
-from letterlock.transport.msrp_settings import MsrpFailure, MsrpSettings
-from letterlock.transport.msrp_tls import by_name
+from letterlock.transport.msrp.bodies import CollectingSink, Sink
+from letterlock.transport.msrp.connection import MsrpConnection
+from letterlock.transport.msrp.settings import MsrpFailure, MsrpSettings
+from letterlock.transport.msrp.tls import by_name
 
 # Kamailio takes a chunk for somebody who has gone and says nothing more of it: only the missing report tells.
 SETTINGS = replace(MsrpSettings(), endpoint=replace(MsrpSettings().endpoint, report_ms=1500))

@@ -18,8 +18,8 @@ from letterlock.ids import Number, number
 from letterlock.sip.authenticator import Authenticator
 from letterlock.sip.transaction import Timers
 from letterlock.sip.user_agent import UserAgentSettings
-from letterlock.transport.rcs_presence import RcsState
-from letterlock.transport.sip_connection import SipConnection
+from letterlock.transport.rcs.presence import RcsState
+from letterlock.transport.rcs.sip_connection import SipConnection
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio]
 

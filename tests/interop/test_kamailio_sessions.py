@@ -13,8 +13,8 @@ import pytest
 from interop.kamailio import LAB_PASSWORD, Kamailio
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.ids import MessageId, Number, conversation_of, number
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import RcsConfig, SessionConfig
+from letterlock.transport.rcs.config import RcsConfig, SessionConfig
+from letterlock.transport.rcs.transport import RcsTransport
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio]
 

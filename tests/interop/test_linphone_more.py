@@ -22,7 +22,7 @@ from letterlock.codec.ft_http import decode_file
 from letterlock.engine.events import MessageReceived, TypingChanged
 from letterlock.services.content import ContentServer
 from letterlock.services.focus import Focus
-from letterlock.transport.content_config import ContentSettings
+from letterlock.transport.content.config import ContentSettings
 
 _WHY = missing() or library_missing() or kamailio_server.missing()
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio, pytest.mark.skipif(bool(_WHY), reason=_WHY)]

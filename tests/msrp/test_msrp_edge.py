@@ -16,11 +16,11 @@ from lab_certificate import LabCertificate, write_lab_certificate
 from letterlock.codec.msrp import MsrpUri
 from letterlock.errors import InputError, StoreError, TransportError
 from letterlock.msrp import MessageStarted, Session, SessionTable
-from letterlock.transport.msrp_bodies import CollectingSink, MsrpRefusal, Sink
-from letterlock.transport.msrp_connection import MsrpConnection
-from letterlock.transport.msrp_listener import MsrpListener
-from letterlock.transport.msrp_settings import MsrpFailure, MsrpSettings
-from letterlock.transport.msrp_tls import ClientTls, Fingerprint, by_fingerprint, by_name, certificate_fingerprint
+from letterlock.transport.msrp.bodies import CollectingSink, MsrpRefusal, Sink
+from letterlock.transport.msrp.connection import MsrpConnection
+from letterlock.transport.msrp.listener import MsrpListener
+from letterlock.transport.msrp.settings import MsrpFailure, MsrpSettings
+from letterlock.transport.msrp.tls import ClientTls, Fingerprint, by_fingerprint, by_name, certificate_fingerprint
 
 SETTINGS = MsrpSettings()
 

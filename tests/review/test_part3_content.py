@@ -19,8 +19,8 @@ from letterlock.codec.ft_http import RemoteFile, ResumeInfo
 from letterlock.errors import InputError
 from letterlock.services.directory import Directory
 from letterlock.sip.digest import DigestClient
-from letterlock.transport.content_config import ContentSettings, DownloadState, ServerAccount
-from letterlock.transport.content_http import Exchange
+from letterlock.transport.content.config import ContentSettings, DownloadState, ServerAccount
+from letterlock.transport.content.http import Exchange
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from letterlock.services.directory import Rate
 from letterlock.services.directory.buckets import Buckets
 from letterlock.services.directory.http import address_key
 from letterlock.services.directory.tables import Tables
-from letterlock.services.directory.writer import Writer
+from letterlock.services.writer import Writer
 
 RATE = Rate(burst=3, per_ms=3000)
 

@@ -12,7 +12,7 @@ from letterlock.codec.push_location import MEDIA_TYPE as LOCATION_TYPE
 from letterlock.engine.carriage import Outbound
 from letterlock.errors import DecodeError, LimitExceeded
 from letterlock.ids import ConversationId, message_id, number
-from letterlock.transport.rcs_content import open_content, wrap
+from letterlock.transport.rcs.content import open_content, wrap
 
 MAX = 256 * 1024
 HEADERS = (("NS", "n1 <http://www.gsma.com>"), ("n1.Reference-ID", "m-0"), ("n1.Reference-Type", "+Reaction"))

@@ -14,7 +14,7 @@ from letterlock.sip.effects import Body
 from letterlock.sip.session_events import Established
 from letterlock.sip.subscribing import Subscriber, Subscription, SubscriptionEnded
 from letterlock.sip.transaction import TransactionKey
-from letterlock.transport.rcs_dialogs import Call, CallRefused, DialogEvent
+from letterlock.transport.rcs.dialogs import Call, CallRefused, DialogEvent
 from sip.test_rcs_sessions import ANA, BEN, LISTEN, Phone, phones, until
 
 pytestmark = pytest.mark.anyio

@@ -19,8 +19,8 @@ from letterlock.codec.sip import Headers, Request, Response
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.errors import StoreError, TransportError
 from letterlock.ids import MessageId, Number, conversation_of, number
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import RcsConfig, SessionConfig
+from letterlock.transport.rcs.config import RcsConfig, SessionConfig
+from letterlock.transport.rcs.transport import RcsTransport
 
 pytestmark = pytest.mark.anyio
 

@@ -32,10 +32,10 @@ from letterlock.errors import InputError, StoreError, TransportError
 from letterlock.ids import Number, conversation_of, message_id, number
 from letterlock.sip.digest_server import DigestServer, Outcome
 from letterlock.sip.message import response_to
-from letterlock.transport.rcs import RcsTransport
-from letterlock.transport.rcs_config import RcsConfig
-from letterlock.transport.rcs_content import unwrap
-from letterlock.transport.rcs_presence import RcsState, RcsStatus
+from letterlock.transport.rcs.config import RcsConfig
+from letterlock.transport.rcs.content import unwrap
+from letterlock.transport.rcs.presence import RcsState, RcsStatus
+from letterlock.transport.rcs.transport import RcsTransport
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from ..engine.limits import DEFAULTS, EngineLimits, Privacy
 from ..ids import Instant, Rng
 from ..keystore.wrapped import Argon2Parameters
 from ..signal.limits import LIBSIGNAL_LIMITS, Limits
-from ..transport.rcs import RcsTransport
+from ..transport.rcs.transport import RcsTransport
 from .checkpoints import Checkpoint, no_checkpoint
 from .identity import Identity
 from .network import Directory, OnMessage, Provisioning, Transport
@@ -93,8 +93,8 @@ def _operator(url: str, ca_file: str | None, cookies: dict[str, str]) -> Provisi
 
 
 def _files(environment: Environment, settings: Settings) -> Content | None:
-    from ..transport.content import ContentClient
-    from ..transport.content_config import ServerAccount
+    from ..transport.content.client import ContentClient
+    from ..transport.content.config import ServerAccount
 
     account = settings.content
     tls = None

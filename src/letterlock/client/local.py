@@ -14,7 +14,7 @@ from ..engine.carriage import ConferenceView, Inbound
 from ..engine.content import Sendable
 from ..engine.engine import Engine
 from ..engine.events import Recorded
-from ..engine.groups_values import GROUP
+from ..engine.groups.values import GROUP
 from ..engine.policy import PlainOption
 from ..engine.record_values import Contact
 from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, chat_key, contact_key, event_key

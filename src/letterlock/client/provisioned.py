@@ -18,7 +18,7 @@ from ..errors import DecodeError, InputError, ProvisioningError
 from ..ids import Instant, Number
 from ..seam import Key, RecordKind
 from ..transport.addresses import is_loopback
-from ..transport.rcs_config import check
+from ..transport.rcs.config import check
 from .settings import ContentAccount, Settings, SipAccount
 
 __all__ = ["PROVISIONED", "Provisioned", "ProvisioningState", "effective", "settings_of"]

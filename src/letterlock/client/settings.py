@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import DecodeError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
-from ..transport.rcs_config import ConferenceConfig, RcsConfig, SessionConfig
+from ..transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
 
 __all__ = ["SETTINGS", "ContentAccount", "Settings", "SipAccount"]
 

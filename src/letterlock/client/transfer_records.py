@@ -12,7 +12,7 @@ from ..codec.ft_http import FileDocument, RemoteFile
 from ..errors import DecodeError
 from ..ids import Instant
 from ..seam import RecordKind
-from ..transport.content_config import DownloadState, UploadState
+from ..transport.content.config import DownloadState, UploadState
 
 __all__ = ["TRANSFER", "TransferInfo", "TransferState", "info_from_json", "info_to_json"]
 

@@ -24,7 +24,7 @@ from ..errors import InputError, LetterlockError
 from ..ids import Instant, Rng
 from ..seam import State
 from ..store import Store
-from ..transport.content_config import Downloaded, DownloadState, UploadState
+from ..transport.content.config import Downloaded, DownloadState, UploadState
 from .driver import Driver
 from .transfer_records import TRANSFER, TransferInfo, TransferState
 

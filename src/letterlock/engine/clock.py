@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..ids import chat_name
 from . import chats, fetching, outbox
 from .core import Core
-from .groups_values import GROUP
+from .groups.values import GROUP
 from .records import HELD, UPKEEP
 from .step import Turn
 

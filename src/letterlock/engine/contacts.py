@@ -20,9 +20,12 @@ from ..trust.device_list import (
     verify_list,
     verify_successor,
 )
-from . import chats, fetching, groups, groups_applying, groups_security, ordering, outbox, trouble, waiting
+from . import chats, fetching, ordering, outbox, trouble, waiting
 from .core import Core
 from .events import ContactKeysSeen, DeviceListChanged, KeysChanged, NumberReset, OwnListMismatch
+from .groups import actions as groups
+from .groups import applying as groups_applying
+from .groups import security as groups_security
 from .record_values import Contact
 from .records import contact_key
 from .step import Turn

@@ -13,7 +13,7 @@ from ..errors import DecodeError
 from ..ids import AccountId, ChatName, GroupId, GroupName, Instant, MessageId, Number, group_name, group_of
 from ..seam import Content as Opening
 from ..seam import EncryptionProtocol, Header, Opened, Party
-from . import chats, groups_receiving, ordering, receipts, resend, sending
+from . import chats, ordering, receipts, resend, sending
 from .content import (
     Content,
     Delete,
@@ -38,7 +38,8 @@ from .content import (
 )
 from .core import Core
 from .events import MessageUnreadable, TypingChanged
-from .groups_values import group_key
+from .groups import receiving as groups_receiving
+from .groups.values import group_key
 from .record_values import Contact, InboxEntry, Message, Status
 from .records import change_key, held_key, inbox_key, message_key, order_of
 from .step import Turn

@@ -15,27 +15,15 @@ from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, group_of
 from ..seam import EncryptionProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
-from . import (
-    chats,
-    contacts,
-    fetching,
-    groups,
-    groups_security,
-    inbox,
-    outbox,
-    plain,
-    policy,
-    receipts,
-    sending,
-    upkeep,
-    waiting,
-)
+from . import chats, contacts, fetching, inbox, outbox, plain, policy, receipts, sending, upkeep, waiting
 from .carriage import Inbound, NetworkResult
 from .content import Sendable
 from .core import Core, media_type_of
 from .events import CapabilitiesChanged
-from .groups_steps import GroupSteps
-from .groups_values import Group, group_key
+from .groups import actions as groups
+from .groups import security as groups_security
+from .groups.steps import GroupSteps
+from .groups.values import Group, group_key
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
 from .record_values import Chat, Message, Status

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from ..errors import DecodeError
 from ..ids import ChatName, Instant, MessageId, Number
-from .groups_events import (
+from .groups.events import (
     GroupCreated,
     GroupJoined,
     IconChanged,

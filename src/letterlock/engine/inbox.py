@@ -23,7 +23,7 @@ from .contacts import Unknown
 from .content import names_group
 from .core import Core
 from .events import ProtocolNoted, SessionWithoutOneTimePrekey
-from .groups_values import group_key
+from .groups.values import group_key
 from .record_values import Contact, Parked
 from .records import PARKED, inbox_key, parked_key
 from .step import Turn

@@ -19,7 +19,7 @@ from . import changing
 from .content import GROUP_TYPE
 from .core import Core
 from .events import MessageMissing, MessageReceived, MessageSent
-from .groups_values import group_key
+from .groups.values import group_key
 from .record_values import Chat, Delivery, Gap, Head, HeldNote, Message, Status
 from .records import delivery_key, held_key, message_key, order_of, order_parts
 from .shelf import put, remember_place

@@ -16,7 +16,7 @@ from .content import GROUP_TYPE
 from .core import NOBODY, Core
 from .effects import Transmit
 from .events import MessageAccepted, MessageExpired, MessageFailed
-from .groups_values import group_key
+from .groups.values import group_key
 from .record_values import Delivery, Row, Status
 from .records import OUTBOX, delivery_key, outbox_key
 from .shelf import lookup, put

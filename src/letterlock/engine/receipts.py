@@ -15,7 +15,7 @@ from . import chats, fetching, outbox, owed, policy, sealing
 from .content import MOST_RECEIPTS, Receipt, encode_receipt, encode_receipts
 from .core import Core, media_type_of
 from .events import MessageDelivered, MessageDisplayed
-from .groups_values import group_key
+from .groups.values import group_key
 from .record_values import Chat, Contact, Delivery, Row, Status, Task, Waiting
 from .records import delivery_key, outbox_key, waiting_key
 from .sealing import Letter, NotReady

@@ -8,23 +8,12 @@ from typing import Any
 from ..errors import InputError
 from ..ids import Instant, chat_name
 from ..seam import Key, Publish, RecordKind, TimerStep
-from . import (
-    changing,
-    chats,
-    clock,
-    fetching,
-    groups_applying,
-    groups_receiving,
-    inbox,
-    ordering,
-    outbox,
-    receipts,
-    shelf,
-    waiting,
-)
+from . import changing, chats, clock, fetching, inbox, ordering, outbox, receipts, shelf, waiting
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
+from .groups import applying as groups_applying
+from .groups import receiving as groups_receiving
 from .record_values import Upkeep
 from .records import CHANGE, DELIVERY, EVENT_LOG, HELD, INBOX, MATERIAL, UPKEEP, event_key
 from .step import Turn

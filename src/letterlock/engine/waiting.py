@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from ..ids import ChatName, GroupName, Number, chat_name, group_of
 from ..seam import Device, EncryptionProtocol, Key
-from . import chats, groups_posting, policy, posting
+from . import chats, policy, posting
 from .core import Core
 from .events import MessageExpired
-from .groups_values import group_key
+from .groups import posting as groups_posting
+from .groups.values import group_key
 from .record_values import Contact, Message, Status, Task, Waiting
 from .records import WAITING, waiting_key
 from .sealing import NotReady

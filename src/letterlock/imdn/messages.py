@@ -42,4 +42,6 @@ def chat_message(
     # RFC 5438 section 7.2.1: a receipt must not ask for one, or two phones would never stop.
     if receipts and not receipt and kind != iscomposing.MEDIA_TYPE:
         pairs.append(("imdn.Disposition-Notification", _ASK_ALL))
-    return Cpim(cpim.headers(*pairs, *headers), MimePart.of(content_type, body, disposition="notification" if receipt else ""))
+    return Cpim(
+        cpim.headers(*pairs, *headers), MimePart.of(content_type, body, disposition="notification" if receipt else "")
+    )

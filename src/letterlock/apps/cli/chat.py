@@ -74,9 +74,7 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with open_client(
-        arguments, use_old_copy=arguments.use_old_copy, sessions=not arguments.pager_only
-    ) as me:
+    async with open_client(arguments, use_old_copy=arguments.use_old_copy, sessions=not arguments.pager_only) as me:
         after = arguments.after
         if after is None:
             after = await me.recall(arguments.consumer) or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ...engine.events import event_from_json
-from ...engine.groups_events import (
+from ...engine.groups.events import (
     GroupCreated,
     GroupEvent,
     GroupJoined,

@@ -8,8 +8,8 @@ from typing import Any
 from ...engine import events as ev
 from ...engine.content import File, Location, Unknown
 from ...engine.events import Event, Recorded, event_to_json
-from ...engine.groups_events import GroupEvent
-from ...engine.groups_history import NOTICE_TYPE
+from ...engine.groups.events import GroupEvent
+from ...engine.groups.history import NOTICE_TYPE
 from ...engine.outcomes import outcome
 from ...engine.record_values import Status
 from ...engine.security import WORDS, Security

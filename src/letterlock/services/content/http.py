@@ -29,7 +29,7 @@ from ...ids import Instant, Rng
 from ...sip.digest_server import DigestServer, Outcome
 from ..directory.buckets import Buckets
 from ..directory.http import address_key, is_loopback
-from ..directory.writer import Writer
+from ..writer import Writer
 from .answers import NO_STORE, digest_header, refusal, xml_answer
 from .blobs import Blobs
 from .downloading import Downloads

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ...errors import ContentError, StoreError
 from ...ids import Instant
-from ..directory.writer import Writer
+from ..writer import Writer
 from .blobs import Blobs, BlobWriter
 from .limits import ContentLimits
 from .logic import Library, full, too_large

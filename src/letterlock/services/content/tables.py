@@ -1,7 +1,7 @@
 """The content server's tables in SQLite: which uploads there are, whose, how far, and until when.
 
 `Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
-transaction (services/directory/writer.py). Who downloads what is kept nowhere (SR-17).
+transaction (services/writer.py). Who downloads what is kept nowhere (SR-17).
 """
 
 from __future__ import annotations

@@ -27,12 +27,12 @@ from ...crypto.pyca import Pyca
 from ...errors import CryptoError, DecodeError, DirectoryError, InputError, LetterlockError, LimitExceeded
 from ...ids import AccountId, DeviceId, Instant, Number, Rng
 from ...trust.requests import HEADER, decode_signature
+from ..writer import Writer
 from . import messages as m
 from .buckets import Buckets
 from .limits import DirectoryLimits
 from .logic import IssuedCode, Registry, SignedRequest, TooMany, too_many
 from .tables import Account, Tables
-from .writer import Writer
 
 __all__ = ["Directory"]
 

@@ -28,7 +28,7 @@ from ...sip.session_events import InDialog, SessionSettings
 from ...sip.session_timer import TimerPolicy
 from ...sip.transaction import TransactionKey
 from ...sip.user_agent import Event, Received, UserAgent
-from ..directory.writer import Writer
+from ..writer import Writer
 from .calls import Calls
 from .limits import FocusLimits
 from .msrp import MsrpPort, MsrpSettings, MsrpTls

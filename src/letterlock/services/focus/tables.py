@@ -1,6 +1,6 @@
 """The focus's tables in SQLite: conferences, members, how far their devices have read, messages not read by all (SR-17).
 
-All calls happen on the writer's thread inside one transaction (services/directory/writer.py). WAL with synchronous=FULL:
+All calls happen on the writer's thread inside one transaction (services/writer.py). WAL with synchronous=FULL:
 what was committed survives the power switch. A body is stored once, however many read it, as ciphertext where it is one.
 """
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ...codec.sip import Request, Response, delta_seconds
 from ...errors import DecodeError, InputError, StoreError
 from ...ids import Instant, Number
-from ..directory.writer import Writer
+from ..writer import Writer
 from . import logic
 from .limits import MailboxLimits
 from .logic import Fate

@@ -17,7 +17,7 @@ from ...codec.sip import Request, Response
 from ...errors import DecodeError, MailboxError, StoreError
 from ...ids import Instant, Number, Rng
 from ...sip.transaction import TransactionKey
-from ..directory.writer import Writer
+from ..writer import Writer
 from . import logic
 from .connection import Connection
 from .couriers import Couriers

@@ -1,6 +1,6 @@
 """The mailbox's tables in SQLite: messages once, a copy of each for every device that has yet to get it.
 
-All calls happen on the writer's thread inside one transaction (services/directory/writer.py). WAL with
+All calls happen on the writer's thread inside one transaction (services/writer.py). WAL with
 synchronous=FULL: what was committed survives the power switch. Sums are kept in rows, so that a bound is looked up and
 not found out by counting, and a step that is undone undoes them too.
 """

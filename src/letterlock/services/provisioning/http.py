@@ -27,7 +27,7 @@ from ...errors import DecodeError, DirectoryError, InputError, LetterlockError, 
 from ...ids import Instant, Number, Rng
 from ..directory.http import address_key, is_loopback
 from ..directory.messages import ErrorAnswer
-from ..directory.writer import Writer
+from ..writer import Writer
 from .claims import Claims
 from .limits import ProvisioningLimits
 from .logic import AccountState, Contact, Granted, IssuedCode, Registrar, TooMany

@@ -1,7 +1,7 @@
 """The provisioning server's tables in SQLite: hashes of codes and tokens, and which key a number was set up with.
 
 `Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
-transaction (services/directory/writer.py). No code, token or password is kept, only hashes of the first two (SR-17).
+transaction (services/writer.py). No code, token or password is kept, only hashes of the first two (SR-17).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""MSRP over TCP and TLS: asyncio around `letterlock.msrp`."""
