@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ...codec.cpim import MEDIA_TYPE as CPIM
 from ...codec.resource_lists import MEDIA_TYPE as RESOURCE_LISTS
@@ -113,7 +114,7 @@ class ConferenceEnd:
             chat.belongs_to(call)
             answer = answer_description(description, end.media, _origin(flow, self._rng))
             call.accept(Body(SDP, encode_sdp(answer)))
-            await self._connect(chat, agreed, flow, self._config.sessions.answer_s)
+            await self._connect(chat, call, agreed, flow, self._config.sessions.answer_s)
         except (ProtocolError, DecodeError):
             call.refuse(488)
             raise
@@ -161,7 +162,7 @@ class ConferenceEnd:
             if established.response is not None:
                 self.focus = focus_of(established.response) or self.focus
             agreed = agree(end.media, read_answer(_description(established.body)), offerer=True)
-            await self._connect(chat, agreed, flow, self._config.sessions.open_s)
+            await self._connect(chat, call, agreed, flow, self._config.sessions.open_s)
         except (ProtocolError, DecodeError) as error:
             raise TransportError(f"an answer that cannot be used ({error.code})", code="transport.answer") from error
         except TimeoutError as error:
@@ -181,8 +182,18 @@ class ConferenceEnd:
         chat.begin(end)
         return end
 
-    async def _connect(self, chat: ChatSession, agreed: Agreement, flow: Flow, seconds: float) -> None:
-        await chat.connect(agreed, flow.connection.peer[0], seconds)
+    async def _connect(self, chat: ChatSession, call: Call, agreed: Agreement, flow: Flow, seconds: float) -> None:
+        """Bring up the media, unless the dialog ends meanwhile: what is connecting then would wait for nobody."""
+        connecting = asyncio.ensure_future(chat.connect(agreed, flow.connection.peer[0], seconds))
+        either: set[asyncio.Future[Any]] = {connecting, call.ended}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not connecting.done():
+                connecting.cancel()
+        if not connecting.done():
+            raise TransportError("the call was ended", code="transport.lost")
+        connecting.result()
         before, self._chat = self._chat, chat
         self.began_at, self.heard = asyncio.get_running_loop().time(), False
         if before is not None:

@@ -43,6 +43,7 @@ _LATER = 408
 _MAX_CARRIED = 4096
 _LOST_FORK_S = 5.0
 """A session that the network ends so soon, with nothing said, was another device's to have."""
+_COME_S = (0.1, 0.5, 2.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +58,7 @@ class _Group:
     syncing: asyncio.Task[None] | None = None
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     reported: ConferenceView | None = None
-    dialed_at: float = -60.0
+    came_at: float = -60.0
 
 
 class Conferences:
@@ -260,10 +261,9 @@ class Conferences:
         except (LetterlockError, TimeoutError) as error:
             # Another device of ours was faster, and the focus has ended this one: it is known now where to come to.
             _log.info("a conference that called was not joined: %s", getattr(error, "code", "time-out"))
-            if not group.end.focus:
-                group.end.focus = focus
-                await self._come(group)
-            if not group.end.open and group.roster is None and group.wanted is None:
+            group.end.focus = group.end.focus or focus
+            await self._come(group)
+            if not group.end.focus and group.wanted is None:
                 self._groups.pop(group.id, None)
             return
         if group.end.focus != focus:
@@ -273,22 +273,31 @@ class Conferences:
 
     def _on_over(self, group: _Group) -> None:
         """A session has ended. Right behind its beginning: another device was faster, and we come by ourselves."""
-        now = asyncio.get_running_loop().time()
-        soon = now - group.end.began_at < _LOST_FORK_S and now - group.dialed_at > 30.0
+        soon = asyncio.get_running_loop().time() - group.end.began_at < _LOST_FORK_S
         if group.end.focus and soon and not group.end.heard and not self._closing:
             self._spawn(self._come(group))
 
     async def _come(self, group: _Group) -> None:
-        group.dialed_at = asyncio.get_running_loop().time()
-        try:
-            await group.end.chat()
-        except CallRefused as refused:
-            if refused.status in (403, 404):
-                self._forget(group, "no member any more")
-        except TransportError:
-            pass  # it calls again when there is something to say
-        else:
-            self._found(group)
+        """Dial in, a few times; after that the focus calls again when there is something to say."""
+        now = asyncio.get_running_loop().time()
+        if now - group.came_at < _LOST_FORK_S:
+            return
+        group.came_at = now
+        for wait_s in _COME_S:
+            await asyncio.sleep(wait_s)
+            if not group.end.focus or self._closing:
+                return
+            try:
+                await group.end.chat()
+            except CallRefused as refused:
+                if refused.status in (403, 404):
+                    self._forget(group, "no member any more")
+                    return
+            except TransportError:
+                continue
+            else:
+                self._found(group)
+                return
 
     async def _deliver(self, group: _Group, started: MessageStarted, body: bytes) -> None:
         """Hand a message up; its success report goes out when this returns (SR-06)."""
