@@ -19,11 +19,19 @@ malformed. The tests run every line of these tables against the code and compare
 A refusal is a `DecodeError` with this code, `LimitExceeded` among them.
 """
 
+ORDER = ("sip", "sdp", "msrp", "cpim")
+
+
+def _place(area: str) -> tuple[int, str]:
+    """The protocols first, then what they carry."""
+    return (ORDER.index(area) if area in ORDER else len(ORDER), area)
+
+
 def conformance() -> str:
     from conformance_cases import areas, load_cases
 
     parts = [HEAD]
-    for area in areas():
+    for area in sorted(areas(), key=_place):
         table = tomllib.loads((TESTS / "conformance" / f"{area}.toml").read_text(encoding="utf-8"))
         title, text = table.get("title", area), table.get("about", "").strip()
         cases = load_cases(area)
