@@ -1,0 +1,51 @@
+"""docs/focus.md: its example runs and prints what is shown, and what it says of bounds is so."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import io
+import re
+from pathlib import Path
+
+from letterlock.services.focus import FocusLimits, FocusSettings
+
+PAGE = Path(__file__).parents[2] / "docs" / "focus.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+_BLOCK = re.compile(r"```python\n(?P<code>.*?)```\n+```text\n(?P<shown>.*?)```", re.DOTALL)
+
+
+def test_the_example_runs_and_prints_what_is_shown() -> None:
+    block = _BLOCK.search(TEXT)
+    assert block is not None
+    code = compile(block["code"], str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    printed = io.StringIO()
+
+    async def run() -> None:
+        result = eval(code, {})
+        if inspect.isawaitable(result):
+            async with asyncio.timeout(20):
+                await result
+
+    with contextlib.redirect_stdout(printed):
+        asyncio.run(run())
+    assert printed.getvalue() == block["shown"]
+
+
+def test_the_bounds_are_those_of_the_code() -> None:
+    limits, settings = FocusLimits(), FocusSettings()
+    day, mebi = 86_400_000, 1 << 20
+    for said in (
+        f"{limits.max_stored_messages:,} messages or {limits.max_stored_bytes // mebi} MiB to all",
+        f"{limits.max_private_messages:,} messages or {limits.max_private_bytes // mebi} MiB to one",
+        f"| {limits.max_age_ms // day} days |",
+        f"away for {limits.device_age_ms // day} days",
+        f"unused for {limits.unused_age_ms // day} days",
+        f"at most {limits.window_messages} messages, or {limits.window_bytes >> 10} KiB",
+        f"nothing goes for {settings.idle_ms // 1000} seconds",
+        f"from {settings.retry_ms[0] // 1000} seconds to {settings.retry_ms[1] // 60_000} minutes",
+    ):
+        assert said in TEXT, said
+    assert limits.max_devices == 8  # "the ninth"
