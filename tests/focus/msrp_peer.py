@@ -62,7 +62,8 @@ class MsrpPeer(asyncio.Protocol):
             message_id=message_id or os.urandom(10).hex(),
             success_report=True,
         )
-        future = self._sends[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._sends[number] = future
         self.work()
         async with asyncio.timeout(20):
             return await future
@@ -97,8 +98,8 @@ class MsrpPeer(asyncio.Protocol):
                 case MessagePiece(message, data):
                     self._arriving[message][1].extend(data)
                 case MessageReceived(message):
-                    content_type, data = self._arriving.pop(message)
-                    self.on_message(content_type, bytes(data))
+                    content_type, whole = self._arriving.pop(message)
+                    self.on_message(content_type, bytes(whole))
                     if self.confirms:
                         self.core.confirm(message)
                     else:

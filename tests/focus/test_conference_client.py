@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from focus.client_lab import DOMAIN, FRAME, GROUP, Lab, until
+from focus.client_lab import DOMAIN, FRAME, GROUP, Lab, Phone, until
 from focus.town import number
 from lab_certificate import write_lab_certificate
 from letterlock.engine.carriage import Conference
 from letterlock.errors import InputError
+from letterlock.ids import Number
 from letterlock.services.focus import Focus
 
 pytestmark = pytest.mark.anyio
@@ -26,12 +28,16 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     await lab.close()
 
 
+def _sees(phone: Phone, members: set[Number]) -> bool:
+    return phone.members == members
+
+
 async def test_a_group_gets_its_conference_and_frames_go_through_it(lab: Lab) -> None:
     ana, bob, carla = [await lab.phone(i) for i in (1, 2, 3)]
     await ana.transport.sync_conference(Conference(GROUP, "our secret plan", (bob.number, carla.number)), False)
     everybody = {ana.number, bob.number, carla.number}
     for phone in (ana, bob, carla):
-        await until(lambda phone=phone: phone.members == everybody)
+        await until(partial(_sees, phone, everybody))
         assert phone.views[-1].group == GROUP
         # What an encrypted group is called is not told to the carrier.
         assert phone.views[-1].subject == ""

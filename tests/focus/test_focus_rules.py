@@ -24,6 +24,7 @@ from letterlock.services.focus.conference import (
 )
 from letterlock.services.focus.journal import Entry, Journal
 from letterlock.services.focus.limits import FocusLimits
+from letterlock.services.focus.outlet import Outlet
 from letterlock.services.focus.requests import leaves
 from letterlock.services.focus.room import Room
 
@@ -143,7 +144,7 @@ class Rooms(RuleBasedStateMachine):
         self.position = 0
         self.sent: list[Entry] = []
         self.kept: dict[int, Entry] = {}
-        self.open: dict[tuple[Number, str], object] = {}
+        self.open: dict[tuple[Number, str], Outlet] = {}
         self.begins: dict[tuple[Number, str], int] = {}
         self.read: dict[tuple[Number, str], list[int]] = {}
         self.safe: dict[tuple[Number, str], set[int]] = {}
@@ -187,21 +188,23 @@ class Rooms(RuleBasedStateMachine):
     def acknowledge(self, phone: tuple[Number, str], count: int) -> None:
         who, device = phone
         outlet = self.open.get((who, device))
-        for position in list(outlet._in_flight)[:count] if outlet else ():  # type: ignore[attr-defined]
-            assert outlet.acknowledged(position)  # type: ignore[union-attr]
+        if outlet is None:
+            return
+        for position in list(outlet._in_flight)[:count]:
+            assert outlet.acknowledged(position)
             self.safe[who, device].add(position)
-            self.room.read(outlet)  # type: ignore[arg-type]
-            if outlet.lags:  # type: ignore[union-attr]
-                self._handed((who, device), outlet.more(self.room.journal))  # type: ignore[union-attr]
-                if outlet.idle:  # type: ignore[union-attr]
-                    self.room.read(outlet)  # type: ignore[arg-type]
+            self.room.read(outlet)
+            if outlet.lags:
+                self._handed((who, device), outlet.more(self.room.journal))
+                if outlet.idle:
+                    self.room.read(outlet)
 
     @rule(phone=phones)
     def go(self, phone: tuple[Number, str]) -> None:
         who, device = phone
         outlet = self.open.pop((who, device), None)
         if outlet is not None:
-            self.room.close(outlet)  # type: ignore[arg-type]
+            self.room.close(outlet)
             # What was not acknowledged is handed out again the next time, what was is not.
             safe = self.safe[who, device]
             self.read[who, device] = [each for each in self.read[who, device] if each in safe]
@@ -236,7 +239,7 @@ class Rooms(RuleBasedStateMachine):
             assert read == due[: len(read)]
             outlet = self.open.get((who, device))
             if outlet is not None:
-                in_flight = outlet._in_flight  # type: ignore[attr-defined]
+                in_flight = outlet._in_flight
                 assert len(in_flight) <= self.limits.window_messages
                 assert sum(in_flight.values()) <= self.limits.window_bytes or len(in_flight) == 1
                 if len(read) < len(due):

@@ -486,7 +486,8 @@ class Town:
         handle = agent.send(request, loop_now())
         future = self._asked[handle] = asyncio.get_running_loop().create_future()
         self.work([])
-        return await _within(future)
+        response: Response = await _within(future)
+        return response
 
     def spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
