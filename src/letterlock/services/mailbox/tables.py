@@ -7,12 +7,10 @@ not found out by counting, and a step that is undone undoes them too.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from dataclasses import dataclass
 
-from ...errors import StoreError, StoreLocked
 from ...ids import Instant, Number
+from ..database import open_database
 from .requests import Arrival, Copy
 
 __all__ = ["Tables", "Waiting"]
@@ -59,45 +57,14 @@ class Tables:
     """Rows in, rows out. Decisions are made in `logic.py`."""
 
     def __init__(self, path: str) -> None:
-        try:
-            # Made here so that no other user of the machine can read it.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise StoreError(f"cannot open the mailbox database: {error.strerror}") from error
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
-        try:
-            self._open()
-        except sqlite3.DatabaseError as error:
-            self.connection.close()
-            if "locked" in str(error):
-                raise StoreLocked(
-                    "another process runs on this mailbox database",
-                    hint="the mailbox is up already; or give another one --database",
-                ) from error
-            raise StoreError(f"cannot open the mailbox database: {error}") from error
-        except StoreError:
-            self.connection.close()
-            raise
-
-    def _open(self) -> None:
-        run = self.connection.execute
-        run("PRAGMA locking_mode = EXCLUSIVE")
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")
-        run("PRAGMA foreign_keys = ON")
-        run("PRAGMA secure_delete = ON")
-        run("BEGIN EXCLUSIVE")
-        version = run("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"mailbox database of schema {version}", code="store.schema", hint="run the newer version that made it"
-            )
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):
-                run(statement)
-            run(f"PRAGMA application_id = {_APPLICATION_ID}")
-            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        run("COMMIT")
+        self.connection = open_database(
+            path,
+            _SCHEMA,
+            version=SCHEMA_VERSION,
+            application_id=_APPLICATION_ID,
+            name="mailbox",
+            hint="the mailbox is up already; or give another one --database",
+        )
 
     def close(self) -> None:
         self.connection.close()

@@ -6,12 +6,10 @@ transaction (services/writer.py). No code, token or password is kept, only hashe
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from dataclasses import dataclass, field
 
-from ...errors import StoreError, StoreLocked
 from ...ids import Instant, Number
+from ..database import open_database
 from .limits import ProvisioningLimits
 
 __all__ = ["Account", "PendingCode", "Tables", "Token"]
@@ -66,46 +64,14 @@ class Tables:
     """Rows in, rows out. Every method is one or two statements; decisions are made elsewhere."""
 
     def __init__(self, path: str) -> None:
-        try:
-            # Made here so that no other user of the machine can read it.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise StoreError(f"cannot open the provisioning database: {error.strerror}") from error
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
-        try:
-            self._open()
-        except sqlite3.DatabaseError as error:
-            self.connection.close()
-            if "locked" in str(error):
-                raise StoreLocked(
-                    "another process runs on this provisioning database",
-                    hint="the provisioning server is up already; or give another one --database",
-                ) from error
-            raise StoreError(f"cannot open the provisioning database: {error}") from error
-        except StoreError:
-            self.connection.close()
-            raise
-
-    def _open(self) -> None:
-        run = self.connection.execute
-        run("PRAGMA locking_mode = EXCLUSIVE")
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")
-        run("PRAGMA secure_delete = ON")
-        run("BEGIN EXCLUSIVE")
-        version = run("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"provisioning database of schema {version}",
-                code="store.schema",
-                hint="run the newer version that made it",
-            )
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):
-                run(statement)
-            run(f"PRAGMA application_id = {_APPLICATION_ID}")
-            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        run("COMMIT")
+        self.connection = open_database(
+            path,
+            _SCHEMA,
+            version=SCHEMA_VERSION,
+            application_id=_APPLICATION_ID,
+            name="provisioning",
+            hint="the provisioning server is up already; or give another one --database",
+        )
 
     def close(self) -> None:
         self.connection.close()
