@@ -21,7 +21,7 @@ _TOLD = re.compile(r'MessageFailed\([^"\n]*"([a-z-]+)"')
 def reasons() -> set[str]:
     """Those that the engine's code tells."""
     folder = Path(letterlock.engine.__file__).parent
-    return {found for file in folder.glob("*.py") for found in _TOLD.findall(file.read_text())}
+    return {found for file in folder.rglob("*.py") for found in _TOLD.findall(file.read_text())}
 
 
 def test_every_reason_of_the_engine_is_in_the_table() -> None:
