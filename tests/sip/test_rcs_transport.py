@@ -607,7 +607,7 @@ async def test_sr_19_a_name_that_leads_elsewhere_is_left_before_a_word_is_said(
     """`localhost` is a name like any other: what counts is where the connection went."""
     async with Server().run() as server:
         phone = Phone(server, server="localhost")
-        monkeypatch.setattr("letterlock.transport.rcs_presence.is_loopback", lambda host: host == "localhost")
+        monkeypatch.setattr("letterlock.transport.rcs.presence.is_loopback", lambda host: host == "localhost")
         await phone.transport.start()
         status = await phone.until(RcsState.OFFLINE)
         assert "without TLS" in status.reason
