@@ -12,7 +12,6 @@ from crypto.deterministic import seeded_rng
 from interop.mls_peers import Committed, PeerMember, Processed, add
 from letterlock.crypto.pyca import Pyca
 from letterlock.ids import Instant
-from letterlock.mls.authentication import AnyCredential
 from letterlock.mls.client import Client, make_capabilities
 from letterlock.mls.evolution.effects import CommitEffects
 from letterlock.mls.group.committing import CommitOptions
@@ -38,6 +37,7 @@ from letterlock.mls.wire.proposals import (
 )
 from letterlock.mls.wire.psk import PreSharedKeyID, PSKType, ResumptionPSKUsage
 from letterlock.mls.wire.welcome import GroupInfo, Welcome
+from mls.any_credential import AnyCredential
 
 __all__ = ["CRYPTO", "Member", "OurMember", "agree", "decode", "deliver", "group_of", "now", "suite_of", "talk"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from interop.mls_members import Member, OurMember, agree, group_of, now
 from interop.mls_peers import MlsPeer, PeerError, PeerMember, add, remove
-from letterlock.mls.authentication import AnyCredential
 from letterlock.mls.group.group import Group
 from letterlock.mls.policy import DEFAULT_POLICY
 from letterlock.mls.public_group import PublicGroup, StagedPublicCommit
+from mls.any_credential import AnyCredential
 
 __all__ = ["MixedGroup"]
 

@@ -22,13 +22,13 @@ from interop.mls_peers import (
 )
 from letterlock.codec.tls import opaque, u16
 from letterlock.errors import InvalidGroupMessage, MissingPsk
-from letterlock.mls.authentication import AnyCredential
 from letterlock.mls.group.committing import CommitOptions
 from letterlock.mls.group.results import StagedCommit
 from letterlock.mls.policy import DEFAULT_POLICY
 from letterlock.mls.public_group import PublicGroup, PublicProposal, StagedPublicCommit
 from letterlock.mls.registries import EXTERNAL_SENDERS, REQUIRED_CAPABILITIES
 from letterlock.mls.wire.proposals import CustomProposalType, ProposalTypes, SelfRemove
+from mls.any_credential import AnyCredential
 
 pytestmark = pytest.mark.node
 acting = pytest.mark.parametrize("acts", ["we", "peer"])

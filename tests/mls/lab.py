@@ -8,7 +8,6 @@ from dataclasses import replace
 from crypto.deterministic import seeded_rng
 from letterlock.crypto.pyca import Pyca
 from letterlock.ids import Instant, Rng
-from letterlock.mls.authentication import AnyCredential
 from letterlock.mls.client import Client, make_capabilities
 from letterlock.mls.group.committing import CommitOptions
 from letterlock.mls.group.group import Group
@@ -19,6 +18,8 @@ from letterlock.mls.registries import BASIC, SELF_REMOVE, X509
 from letterlock.mls.suites import CipherSuite, cipher_suite
 from letterlock.mls.wire.credential import Credential
 from letterlock.mls.wire.proposals import Add, Proposal
+
+from .any_credential import AnyCredential
 
 CRYPTO = Pyca()
 NOW: Instant = 1_790_000_000_000

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crypto.deterministic import seeded_rng
-from letterlock.mls.authentication import AnyCredential
 from letterlock.mls.client import Client
 from letterlock.mls.evolution.state import PublicState
 from letterlock.mls.group.epoch import EpochKeys, EpochState
@@ -27,6 +26,7 @@ from letterlock.mls.tree.update_path import OwnPath
 from letterlock.mls.wire.key_package import KeyPackage
 from letterlock.mls.wire.welcome import GroupContext
 
+from .any_credential import AnyCredential
 from .lab import LAB
 from .populated import Populated
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from letterlock.mls.authentication import AnyCredential
 from letterlock.mls.client import Client
 from letterlock.mls.group.group import Group
 from letterlock.mls.group.results import ProposalReceived, StagedCommit
@@ -21,6 +20,7 @@ from letterlock.mls.wire.message import decode_message
 from letterlock.mls.wire.proposals import RFC_PROPOSALS
 from letterlock.mls.wire.psk import PreSharedKeyID, PSKType
 
+from .any_credential import AnyCredential
 from .lab import LAB, NOW, suite
 from .storing import assert_same
 from .vectors import SUPPORTED_SUITES, load

@@ -162,7 +162,7 @@ class Devices:
     async def _publish(self, encoded: bytes) -> None:
         try:
             await self._upload(encoded)
-        except BaseException:
+        except BaseException:  # cancelled or refused, it has not been published
             # Now, not at the next daily look: a device that was removed stays listed until then (SR-22).
             self._unpublished.set()
             raise

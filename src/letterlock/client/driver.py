@@ -199,8 +199,8 @@ class Driver:
                 if not command.done.cancelled():
                     command.done.set_exception(error)
                 continue
-            except BaseException:
-                self._queue.appendleft(command)  # whoever ends the actor tells all that are left
+            except BaseException:  # the actor is being ended: whoever does that tells all that are left
+                self._queue.appendleft(command)
                 raise
             this.overlay.merge(step.writes)
             command.outcome = step

@@ -17,7 +17,7 @@ from .rules import rule
 from .suites import CipherSuite
 from .wire.credential import Credential
 
-__all__ = ["AnyCredential", "Authentication", "BasicAuthentication", "check_credential"]
+__all__ = ["Authentication", "BasicAuthentication", "check_credential"]
 
 _JUDGED = rule("MLS-5.3.1-01", "RFC 9420 section 5.3.1", "the application accepts the credential", module=__name__)
 _CERTIFICATE = rule(
@@ -38,16 +38,6 @@ class Authentication(Protocol):
     def identity(self, credential: Credential) -> bytes:
         """Equal for credentials of one client: for successors, resync, reinitialisation and branches."""
         ...
-
-
-class AnyCredential:
-    """Accepts everybody, names clients by the bytes of their credential. For labs and tests."""
-
-    def validate(self, credential: Credential, signature_key: bytes, now: Instant) -> str | None:
-        return None
-
-    def identity(self, credential: Credential) -> bytes:
-        return credential.identity if credential.identity else credential.encode()
 
 
 class BasicAuthentication:

@@ -140,7 +140,7 @@ async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, term
             async for info in transfer.progress():
                 _progress(info, terminal)
             info = await transfer.wait()
-        except BaseException:
+        except BaseException:  # Ctrl-C above all: however it ends here, it goes on another time
             if not transfer.info.state.over:
                 await transfer.pause()
                 terminal.say(f"paused; to go on: letterlock {arguments.verb} --resume")

@@ -7,6 +7,7 @@ cost as much as the group is large; `stage` costs as much as what changes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TypeAlias
@@ -26,21 +27,24 @@ _IN_USE, _CREDENTIAL, _EXTENSION, _PROPOSAL = range(4)
 """What is counted, in leaves: credentials of a type; capabilities that list a credential, extension, proposal."""
 
 
-class _Answers:
+class _Answers(ABC):
     """The questions: for the index of a tree, and for the one that a change would lead to."""
 
     __slots__ = ()
 
     member_count: int
 
+    @abstractmethod
     def _encryption(self, key: bytes) -> _Holders:
-        raise NotImplementedError
+        """The nodes with this HPKE key."""
 
+    @abstractmethod
     def _signature(self, key: bytes) -> _Holders:
-        raise NotImplementedError
+        """The leaves with this signature key."""
 
+    @abstractmethod
     def _count(self, what: int, value: int) -> int:
-        raise NotImplementedError
+        """In how many leaves it stands."""
 
     def encryption_key_holder(self, key: bytes) -> int | None:
         """The node (an array index) with this HPKE key."""

@@ -100,7 +100,7 @@ class Blobs:
         try:
             os.ftruncate(descriptor, size)
             os.lseek(descriptor, size, os.SEEK_SET)
-        except BaseException:
+        except BaseException:  # nobody else knows of this descriptor yet
             os.close(descriptor)
             raise
         return BlobWriter(descriptor, size)

@@ -145,7 +145,7 @@ class Focus:
             waiting = await self._rooms.load()
             await self._port.listen()
             self._server = await loop.create_server(self._link, self.host, self.port)
-        except BaseException:
+        except BaseException:  # also when cancelled: a database that stays locked could not be opened again
             await self._port.close()
             await self._writer.close()
             raise
