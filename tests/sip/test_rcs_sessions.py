@@ -16,10 +16,10 @@ from letterlock.carrier import Accounts, Carrier
 from letterlock.carrier.settings import Settings
 from letterlock.carrier.tap import Interference, Seen
 from letterlock.codec.sip import Headers, Request, Response
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
+from letterlock.engine.carriage import Conference, Inbound, NetworkResult, Outbound
 from letterlock.errors import StoreError, TransportError
-from letterlock.ids import MessageId, Number, conversation_of, number
-from letterlock.transport.rcs.config import RcsConfig, SessionConfig
+from letterlock.ids import GroupId, MessageId, Number, conversation_of, number
+from letterlock.transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
 from letterlock.transport.rcs.transport import RcsTransport
 
 pytestmark = pytest.mark.anyio
@@ -541,3 +541,33 @@ async def test_a_clock_that_jumps_moves_no_session() -> None:
                 wall[0] += jump
                 assert (await ana.send(BEN, LARGE)).accepted
                 assert ana.sessions == ben.sessions == 1
+
+
+async def test_a_phone_that_offers_no_sessions_neither_begins_nor_takes_one() -> None:
+    pager = _with(LISTEN, offered=False)
+    async with phones((ANA, LISTEN), (BEN, pager)) as (ana, ben):
+        # Before anything is known of it: its refusal says so, and what fits goes as a request.
+        assert (await ana.send(BEN, bytes(50_000))).accepted
+        assert (await ben.next()).body == bytes(50_000)
+        assert ana.sessions == 0
+        refused = await ana.send(BEN, LARGE)
+        assert (refused.accepted, refused.status) == (False, 488)
+        too_large = await ben.send(ANA, LARGE)
+        assert (too_large.accepted, too_large.status) == (False, 513)
+        assert ana.inbox.empty() and ben.inbox.empty()
+
+
+async def test_a_phone_that_offers_no_sessions_holds_no_conferences() -> None:
+    pager = _with(LISTEN, offered=False)
+    asked: list[str] = []
+
+    def tap(seen: Seen) -> Interference | None:
+        if isinstance(seen.message, Request):
+            asked.append(seen.message.method)
+        return None
+
+    factory = ConferenceConfig(factory="sip:conference-factory@rcs.example.test")
+    options: dict[str, object] = {"carrier_options": {"tap": tap}}
+    async with phones((ANA, pager, {"conferences": factory}), **options) as (ana,):  # type: ignore[arg-type]
+        await ana.transport.sync_conference(Conference(GroupId(bytes(16)), "", (BEN,)), False)
+        assert "INVITE" not in asked

@@ -57,13 +57,20 @@ class Regatta:
         await cleo.switch_on()
         await self._until(ev.MemberRemoved, [cleo])
         await stage.show()
-        last = stage.said[-1].message_id
-        knows = any(arrival(recorded.event) == last for recorded in await cleo.events())
+        await self._look_at_cleo(stage.said[-1].message_id)
+
+    async def _look_at_cleo(self, last: str) -> None:
+        """Her own records say what she knows; anything else than that she is out counts as lost, so that nothing hides it."""
+        stage, cleo = self._stage, self._cleo
+        events = [recorded.event for recorded in await cleo.events()]
+        told = any(isinstance(event, ev.MemberRemoved) and event.chat == self._name for event in events)
+        reads = any(arrival(event) == last for event in events)
         stage.narrate(
-            f"Cleo's phone is back: it knows that it was removed, and {'READS' if knows else 'has nothing of'} what was said since"
+            f"Cleo's phone is back: it {'knows' if told else 'DOES NOT KNOW'} that it was removed, and "
+            f"{'READS' if reads else 'has nothing of'} what was said since"
         )
-        if knows:
-            stage.note(ana, [cleo, cleo], "", "read-by-removed")  # counted as lost: nothing may hide this
+        if reads or not told:
+            stage.note(self._ana, [cleo], "", "removed-member")
 
     async def _change(self) -> None:
         """An edit, a deletion and a reaction in the group."""

@@ -174,7 +174,7 @@ class RcsTransport:
 
     async def _send_in_conference(self, outbound: Outbound) -> NetworkResult | None:
         async with self._slots:
-            return await self.conferences.send(outbound) if self._config.sessions.offered else None
+            return await self.conferences.send(outbound)
 
     def _remember(self, message_id: MessageId) -> None:
         self._by_session[message_id] = None
