@@ -31,9 +31,9 @@ from content.lab import (
     uploading,
 )
 from lab_certificate import write_lab_certificate
+from letterlock.codec.addresses import is_public
 from letterlock.codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
 from letterlock.errors import ContentError, InputError, LetterlockError, TransportError
-from letterlock.transport.addresses import is_public
 from letterlock.transport.content.config import DownloadState
 
 pytestmark = pytest.mark.anyio

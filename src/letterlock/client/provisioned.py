@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..codec.addresses import is_loopback
 from ..codec.provisioning import DISABLED, DORMANT, RESET, ImsAccount, ProvisioningDocument
 from ..errors import DecodeError, InputError, ProvisioningError
 from ..ids import Instant, Number
 from ..seam import Key, RecordKind
-from ..transport.addresses import is_loopback
 from ..transport.rcs.config import check
 from .settings import ContentAccount, Settings, SipAccount
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from ..codec.addresses import is_loopback
 from ..errors import DecodeError, DirectoryError, InputError, TransportError
 from ..ids import AccountId, DeviceId, Instant, Number, Rng
 from ..trust.device_list import LIMITS, decode_list
@@ -215,22 +215,13 @@ def _checked_base(url: str) -> str:
     # The signature covers the path, so a prefix that a proxy strips would break it.
     if parts.path not in ("", "/"):
         raise InputError("the address of a directory has no path", code="input.directory")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise InputError(
             "a directory on another machine needs https",
             code="directory.tls",
             hint="requests name the numbers that you talk to; write https://",
         )
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from .addresses import is_public
+from ..codec.addresses import is_public
 
 __all__ = ["ForbiddenAddress", "GuardedResolver"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from ..codec.addresses import is_loopback
 from ..codec.provisioning import ProvisioningDocument, decode_document
 from ..errors import DecodeError, InputError, ProvisioningError, TransportError
 from ..version import __version__
-from .addresses import is_loopback
 from .provisioning_config import Contact, ProvisioningSettings
 
 __all__ = ["ProvisioningClient"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 from pathlib import Path
 
 from ...carrier.settings import DEFAULT_DOMAIN
 from ...client import ContentAccount, SipAccount
+from ...codec.addresses import is_loopback
 from ...codec.sip import Uri
 from ...errors import DecodeError, InputError
 
@@ -45,7 +45,7 @@ def carrier_account(arguments: argparse.Namespace, number: str) -> SipAccount:
     if uri.scheme not in ("sip", "sips"):
         raise InputError("the carrier is a sip: or sips: address", code="input.carrier")
     tls = uri.scheme == "sips" or (uri.params.get("transport") or "").lower() == "tls"
-    local = uri.host == "localhost" or _is_loopback(uri.host)
+    local = is_loopback(uri.host)
     if not tls and not local and not arguments.insecure_lab:
         # SR-19: said here, before anything connects.
         raise InputError(
@@ -75,10 +75,3 @@ def content_account(arguments: argparse.Namespace, number: str) -> ContentAccoun
         password=arguments.content_password,
         ca_file=str(Path(arguments.content_ca).expanduser().absolute()) if arguments.content_ca else None,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

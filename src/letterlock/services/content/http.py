@@ -22,13 +22,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ...codec.addresses import is_loopback
 from ...codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
 from ...codec.sip import Credentials
 from ...errors import ContentError, DecodeError, InputError, LetterlockError, LimitExceeded
 from ...ids import Instant, Rng
 from ...sip.digest_server import DigestServer, Outcome
 from ..directory.buckets import Buckets
-from ..directory.http import address_key, is_loopback
+from ..directory.http import address_key
 from ..writer import Writer
 from .answers import NO_STORE, digest_header, refusal, xml_answer
 from .blobs import Blobs

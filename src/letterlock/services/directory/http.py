@@ -22,6 +22,7 @@ import msgspec
 from aiohttp import web
 
 from ... import ids
+from ...codec.addresses import is_loopback
 from ...crypto.provider import CryptoProvider
 from ...crypto.pyca import Pyca
 from ...errors import CryptoError, DecodeError, DirectoryError, InputError, LetterlockError, LimitExceeded
@@ -357,13 +358,3 @@ def address_key(remote: str | None) -> str:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ...codec.addresses import is_loopback
 from ...codec.msrp import Limits, MsrpUri
 from ...errors import InputError, LetterlockError
 from ...ids import Rng
@@ -139,8 +139,8 @@ class MsrpPort:
         self.port = port
         self.tls = tls
         self.sessions = SessionTable()
-        self._plain = tls is None or _is_loopback(host)
-        if self._plain and not _is_loopback(host):
+        self._plain = tls is None or is_loopback(host)
+        if self._plain and not is_loopback(host):
             raise InputError(
                 f"the focus takes no messages on {host} without TLS", code="focus.tls", hint="give it a certificate"
             )
@@ -465,10 +465,3 @@ class Wire(asyncio.BufferedProtocol):
     def _now(self) -> int:
         """The loop's clock in milliseconds, which never jumps. Rounded up, so that a timer finds itself due."""
         return -int(-self._loop.time() * 1000 // 1)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

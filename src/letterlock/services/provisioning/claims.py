@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from ...codec.addresses import is_loopback
 from ...errors import DirectoryError, InputError, TransportError
 from ...ids import Number
-from ..directory.http import is_loopback
 from ..directory.messages import ErrorAnswer, OperatorCodeAnswer
 
 __all__ = ["Claims", "DirectoryClaims"]

@@ -22,10 +22,11 @@ import msgspec
 from aiohttp import web
 
 from ... import ids
+from ...codec.addresses import is_loopback
 from ...codec.provisioning import ProvisioningDocument, encode_document
 from ...errors import DecodeError, DirectoryError, InputError, LetterlockError, ProvisioningError
 from ...ids import Instant, Number, Rng
-from ..directory.http import address_key, is_loopback
+from ..directory.http import address_key
 from ..directory.messages import ErrorAnswer
 from ..writer import Writer
 from .claims import Claims

@@ -26,10 +26,10 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
+from ...codec.addresses import is_loopback, is_public
 from ...errors import ContentError, InputError, LetterlockError, ProtocolError, TransportError
 from ...ids import Instant, Rng
 from ...sip.digest import DigestClient
-from ..addresses import is_loopback, is_public
 from ..guarded_resolver import ForbiddenAddress, GuardedResolver
 from .config import ContentSettings, ServerAccount
 

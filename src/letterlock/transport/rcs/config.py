@@ -5,11 +5,11 @@ Here too stands what follows from it for the machines of `letterlock.sip` and fo
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 import uuid
 from dataclasses import dataclass, field, replace
 
+from ...codec.addresses import is_loopback
 from ...codec.sip import Limits, Uri
 from ...errors import InputError
 from ...ids import Number
@@ -29,7 +29,6 @@ __all__ = [
     "RcsConfig",
     "SessionConfig",
     "check",
-    "is_loopback",
     "registration_config",
     "session_settings",
     "tls_context",
@@ -214,13 +213,3 @@ def session_settings(config: RcsConfig) -> SessionSettings:
         ring_ms=int(config.sessions.open_s * 1000),
         allow=ALLOW,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a literal address, or `localhost`, stays on this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

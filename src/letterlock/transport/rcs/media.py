@@ -14,20 +14,20 @@ import socket
 import ssl
 from dataclasses import dataclass, replace
 
+from ...codec.addresses import is_loopback, is_public
 from ...codec.msrp import MsrpUri, Path
 from ...errors import InputError, ProtocolError, TransportError
 from ...ids import Rng
 from ...msrp import MessageStarted, Session, SessionTable, new_session_id
 from ...sip.digest import DigestClient
 from ...sip.msrp_media import Agreement, Fingerprint, MsrpMedia, Setup, answering_setup
-from ..addresses import is_public
 from ..msrp.bodies import MsrpRefusal, Sink
 from ..msrp.connection import MsrpConnection
 from ..msrp.listener import MsrpListener
 from ..msrp.settings import MsrpFailure, MsrpSettings
 from ..msrp.tls import ClientTls, by_fingerprint, by_name, certificate_fingerprint
 from ..msrp.tls import Fingerprint as TrustedFingerprint
-from .config import RcsConfig, is_loopback, tls_context
+from .config import RcsConfig, tls_context
 
 __all__ = ["LocalEnd", "Media", "MediaSession"]
 

@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...codec.addresses import is_loopback
 from ...codec.sip import NameAddr, Params, Request, Uri
 from ...errors import LetterlockError, TransportError
 from ...ids import Rng
@@ -22,7 +23,7 @@ from ...sip.authenticator import Authenticator
 from ...sip.registration import Registered, Registration, RegistrationEffect, RegistrationFailed, SendRegister
 from ...sip.transaction import TransactionKey
 from .arrivals import Arrivals
-from .config import RcsConfig, is_loopback, registration_config, tls_context, user_agent_settings
+from .config import RcsConfig, registration_config, tls_context, user_agent_settings
 from .dialogs import Dialogs
 from .flow import Flow
 from .sip_connection import SipConnection

@@ -1,4 +1,5 @@
-"""Which addresses may be connected to: nothing that a peer names may reach into our own machine or network (SR-14)."""
+"""What an address says by itself: whether it stays on this machine, where plaintext is permitted (SR-19), and whether it
+is one of the whole Internet, as every one that a peer names has to be (SR-14)."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this is this machine, by its name or address as written."""
-    if host == "localhost":
+    """Whether this is this machine: `localhost`, or a literal address, in brackets or not. No name is looked up."""
+    if host.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
