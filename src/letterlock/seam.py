@@ -1,8 +1,9 @@
 """The seam between the conversation engine and the encryption protocols, and how state is staged.
 
-`EncryptionProtocol` is all the engine knows of `signal`, `rcc16` or any later protocol; this module
-holds that interface and the values that cross it, and lies below both so that neither imports the
-other (docs/decisions/0002).
+`EncryptionProtocol` is all the engine knows of `signal`, `rcc16` or any later protocol. It has two shapes: a
+`DeviceProtocol` encrypts for one device after the other (`signal`), a `ConversationProtocol` for whoever is in a
+conversation, whose members it keeps itself (`rcc16`; conversation_seam.py). This module holds the first and the values
+that cross it, and lies below both sides so that neither imports the other (docs/decisions/0002, 0014).
 
 State is a set of records. A `RecordKind` says how one sort of value becomes bytes; a `Key` names one
 record. A step reads a `State`, writes to a `Staged` copy, and hands the `Writes` back: nothing
@@ -21,6 +22,7 @@ from .ids import AccountId, ConversationId, DeviceId, Instant, MessageId, Number
 __all__ = [
     "Content",
     "Device",
+    "DeviceProtocol",
     "EncryptionProtocol",
     "Envelope",
     "Frame",
@@ -312,10 +314,18 @@ class TimerStep:
 
 
 class EncryptionProtocol(Protocol):
-    """One end-to-end protocol. Every method is pure and synchronous: state in, writes out, errors leave no trace."""
+    """What every end-to-end protocol is, whatever its shape. Pure and synchronous: state in, writes out."""
 
     name: str
-    """Stable name, also the capability that a device list carries: `signal`."""
+    """Stable name, also the capability that a device list carries: `signal`, `rcc16`."""
+
+    def rolled_back(self, state: State) -> Writes:
+        """The state is an old copy: forget for good whatever may have been used after it was made (SR-06)."""
+        ...
+
+
+class DeviceProtocol(EncryptionProtocol, Protocol):
+    """One copy for each device, under a session with it. Every method is pure: errors leave no trace."""
 
     def needs(self, state: State, recipients: tuple[Recipient, ...], now: Instant) -> tuple[MaterialNeeded, ...]:
         """The material without which `seal` would raise."""
@@ -337,10 +347,6 @@ class EncryptionProtocol(Protocol):
 
     def on_rejected(self, state: State, peer: Party, now: Instant) -> Writes:
         """The authenticated peer device could not read us: retire the session so that the next `seal` makes a new one."""
-        ...
-
-    def rolled_back(self, state: State) -> Writes:
-        """The state is an old copy: forget for good whatever may have been used after it was made, sessions and single-use keys (SR-06)."""
         ...
 
     def on_timer(self, state: State, now: Instant, rng: Rng) -> TimerStep:

@@ -14,7 +14,7 @@ from letterlock.codec.prekeys import (
     encode_bundle,
 )
 from letterlock.ids import DeviceId
-from letterlock.seam import EncryptionProtocol, Party
+from letterlock.seam import DeviceProtocol, Party
 from letterlock.signal.keys import IdentityKeyPair
 from letterlock.signal.limits import LIBSIGNAL_LIMITS
 from letterlock.signal.protocol import SignalProtocol
@@ -33,7 +33,7 @@ class SignalKeys:
         self._one_time_kem: dict[Party, dict[int, KemPreKey]] = {}
         self._seen: set[tuple[Party, bytes]] = set()
 
-    def protocol(self, account: Account, device: int) -> EncryptionProtocol:
+    def protocol(self, account: Account, device: int) -> DeviceProtocol:
         private, _ = account.identities[device]
         pair = IdentityKeyPair.of(CRYPTO, private)
         self._identities[account.party(device)] = pair.public

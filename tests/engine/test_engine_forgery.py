@@ -30,7 +30,7 @@ from letterlock.engine.records import PARKED, trouble_key
 from letterlock.engine.step import Turn
 from letterlock.engine.trouble import STRANGERS
 from letterlock.ids import AccountId, ConversationId, DeviceId, MessageId, Number
-from letterlock.seam import Content, EncryptionProtocol, Header
+from letterlock.seam import Content, DeviceProtocol, Header
 
 DAY = 86_400_000
 TOY = "application/vnd.letterlock.toy"
@@ -39,7 +39,7 @@ TOY = "application/vnd.letterlock.toy"
 class Liar:
     """A protocol whose owner writes something else into the content than his engine says."""
 
-    def __init__(self, inner: EncryptionProtocol) -> None:
+    def __init__(self, inner: DeviceProtocol) -> None:
         self.inner = inner
         self.name = inner.name
         self.lie: Callable[[Content], Content] = lambda content: content
@@ -57,7 +57,7 @@ class LiarKeys(ToyKeys):
         self.liars: dict[Number, Liar] = {}
         self.first_liars: dict[Number, Liar] = {}
 
-    def protocol(self, account: Account, device: int) -> EncryptionProtocol:
+    def protocol(self, account: Account, device: int) -> DeviceProtocol:
         liar = Liar(super().protocol(account, device))
         self.liars[account.number] = liar
         self.first_liars.setdefault(account.number, liar)

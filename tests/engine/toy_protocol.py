@@ -88,7 +88,7 @@ PUBLISHED: RecordKind[bytes] = RecordKind("toy-published", bytes, bytes)
 
 
 class ToyProtocol:
-    """Implements seam.EncryptionProtocol."""
+    """Implements seam.DeviceProtocol."""
 
     name = "toy"
 

@@ -35,7 +35,7 @@ from letterlock.engine.record_values import Chat, Message
 from letterlock.engine.records import MESSAGE, chat_key, contact_key
 from letterlock.engine.step import Step
 from letterlock.ids import DeviceId, MessageId, Number, account_id
-from letterlock.seam import EncryptionProtocol, Key, Party, RecordKind, Writes
+from letterlock.seam import DeviceProtocol, Key, Party, RecordKind, Writes
 from letterlock.trust.authoring import add_device, create_list, remove_device, renew_list, replace_device
 from letterlock.trust.device_entry import DeviceEntry, create_entry
 from letterlock.trust.device_list import VerifiedDeviceList
@@ -149,7 +149,7 @@ class Account:
 class Keys(Protocol):
     """What makes a protocol for a device, and answers for its key material at the directory."""
 
-    def protocol(self, account: Account, device: int) -> EncryptionProtocol: ...
+    def protocol(self, account: Account, device: int) -> DeviceProtocol: ...
 
     def publish(self, party: Party, payload: bytes) -> int | None: ...
 
@@ -166,7 +166,7 @@ class ToyKeys:
     def __init__(self) -> None:
         self.published: set[Party] = set()
 
-    def protocol(self, account: Account, device: int) -> EncryptionProtocol:
+    def protocol(self, account: Account, device: int) -> DeviceProtocol:
         return ToyProtocol(account.party(device))
 
     def publish(self, party: Party, payload: bytes) -> int | None:

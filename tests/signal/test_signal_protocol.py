@@ -15,7 +15,7 @@ from letterlock.ids import AccountId, ConversationId, DeviceAddress, DeviceId, M
 from letterlock.seam import (
     Content,
     Device,
-    EncryptionProtocol,
+    DeviceProtocol,
     Envelope,
     Frame,
     Header,
@@ -148,7 +148,7 @@ def talking() -> tuple[Phone, Phone]:
 
 
 def test_it_implements_the_seam() -> None:
-    protocol: EncryptionProtocol = Phone(ANA, b"a" * 16, 1).protocol
+    protocol: DeviceProtocol = Phone(ANA, b"a" * 16, 1).protocol
     assert protocol.name == "signal"
 
 

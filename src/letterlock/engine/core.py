@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..crypto.provider import CryptoProvider
 from ..ids import AccountId, Rng
-from ..seam import EncryptionProtocol, Party
+from ..seam import DeviceProtocol, Party
 from .limits import EngineLimits, Privacy
 
 __all__ = ["NOBODY", "Core", "media_type_of"]
@@ -22,15 +22,15 @@ class Core:
 
     me: Party
     crypto: CryptoProvider
-    protocols: Mapping[str, EncryptionProtocol]
+    protocols: Mapping[str, DeviceProtocol]
     """By name, in order of preference."""
-    media_types: Mapping[str, EncryptionProtocol]
+    media_types: Mapping[str, DeviceProtocol]
     limits: EngineLimits
     privacy: Privacy
     sign: Callable[[bytes, Rng], bytes] | None = None
     """XEdDSA by this device's identity key, for entries of group logs; without it no group can be changed here."""
 
 
-def media_type_of(protocol: EncryptionProtocol) -> str:
+def media_type_of(protocol: DeviceProtocol) -> str:
     """What the frames of a protocol are called on the wire."""
     return f"application/vnd.letterlock.{protocol.name}"

@@ -12,7 +12,7 @@ from ..codec.frame import WireFrame
 from ..errors import DecodeError
 from ..ids import AccountId, ChatName, GroupId, GroupName, Instant, MessageId, Number, group_name, group_of
 from ..seam import Content as Opening
-from ..seam import EncryptionProtocol, Header, Opened, Party
+from ..seam import DeviceProtocol, Header, Opened, Party
 from . import chats, ordering, receipts, resend, sending
 from .content import (
     Content,
@@ -53,7 +53,7 @@ TYPING_MS = 120_000
 def deliver(
     core: Core,
     turn: Turn,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
     contact: Contact,
     party: Party,
     result: Opened,

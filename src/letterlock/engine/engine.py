@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ..crypto.provider import CryptoProvider
 from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, group_of
-from ..seam import EncryptionProtocol, MaterialNeeded, Party, Publish, State
+from ..seam import DeviceProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
 from . import chats, contacts, fetching, inbox, outbox, plain, policy, receipts, sending, upkeep, waiting
 from .carriage import Inbound, NetworkResult
@@ -42,7 +42,7 @@ class Engine(GroupSteps):
         self,
         me: Party,
         crypto: CryptoProvider,
-        protocols: Sequence[EncryptionProtocol],
+        protocols: Sequence[DeviceProtocol],
         *,
         limits: EngineLimits = DEFAULTS,
         privacy: Privacy = Privacy(),  # noqa: B008 - a frozen value

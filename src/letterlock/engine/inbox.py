@@ -16,7 +16,7 @@ from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
 from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
 from ..errors import DecodeError, DeviceListError
 from ..ids import ConversationId, GroupId, Number, group_name
-from ..seam import Device, EncryptionProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
+from ..seam import Device, DeviceProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
 from . import chats, contacts, delivering, fetching, plain, resend, trouble, waiting
 from .carriage import Inbound
 from .contacts import Unknown
@@ -98,7 +98,7 @@ def drop_parked(core: Core, turn: Turn) -> None:
 
 
 # --- one frame ----------------------------------------------------------------------------------------------
-def _frame(core: Core, turn: Turn, protocol: EncryptionProtocol, inbound: Inbound, *, may_park: bool) -> None:
+def _frame(core: Core, turn: Turn, protocol: DeviceProtocol, inbound: Inbound, *, may_park: bool) -> None:
     digest = hashlib.sha256(inbound.body).digest()[:16]
     frame: WireFrame | None = None
     try:
@@ -145,7 +145,7 @@ def _is_repeat(core: Core, turn: Turn, inbound: Inbound, frame: WireFrame, diges
 def _take(
     core: Core,
     turn: Turn,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
     inbound: Inbound,
     frame: WireFrame,
     digest: bytes,
@@ -292,7 +292,7 @@ def _check_heads(core: Core, turn: Turn, own: Contact, sender: Contact, header: 
         trouble.own_list_mismatch(core, turn, sender.list.number, "unknown-head")
 
 
-def _notes(turn: Turn, protocol: EncryptionProtocol, sender: Number, result: Opened) -> None:
+def _notes(turn: Turn, protocol: DeviceProtocol, sender: Number, result: Opened) -> None:
     for note in result.notes:
         if note == "session_without_one_time_prekey":
             turn.tell(SessionWithoutOneTimePrekey(sender, protocol.name))
@@ -322,7 +322,7 @@ def _park(core: Core, turn: Turn, inbound: Inbound, digest: bytes, unknown: Unkn
 
 
 def _ask_again(
-    core: Core, turn: Turn, protocol: EncryptionProtocol, inbound: Inbound, frame: WireFrame, digest: bytes
+    core: Core, turn: Turn, protocol: DeviceProtocol, inbound: Inbound, frame: WireFrame, digest: bytes
 ) -> bool:
     sender = inbound.sender
     contact = chats.contact_of(turn, sender) if sender is not None else None

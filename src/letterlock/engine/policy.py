@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..errors import NotEncrypted
 from ..ids import Instant, Number
-from ..seam import EncryptionProtocol
+from ..seam import DeviceProtocol
 from .core import Core
 from .record_values import Chat, Contact
 from .security import WORDS, Security
@@ -29,7 +29,7 @@ class PlainOption:
     name: str = "plain-rcs"
 
 
-def encrypting(core: Core, contact: Contact | None, now: Instant) -> EncryptionProtocol | None:
+def encrypting(core: Core, contact: Contact | None, now: Instant) -> DeviceProtocol | None:
     """The protocol that reaches every device of the contact by its signed list (SR-02), or None."""
     if contact is None or contact.list.expired(now):
         return None

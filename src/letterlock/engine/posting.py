@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .. import ids
 from ..ids import ChatName, DeviceId, MessageId, Number, group_of
-from ..seam import EncryptionProtocol, Recipient, Seen
+from ..seam import DeviceProtocol, Recipient, Seen
 from . import fetching, ordering, outbox, policy, receipts, sealing
 from .content import (
     Parts,
@@ -67,7 +67,7 @@ def seal_content(
     message: Message,
     contact: Contact,
     own: Contact,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
 ) -> Chat:
     """Rows for the peer and for our own other devices. Raises NotReady while the peer's key material is missing."""
     lamport, _, _, sequence = order_parts(message.order)
@@ -107,7 +107,7 @@ def seal_again(
     base: int,
     recipient: Recipient,
     own: Contact,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
 ) -> None:
     """The same logical message in a new frame: same id and place, never the same key (SR-06). `base` is our sequence
     when this audience began."""
@@ -132,7 +132,7 @@ def seal_control(
     recipient: Recipient,
     side: Contact,
     own: Contact,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
 ) -> None:
     message_id = ids.new_message_id(turn.rng)
     if waiting.task is Task.RECEIPT:
@@ -179,7 +179,7 @@ def row_of(
     number: ChatName,
     recipient: Recipient,
     message: Message,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
     frame: bytes,
     devices: tuple[DeviceId, ...],
 ) -> Row:

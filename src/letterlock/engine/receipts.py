@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from .. import ids
 from ..ids import ChatName, DeviceId, GroupName, Instant, MessageId, group_of
-from ..seam import EncryptionProtocol, Party
+from ..seam import DeviceProtocol, Party
 from . import chats, fetching, outbox, owed, policy, sealing
 from .content import MOST_RECEIPTS, Receipt, encode_receipt, encode_receipts
 from .core import Core, media_type_of
@@ -116,7 +116,7 @@ def send_control(
 def control_row(
     core: Core,
     turn: Turn,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
     chat: ChatName,
     contact: Contact,
     message_id: MessageId,

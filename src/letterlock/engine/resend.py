@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..ids import ChatName, DeviceId, MessageId, group_of
-from ..seam import EncryptionProtocol, Party
+from ..seam import DeviceProtocol, Party
 from . import outbox, trouble, waiting
 from .core import Core
 from .events import ResendRequested
@@ -22,7 +22,7 @@ __all__ = ["answer", "ask"]
 
 
 def ask(
-    core: Core, turn: Turn, protocol: EncryptionProtocol, contact: Contact, device: DeviceId, message_id: MessageId
+    core: Core, turn: Turn, protocol: DeviceProtocol, contact: Contact, device: DeviceId, message_id: MessageId
 ) -> bool:
     """Ask a listed device to encrypt a message again; False when that was asked too often."""
     number = contact.list.number
@@ -41,7 +41,7 @@ def ask(
 def answer(
     core: Core,
     turn: Turn,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
     number: ChatName,
     sender: Party,
     message_id: MessageId,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..codec.frame import FrameCopy, WireFrame, encode_frame
 from ..errors import CryptoError, IdentityChanged, ProtocolError
 from ..ids import ChatName, DeviceId, MessageId
-from ..seam import Content, EncryptionProtocol, Header, MaterialNeeded, Party, Recipient, Sealed, Seen
+from ..seam import Content, DeviceProtocol, Header, MaterialNeeded, Party, Recipient, Sealed, Seen
 from . import fetching
 from .chats import conversation
 from .core import Core
@@ -39,7 +39,7 @@ class Letter:
 def seal(
     core: Core,
     turn: Turn,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
     letter: Letter,
     recipient: Recipient,
     own: Contact,
@@ -75,7 +75,7 @@ def seal(
 
 
 def settled_devices(
-    core: Core, turn: Turn, protocol: EncryptionProtocol, recipient: Recipient, only: Collection[DeviceId] | None = None
+    core: Core, turn: Turn, protocol: DeviceProtocol, recipient: Recipient, only: Collection[DeviceId] | None = None
 ) -> Recipient | None:
     """The recipient reduced to devices that need no key material (of `only`); None when there are none."""
     devices = tuple(
@@ -96,7 +96,7 @@ def settled_devices(
 
 
 def _equip(
-    core: Core, turn: Turn, protocol: EncryptionProtocol, recipient: Recipient, may_skip: bool
+    core: Core, turn: Turn, protocol: DeviceProtocol, recipient: Recipient, may_skip: bool
 ) -> tuple[Recipient, tuple[DeviceId, ...]]:
     """The recipient with the key material that the protocol needs for it."""
     needed = protocol.needs(turn.staged, (recipient,), turn.now)
@@ -134,7 +134,7 @@ def _is_overdue(core: Core, turn: Turn, need: MaterialNeeded) -> bool:
 def _refused(
     core: Core,
     turn: Turn,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
     chat: ChatName,
     recipient: Recipient,
     error: CryptoError | ProtocolError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..ids import ChatName, GroupName, Number, chat_name, group_of
-from ..seam import Device, EncryptionProtocol, Key
+from ..seam import Device, DeviceProtocol, Key
 from . import chats, policy, posting
 from .core import Core
 from .events import MessageExpired
@@ -149,7 +149,7 @@ def _flush_content(
     waiting: Waiting,
     contact: Contact,
     own: Contact,
-    protocol: EncryptionProtocol,
+    protocol: DeviceProtocol,
 ) -> bool:
     message = lookup(turn, number, waiting.order)
     chat = chats.load(turn, number)

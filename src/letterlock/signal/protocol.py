@@ -60,7 +60,7 @@ __all__ = ["SignalProtocol"]
 
 
 class SignalProtocol:
-    """Implements `seam.EncryptionProtocol` for one device. Holds keys and limits, no state."""
+    """Implements `seam.DeviceProtocol` for one device. Holds keys and limits, no state."""
 
     name = "signal"
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ... import ids
 from ...ids import AccountId, GroupName
-from ...seam import EncryptionProtocol, Seen
+from ...seam import DeviceProtocol, Seen
 from ...trust.group_log_bundle import Bundle, encode_bundle
 from ...trust.group_log_entry import Member
 from .. import chats, fetching, ordering, outbox, policy, posting, sealing
@@ -112,7 +112,7 @@ def expired(turn: Turn, name: GroupName, waiting: Waiting) -> None:
     turn.tell(MessageExpired(name, message.message_id, member.number if member is not None else ""))
 
 
-def writable(core: Core, turn: Turn, member: Member) -> tuple[Contact, EncryptionProtocol] | None:
+def writable(core: Core, turn: Turn, member: Member) -> tuple[Contact, DeviceProtocol] | None:
     """The keys to encrypt for a member, and how; None while there are none that are the log's and that the user has
     not objected to."""
     contact = chats.contact_of(turn, member.number)

@@ -1,0 +1,1 @@
+"""How a conversation is kept healthy: the state table, budgets, the order of repair."""

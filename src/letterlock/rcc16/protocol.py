@@ -1,0 +1,1 @@
+"""`rcc16` behind the seam."""

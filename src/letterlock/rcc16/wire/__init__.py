@@ -1,0 +1,1 @@
+"""The bytes of RCC.16: authenticated data, payloads, receipts, control messages, extensions."""
