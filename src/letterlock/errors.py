@@ -27,6 +27,7 @@ __all__ = [
     "IdentityChanged",
     "InputError",
     "InvalidGroupMessage",
+    "InvalidRcc16",
     "LetterlockError",
     "LimitExceeded",
     "MailboxError",
@@ -195,6 +196,16 @@ class InvalidGroupMessage(ProtocolError):
 
     def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
         super().__init__(message, code=rule.lower().replace("-", ".", 1), hint=hint)
+        self.rule = rule
+
+
+class InvalidRcc16(ProtocolError):
+    """RCC.16: well-formed, but a numbered rule refuses it; nothing was changed. `rule` is like `RCC-A.3.8-01`."""
+
+    code = "rcc16"
+
+    def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
+        super().__init__(message, code=f"rcc16.{rule.removeprefix('RCC-').lower()}", hint=hint)
         self.rule = rule
 
 
