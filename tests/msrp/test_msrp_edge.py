@@ -220,7 +220,7 @@ def test_a_busy_receiver_holds_up_the_sender_and_not_memory() -> None:
             await asyncio.sleep(0)
         for _ in range(50):
             await asyncio.sleep(0)
-        assert bob._waiting_bytes < 1_000_000
+        assert bob._arrivals.waiting_bytes < 1_000_000
         assert not sending.done()
         gate.set()
         assert await sending is True

@@ -13,7 +13,6 @@ The owner names connections by the numbers given here, and calls, after anything
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from ..codec.msrp import (
@@ -26,22 +25,18 @@ from ..codec.msrp import (
     Path,
     Request,
     Response,
-    decimal,
     encode_end,
     encode_head,
-    encode_path,
     encode_response,
 )
-from ..errors import DecodeError
 from ..ids import Instant, Rng
+from .relay_access import Access
 from .relay_hop import Flow, Hop, Pipe
 from .relay_settings import CloseWanted, ConnectWanted, DigestVerifier, RelaySettings
 from .relay_tokens import Tokens
 from .writing import Stream, new_transaction
 
 __all__ = ["Relay"]
-
-_URI_PARAMETER = re.compile(r"[,\s]uri\s*=", re.IGNORECASE)
 
 
 class Relay:
@@ -50,9 +45,9 @@ class Relay:
     def __init__(self, settings: RelaySettings, uri: MsrpUri, verifier: DigestVerifier, rng: Rng) -> None:
         self._settings = settings
         self._uri = uri
-        self._verifier = verifier
         self._rng = rng
         self._tokens = Tokens(uri, rng)
+        self._access = Access(settings, verifier, self._tokens, rng)
         self._hops: dict[int, Hop] = {}
         self._outward: dict[tuple[str, str, int | None], int] = {}  # connections that we have opened
         self._events: list[ConnectWanted | CloseWanted] = []
@@ -371,46 +366,17 @@ class Relay:
 
     # --- AUTH ------------------------------------------------------------------------------------
     def _on_auth(self, hop: Hop, request: Request, now: Instant) -> None:
-        settings = self._settings
-        if len(request.to_path) > 1 or (settings.require_tls and not hop.secure):
-            # Section 9.2: "Client-to-relay communications MUST use TLS for AUTH requests and responses".
-            self._refuse(hop, request, 403, "not this way", now)
+        granted = self._access.judge(hop.number, request, secure=hop.secure, now=now)
+        hop.proven = hop.proven or granted.proven
+        if granted.strike:
+            self._refuse(hop, request, granted.status, granted.comment, now)
             return
-        uri = request.to_path[-1].encode()
-        credentials = tuple(_with_uri(text, uri) for text in request.header_all("Authorization"))
-        verdict = self._verifier.verify(credentials, "AUTH", uri, now)
-        if verdict.outcome.value != "accepted":
-            stale = verdict.outcome.value == "stale"
-            challenges = self._verifier.challenge(now, self._rng, stale=stale)
-            headers = tuple(("WWW-Authenticate", value) for value in challenges)
-            self._answer(hop, request, 401, "Unauthorized", headers)
-            if verdict.outcome.value == "wrong":
-                hop.failures += 1
-                if hop.failures >= settings.max_failures:
-                    # Section 6.3: "several unsuccessful AUTH requests ... SHOULD terminate".
-                    self._close(hop, "wrong credentials", now)
-            return
-        hop.proven = True
-        expires = settings.max_expires_s
-        asked = request.header("Expires")
-        if asked is not None:
-            try:
-                expires = decimal(asked, "Expires")
-            except DecodeError:
-                self._refuse(hop, request, 400, "not an interval", now)
-                return
-        if expires < settings.min_expires_s:
-            self._answer(hop, request, 423, "Too brief", (("Min-Expires", str(settings.min_expires_s)),))
-        elif expires > settings.max_expires_s:
-            self._answer(hop, request, 423, "Too long", (("Max-Expires", str(settings.max_expires_s)),))
-        elif self._tokens.count(hop.number, now) >= settings.max_tokens:
-            self._answer(hop, request, 403, "Too many addresses")
-        else:
-            granted = self._tokens.grant(hop.number, now + expires * 1000)
-            info = self._verifier.authentication_info(credentials, uri)
-            extra = () if info is None else (("Authentication-Info", info),)
-            headers = (("Use-Path", encode_path((granted,))), ("Expires", str(expires)), *extra)
-            self._answer(hop, request, 200, "OK", headers)
+        self._answer(hop, request, granted.status, granted.comment, granted.headers)
+        if granted.wrong:
+            hop.failures += 1
+            if hop.failures >= self._settings.max_failures:
+                # Section 6.3: "several unsuccessful AUTH requests ... SHOULD terminate".
+                self._close(hop, "wrong credentials", now)
 
     # --- answers ---------------------------------------------------------------------------------
     def _on_response(self, hop: Hop, response: Response, now: Instant) -> None:
@@ -488,8 +454,3 @@ class Relay:
         self._next += 1
         self._hops[hop.number] = hop
         return hop
-
-
-def _with_uri(credentials: str, uri: str) -> str:
-    """Credentials as RFC 4976 section 5.1 shows them have no `uri`: it is the rightmost of the To-Path (section 9.1)."""
-    return credentials if _URI_PARAMETER.search(credentials) else f'{credentials}, uri="{uri}"'

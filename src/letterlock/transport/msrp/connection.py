@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from ...codec.msrp import FailureReport
-from ...errors import LetterlockError, TransportError
+from ...errors import TransportError
 from ...ids import Rng
 from ...msrp import (
     BodySource,
@@ -36,22 +34,14 @@ from ...msrp import (
     SessionFailed,
     SessionTable,
 )
-from .bodies import Body, FedSource, MsrpRefusal, Sink
+from .arrivals import Arrivals
+from .bodies import Body, FedSource, MsrpRefusal
 from .settings import MsrpFailure, MsrpHandler, MsrpSettings
 from .tls import ClientTls
 
 __all__ = ["MsrpConnection"]
 
 _GOODBYE_SECONDS = 2.0
-
-
-@dataclass(slots=True, eq=False)
-class _Arrival:
-    number: int
-    sink: Sink
-    waiting: deque[memoryview | bytes] = field(default_factory=deque)
-    task: asyncio.Task[None] | None = None
-    complete: bool = False
 
 
 class MsrpConnection(asyncio.Protocol):
@@ -82,9 +72,7 @@ class MsrpConnection(asyncio.Protocol):
         self._sends: dict[int, tuple[asyncio.Future[bool], Callable[[int], None] | None]] = {}
         self._opening: dict[str, asyncio.Future[None]] = {}
         self._asking: dict[int, asyncio.Future[RelayGranted]] = {}
-        self._arrivals: dict[int, _Arrival] = {}
-        self._waiting_bytes = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._arrivals = Arrivals(self._core, self._after_arrival, self._pause_or_resume)
         self.local: tuple[str, int] = ("", 0)
         self.peer: tuple[str, int] = ("", 0)
         self.closed: asyncio.Future[str] = self._loop.create_future()
@@ -237,7 +225,7 @@ class MsrpConnection(asyncio.Protocol):
                 await asyncio.shield(self.closed)
         if self._transport is not None:
             self._transport.abort()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._arrivals.finished()
 
     # --- asyncio.Protocol ------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -301,21 +289,18 @@ class MsrpConnection(asyncio.Protocol):
     def _handle(self, event: Event) -> None:
         match event:
             case MessagePiece():
-                self._on_piece(event)
+                self._arrivals.on_piece(event)
             case MessageStarted():
                 try:
                     sink = self._handler.message_started(self, event)
                 except MsrpRefusal as refusal:
                     self._core.refuse(event.message, refusal.status, refusal.reason)
                 else:
-                    self._arrivals[event.message] = _Arrival(event.message, sink)
+                    self._arrivals.begin(event.message, sink)
             case MessageReceived():
-                self._on_received(event)
+                self._arrivals.on_received(event)
             case MessageBroken():
-                arrival = self._arrivals.pop(event.message, None)
-                if arrival is not None:
-                    self._drop_waiting(arrival)
-                    arrival.sink.broken(event.reason)
+                self._arrivals.on_broken(event)
             case SendCompleted():
                 outcome = self._sends.pop(event.message, None)
                 if outcome is not None and not outcome[0].done():
@@ -354,80 +339,15 @@ class MsrpConnection(asyncio.Protocol):
             self._core.abort(number, str(error))
             self._work()
 
-    # --- arriving messages -------------------------------------------------------------------------
-    def _on_piece(self, event: MessagePiece) -> None:
-        arrival = self._arrivals.get(event.message)
-        if arrival is None:
-            return
-        if arrival.task is not None:
-            arrival.waiting.append(event.data)
-            self._waiting_bytes += len(event.data)
-            return
-        try:
-            busy = arrival.sink.write(event.data)
-        except MsrpRefusal as refusal:
-            self._core.refuse(arrival.number, refusal.status, refusal.reason)
-            return
-        if busy is not None:
-            self._start(arrival, busy)
-
-    def _on_received(self, event: MessageReceived) -> None:
-        arrival = self._arrivals.get(event.message)
-        if arrival is None:
-            self._core.reject(event.message, 413, "not wanted")
-            return
-        arrival.complete = True
-        if arrival.task is None:
-            self._start(arrival, None)
-
-    def _start(self, arrival: _Arrival, busy: Awaitable[None] | None) -> None:
-        task = arrival.task = self._loop.create_task(self._take(arrival, busy))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _take(self, arrival: _Arrival, busy: Awaitable[None] | None) -> None:
-        """What a busy sink is given piece by piece, and its end."""
-        try:
-            if busy is not None:
-                await busy
-            while arrival.waiting:
-                piece = arrival.waiting.popleft()
-                self._waiting_bytes -= len(piece)
-                busy = arrival.sink.write(piece)
-                if busy is not None:
-                    await busy
-                self._pause_or_resume()
-            if arrival.complete:
-                await arrival.sink.finish()
-                self._arrivals.pop(arrival.number, None)
-                self._core.confirm(arrival.number)
-        except MsrpRefusal as refusal:
-            self._give_up(arrival, refusal.status, refusal.reason)
-        except LetterlockError as error:
-            # Nothing of ours may be lost silently: the sender hears that it was not kept (SR-06).
-            self._give_up(arrival, 413, f"it could not be kept ({error.code})")
-        finally:
-            arrival.task = None
-            if not self.closed.done():
-                self._work()
-
-    def _give_up(self, arrival: _Arrival, status: int, reason: str) -> None:
-        self._drop_waiting(arrival)
-        self._arrivals.pop(arrival.number, None)
-        if arrival.complete:
-            self._core.reject(arrival.number, status, reason)
-        else:
-            self._core.refuse(arrival.number, status, reason)
-
-    def _drop_waiting(self, arrival: _Arrival) -> None:
-        self._waiting_bytes -= sum(map(len, arrival.waiting))
-        arrival.waiting.clear()
+    def _after_arrival(self) -> None:
+        if not self.closed.done():
+            self._work()
 
     # --- socket ------------------------------------------------------------------------------------
     def _pause_or_resume(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        wanted = not self._core.congested and self._waiting_bytes <= self._settings.waiting_bytes
+        wanted = not self._core.congested and self._arrivals.waiting_bytes <= self._settings.waiting_bytes
         if wanted and not self._reading:
             self._transport.resume_reading()
         elif self._reading and not wanted:
