@@ -238,13 +238,19 @@ class DeviceListError(RemoteError):
 
 
 class ServiceError(RemoteError):
-    """A service refused, or answered what cannot be right. `status` is its HTTP status, 0 if none."""
+    """A service refused, or answered what cannot be right. `status` is its HTTP status, 0 if none.
+
+    `retry_after_s` is when to come again, 0 if that is not known.
+    """
 
     code = "service"
 
-    def __init__(self, message: str, *, code: str = "", hint: str = "", status: int = 0) -> None:
+    def __init__(
+        self, message: str, *, code: str = "", hint: str = "", status: int = 0, retry_after_s: int = 0
+    ) -> None:
         super().__init__(message, code=code, hint=hint)
         self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class DirectoryError(ServiceError):

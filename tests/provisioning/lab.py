@@ -14,9 +14,9 @@ from letterlock.client import Client, Environment
 from letterlock.codec.provisioning import ProvisioningDocument
 from letterlock.errors import TransportError
 from letterlock.ids import Number
+from letterlock.services.buckets import Rate
 from letterlock.services.directory import Directory, DirectoryLimits
 from letterlock.services.directory import IssuedCode as DirectoryCode
-from letterlock.services.directory.limits import Rate
 from letterlock.services.provisioning import IssuedCode, Offer, ProvisioningLimits, ProvisioningServer
 from letterlock.transport.provisioning import ProvisioningClient
 from letterlock.transport.provisioning_config import Contact

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from letterlock.errors import DirectoryError, StoreError
-from letterlock.services.directory import Rate
-from letterlock.services.directory.buckets import Buckets
-from letterlock.services.directory.http import address_key
+from letterlock.services.buckets import Buckets, Rate
 from letterlock.services.directory.tables import Tables
+from letterlock.services.http import address_key
 from letterlock.services.writer import Writer
 
 RATE = Rate(burst=3, per_ms=3000)

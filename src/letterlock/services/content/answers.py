@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import base64
 
-import msgspec
 from aiohttp import web
 
-from ...errors import ContentError, LetterlockError
-from ..directory.messages import ErrorAnswer
+from ..http import NO_STORE
 
-__all__ = ["NO_STORE", "digest_header", "refusal", "xml_answer"]
-
-NO_STORE = {"Cache-Control": "no-store"}
+__all__ = ["digest_header", "xml_answer"]
 
 
 def digest_header(sha256: bytes) -> dict[str, str]:
@@ -22,18 +18,3 @@ def digest_header(sha256: bytes) -> dict[str, str]:
 
 def xml_answer(body: bytes, headers: dict[str, str]) -> web.Response:
     return web.Response(body=body, content_type="text/xml", charset="utf-8", headers={**NO_STORE, **headers})
-
-
-def refusal(
-    error: LetterlockError, status: int = 0, *, extra: dict[str, str] | None = None, challenges: tuple[str, ...] = ()
-) -> web.Response:
-    status = status or (error.status if isinstance(error, ContentError) else 500)
-    answer = web.Response(
-        body=msgspec.json.encode(ErrorAnswer(error.code, str(error), error.hint)),
-        status=status,
-        content_type="application/json",
-        headers={**NO_STORE, **(extra or {})},
-    )
-    for challenge in challenges:
-        answer.headers.add("WWW-Authenticate", challenge)
-    return answer

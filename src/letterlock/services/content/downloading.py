@@ -11,7 +11,8 @@ import logging
 from aiohttp import web
 
 from ...errors import ContentError
-from .answers import NO_STORE, digest_header, refusal
+from ..http import NO_STORE, refusal
+from .answers import digest_header
 from .blobs import BlobReader
 from .intake import Desk
 from .ranges import Span, wanted
@@ -48,7 +49,7 @@ class Downloads:
             try:
                 span = wanted(request.headers.get("Range"), kept.size)
             except ContentError as error:
-                return refusal(error, extra={"Content-Range": f"bytes */{kept.size}"})
+                return refusal(error, headers={"Content-Range": f"bytes */{kept.size}"})
         if span is not None:
             headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{kept.size}"
         response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)

@@ -8,15 +8,12 @@ no browser runs one under the operator's name (SR-14). Downloads are not logged 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import logging
 import os
 import ssl
-import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,13 +22,13 @@ from aiohttp import web
 from ...codec.addresses import is_loopback
 from ...codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
 from ...codec.sip import Credentials
-from ...errors import ContentError, DecodeError, InputError, LetterlockError, LimitExceeded
+from ...errors import ContentError, DecodeError, InputError
 from ...ids import Instant, Rng
 from ...sip.digest_server import DigestServer, Outcome
-from ..directory.buckets import Buckets
-from ..directory.http import address_key
+from ..buckets import Buckets, too_many
+from ..http import NO_STORE, Guard, Handler, Listener, address_key, refusal, system_now
 from ..writer import Writer
-from .answers import NO_STORE, digest_header, refusal, xml_answer
+from .answers import digest_header, xml_answer
 from .blobs import Blobs
 from .downloading import Downloads
 from .intake import Desk
@@ -42,16 +39,8 @@ from .uploading import Uploads
 
 __all__ = ["ContentServer"]
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 _log = logging.getLogger("letterlock.content")
-_PURGE_EVERY_S = 3600.0
-_READ_AHEAD = 256 * 1024
 _REALM = "letterlock content"
-
-
-def _system_now() -> Instant:
-    return time.time_ns() // 1_000_000
 
 
 class ContentServer:
@@ -73,18 +62,12 @@ class ContentServer:
         tls: ssl.SSLContext | None = None,
         public_url: str | None = None,
         limits: ContentLimits | None = None,
-        now: Callable[[], Instant] = _system_now,
+        now: Callable[[], Instant] = system_now,
         rng: Rng = os.urandom,
     ) -> None:
-        if tls is None and not is_loopback(host):
-            raise InputError(
-                f"the content server does not listen on {host} without TLS",
-                code="content.tls",
-                hint="give it a certificate, or put a proxy with TLS before it and listen on 127.0.0.1",
-            )
         if password_of is None and not is_loopback(host):
             raise InputError("beyond this machine uploads need accounts", code="content.open")
-        self._host, self._port, self._tls, self._public_url = host, port, tls, public_url
+        self._public_url = public_url
         self._limits = limits or ContentLimits()
         self._now, self._rng = now, rng
         self._folder = Path(folder)
@@ -99,13 +82,22 @@ class ContentServer:
         self._buckets = Buckets(self._limits.max_buckets)
         self._blocked: dict[str, Instant] = {}
         """Addresses that guessed too often, until when."""
-        self._in_flight: Counter[str] = Counter()
+        self._listener = Listener(
+            host, port, tls, name="content server", refusal=ContentError, purge=self.purge, log=_log
+        )
+        self._guard = Guard(
+            ContentError,
+            name="content server",
+            max_in_flight=self._limits.max_in_flight,
+            max_in_flight_by_address=self._limits.max_in_flight_by_address,
+            admit=self._admit,
+            log=_log,
+            retry_s=self._limits.busy_retry_s,
+        )
         self._threads = ThreadPoolExecutor(8, "letterlock-content")
         self._desk = Desk(self._library, self._writer, self._blobs, self._limits, now, self._threads)
         self._uploads = Uploads(self._desk, rng)
         self._downloads = Downloads(self._desk)
-        self._runner: web.AppRunner | None = None
-        self._purging: asyncio.Task[None] | None = None
         self.app = self._application()
 
     async def start(self) -> None:
@@ -114,54 +106,30 @@ class ContentServer:
         await self._writer.start()
         async with contextlib.AsyncExitStack() as begun:
             begun.push_async_callback(self.close)
-            await self.purge()
             known = await self._writer.run(lambda tables: tables.blobs())
             await self._desk.disk(lambda: self._blobs.sweep(known))
-            self._runner = web.AppRunner(
-                self.app,
-                access_log=None,
-                handle_signals=False,
-                keepalive_timeout=75.0,
-                lingering_time=2.0,  # for the body of a request that was refused before its end
-                max_line_size=4096,
-                read_bufsize=_READ_AHEAD,
-                auto_decompress=False,
-                shutdown_timeout=2.0,
-            )
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
-            await site.start()
+            # Lingering for the body of a request that was refused before its end.
+            await self._listener.start(self.app, max_line=4096, lingering_s=2.0, shutdown_s=2.0)
             begun.pop_all()
-        self._port = self._runner.addresses[0][1]
-        self._purging = asyncio.create_task(self._purge_for_ever())
 
     async def close(self) -> None:
         """Stop listening, keep what came of uploads, close the database."""
-        if self._purging is not None:
-            self._purging.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._purging
-            self._purging = None
-        if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
-            await self._uploads.close()
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
+        await self._uploads.close()
+        await self._listener.close()
         await self._writer.close()
         self._threads.shutdown()
 
     @property
     def port(self) -> int:
-        return self._port
+        return self._listener.port
 
     @property
     def base(self) -> str:
         """What all addresses begin with."""
         if self._public_url is not None:
             return self._public_url.rstrip("/")
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
+        return self._listener.base
 
     @property
     def url(self) -> str:
@@ -173,17 +141,9 @@ class ContentServer:
         gone = await self._writer.run(lambda tables: self._library.purge(tables, self._now()))
         await self._desk.disk(lambda: self._blobs.delete(gone))
 
-    async def _purge_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(_PURGE_EVERY_S)
-            try:
-                await self.purge()
-            except LetterlockError as error:
-                _log.error("cannot delete expired files: %s", error)
-
     # --- uploads ---------------------------------------------------------------------------------
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[self._guard])
+        app = web.Application(middlewares=[self._guard.middleware, _challenge])
         app.router.add_get("/health", self._health)
         app.router.add_post("/upload", self._post)
         app.router.add_get("/upload", self._info)
@@ -200,7 +160,7 @@ class ContentServer:
         account = self._account(request)
         if not request.body_exists:
             return web.Response(status=204, headers=NO_STORE)
-        self._spend("uploads", account)
+        self._buckets.spend(ContentError, "uploads", account, self._limits.uploads, self._now())
         return self._described(await self._uploads.form(request, account))
 
     async def _put(self, request: web.Request) -> web.Response:
@@ -252,44 +212,8 @@ class ContentServer:
         return f"{self.base}/files/{token}"
 
     # --- before the work -------------------------------------------------------------------------
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Limits by address and number of requests; every error as one JSON shape."""
-        address = address_key(request.remote)
-        limits = self._limits
-        if (
-            self._in_flight.total() >= limits.max_in_flight
-            or self._in_flight[address] >= limits.max_in_flight_by_address
-        ):
-            busy = ContentError("the content server is busy", code="content.busy", hint="try again", status=503)
-            return refusal(busy, extra={"Retry-After": str(limits.busy_retry_s)})
-        self._in_flight[address] += 1
-        try:
-            self._spend("address", address)
-            return await handler(request)
-        except _Unauthenticated as error:
-            return refusal(error, challenges=error.challenges)
-        except _TooMany as error:
-            return refusal(error, extra={"Retry-After": str(error.seconds)})
-        except ContentError as error:
-            return refusal(error)
-        except LimitExceeded as error:
-            return refusal(error, 413)
-        except (DecodeError, InputError) as error:
-            return refusal(error, 400)
-        except web.HTTPException as error:
-            return refusal(ContentError(error.reason.lower(), code="content.http", status=error.status))
-        except LetterlockError as error:
-            _log.error("request failed: %s", error)
-            failed = ContentError("the content server cannot do this now", code="content.failed", status=503)
-            return refusal(failed, extra={"Retry-After": str(limits.busy_retry_s)})
-        except Exception:  # ours: the caller learns that it happened, our log what it was
-            _log.exception("bug in the content server")
-            return refusal(ContentError("the content server made a mistake", code="bug", status=500))
-        finally:
-            self._in_flight[address] -= 1
-            if not self._in_flight[address]:
-                del self._in_flight[address]
+    def _admit(self, address: str) -> None:
+        self._buckets.spend(ContentError, "address", address, self._limits.address, self._now())
 
     def _account(self, request: web.Request) -> str:
         """Who asks (RFC 7616). Raises ContentError 401 with challenges, before anything of the body is read (SR-17)."""
@@ -313,7 +237,7 @@ class ContentServer:
         # With the right password too: otherwise the refusals alone would tell which guess was right.
         until = self._blocked.get(address, now)
         if until > now:
-            raise _TooMany(until - now)
+            raise too_many(ContentError, until - now)
 
     def _count_guess(self, address: str, now: Instant) -> None:
         wait = self._buckets.take("password", address, self._limits.wrong_passwords, now)
@@ -321,13 +245,7 @@ class ContentServer:
             if len(self._blocked) >= self._limits.max_buckets:
                 self._blocked = {key: until for key, until in self._blocked.items() if until > now}
             self._blocked[address] = now + wait
-            raise _TooMany(wait)
-
-    def _spend(self, purpose: str, key: object) -> None:
-        rate = {"address": self._limits.address, "uploads": self._limits.uploads}[purpose]
-        wait = self._buckets.take(purpose, key, rate, self._now())
-        if wait:
-            raise _TooMany(wait)
+            raise too_many(ContentError, wait)
 
 
 class _Unauthenticated(ContentError):
@@ -338,12 +256,12 @@ class _Unauthenticated(ContentError):
         self.challenges = challenges
 
 
-class _TooMany(ContentError):
-    """A rate limit; the answer says how many seconds to wait."""
-
-    def __init__(self, wait_ms: int) -> None:
-        self.seconds = -(-wait_ms // 1000)
-        super().__init__("too many requests", code="content.rate", hint=f"try again in {self.seconds} s", status=429)
+@web.middleware
+async def _challenge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except _Unauthenticated as error:
+        return refusal(error, challenges=error.challenges)
 
 
 def _digest_uri(request: web.Request, given: list[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..directory.limits import Rate
+from ..buckets import Rate
 
 __all__ = ["ContentLimits"]
 

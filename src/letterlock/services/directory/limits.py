@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DirectoryLimits", "Rate"]
+from ..buckets import Rate
+
+__all__ = ["DirectoryLimits"]
 
 _MINUTE = 60_000
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A token bucket: `burst` calls at once, refilled evenly over `per_ms`."""
-
-    burst: int
-    per_ms: int
 
 
 @dataclass(frozen=True, slots=True)

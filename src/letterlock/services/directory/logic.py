@@ -30,11 +30,11 @@ from ...trust.device_list import (
     verify_successor,
 )
 from ...trust.requests import RequestSignature, participant_key_hash, verify_request
-from .buckets import Buckets
-from .limits import DirectoryLimits, Rate
+from ..buckets import Buckets, Rate, too_many
+from .limits import DirectoryLimits
 from .tables import Account, Alert, PendingCode, Tables
 
-__all__ = ["Caller", "Counts", "IssuedCode", "Registry", "SignedRequest", "TooMany", "too_many"]
+__all__ = ["Caller", "Counts", "IssuedCode", "Registry", "SignedRequest"]
 
 _CODE_DIGITS = 8
 _EC = "ec"
@@ -76,14 +76,6 @@ class Counts:
 
     one_time: int
     one_time_kem: int
-
-
-class TooMany(DirectoryError):
-    """A rate limit (SR-13, SR-17); the answer says how many seconds to wait."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("too many requests", code="directory.rate", hint=f"try again in {seconds} s", status=429)
-        self.seconds = seconds
 
 
 class Registry:
@@ -138,9 +130,7 @@ class Registry:
             raise DirectoryError("this request was made before", code="directory.replay", status=401)
 
     def _spend(self, purpose: str, key: object, rate: Rate, now: Instant) -> None:
-        wait = self._buckets.take(purpose, key, rate, now)
-        if wait:
-            raise too_many(wait)
+        self._buckets.spend(DirectoryError, purpose, key, rate, now)
 
     # --- claims (SR-21) --------------------------------------------------------------------------
     def begin_claim(self, tables: Tables, number: Number, key_hash: bytes, now: Instant, rng: Rng) -> IssuedCode:
@@ -158,7 +148,7 @@ class Registry:
             )
         mine, total = tables.count_codes(number, now)
         if mine >= self._limits.max_codes_per_number or total >= self._limits.max_codes:
-            raise too_many(self._limits.code_lifetime_ms)
+            raise too_many(DirectoryError, self._limits.code_lifetime_ms)
         digits = f"{int.from_bytes(rng(16), 'big') % 10**_CODE_DIGITS:0{_CODE_DIGITS}d}"
         expires = now + self._limits.code_lifetime_ms
         code = PendingCode(_code_hash(number, key_hash, digits), expires, self._limits.code_tries)
@@ -367,11 +357,6 @@ class Registry:
         """What this device should hear, also when its account was replaced (SR-21)."""
         caller = self.authenticate(tables, request, now, replaced=True)
         return tables.alerts(caller.account.account, caller.entry.device)
-
-
-def too_many(wait_ms: int) -> TooMany:
-    """The refusal of a rate limit."""
-    return TooMany(-(-wait_ms // 1000))
 
 
 def _counts(tables: Tables, account: AccountId, device: DeviceId) -> Counts:

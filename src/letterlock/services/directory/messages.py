@@ -16,7 +16,6 @@ __all__ = [
     "Claim",
     "CodeAnswer",
     "CountsAnswer",
-    "ErrorAnswer",
     "HealthAnswer",
     "ListUpload",
     "ListsAnswer",
@@ -102,9 +101,3 @@ class AlertsAnswer(msgspec.Struct, frozen=True):
 
 class HealthAnswer(msgspec.Struct, frozen=True):
     status: str
-
-
-class ErrorAnswer(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-    hint: str

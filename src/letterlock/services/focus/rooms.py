@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ...errors import FocusError, StoreError
 from ...ids import Instant, Number, Rng
-from ..directory.buckets import Buckets
+from ..buckets import Buckets
 from ..writer import Writer
 from .conference import PREFIX, Change, Conference, admit, found
 from .distribution import Delivery, Distribution

@@ -17,7 +17,8 @@ import msgspec
 from ...codec.addresses import is_loopback
 from ...errors import DirectoryError, InputError, TransportError
 from ...ids import Number
-from ..directory.messages import ErrorAnswer, OperatorCodeAnswer
+from ..directory.messages import OperatorCodeAnswer
+from ..http import ErrorAnswer
 
 __all__ = ["Claims", "DirectoryClaims"]
 

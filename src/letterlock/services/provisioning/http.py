@@ -8,48 +8,36 @@ queries, as RCC.14 has it: nothing here logs them, and a proxy in front must not
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
 import re
 import ssl
-import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-import msgspec
 from aiohttp import web
 
 from ... import ids
-from ...codec.addresses import is_loopback
 from ...codec.provisioning import ProvisioningDocument, encode_document
-from ...errors import DecodeError, DirectoryError, InputError, LetterlockError, ProvisioningError
+from ...errors import DirectoryError, InputError, LetterlockError, ProvisioningError
 from ...ids import Instant, Number, Rng
-from ..directory.http import address_key
-from ..directory.messages import ErrorAnswer
+from ..http import NO_STORE, Guard, Listener, address_key, system_now
 from ..writer import Writer
 from .claims import Claims
 from .limits import ProvisioningLimits
-from .logic import AccountState, Contact, Granted, IssuedCode, Registrar, TooMany
+from .logic import AccountState, Contact, Granted, IssuedCode, Registrar
 from .offer import Offer, document_for
 from .tables import Tables
 
 __all__ = ["ProvisioningServer"]
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 _log = logging.getLogger("letterlock.provisioning")
-_PURGE_EVERY_S = 3600.0
+_RETRY_S = 10
 _COOKIE = "letterlock_provisioning"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _VERSION = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 _TEXT = re.compile(r"[A-Za-z0-9_-]{0,128}", re.ASCII)
 _CODE = re.compile(r"[0-9]{1,16}", re.ASCII)
-
-
-def _system_now() -> Instant:
-    return time.time_ns() // 1_000_000
 
 
 class ProvisioningServer:
@@ -70,23 +58,26 @@ class ProvisioningServer:
         port: int = 0,
         tls: ssl.SSLContext | None = None,
         limits: ProvisioningLimits | None = None,
-        now: Callable[[], Instant] = _system_now,
+        now: Callable[[], Instant] = system_now,
         rng: Rng = os.urandom,
     ) -> None:
-        if tls is None and not is_loopback(host):
-            raise InputError(
-                f"the provisioning server does not listen on {host} without TLS",
-                code="provisioning.tls",
-                hint="give it a certificate, or put a proxy with TLS before it and listen on 127.0.0.1",
-            )
-        self._host, self._port, self._tls = host, port, tls
+        self._tls = tls
         self._limits = limits or ProvisioningLimits()
         self._claims, self._on_code, self._now, self._rng = claims, on_code, now, rng
         self._registrar = Registrar(self._limits)
         self._writer = Writer(database, Tables, ProvisioningError, "provisioning")
-        self._in_flight: Counter[str] = Counter()
-        self._runner: web.AppRunner | None = None
-        self._purging: asyncio.Task[None] | None = None
+        self._listener = Listener(
+            host, port, tls, name="provisioning server", refusal=ProvisioningError, purge=self.purge, log=_log
+        )
+        self._guard = Guard(
+            ProvisioningError,
+            name="provisioning server",
+            max_in_flight=self._limits.max_in_flight,
+            max_in_flight_by_address=self._limits.max_in_flight_by_address,
+            admit=self._admit,
+            log=_log,
+            retry_s=_RETRY_S,
+        )
         self.offer = offer
         """What is offered now; another one may be put here at any time."""
 
@@ -95,41 +86,25 @@ class ProvisioningServer:
         await self._writer.start()
         async with contextlib.AsyncExitStack() as begun:
             begun.push_async_callback(self.close)
-            await self.purge()
-            app = web.Application(middlewares=[self._guard], client_max_size=1)
+            app = web.Application(middlewares=[self._guard.middleware], client_max_size=1)
             app.router.add_get("/", self._contact)
             app.router.add_get("/health", self._health)
-            self._runner = web.AppRunner(
-                app, access_log=None, handle_signals=False, keepalive_timeout=75.0, max_line_size=4096
-            )
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
-            await site.start()
+            await self._listener.start(app, max_line=4096)
             begun.pop_all()
-        self._port = self._runner.addresses[0][1]
-        self._purging = asyncio.create_task(self._purge_for_ever())
 
     async def close(self) -> None:
         """Stop listening, finish what has begun, close the database."""
-        if self._purging is not None:
-            self._purging.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._purging
-            self._purging = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.close()
         await self._writer.close()
 
     @property
     def port(self) -> int:
-        return self._port
+        return self._listener.port
 
     @property
     def url(self) -> str:
         """Where clients find it."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'https' if self._tls else 'http'}://{host}:{self._port}/"
+        return f"{self._listener.base}/"
 
     async def set_state(self, number: Number, state: AccountState) -> None:
         """The operator's decision about a number; its client hears of it at its next contact."""
@@ -138,14 +113,6 @@ class ProvisioningServer:
     async def purge(self) -> None:
         """Drop what is older than its bound; done at the start and every hour."""
         await self._writer.run(lambda tables: tables.purge(self._now(), self._limits))
-
-    async def _purge_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(_PURGE_EVERY_S)
-            try:
-                await self.purge()
-            except LetterlockError as error:
-                _log.error("cannot drop old rows: %s", error)
 
     # --- contacts --------------------------------------------------------------------------------
     async def _contact(self, request: web.Request) -> web.Response:
@@ -176,7 +143,7 @@ class ProvisioningServer:
         begun = await self._writer.run(lambda tables: self._registrar.begin(tables, contact, self._now(), self._rng))
         if self.offer.serves(contact.number):
             self._on_code(begun.issued)
-        answer = web.Response(status=511, headers=_NO_STORE)
+        answer = web.Response(status=511, headers=NO_STORE)
         answer.set_cookie(
             _COOKIE,
             begun.session,
@@ -224,47 +191,12 @@ class ProvisioningServer:
                 "the directory gives no code now", code="provisioning.directory", hint="try again later", status=503
             ) from error
 
+    def _admit(self, address: str) -> None:
+        self._registrar.spend("address", address, self._limits.address, self._now())
+
     async def _health(self, request: web.Request) -> web.Response:
         await self._writer.run(lambda tables: None)
         return web.Response(text="ok\n")
-
-    # --- before the work -------------------------------------------------------------------------
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Limits by address and number of requests; every error as one JSON shape."""
-        address = address_key(request.remote)
-        if (
-            self._in_flight.total() >= self._limits.max_in_flight
-            or self._in_flight[address] >= self._limits.max_in_flight_by_address
-        ):
-            busy = ProvisioningError("the server is busy", code="provisioning.busy", hint="try again", status=503)
-            return _refusal(busy, retry_after=10)
-        self._in_flight[address] += 1
-        try:
-            self._registrar.spend("address", address, self._limits.address, self._now())
-            return await handler(request)
-        except TooMany as error:
-            return _refusal(error, retry_after=error.seconds)
-        except ProvisioningError as error:
-            return _refusal(error)
-        except (DecodeError, InputError) as error:
-            return _refusal(error, 400)
-        except web.HTTPException as error:
-            return _refusal(ProvisioningError(error.reason.lower(), code="provisioning.http", status=error.status))
-        except LetterlockError as error:
-            _log.error("contact failed: %s", error)
-            failed = ProvisioningError("the server cannot answer now", code="provisioning.failed", status=503)
-            return _refusal(failed, retry_after=10)
-        except Exception:  # ours: the caller learns that it happened, our log what it was
-            _log.exception("bug in the provisioning server")
-            return _refusal(ProvisioningError("the server made a mistake", code="bug", status=500))
-        finally:
-            self._in_flight[address] -= 1
-            if not self._in_flight[address]:
-                del self._in_flight[address]
-
-
-_NO_STORE = {"Cache-Control": "no-store"}
 
 
 def _read(request: web.Request) -> Contact:
@@ -286,15 +218,4 @@ def _read(request: web.Request) -> Contact:
 
 
 def _document(document: ProvisioningDocument) -> web.Response:
-    return web.Response(body=encode_document(document), content_type="text/xml", charset="utf-8", headers=_NO_STORE)
-
-
-def _refusal(error: LetterlockError, status: int = 0, *, retry_after: int | None = None) -> web.Response:
-    status = status or (error.status if isinstance(error, ProvisioningError) else 500)
-    headers = dict(_NO_STORE) if retry_after is None else {**_NO_STORE, "Retry-After": str(retry_after)}
-    return web.Response(
-        body=msgspec.json.encode(ErrorAnswer(error.code, str(error), error.hint)),
-        status=status,
-        content_type="application/json",
-        headers=headers,
-    )
+    return web.Response(body=encode_document(document), content_type="text/xml", charset="utf-8", headers=NO_STORE)

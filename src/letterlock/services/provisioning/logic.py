@@ -18,12 +18,11 @@ from ...codec import tls
 from ...codec.provisioning import DISABLED, DORMANT, RESET
 from ...errors import ProvisioningError
 from ...ids import Instant, Number, Rng
-from ..directory.buckets import Buckets
-from ..directory.limits import Rate
+from ..buckets import Buckets, Rate, too_many
 from .limits import ProvisioningLimits
 from .tables import Account, PendingCode, Tables, Token
 
-__all__ = ["AccountState", "Begun", "Contact", "Granted", "IssuedCode", "Registrar", "TooMany"]
+__all__ = ["AccountState", "Begun", "Contact", "Granted", "IssuedCode", "Registrar"]
 
 _CODE_DIGITS = 8
 _CODE_LABEL = b"\xff\x80letterlock/provisioning-code/v1\x00"  # SR-23
@@ -80,16 +79,6 @@ class Granted:
     token: str = field(repr=False)
 
 
-class TooMany(ProvisioningError):
-    """A rate limit; the answer says how many seconds to wait."""
-
-    def __init__(self, wait_ms: int) -> None:
-        self.seconds = -(-wait_ms // 1000)
-        super().__init__(
-            "too many requests", code="provisioning.rate", hint=f"try again in {self.seconds} s", status=429
-        )
-
-
 class Registrar:
     """The provisioning server's rules over its tables."""
 
@@ -103,7 +92,7 @@ class Registrar:
         self.spend("codes", contact.number, self._limits.codes_by_number, now)
         mine, total = tables.count_codes(contact.number, now)
         if mine >= self._limits.max_codes_per_number or total >= self._limits.max_codes:
-            raise TooMany(self._limits.code_lifetime_ms)
+            raise too_many(ProvisioningError, self._limits.code_lifetime_ms)
         digits = f"{int.from_bytes(rng(16), 'big') % 10**_CODE_DIGITS:0{_CODE_DIGITS}d}"
         session = _text(rng(24))
         expires = now + self._limits.code_lifetime_ms
@@ -179,10 +168,8 @@ class Registrar:
 
     # --- rates -----------------------------------------------------------------------------------
     def spend(self, purpose: str, key: object, rate: Rate, now: Instant) -> None:
-        """Raises TooMany."""
-        wait = self._buckets.take(purpose, key, rate, now)
-        if wait:
-            raise TooMany(wait)
+        """Raises ProvisioningError 429."""
+        self._buckets.spend(ProvisioningError, purpose, key, rate, now)
 
 
 def _text(random: bytes) -> str:

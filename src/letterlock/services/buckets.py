@@ -1,13 +1,26 @@
-"""Token buckets in bounded memory, on a clock that is passed in."""
+"""Token buckets in bounded memory, on a clock that is passed in; and the one refusal of whoever comes too often."""
 
 from __future__ import annotations
 
-from ...ids import Instant
-from .limits import Rate
+from dataclasses import dataclass
+from typing import TypeVar
 
-__all__ = ["Buckets"]
+from ..errors import ServiceError
+from ..ids import Instant
+
+__all__ = ["Buckets", "Rate", "too_many"]
+
+E = TypeVar("E", bound=ServiceError)
 
 _DROP_EVERY_MS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A token bucket: `burst` calls at once, refilled evenly over `per_ms`."""
+
+    burst: int
+    per_ms: int
 
 
 class Buckets:
@@ -39,6 +52,12 @@ class Buckets:
         self._levels[name] = (level - 1, now, rate)
         return 0
 
+    def spend(self, refusal: type[ServiceError], purpose: str, key: object, rate: Rate, now: Instant) -> None:
+        """Take one token, or raise `too_many` of this kind."""
+        wait = self.take(purpose, key, rate, now)
+        if wait:
+            raise too_many(refusal, wait)
+
     def __len__(self) -> int:
         return len(self._levels)
 
@@ -55,3 +74,15 @@ class Buckets:
         for name, (_, _, rate) in list(self._levels.items()):
             if self._level(name, rate, now) >= rate.burst:
                 del self._levels[name]
+
+
+def too_many(refusal: type[E], wait_ms: int) -> E:
+    """The refusal of a rate limit (SR-13, SR-17): `directory.rate` and the like; the answer says how long to wait."""
+    seconds = -(-wait_ms // 1000)
+    return refusal(
+        "too many requests",
+        code=f"{refusal.code}.rate",
+        hint=f"try again in {seconds} s",
+        status=429,
+        retry_after_s=seconds,
+    )
