@@ -9,7 +9,7 @@ import typing
 import pytest
 
 from engine.world import ALICE, BOB, World
-from letterlock.engine import events, record_values, records
+from letterlock.engine import record_values, records
 from letterlock.engine.content import Text, Unknown, encode_text, read, rfc3339
 from letterlock.engine.core import NOBODY
 from letterlock.engine.events import (
@@ -21,6 +21,7 @@ from letterlock.engine.events import (
     event_from_json,
     event_to_json,
 )
+from letterlock.engine.events import form as event_form
 from letterlock.engine.limits import DEFAULTS
 from letterlock.engine.record_values import EventLog, InboxEntry
 from letterlock.engine.records import EVENT_LOG, inbox_key
@@ -63,13 +64,16 @@ def test_every_event_has_a_stable_json_form(cls: type) -> None:
 
 def test_event_kinds_are_frozen() -> None:
     """A consumer matches on these names: a new one may come, none may change."""
-    assert sorted(events._CLASSES) == sorted(
+    assert sorted(event_form.KINDS) == sorted(
         [
             "capabilities-changed",
             "change-refused",
             "contact-keys-seen",
             "device-list-changed",
             "device-list-refused",
+            "encryption-ended",
+            "encryption-stalled",
+            "encryption-started",
             "group-created",
             "group-joined",
             "icon-changed",
@@ -93,6 +97,7 @@ def test_event_kinds_are_frozen() -> None:
             "own-list-mismatch",
             "prekeys-low",
             "protocol-noted",
+            "protocol-switched",
             "provisioning-changed",
             "reaction-changed",
             "resend-requested",
