@@ -28,6 +28,7 @@ __all__ = [
     "InputError",
     "InvalidGroupMessage",
     "InvalidRcc16",
+    "KdsError",
     "LetterlockError",
     "LimitExceeded",
     "MailboxError",
@@ -281,6 +282,12 @@ class ProvisioningError(ServiceError):
     """The provisioning server refused, or its document cannot be used."""
 
     code = "provisioning"
+
+
+class KdsError(ServiceError):
+    """The key distribution server refused, or answered what cannot be right."""
+
+    code = "kds"
 
 
 # --- the machine's --------------------------------------------------------------------------------
