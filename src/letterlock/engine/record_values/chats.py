@@ -1,0 +1,110 @@
+"""What is known of a chat, and of a contact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...ids import AccountId, ChatName, DeviceId, Instant
+from ...seam import Recipient
+from ...trust.device_list import VerifiedDeviceList, recipient_of
+
+__all__ = ["Chat", "Contact", "Gap", "Head", "HeldNote"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Messages of one device that were announced as missing. The marker stands at this Lamport time."""
+
+    first: int
+    last: int
+    lamport: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far one sending device has got in a chat: everything up to `sequence` was shown or is in `gaps`.
+
+    Not told to others as seen before it passes `quiet`: they joined later.
+    """
+
+    account: AccountId
+    device: DeviceId
+    sequence: int
+    gaps: tuple[Gap, ...] = ()
+    quiet: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldNote:
+    """A message that is held back until what it follows has come. The message is in `held/`."""
+
+    order: str
+    account: AccountId
+    device: DeviceId
+    sequence: int
+    causes: tuple[tuple[AccountId, DeviceId, int], ...]
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What the engine knows of one chat, beside its contact's keys, or its group's log (groups_values.py)."""
+
+    number: ChatName
+    sticky: bool = False
+    """Was encrypted once; never becomes plain by itself (SR-01)."""
+    accepted: bool = False
+    """The user has written here."""
+    lamport: int = 0
+    sequence: int = 0
+    """Of our own content in this chat."""
+    base: int = 0
+    """Our sequence when the devices that get our messages changed last; newcomers expect nothing before it."""
+    audience: bytes = b""
+    """Both list heads that `base` was made for."""
+    heads: tuple[Head, ...] = ()
+    held: tuple[HeldNote, ...] = ()
+    waiting: int = 0
+    """Messages in `waiting/`."""
+    transition: int = 0
+    nonce: bytes = field(default=b"", repr=False)
+    """What the option of this transition must hold; empty when there is none (any more)."""
+    plain: int = -1
+    """The transition for which the user chose to send unencrypted."""
+    absent_at: Instant = 0
+    """When the directory last said that it knows no keys; 0 if it did not."""
+    shown: str = ""
+    """The security state that was told last."""
+    typing_sent: Instant = 0
+    typing_seen: Instant = 0
+    """When the peer's typing was told last; 0 when idle."""
+    pending: int = 0
+    """Changes in `pending/` whose message has not come yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The pinned keys of a number; our own number has one too."""
+
+    list: VerifiedDeviceList
+    past_heads: tuple[bytes, ...] = ()
+    """Heads of earlier lists of the same account, newest last: a message may still name one."""
+    fetched_at: Instant = 0
+    verified_at: Instant = 0
+    """When the user compared codes; 0 if never for this key."""
+    keys_new: bool = False
+    """The participant key changed and the user has not yet said anything to it."""
+    broken: bool = False
+    """... and it had been verified: sending is paused."""
+    recipient: Recipient = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recipient", recipient_of(self.list))
+
+    @property
+    def account(self) -> AccountId:
+        return self.list.account
+
+    @property
+    def head(self) -> bytes:
+        return self.list.head
