@@ -14,9 +14,15 @@ from ..errors import BadPublicKey, BadSignature, InputError
 from . import curves
 from .curves import NistCurve
 
-__all__ = ["P256", "P384", "P521", "NistPyca"]
+__all__ = ["ECDSA_HASHES", "P256", "P384", "P521", "NistPyca"]
 
 _ECDH: Final = ec.ECDH()
+ECDSA_HASHES: Final = {
+    "sha256": ec.ECDSA(hashes.SHA256()),
+    "sha384": ec.ECDSA(hashes.SHA384()),
+    "sha512": ec.ECDSA(hashes.SHA512()),
+}
+"""For verifying what others signed with another hash than the curve's own."""
 
 
 class NistPyca:
@@ -43,9 +49,11 @@ class NistPyca:
         key, algorithm = self._key(private), self._sign
         return lambda message: key.sign(message, algorithm)
 
-    def verify(self, public: bytes, message: bytes, signature: bytes) -> None:
+    def verify(self, public: bytes, message: bytes, signature: bytes, hash_name: str | None = None) -> None:
+        """By the curve's own hash, or by the one of that name."""
+        algorithm = self._verify if hash_name is None else ECDSA_HASHES[hash_name]
         try:
-            self.point(public).verify(signature, message, self._verify)
+            self.point(public).verify(signature, message, algorithm)
         except InvalidSignature as error:
             raise BadSignature("the ECDSA signature does not hold") from error
 

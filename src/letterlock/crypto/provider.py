@@ -171,6 +171,11 @@ class CryptoProvider(Protocol):
         """
         ...
 
+    def ecdsa_verify(self, curve: str, hash_name: str, public: bytes, message: bytes, signature: bytes) -> None:
+        """For certificates, which do not tie the hash to the curve: `p256`, `p384` or `p521` with `sha256`, `sha384`
+        or `sha512`. `public` is an uncompressed point. Raises BadSignature (or BadPublicKey)."""
+        ...
+
     def certificate_public_key(self, der: bytes) -> tuple[str, bytes]:
         """(scheme, public key as raw bytes or uncompressed point) out of an X.509 certificate.
 

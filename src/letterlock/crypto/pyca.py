@@ -37,7 +37,7 @@ from ..errors import BadMac, BadPublicKey, BadSignature, InputError
 from ..ids import Rng
 from . import hkdf
 from .certificate import certificate_public_key
-from .nist_pyca import P256, P384, P521
+from .nist_pyca import ECDSA_HASHES, P256, P384, P521
 
 __all__ = ["Pyca"]
 
@@ -220,6 +220,11 @@ class Pyca:
                 verify[scheme](public, message, signature)
             except (BadSignature, BadPublicKey) as error:
                 raise BadSignature(f"signature {index} ({scheme}) does not hold") from error
+
+    def ecdsa_verify(self, curve: str, hash_name: str, public: bytes, message: bytes, signature: bytes) -> None:
+        if curve not in _CURVES or hash_name not in ECDSA_HASHES:
+            raise InputError(f"no ECDSA with {curve!r} and {hash_name!r}", code="input.scheme")
+        _CURVES[curve].verify(public, message, signature, hash_name)
 
     def certificate_public_key(self, der: bytes) -> tuple[str, bytes]:
         scheme, public = certificate_public_key(der)
