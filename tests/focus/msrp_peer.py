@@ -19,7 +19,7 @@ from letterlock.msrp import (
     SessionTable,
 )
 from letterlock.services.focus.msrp import MsrpSettings
-from letterlock.services.focus.sip_link import loop_now
+from letterlock.services.sip_link import loop_now
 
 
 class MsrpPeer(asyncio.Protocol):

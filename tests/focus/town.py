@@ -30,7 +30,7 @@ from letterlock.ids import Number
 from letterlock.msrp import Session as MsrpSession
 from letterlock.msrp import new_session_id
 from letterlock.services.focus import Focus, FocusLimits, FocusSettings
-from letterlock.services.focus.sip_link import SipLink, SipSettings, loop_now
+from letterlock.services.sip_link import SipLink, SipSettings, loop_now
 from letterlock.sip.answering import RepeatTimes
 from letterlock.sip.calling import Invitation
 from letterlock.sip.conference_state import is_participant, updated

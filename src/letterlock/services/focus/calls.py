@@ -30,6 +30,7 @@ from ...sip.session import Session
 from ...sip.session_events import Ended, Established, Offered, Refused, Reoffered
 from ...sip.transaction import TransactionKey
 from ...sip.user_agent import UserAgent
+from ..sip_link import loop_now
 from .attendance import Attendance, Media
 from .conference import Change, give_up, join, leave, remove
 from .delivery import Deliveries
@@ -49,7 +50,6 @@ from .requests import (
 from .room import Room
 from .rooms import Rooms
 from .roster import address_of
-from .sip_link import loop_now
 
 if TYPE_CHECKING:
     from .sip import FocusSettings

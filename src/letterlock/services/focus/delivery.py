@@ -17,6 +17,7 @@ from ...codec import cpim
 from ...codec.group_data import GroupTarget
 from ...errors import DecodeError, FocusError, LetterlockError, StoreError
 from ...ids import Number
+from ..sip_link import loop_now
 from .attendance import Attendance
 from .conference import describe
 from .distribution import Delivery as How
@@ -26,7 +27,6 @@ from .limits import FocusLimits
 from .msrp import Arrived
 from .room import Room
 from .rooms import Rooms
-from .sip_link import loop_now
 
 __all__ = ["Deliveries"]
 

@@ -7,7 +7,6 @@ firewall. The proxy has checked who sends and says it in P-Asserted-Identity. Wh
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import time
@@ -22,12 +21,14 @@ from ...sip.dialog_layer import DialogLayer, Told
 from ...sip.effects import Respond
 from ...sip.message import REASONS
 from ...sip.notifying import Notifier, NotifierSettings
-from ...sip.refer import WITHOUT_SUBSCRIPTION, read_refer
+from ...sip.refer import EXTENSIONS, WITHOUT_SUBSCRIPTION, read_refer
 from ...sip.session import Session
 from ...sip.session_events import InDialog, SessionSettings
 from ...sip.session_timer import TimerPolicy
 from ...sip.transaction import TransactionKey
 from ...sip.user_agent import Event, Received, UserAgent
+from ..proxy_links import ProxyLinks
+from ..sip_link import SipLink, SipSettings, loop_now
 from ..writer import Writer
 from .calls import Calls
 from .limits import FocusLimits
@@ -35,7 +36,6 @@ from .msrp import MsrpPort, MsrpSettings, MsrpTls
 from .requests import referral_of, sender_of, user_of
 from .room import Room
 from .rooms import Rooms
-from .sip_link import SipLink, SipSettings, loop_now
 from .subscribers import Subscribers
 from .tables import Tables
 
@@ -74,7 +74,9 @@ class FocusSettings:
             frozenset({"conference"}), longest_s=3600, shortest_s=60, max_queued=64
         )
     )
-    sip: SipSettings = field(default_factory=SipSettings)
+    sip: SipSettings = field(
+        default_factory=lambda: SipSettings(extensions=EXTENSIONS | {"recipient-list-invite", "timer"})
+    )
     msrp_report_ms: int = 60_000
 
 
@@ -105,12 +107,11 @@ class Focus:
         self.host = host
         self.port = port
         self.domain = domain
-        self._proxy = proxy
-        self._peers = tuple(ipaddress.ip_network(each) for each in peers)
         self._limits = limits or FocusLimits()
         self._settings = settings or FocusSettings()
         self._rng = rng
         self._writer = Writer(database, Tables, FocusError, "focus")
+        self._links = ProxyLinks(proxy, peers, self._link, self._connected, self._settings.sip, _log)
         self._rooms = Rooms(self._writer, self._limits, clock, rng)
         self._layer = DialogLayer(self._choose, self._settings.max_subscribers + self._limits.max_sessions)
         self._subscribers = Subscribers(self._layer, self._rooms, self._limits, self._settings, domain, self._work, rng)
@@ -122,9 +123,6 @@ class Focus:
         )
         self._port = MsrpPort(msrp_host, msrp_port, msrp, self._calls, rng, msrp_tls)
         self._calls.use(self._port)
-        self._server: asyncio.Server | None = None
-        self._to_proxy: SipLink | None = None
-        self._links: set[SipLink] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -139,18 +137,16 @@ class Focus:
 
     async def start(self) -> None:
         """Open the database and listen. Raises StoreError, StoreLocked; OSError when a port is taken."""
-        loop = asyncio.get_running_loop()
         await self._writer.start()
         try:
             waiting = await self._rooms.load()
             await self._port.listen()
-            self._server = await loop.create_server(self._link, self.host, self.port)
+            self.port = await self._links.listen(self.host, self.port)
         except BaseException:  # also when cancelled: a database that stays locked could not be opened again
             await self._port.close()
             await self._writer.close()
             raise
-        self.port = self._server.sockets[0].getsockname()[1]
-        self._spawn(self._stay_connected())
+        self._spawn(self._links.stay_connected())
         self._spawn(self._repeat(self._settings.flush_ms, self._rooms.flush))
         self._spawn(self._repeat(self._settings.purge_ms, self._rooms.purge))
         self._spawn(self._repeat(self._settings.sweep_ms, self._sweep))
@@ -160,8 +156,7 @@ class Focus:
 
     async def close(self) -> None:
         """Take nothing more, say goodbye to nobody: sessions are made again when something arrives. Close the database."""
-        if self._server is not None:
-            self._server.close()
+        self._links.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -170,14 +165,7 @@ class Focus:
         await self._port.close()
         if self._timer is not None:
             self._timer.cancel()
-        links = [*self._links, *([self._to_proxy] if self._to_proxy else [])]
-        for link in links:
-            link.close()
-        if links:
-            await asyncio.wait({link.closed for link in links}, timeout=2)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        await self._links.close()
         await self._rooms.flush()
         await self._writer.close()
 
@@ -192,7 +180,6 @@ class Focus:
     def _on_event(self, link: SipLink, event: Event | None) -> None:
         """Something came over a link, or the link is gone."""
         if event is None:
-            self._links.discard(link)
             told = self._layer.agent_lost(link.agent, loop_now())
         else:
             if isinstance(event, Received):
@@ -268,7 +255,7 @@ class Focus:
                     self._in_dialog(usage, item.event)
                 else:
                     told += self._calls.told(usage, item.event)
-        for link in (*self._links, *([self._to_proxy] if self._to_proxy else ())):
+        for link in self._links:
             if not link.closed.done():
                 link.flush()
         self._arm()
@@ -313,39 +300,15 @@ class Focus:
             self._work([])
 
     # --- links ---------------------------------------------------------------------------------------
-    def _link(self) -> SipLink:
-        return SipLink(self._settings.sip, self._rng, self._on_event, self._admit)
+    def _link(self, admit: Callable[[SipLink], bool]) -> SipLink:
+        return SipLink(self._settings.sip, self._rng, self._on_event, admit)
 
-    def _admit(self, link: SipLink) -> bool:
-        address = ipaddress.ip_address(link.peer.partition("%")[0])
-        if len(self._links) >= self._settings.sip.max_links or not any(address in each for each in self._peers):
-            return False
-        self._links.add(link)
-        return True
+    async def _connected(self, _: SipLink) -> None:
+        self._calls.connected()
 
     def _choose(self) -> UserAgent | None:
         """Where requests go: to the proxy, over our own connection."""
-        return None if self._to_proxy is None or self._to_proxy.closed.done() else self._to_proxy.agent
-
-    async def _stay_connected(self) -> None:
-        loop = asyncio.get_running_loop()
-        lost = False
-        while True:
-            try:
-                _, link = await loop.create_connection(
-                    lambda: SipLink(self._settings.sip, self._rng, self._on_event), *self._proxy
-                )
-            except OSError as error:
-                if not lost:
-                    _log.warning("no connection to the proxy at %s:%d: %s; trying on", *self._proxy, error)
-                lost = True
-            else:
-                lost = False
-                self._to_proxy = link
-                self._calls.connected()
-                await asyncio.shield(link.closed)
-                self._to_proxy = None
-            await asyncio.sleep(self._settings.sip.reconnect_ms / 1000)
+        return None if self._links.to_proxy is None else self._links.to_proxy.agent
 
     # --- clocks --------------------------------------------------------------------------------------
     def _arm(self) -> None:

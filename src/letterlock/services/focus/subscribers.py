@@ -20,11 +20,11 @@ from ...sip.effects import Body, Respond
 from ...sip.notifying import Notifier, StateWanted, SubscriberLost
 from ...sip.transaction import TransactionKey
 from ...sip.user_agent import UserAgent
+from ..sip_link import loop_now
 from .limits import FocusLimits
 from .room import Room
 from .rooms import Rooms
 from .roster import address_of
-from .sip_link import loop_now
 
 if TYPE_CHECKING:
     from .sip import FocusSettings

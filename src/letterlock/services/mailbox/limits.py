@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...codec.sip import Limits
+from ..sip_link import SipSettings
 
 __all__ = ["MailboxLimits"]
 
@@ -54,3 +55,19 @@ class MailboxLimits:
     max_message: int = 327_680
     max_unsent: int = 64 << 20
     ping_ms: int = 60 * _SECOND
+
+    def link(self) -> SipSettings:
+        """Of a connection with the proxy."""
+        return SipSettings(
+            self.sip,
+            timeout_ms=self.answer_timeout_ms,
+            # Nothing repeats over TCP: an answer need not be remembered (RFC 3261 section 17.2.2, timer J).
+            absorb_ms=0,
+            max_open=self.max_open,
+            max_message=self.max_message,
+            max_unsent=self.max_unsent,
+            max_links=self.max_connections,
+            ping_ms=self.ping_ms,
+            pong_ms=self.answer_timeout_ms,
+            reconnect_ms=self.reconnect_ms,
+        )

@@ -7,7 +7,6 @@ a firewall. The proxy has checked who sends and says it in P-Asserted-Identity.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import time
@@ -17,6 +16,8 @@ from ...codec.sip import Request, Response
 from ...errors import DecodeError, MailboxError, StoreError
 from ...ids import Instant, Number, Rng
 from ...sip.transaction import TransactionKey
+from ..proxy_links import ProxyLinks
+from ..sip_link import SipLink
 from ..writer import Writer
 from . import logic
 from .connection import Connection
@@ -58,16 +59,13 @@ class Mailbox:
         self.host = host
         self.port = port
         self._domain = domain
-        self._proxy = proxy
-        self._peers = tuple(ipaddress.ip_network(each) for each in peers)
         self._limits = limits or MailboxLimits()
         self._clock = clock
         self._rng = rng
         self._writer = Writer(database, Tables, MailboxError, "mailbox")
-        self._server: asyncio.Server | None = None
         self._couriers: Couriers | None = None
-        self._to_proxy: Connection | None = None
-        self._from_proxy: set[Connection] = set()
+        self._sip = self._limits.link()
+        self._links = ProxyLinks(proxy, peers, self._connection, self._connected, self._sip, _log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._handovers: dict[Number, int] = {}
         self._granting: set[Number] = set()
@@ -75,37 +73,25 @@ class Mailbox:
 
     async def start(self) -> None:
         """Open the database and listen. Raises StoreError, StoreLocked; OSError when the port is taken."""
-        loop = asyncio.get_running_loop()
         await self._writer.start()
         try:
             self._couriers = Couriers(self._writer, self._limits, self._domain, self._send, self._empty, self._clock)
-            self._server = await loop.create_server(
-                lambda: Connection(self._limits, self._on_request, self._rng, self._admit), self.host, self.port
-            )
+            self.port = await self._links.listen(self.host, self.port)
         except OSError:
             await self._writer.close()
             raise
-        self.port = self._server.sockets[0].getsockname()[1]
-        self._spawn(self._stay_connected())
+        self._spawn(self._links.stay_connected())
         self._spawn(self._keep_purging())
 
     async def close(self) -> None:
         """Take nothing more, stop sending, close the database. What is kept is sent another time."""
-        if self._server is not None:
-            self._server.close()
+        self._links.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._couriers is not None:
             await self._couriers.close()
-        connections = [*self._from_proxy, *([self._to_proxy] if self._to_proxy else [])]
-        for connection in connections:
-            connection.close()
-        if connections:
-            await asyncio.wait({connection.closed for connection in connections}, timeout=2)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        await self._links.close()
         await self._writer.close()
 
     async def __aenter__(self) -> Mailbox:
@@ -120,13 +106,8 @@ class Mailbox:
         return len(await self._writer.run(Tables.waiting))
 
     # --- from the proxy --------------------------------------------------------------------------
-    def _admit(self, connection: Connection) -> bool:
-        address = ipaddress.ip_address(connection.peer.partition("%")[0])
-        if len(self._from_proxy) >= self._limits.max_connections or not any(address in net for net in self._peers):
-            return False
-        self._from_proxy.add(connection)
-        connection.closed.add_done_callback(lambda _: self._from_proxy.discard(connection))
-        return True
+    def _connection(self, admit: Callable[[SipLink], bool]) -> Connection:
+        return Connection(self._sip, self._on_request, self._rng, admit)
 
     def _on_request(self, connection: Connection, key: TransactionKey, request: Request) -> None:
         if request.method == "MESSAGE":
@@ -184,7 +165,7 @@ class Mailbox:
 
     # --- to the proxy ----------------------------------------------------------------------------
     async def _send(self, request: Request) -> Response | None:
-        return None if self._to_proxy is None else await self._to_proxy.request(request)
+        return None if self._links.to_proxy is None else await self._links.to_proxy.request(request)
 
     def _empty(self, number: Number) -> None:
         if number not in self._granting:
@@ -217,28 +198,11 @@ class Mailbox:
         finally:
             self._granting.discard(number)
 
-    async def _stay_connected(self) -> None:
-        loop = asyncio.get_running_loop()
-        lost = False
-        while True:
-            try:
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self._limits, self._on_request, self._rng), *self._proxy
-                )
-            except OSError as error:
-                if not lost:
-                    _log.warning("no connection to the proxy at %s:%d: %s; trying on", *self._proxy, error)
-                lost = True
-            else:
-                lost = False
-                self._to_proxy = connection
-                await self._wake_all(connection)
-                ungranted, self._ungranted = self._ungranted, {}
-                for number in ungranted:
-                    self._empty(number)
-                await asyncio.shield(connection.closed)
-                self._to_proxy = None
-            await asyncio.sleep(self._limits.reconnect_ms / 1000)
+    async def _connected(self, connection: Connection) -> None:
+        await self._wake_all(connection)
+        ungranted, self._ungranted = self._ungranted, {}
+        for number in ungranted:
+            self._empty(number)
 
     async def _wake_all(self, connection: Connection) -> None:
         """Bring what waits, once it can be read: a full disk, or any other, must not end the trying."""

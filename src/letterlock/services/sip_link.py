@@ -10,20 +10,22 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...codec.sip import Limits
-from ...errors import DecodeError
-from ...ids import Instant, Rng
-from ...sip.authenticator import Authenticator
-from ...sip.refer import EXTENSIONS
-from ...sip.transaction import Timers
-from ...sip.user_agent import Event, FlowFailed, UserAgent, UserAgentSettings
+from ..codec.sip import Limits
+from ..errors import DecodeError
+from ..ids import Instant, Rng
+from ..sip.authenticator import Authenticator
+from ..sip.transaction import Timers
+from ..sip.user_agent import Event, FlowFailed, UserAgent, UserAgentSettings
 
 __all__ = ["SipLink", "SipSettings", "loop_now"]
 
 
 @dataclass(frozen=True, slots=True)
 class SipSettings:
-    """Every size, time and count of this edge. `max_message` is what a proxy takes: Kamailio's read buffer is 65,535 bytes."""
+    """Every size, time and count of this edge. `max_message` is what a proxy takes: Kamailio's read buffer is 65,535 bytes.
+
+    `absorb_ms`: how long an answer is remembered. `extensions` are the option tags that a peer may require of us.
+    """
 
     limits: Limits = field(
         default_factory=lambda: Limits(
@@ -31,6 +33,7 @@ class SipSettings:
         )
     )
     timeout_ms: int = 32_000
+    absorb_ms: int = 32_000
     max_open: int = 8192
     max_message: int = 60_000
     max_unsent: int = 64 << 20
@@ -38,17 +41,19 @@ class SipSettings:
     """At once: how much the proxy has done in one step of the loop."""
     max_links: int = 64
     ping_ms: int = 30_000
+    pong_ms: int = 10_000
     reconnect_ms: int = 500
+    extensions: frozenset[str] = frozenset()
 
     def agent(self) -> UserAgentSettings:
         return UserAgentSettings(
             self.limits,
-            Timers(self.timeout_ms, self.timeout_ms),
+            Timers(self.timeout_ms, self.absorb_ms),
             max_open=self.max_open,
             max_message=self.max_message,
             ping_ms=self.ping_ms,
-            pong_ms=10_000,
-            extensions=EXTENSIONS | {"recipient-list-invite", "timer"},
+            pong_ms=self.pong_ms,
+            extensions=self.extensions,
         )
 
 
