@@ -3,7 +3,7 @@
 A charge is counted in rolling windows. The ledger is a frozen value, one record per conversation; its stamps are times
 of the device's clock. A stamp from the future is one of a clock that was set back: it counts while it is nearer than
 the window, so that a small correction gives nothing away, and is forgotten beyond, so that a wrong year blocks nobody
-for ever. At most two windows after a correction everything is free again.
+for ever: it is refused for three windows in a row at most.
 """
 
 from __future__ import annotations
@@ -192,10 +192,8 @@ class Ledger:
     def free_at(self, charge: Charge, budgets: Budgets, now: Instant, subject: str = "") -> Instant:
         """When the next would be given: `now` if it would be already."""
         stamps, at = self._stamps(charge, subject), now
-        for allowance in budgets.allowances(charge):
-            counted = sorted(t for t in stamps if abs(now - t) < allowance.per)
-            if len(counted) >= allowance.count:
-                at = max(at, counted[-allowance.count] + allowance.per)
+        while full := [a for a in budgets.allowances(charge) if not _fits(stamps, a, at)]:
+            at = max(sorted(t for t in stamps if abs(at - t) < a.per)[-a.count] + a.per for a in full)
         return at
 
     def cleared(self, charge: Charge, subject: str = "") -> Ledger:

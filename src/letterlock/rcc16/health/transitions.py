@@ -227,7 +227,7 @@ _TABLE: Final[dict[State, dict[State, Edge]]] = {
 TRANSITIONS: Final = MappingProxyType(
     {(start, end): edge for start, row in _TABLE.items() for end, edge in row.items()}
 )
-"""Every legal (from, to), with its edge."""
+"""Every legal (from, to), with its edge. (4, 4) is listed at the source and never reached: a state that stays is none."""
 
 FORCED: Final = frozenset(
     {
