@@ -143,6 +143,7 @@ _PROVISIONING = provisioning.encode_document(
         ),
         provisioning.Messaging("sip:conference-factory@h", 100, 1_000_000, 1_048_576, 30, "https://c/u", "u", "p"),
         provisioning.OperatorServices("https://d", "12345678", "msrps://r:2855;tcp"),
+        provisioning.EncryptionServices("https://k", b"proof", "https://k/anchors/3", 3, b"signer"),
     )
 )
 _FORM = (

@@ -3,10 +3,15 @@
 Read as a whole or not at all: a value that cannot be (an address that is none, a negative size, a validity of a
 thousand years) refuses the document, so that no client ends up with half of a configuration (SR-14). What we do not
 know is passed over. Our own part is an application of its own, `urn:letterlock:provisioning:v1`.
+
+What RCC.16 adds (rcc16.md 1.7) has the names of a recorded lab network, `openrcs-...`: those of the GSMA are not known.
+They are found in any characteristic, in either case, and written into SERVICEPROVIDEREXT.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +25,7 @@ __all__ = [
     "MEDIA_TYPE",
     "RESET",
     "DocumentLimits",
+    "EncryptionServices",
     "ImsAccount",
     "Messaging",
     "OperatorServices",
@@ -48,7 +54,9 @@ _MSRP = re.compile(r"msrps?://[!-~]{1,250}", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]{1,512}", re.ASCII)
 _CODE = re.compile(r"[0-9]{8}", re.ASCII)
 _TRANSPORTS = {"SIPoTLS": True, "SIPoTCP": False, "SIPoUDP": False}
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{0,1368}={0,2}", re.ASCII)
 _MAX_VERSION = 2**31 - 1
+_MAX_GENERATION = 10**15 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +109,26 @@ class OperatorServices:
 
 
 @dataclass(frozen=True, slots=True)
+class EncryptionServices:
+    """What RCC.16 needs (rcc16.md 1.7): the key distribution server, and the configuration server's word for us.
+
+    `identity_proof` is a SignedEncryptionIdentityProof, passed on verbatim. The list of trust anchors is at
+    `anchors_uri`, of this generation or a later one, signed by `anchors_signer` (DER SubjectPublicKeyInfo).
+    """
+
+    kds_uri: str = ""
+    identity_proof: bytes = field(default=b"", repr=False)
+    anchors_uri: str = ""
+    anchors_generation: int = 0
+    anchors_signer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class ProvisioningDocument:
     """A whole document. `version` 0 and below are RESET, DISABLED and DORMANT and carry no configuration.
 
-    `ims` None with a version above 0: what the client has is still right.
+    `ims` None with a version above 0: what the client has is still right; `encryption` may be there all the same, with
+    a new proof.
     """
 
     version: int
@@ -114,6 +138,7 @@ class ProvisioningDocument:
     ims: ImsAccount | None = None
     messaging: Messaging | None = None
     services: OperatorServices | None = None
+    encryption: EncryptionServices | None = None
 
 
 # --- writing -------------------------------------------------------------------------------------------------
@@ -134,6 +159,8 @@ def encode_document(document: ProvisioningDocument) -> bytes:
             ("MsrpRelay", own.msrp_relay),
         ]
         parts.append(_written("APPLICATION", parms))
+    if document.encryption is not None:
+        parts.append(_written_encryption(document.encryption))
     body = "".join(parts)
     return f'<?xml version="1.0"?>\r\n<wap-provisioningdoc version="1.1">{body}</wap-provisioningdoc>'.encode()
 
@@ -181,6 +208,17 @@ def _written_messaging(messaging: Messaging) -> str:
     on = [("ChatAuth", 1), ("GroupChatAuth", int(bool(messaging.conference_factory)))]
     services = _written("SERVICES", [*on, ("ftAuth", int(bool(messaging.content_url)))])
     return _written("APPLICATION", [("AppID", _RCS)], services, _written("Messaging", parms))
+
+
+def _written_encryption(encryption: EncryptionServices) -> str:
+    parms: list[tuple[str, object]] = [
+        ("openrcs-kds-uri", encryption.kds_uri),
+        ("openrcs-encryption-identity-proof", base64.b64encode(encryption.identity_proof).decode()),
+        ("openrcs-trust-anchors-uri", encryption.anchors_uri),
+        ("openrcs-trust-anchors-generation", encryption.anchors_generation or ""),
+        ("openrcs-trust-anchors-signer", base64.b64encode(encryption.anchors_signer).decode()),
+    ]
+    return _written("APPLICATION", [("AppID", _RCS)], _written("SERVICEPROVIDEREXT", parms))
 
 
 # --- reading -------------------------------------------------------------------------------------------------
@@ -236,6 +274,21 @@ class _Characteristics:
             raise LimitExceeded(f"{name} is {text}, beyond {least} to {most}", code="provisioning.limit")
         return int(text)
 
+    def octets(self, name: str) -> bytes:
+        try:
+            return base64.b64decode(self.matching(name, _BASE64), validate=True)
+        except binascii.Error as error:
+            raise DecodeError(f"{name} is not what stands there", code="provisioning.value") from error
+
+    def anywhere(self) -> _Characteristics:
+        """These, and all inside them."""
+        found, waiting = [], list(self._elements)
+        while waiting:
+            element = waiting.pop()
+            found.append(element)
+            waiting += [child for child in element.children if child.name == "characteristic"]
+        return _Characteristics(found)
+
     def matching(self, name: str, form: re.Pattern[str], *more: str) -> str:
         text = self.text(name, *more)
         if text and not form.fullmatch(text):
@@ -280,6 +333,7 @@ def decode_document(data: bytes, limits: DocumentLimits) -> ProvisioningDocument
         _ims(ims, rcs) if ims else None,
         _messaging(rcs, limits) if rcs else None,
         _own(top.application(_OWN)),
+        _encryption(top.anywhere()),
     )
 
 
@@ -336,3 +390,14 @@ def _own(own: _Characteristics) -> OperatorServices | None:
     return OperatorServices(
         own.matching("DirectoryURL", _URL), own.matching("ClaimCode", _CODE), own.matching("MsrpRelay", _MSRP)
     )
+
+
+def _encryption(anywhere: _Characteristics) -> EncryptionServices | None:
+    found = EncryptionServices(
+        anywhere.matching("openrcs-kds-uri", _URL),
+        anywhere.octets("openrcs-encryption-identity-proof"),
+        anywhere.matching("openrcs-trust-anchors-uri", _URL),
+        anywhere.number("openrcs-trust-anchors-generation", 0, _MAX_GENERATION),
+        anywhere.octets("openrcs-trust-anchors-signer"),
+    )
+    return None if found == EncryptionServices() else found

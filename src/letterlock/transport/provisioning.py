@@ -6,6 +6,7 @@ whole; what of it is taken is decided by the client (SR-14). TLS is verified out
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -159,6 +160,9 @@ def _query(contact: Contact) -> list[tuple[str, str]]:
         ("participant_key_hash", contact.key_hash.hex()),
     ]
     query += [("app", app) for app in _APPS]
+    if contact.participant_spki:
+        key = base64.urlsafe_b64encode(contact.participant_spki).decode().rstrip("=")
+        query.append(("participant_key", key))
     if contact.code:
         query.append(("OTP", contact.code))
     return query

@@ -30,10 +30,14 @@ class ProvisioningSettings:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What a client says of itself: its number, the hash of its participant key, the version it has, and its proof."""
+    """What a client says of itself: its number, the hash of its participant key, the version it has, and its proof.
+
+    `participant_spki`, the key itself in DER, asks for the configuration server's word for it (rcc16.md 1.7).
+    """
 
     number: Number
     key_hash: bytes
     version: int = 0
     token: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
+    participant_spki: bytes = field(default=b"", repr=False)
