@@ -22,6 +22,7 @@ TESTS = HERE.parent / "tests"
 sys.path[:0] = [str(HERE.parent / "src"), str(HERE)]
 
 from conformance_page import conformance  # noqa: E402 - this folder is not a package
+from health_diagram import diagram, page  # noqa: E402
 
 HEAD = """\
 # Threat model
@@ -262,6 +263,8 @@ PAGES = {
     HERE / "cli.md": command_line,
     HERE / "spec" / "mls-validation.md": mls_validation,
     HERE / "spec" / "conformance.md": conformance,
+    HERE / "rcc16-health.svg": diagram,
+    HERE / "rcc16-health.md": page,
     CHANGELOG: changelog,
 }
 

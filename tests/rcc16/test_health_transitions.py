@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -231,3 +233,14 @@ def test_no_walk_leaves_the_table(walk: list[State], start: State) -> None:
 
 def test_moments_order_by_era_first_and_unsigned() -> None:
     assert Moment(1, 2**64 - 1) < Moment(2, 0) < Moment(0xFFFFFFFF, 0)
+
+
+def test_the_diagram_draws_every_transition_but_the_one_that_is_never_taken() -> None:
+    path = Path(__file__).parents[2] / "docs" / "health_diagram.py"
+    spec = importlib.util.spec_from_file_location("health_diagram", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    families = [edges for _, edges in module.FAMILIES.values()]
+    assert sum(map(len, families)) == len(set().union(*families)) == len(Edge)
+    assert module.diagram().count("<title>") == 126
