@@ -56,8 +56,11 @@ class Imdn:
     subject: str | None = None
 
 
-def encode_imdn(receipt: Imdn) -> bytes:
-    """The document. Raises ValueError for a status that its disposition cannot have (section 11.1.7)."""
+def encode_imdn(receipt: Imdn, *, inside: str = "") -> bytes:
+    """The document. `inside` is XML for the element of the status (RCC.16 puts a reason there).
+
+    Raises ValueError for a status that its disposition cannot have (section 11.1.7).
+    """
     if receipt.status not in _ALLOWED[receipt.disposition]:
         raise ValueError(f"{receipt.status} is no status of a {receipt.disposition.value}")
     fields = [
@@ -68,10 +71,11 @@ def encode_imdn(receipt: Imdn) -> bytes:
         ("subject", receipt.subject),
     ]
     body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in fields if text is not None)
-    kind = receipt.disposition.value
+    kind, name = receipt.disposition.value, receipt.status.value
+    status = f"<{name}>{inside}</{name}>" if inside else f"<{name}/>"
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\r\n<imdn xmlns="{_NAMESPACE}">{body}'
-        f"<{kind}><status><{receipt.status.value}/></status></{kind}></imdn>"
+        f"<{kind}><status>{status}</status></{kind}></imdn>"
     ).encode()
 
 

@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 from ..errors import DecodeError, LimitExceeded
 
-__all__ = ["Fields", "bytes_field", "decode", "fixed32_field", "fixed64_field", "varint", "varint_field"]
+__all__ = [
+    "Fields",
+    "bytes_field",
+    "decode",
+    "decode_repeated",
+    "fixed32_field",
+    "fixed64_field",
+    "varint",
+    "varint_field",
+]
 
 MAX_FIELDS = 64
 """More fields than any message has; a flood of empty ones stops here (SR-08)."""
@@ -25,8 +34,8 @@ class Fields(NamedTuple):
     fixed: dict[int, int]
 
 
-def decode(data: bytes, start: int = 0, end: int | None = None) -> Fields:
-    """The fields in `data[start:end]`. Raises DecodeError, or LimitExceeded for more than 64 fields."""
+def decode(data: bytes, start: int = 0, end: int | None = None, *, max_fields: int = MAX_FIELDS) -> Fields:
+    """The fields in `data[start:end]`. Raises DecodeError, or LimitExceeded for more than `max_fields`."""
     stop = len(data) if end is None else end
     varints: dict[int, int] = {}
     chunks: dict[int, bytes] = {}
@@ -35,8 +44,8 @@ def decode(data: bytes, start: int = 0, end: int | None = None) -> Fields:
     count = 0
     while position < stop:
         count += 1
-        if count > MAX_FIELDS:
-            raise LimitExceeded(f"more than {MAX_FIELDS} fields", code="protobuf.limit")
+        if count > max_fields:
+            raise LimitExceeded(f"more than {max_fields} fields", code="protobuf.limit")
         tag = data[position]
         position += 1
         if tag > 0x7F:
@@ -69,6 +78,47 @@ def decode(data: bytes, start: int = 0, end: int | None = None) -> Fields:
         else:
             raise DecodeError(f"wire type {wire_type}", code="protobuf.wire_type")
     return Fields(varints, chunks, fixed)
+
+
+def decode_repeated(data: bytes, number: int, limit: int) -> tuple[bytes, ...]:
+    """Every length-delimited value of one repeated field, in order; other fields are skipped.
+
+    Raises DecodeError, or LimitExceeded for more than `limit` values, or that many and 64 fields in all.
+    """
+    found: list[bytes] = []
+    position = count = 0
+    while position < len(data):
+        count += 1
+        if count > limit + MAX_FIELDS:
+            raise LimitExceeded(f"more than {limit + MAX_FIELDS} fields", code="protobuf.limit")
+        tag, position = _varint_at(data, position)
+        wire_type = tag & 7
+        if not 1 <= tag >> 3 <= 0x1FFFFFFF:
+            raise DecodeError("not a field number", code="protobuf.number")
+        if wire_type == 0:
+            _, position = _varint_at(data, position)
+            continue
+        if wire_type == 2:
+            length, position = _varint_at(data, position)
+        elif wire_type in (1, 5):
+            length = 8 if wire_type == 1 else 4
+        else:
+            raise DecodeError(f"wire type {wire_type}", code="protobuf.wire_type")
+        if position + length > len(data):
+            raise DecodeError("ends in the middle of a field", code="protobuf.truncated")
+        if wire_type == 2 and tag >> 3 == number:
+            if len(found) == limit:
+                raise LimitExceeded(f"more than {limit} values of field {number}", code="protobuf.limit")
+            found.append(data[position : position + length])
+        position += length
+    return tuple(found)
+
+
+def _varint_at(data: bytes, position: int) -> tuple[int, int]:
+    if position >= len(data):
+        raise DecodeError("ends in the middle of a field", code="protobuf.truncated")
+    first = data[position]
+    return (first, position + 1) if first < 0x80 else _long_varint(data, position + 1, len(data), first)
 
 
 def varint(value: int) -> bytes:

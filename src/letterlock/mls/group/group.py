@@ -48,8 +48,8 @@ from .member import Member
 from .merging import merge
 from .messages import authenticate, protect
 from .psks import FindPsk, no_psks
-from .receiving import keep_own_proposal, receive
-from .results import PendingCommit, Result, StagedCommit
+from .receiving import keep_own_proposal, receive, verify_passing
+from .results import FutureEpoch, PassingProposal, PastEpoch, PendingCommit, Result, StagedCommit
 from .row_loading import load_member
 from .rows import all_rows, note_all, take_changes
 
@@ -276,17 +276,19 @@ class Group:
         member = self._member
         epoch = member.active()
         types = member.client.policy.proposal_types
-        # Members that do not know the type could not even parse it, and nobody could commit it (section 12.2).
-        check_proposals_supported(member.index, [proposal_type_of(proposal, types)])
+        passing = isinstance(proposal, CustomProposal) and (
+            proposal.proposal_type in member.client.policy.passing_proposals
+        )
+        if not passing:
+            # Members that do not know the type could not even parse it, and nobody could commit it (section 12.2). What
+            # passes is nobody's to commit, and deployed peers take it without listing it (rcc16.md 1.10).
+            check_proposals_supported(member.index, [proposal_type_of(proposal, types)])
         if isinstance(proposal, SelfRemove) and (first := member.own_self_remove()) is not None:
             return protect(member.state, epoch, first, 0, rng)
         as_public = member.client.policy.public_handshakes if public is None else public
         as_public = as_public or isinstance(proposal, SelfRemove)
         content = self._content(proposal, authenticated_data)
         signed = authenticate(member.client, member.state, PUBLIC_MESSAGE if as_public else PRIVATE_MESSAGE, content)
-        passing = isinstance(proposal, CustomProposal) and (
-            proposal.proposal_type in member.client.policy.passing_proposals
-        )
         if not passing:
             keep_own_proposal(member, signed, now)
         return protect(member.state, epoch, signed, member.client.policy.padding(len(content.encoded)), rng)
@@ -371,6 +373,13 @@ class Group:
         MissingPsk, TooFarAhead, GroupInactive; then nothing has changed.
         """
         return receive(self._member, message, self._find_psk(), now)
+
+    def verify_passing(self, message: bytes, *, now: Instant) -> PassingProposal | PastEpoch | FutureEpoch:
+        """Judge an MLSMessage with a proposal of a passing type, of this epoch or one whose messages are still read.
+
+        Nothing is kept and nothing changes. Raises InvalidGroupMessage, DecodeError, GroupInactive.
+        """
+        return verify_passing(self._member, message, now)
 
     def merge(self, commit: StagedCommit | PendingCommit, *, now: Instant) -> list[bytes]:
         """The commit takes force. Gives messages that had come too early: process them before the changes are stored,

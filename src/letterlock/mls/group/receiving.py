@@ -41,6 +41,7 @@ from .results import (
     Fork,
     FutureEpoch,
     OwnEcho,
+    PassingProposal,
     PastEpoch,
     ProposalReceived,
     Result,
@@ -49,9 +50,15 @@ from .results import (
 from .row_keys import held_key
 from .rows import prune_past
 
-__all__ = ["keep_own_proposal", "receive"]
+__all__ = ["keep_own_proposal", "receive", "verify_passing"]
 
 _GROUP = rule("MLS-6-22", "RFC 9420 section 6", "the message names this group", module=__name__)
+_PASSING = rule(
+    "MLS-P-06", "our policy", "what is verified as a passing proposal is a member's, of a passing type", module=__name__
+)
+_PASSING_SIGNATURE = rule(
+    "MLS-P-07", "our policy", "a passing proposal of a past epoch is signed by the member it names", module=__name__
+)
 _OWN_COMMIT = rule("MLS-P-04", "our policy", "a commit in our own name is the one that we made", module=__name__)
 _KEM: Final = rule(
     "MLS-12.4.2-03", "RFC 9420 section 12.4.2", "path secrets and external init can be decrypted", module=__name__
@@ -88,6 +95,44 @@ def receive(member: Member, data: bytes, find_psk: FindPsk, now: Instant) -> Res
     if opened is None:
         return OwnEcho(None)
     return _take(member, active, opened, digest, find_psk, now)
+
+
+def verify_passing(member: Member, data: bytes, now: Instant) -> PassingProposal | PastEpoch | FutureEpoch:
+    """A proposal of a passing type (`Policy.passing_proposals`), judged wherever it came from and kept nowhere.
+
+    In the current epoch the membership tag and the signature hold; in a past one, whose membership key is gone, the
+    signature alone, which covers the GroupContext of that epoch. Raises InvalidGroupMessage, DecodeError, GroupInactive.
+    """
+    policy, state = member.client.policy, member.state
+    message = decode_message(data, policy.proposal_types, policy.max_message_bytes)
+    if (
+        not isinstance(message, PublicMessage)
+        or not isinstance(message.content.content, CustomProposal)
+        or message.content.content.proposal_type not in policy.passing_proposals
+        or message.content.sender.sender_type != SenderType.MEMBER
+    ):
+        _PASSING.fail("not a passing proposal of a member")
+        raise InputError("not a passing proposal", code="mls.input.message")
+    framed, proposal = message.content, message.content.content
+    sender, epoch = framed.sender, framed.epoch
+    if framed.group_id != state.group_id:
+        _GROUP.fail("the message is for another group")
+    prune_past(member, now)
+    if epoch > state.epoch:
+        return FutureEpoch(epoch, False)
+    if epoch == state.epoch:
+        open_current(state, member.active_or_closed(), message, policy)
+        leaf = state.tree.leaf(sender.index)
+    else:
+        past = member.past.find(epoch)
+        if past is None or past.messages is None:
+            return PastEpoch(epoch)
+        leaf = member.past.leaf(epoch, sender.index, state.tree)
+        if _open_past(member, past, past.messages, message) is None:
+            _PASSING_SIGNATURE.fail("the signature of the message does not hold")
+    if leaf is None:  # both ways have looked at it
+        raise InputError("nobody's message", code="mls.input.message")
+    return PassingProposal(epoch, sender.index, leaf, proposal, framed.authenticated_data)
 
 
 def _take(member: Member, epoch: EpochState, opened: Opened, digest: bytes, find_psk: FindPsk, now: Instant) -> Result:

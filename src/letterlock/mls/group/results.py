@@ -20,7 +20,7 @@ from ..wire.extensions import Extension
 from ..wire.framing import AuthenticatedContent, Sender
 from ..wire.leaf_node import LeafNode
 from ..wire.message import encode_message
-from ..wire.proposals import Proposal
+from ..wire.proposals import CustomProposal, Proposal
 from ..wire.psk import ResumptionPSKUsage
 from .epoch import EpochState
 from .group_infos import make_group_info
@@ -31,6 +31,7 @@ __all__ = [
     "Fork",
     "FutureEpoch",
     "OwnEcho",
+    "PassingProposal",
     "PastEpoch",
     "PendingCommit",
     "ProposalReceived",
@@ -59,6 +60,17 @@ class ProposalReceived:
     reference: bytes
     proposal: Proposal
     sender: Sender
+    authenticated_data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PassingProposal:
+    """A proposal that no commit will cover, signed by the member at `sender` in `epoch`. `leaf` is its leaf there."""
+
+    epoch: int
+    sender: int
+    leaf: LeafNode
+    proposal: CustomProposal
     authenticated_data: bytes
 
 

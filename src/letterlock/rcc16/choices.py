@@ -1,0 +1,263 @@
+"""What RCC.16 leaves open, or what nobody outside the GSMA has read: our choices, in one place.
+
+`OURS` is the one switch: code that has to choose reads a field of a `Choices` value and nothing else. `CHOICES` says
+of every field what is not known, how well it is sourced, and where the choice takes effect; docs/rcc16.md is drawn
+from it. The marks are those of rcc16.md: I inferred, N not sourced, D and C a third party's reading or code.
+
+Numbers of policy that no other side can see (how often we try, how long we wait) are not choices of this kind: they
+stand with the machine that uses them.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["CHOICES", "OURS", "Choice", "Choices", "ControlNumbers", "Revision", "SharedWith"]
+
+
+class Revision(enum.Enum):
+    """The version of RCC.16 whose shapes we write; what is read may have either (rcc16.md 10)."""
+
+    V3 = "3.0"
+    V4 = "4.0"
+
+
+class SharedWith(enum.Enum):
+    """Where the keys of a group's subject and icon may stand."""
+
+    MEMBERS = "members"
+    """In the GroupInfo that a Welcome encrypts, and in messages. What servers see has commitments only."""
+    SERVERS = "servers"
+    """Also in the GroupContext, as deployed v3.0 clients do: whoever reads a GroupInfo has the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlNumbers:
+    """The protobuf field numbers of what a client tells the focus; none of them is sourced (rcc16.md 12, item 2)."""
+
+    commit: int = 1
+    group_info: int = 2
+    ratchet_tree: int = 3
+    welcome: int = 4
+    base_epoch_authenticator: int = 5
+    epoch_authenticator: int = 6
+    era: int = 7
+    key_delivery: int = 8
+    message_id: int = 9
+    roster: int = 10
+    proposal: int = 11
+    metadata: int = 12
+    operation: int = 13
+    roster_add: int = 1
+    roster_remove: int = 2
+    roster_leave: int = 3
+    metadata_subject: int = 1
+    metadata_icon_url: int = 2
+    metadata_delete_subject: int = 3
+    metadata_delete_icon: int = 4
+    bundle_handshake: int = 1
+    bundle_ratchet_tree: int = 2
+    bundle_key_delivery: int = 3
+    bundle_epoch_authenticator: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Each field is a row of `CHOICES`. `OURS` has what we chose; another value is another dialect."""
+
+    revision: Revision = Revision.V3
+    control_numbers: ControlNumbers = field(default_factory=ControlNumbers)
+    """Section 12, item 2."""
+    accept_resent: bool = True
+    """Section 12, item 3."""
+    authenticated_data_required: bool = True
+    security_code: str = "account"
+    """Section 12, item 5."""
+    federation_path: str = "/mls/v1/federation"
+    """Section 12, item 8."""
+    external_commits_a_day: int = 50
+    era_advances_an_hour: int = 2
+    era_advances_a_day: int = 5
+    epoch_advances_an_hour: int = 600
+    """Section 12, item 10."""
+    reaction_added: str = "+Reaction"
+    reaction_removed: str = "-Reaction"
+    own_namespace: str = "urn:letterlock:cpim:v1"
+    """Section 12, item 13."""
+    encrypted_typing: bool = False
+    """Section 12, item 14."""
+    control_over: str = "msrp"
+    """Section 12, item 16."""
+    metadata_keys_type: str = "message/mls-rcs-group-metadata-keys"
+    """Section 12, item 12."""
+    metadata_keys_with: SharedWith = SharedWith.MEMBERS
+    external_pub_in_group_info: bool = True
+    generation_must_match: bool = True
+    mls_file_element: bool = False
+    kds_selector: int = 2
+    provisioning_prefix: str = "openrcs-"
+
+
+OURS: Final = Choices()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One row. `id` is the field of `Choices`, `item` the number in rcc16.md section 12 (0: only marked in the text)."""
+
+    id: str
+    item: int
+    open: str
+    mark: str
+    ours: str
+    where: str
+
+
+CHOICES: Final[tuple[Choice, ...]] = (
+    Choice(
+        "revision",
+        0,
+        "which revision's shapes a peer expects; nothing on the wire says",
+        "D 10",
+        "v3.0, which is deployed, is written; v3.0 and v4.0 are read",
+        "rcc16/wire, rcc16/policy.py",
+    ),
+    Choice(
+        "control_numbers",
+        2,
+        "field numbers of ClientMlsRcsMessage and of ServerCommitBundle",
+        "N 2.6",
+        "our own, one table",
+        "rcc16/wire/control.py",
+    ),
+    Choice(
+        "accept_resent",
+        3,
+        "the resent component of the authenticated data: tag, framing, meaning",
+        "I 4.6",
+        "never written; one that is there is kept as bytes, and the message holds if everything else does",
+        "rcc16/wire/authenticated_data.py",
+    ),
+    Choice(
+        "authenticated_data_required",
+        11,
+        "whether authenticated data that is empty or of another layout passes; the v4.0 layout is not known",
+        "C 4.1",
+        "refused: era and message id are there and equal those of the envelope",
+        "rcc16/wire/authenticated_data.py",
+    ),
+    Choice(
+        "security_code",
+        5,
+        "HASH_TO_DIGITS, and whether participants are sorted up or down",
+        "N 9",
+        "what is shown is the security code of accounts; the hash before its digits is computed both ways",
+        "rcc16/identity_hash.py",
+    ),
+    Choice(
+        "federation_path",
+        8,
+        "how one key distribution server asks another",
+        "N 1.8",
+        "a protocol of ours beside the client's calls",
+        "services/kds",
+    ),
+    Choice(
+        "external_commits_a_day",
+        10,
+        "quota of external commits of a group",
+        "D 5.6",
+        "50, as published",
+        "services/focus",
+    ),
+    Choice("era_advances_an_hour", 10, "quota of new eras of a group", "N 5.6", "2", "services/focus"),
+    Choice("era_advances_a_day", 10, "the same for a day", "N 5.6", "5", "services/focus"),
+    Choice("epoch_advances_an_hour", 10, "quota of commits of a group", "N 5.6", "600", "services/focus"),
+    Choice(
+        "reaction_added", 13, "Reference-Type of a reaction", "C W 8", "+Reaction, as captured", "rcc16/conversation"
+    ),
+    Choice("reaction_removed", 13, "Reference-Type of one taken back", "I 8", "-Reaction", "rcc16/conversation"),
+    Choice(
+        "own_namespace",
+        13,
+        "headers of replies, edits and recalls",
+        "N 8",
+        "a namespace of our own inside the ciphertext; others pass it over",
+        "rcc16/wire/secret_payload.py",
+    ),
+    Choice(
+        "encrypted_typing",
+        14,
+        "whether typing is sent encrypted",
+        "N 8",
+        "in the clear as deployed: it tells presence and nothing else",
+        "rcc16/conversation",
+    ),
+    Choice(
+        "control_over",
+        16,
+        "SIP method and session of control messages",
+        "N 3.2",
+        "CPIM over the MSRP session of the conference; the acknowledgement in pager mode",
+        "services/focus, transport",
+    ),
+    Choice(
+        "metadata_keys_type",
+        12,
+        "content type of GroupMetadataKeys",
+        "N 3.2",
+        "the one that is guessed elsewhere",
+        "rcc16/wire/content_types.py",
+    ),
+    Choice(
+        "metadata_keys_with",
+        0,
+        "whether keys of subject and icon stand in the GroupContext (v3.0 as deployed) or not (v4.0)",
+        "D W 7.5",
+        "members only, in both revisions: in the Welcome's GroupInfo and in messages",
+        "rcc16/metadata.py",
+    ),
+    Choice(
+        "external_pub_in_group_info",
+        0,
+        "whether a published GroupInfo carries external_pub",
+        "D 2.5",
+        "yes: without it nobody can come back by an external commit",
+        "rcc16/conversation",
+    ),
+    Choice(
+        "generation_must_match",
+        0,
+        "whether a SecretPayload whose counter is not its key's generation is refused",
+        "I 4.3",
+        "refused",
+        "rcc16/conversation",
+    ),
+    Choice(
+        "mls_file_element",
+        4,
+        "content of <mls-file> in the file document",
+        "N 7.3",
+        "not written, passed over",
+        "codec/ft_http.py",
+    ),
+    Choice(
+        "kds_selector",
+        0,
+        "value of the feature tag mls-kds",
+        "W 1.10",
+        "2, as deployed; any whole number is accepted of others",
+        "rcc16/wire/capability_tags.py",
+    ),
+    Choice(
+        "provisioning_prefix",
+        7,
+        "GSMA names of the provisioning parameters",
+        "N 1.7",
+        "the vendor names that were seen",
+        "services/provisioning",
+    ),
+)
+"""Further rows of other rooms are appended here by who owns the room."""
