@@ -26,7 +26,9 @@ __all__ = [
     "RequestSignature",
     "SignerKind",
     "answer_text",
+    "decode_answer",
     "decode_signature",
+    "encode_answer",
     "encode_signature",
     "key_id",
     "signed_text",
@@ -105,6 +107,22 @@ def encode_signature(signed: RequestSignature) -> str:
     """The header value: base64url without padding."""
     data = tls.u8(_VERSION) + _who(signed) + tls.opaque(signed.signature)
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def encode_answer(signature: bytes) -> str:
+    """The header value of an answer's signature."""
+    return base64.urlsafe_b64encode(signature).decode().rstrip("=")
+
+
+def decode_answer(text: str) -> bytes:
+    """Read it. Raises DecodeError."""
+    try:
+        signature = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DecodeError("the signature header is malformed", code="kds.signature") from error
+    if not 8 <= len(signature) <= _MAX_SIGNATURE:
+        raise DecodeError("the signature header is malformed", code="kds.signature")
+    return signature
 
 
 def decode_signature(text: str) -> RequestSignature:

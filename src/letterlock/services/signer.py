@@ -1,4 +1,4 @@
-"""A private key of the server's, held by reference: a file here, a security module in whatever else has these methods."""
+"""A private key of a service, held by reference: a file here, a security module in whatever else has these methods."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from ...crypto.key_files_pyca import FileKey, generate_key, read_key
-from ...errors import InputError
+from ..crypto.key_files_pyca import FileKey, generate_key, read_key
+from ..errors import InputError
 
 __all__ = ["Signer", "key_from_file", "write_new_key"]
 
