@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ....ids import MessageId, Number
+from ....ids import Number
 from ....mls.public_group import PublicGroup, StagedPublicCommit
-from ....rcc16.wire.control import MetadataChange
+from ....rcc16.wire.control import EpochIdentifier, MetadataChange
 from ....rcc16.wire.reasons import ServerReason
-from .state import ControlRecord, EpochId, GroupState, Snapshot
+from .state import ControlRecord, Facts, GroupState, Snapshot
 
 __all__ = ["Accepted", "Delivery", "Outcome", "Refused", "Repeated", "RosterStep"]
 
@@ -33,9 +33,9 @@ class Delivery:
     """
 
     recipients: tuple[Number, ...]
-    message_id: MessageId
+    message_id: str
     data: bytes = field(repr=False)
-    at: EpochId
+    at: EpochIdentifier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class Accepted:
     was. `forgotten` are serials of records that are kept no longer. `acceptance` is for the device that asked.
     """
 
-    before: EpochId | None
+    before: EpochIdentifier | None
     state: GroupState
     snapshot: Snapshot | None
     record: ControlRecord
@@ -57,7 +57,7 @@ class Accepted:
     acceptance: bytes = field(repr=False)
     founded: PublicGroup | None = field(repr=False)
     staged: StagedPublicCommit | None = field(repr=False)
-    facts: object = field(repr=False)
+    facts: Facts = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

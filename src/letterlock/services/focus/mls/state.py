@@ -10,21 +10,25 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from ....ids import Instant, MessageId, Number
-from ....rcc16.wire.control import Operation
+from ....ids import Instant, Number
+from ....rcc16.wire.control import EpochIdentifier, Operation
 from .quota import Quotas
 
-__all__ = ["ControlRecord", "EpochId", "GroupState", "RecordKind", "Snapshot"]
+__all__ = ["ControlRecord", "Facts", "GroupState", "LeafFacts", "RecordKind", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
-class EpochId:
-    """Equal (era, epoch) are not equal state: the authenticator is what two sides compare (rcc16.md 2.2)."""
+class LeafFacts:
+    """Whose a leaf is, and until when its certificates are valid, never the lifetime of the leaf (rcc16.md 1.6)."""
 
-    era: int
-    epoch: int
-    authenticator: bytes
+    number: Number
+    expires: Instant
+
+
+Facts: TypeAlias = Mapping[int, LeafFacts]
+"""By leaf index."""
 
 
 class RecordKind(enum.Enum):
@@ -47,8 +51,8 @@ class ControlRecord:
     serial: int
     kind: RecordKind
     operation: Operation
-    epoch: EpochId
-    message_id: MessageId
+    epoch: EpochIdentifier
+    message_id: str
     sender: Number
     digest: bytes
     at: Instant
@@ -76,7 +80,7 @@ class GroupState:
     """
 
     group_id: bytes
-    at: EpochId
+    at: EpochIdentifier
     ended: bool
     members: Mapping[Number, Instant]
     quotas: Quotas
@@ -91,7 +95,7 @@ class GroupState:
         """Proposals that wait for a commit."""
         return tuple(each for each in self.history if each.kind is RecordKind.PROPOSAL and each.epoch == self.at)
 
-    def repeated(self, sender: Number, message_id: MessageId, digest: bytes) -> ControlRecord | None:
+    def repeated(self, sender: Number, message_id: str, digest: bytes) -> ControlRecord | None:
         """The record of the same request, sent before."""
         for each in reversed(self.history):
             if each.message_id == message_id and each.sender == sender and each.digest == digest:
