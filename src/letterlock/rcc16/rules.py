@@ -5,8 +5,8 @@ A rule is declared at the top of the module that enforces it and used as a state
 and the tests prove for every rule that what breaks it is refused, and is not refused any more by that rule when
 `fail` does nothing.
 
-An id is `RCC-`, the clause, a dash and a number: `RCC-A.3.8-01`. `P` stands in the place of the clause for a rule of
-ours that no clause demands. A clause is named as rcc16.md heard of it, with the section there: the text of the
+An id is `RCC-`, the clause, a dash and a number: `RCC-A.3.8-01`. A rule of ours that no clause demands has in the place
+of the clause `P.` and the section of rcc16.md that it belongs to: `RCC-P.1.7-01`. A clause is named as rcc16.md heard of it, with the section there: the text of the
 GSMA was not available.
 """
 

@@ -6,7 +6,7 @@
 * `proof`: the ACS's word for a participant key (.5): `issue_proof(...)`, `decode_proof(data)`, `check_proof(...)`.
 * `anchors`: `TrustAnchors`; the signed list of them: `sign_anchor_list(...)`, `accept_anchor_list(...)`.
 * `request`: `CertificateRequest`, what a client asks of the KDS; `check_request(...)` is the KDS's side.
-* `issuing`: `Issuer` (a certificate and a callback), `issue_leaf(...)`, `issue_ca(...)`, `new_serial(rng)`.
+* `issuing`: `Issuer` (a certificate and a callback), `issue_leaf(...)`, `issue_ca(...)`, `issue_root(...)`, `new_serial(rng)`.
 * `leaf`: `Leaf`, what a leaf certificate says: `read_leaf(credential)`; short ways to it are `certified_number`,
   `participant_key`, `expires_at` and `lasts_30_days`. They only read; whether it is true, `check_chain` says.
 * `checking`: `CredentialPolicy` (`STRICT`, `FOLLOWING`, `TOLERANT`), `check_chain(...)`: all checks in the order of 1.5.
