@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....errors import BadPublicKey, BadSignature, DecodeError
-from ....ids import Instant, Number
+from ....ids import Number
 from ....mls.public_group import PublicGroup, StagedPublicCommit
 from ....mls.registries import EXTERNAL_SENDERS
 from ....mls.wire.commit import Commit
@@ -18,9 +18,10 @@ from ....mls.wire.framing import PublicMessage
 from ....mls.wire.message import decode_message
 from ....mls.wire.welcome import GroupInfo, Welcome
 from ....rcc16.wire.authenticated_data import decode_authenticated_data
-from ....rcc16.wire.control import ClientMessage, Operation
+from ....rcc16.wire.control import ClientMessage
 from ....rcc16.wire.extensions import END_MLS, ERA
 from ....rcc16.wire.reasons import ServerReason
+from .asking import Asked
 from .leaves import Terms, check_floor, check_new_leaves, facts_of, numbers_of
 from .refusing import ordering_rule
 from .state import Facts, GroupState, LeafFacts
@@ -107,16 +108,10 @@ def follow(
     state: GroupState,
     public: PublicGroup,
     facts: Facts,
-    request: ClientMessage,
-    sender: Number,
-    roster: frozenset[Number],
-    now: Instant,
+    asked: Asked,
 ) -> Followed:
-    """`roster` is what the RCS roster is after the change of this request.
-
-    Raises InvalidRcc16, InvalidGroupMessage, MissingProposal, DecodeError, InputError, GroupInactive.
-    """
-    external = request.operation is Operation.EXTERNAL_COMMIT
+    """Raises InvalidRcc16, InvalidGroupMessage, MissingProposal, DecodeError, InputError, GroupInactive."""
+    request, sender, now, external = asked.request, asked.sender, asked.now, asked.external
     message = _read(request.commit, terms)
     if message is not None and message.content.epoch != state.at.epoch:
         _EPOCH.fail(f"the commit is for epoch {message.content.epoch}, the group is in {state.at.epoch}")
@@ -140,7 +135,7 @@ def follow(
     _check_group_info(public, staged, request.group_info, terms)
     tree = check_tree(staged.state.tree.encode(), request.ratchet_tree, required=False)
     ended = staged.state.extension(END_MLS) is not None
-    _check_roster(after, facts, roster, ended=ended, external=external)
+    _check_roster(after, facts, asked.after, ended=ended, external=external)
     if not ended:
         check_floor(after, terms, now)
     check_new_leaves((*(leaf for _, leaf in effects.added), *(new for _, _, new in effects.updated)), terms, now)

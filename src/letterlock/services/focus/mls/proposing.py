@@ -8,7 +8,6 @@ the next commit, which is refused if it skips them.
 from __future__ import annotations
 
 from ....errors import DecodeError
-from ....ids import Instant, Number
 from ....mls.public_group import PublicGroup, PublicProposal
 from ....mls.wire.framing import PublicMessage
 from ....mls.wire.message import decode_message
@@ -16,6 +15,7 @@ from ....mls.wire.proposals import SelfRemove
 from ....rcc16.wire.authenticated_data import decode_authenticated_data
 from ....rcc16.wire.control import ClientMessage
 from ....rcc16.wire.reasons import ServerReason
+from .asking import Asked
 from .leaves import Terms
 from .refusing import ordering_rule
 from .state import Facts, GroupState
@@ -51,11 +51,10 @@ def propose(
     state: GroupState,
     public: PublicGroup,
     facts: Facts,
-    request: ClientMessage,
-    sender: Number,
-    now: Instant,
+    asked: Asked,
 ) -> PublicProposal:
     """A leaver's request. Raises InvalidRcc16, InvalidGroupMessage, DecodeError, InputError, GroupInactive."""
+    request, sender, now = asked.request, asked.sender, asked.now
     limits = terms.policy
     message = decode_message(request.proposal, limits.proposal_types, limits.max_message_bytes)
     if not isinstance(message, PublicMessage) or not isinstance(message.content.content, SelfRemove):
