@@ -9,9 +9,8 @@ certificate verbatim.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ...codec.der import UTF8_STRING
+from ...codec.kds import CertificateRequest
 from ...codec.tls import opaque
 from ...codec.x509 import decode_name
 from ...crypto.provider import CryptoProvider
@@ -67,28 +66,6 @@ _VENDOR = rule(
     module=__name__,
 )
 _PROOF = rule("RCC-P.1.8-08", "rcc16.md 1.8", "the identity proof can be read", module=__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateRequest:
-    """One request. Keys are points of 65 bytes on P-256."""
-
-    number: Number
-    participant_public: bytes
-    """`identity_pub`."""
-    leaf_public: bytes
-    """The key to certify; equal to `participant_public` for a client that has one key for both."""
-    subject: bytes = field(repr=False)
-    """`subject_der`."""
-    subject_alt_name: bytes = field(repr=False)
-    """`san_der`."""
-    participant_information: bytes = field(repr=False)
-    """`ext4_participant_info`."""
-    proof: bytes = field(repr=False)
-    """`acs_proof`."""
-    csr_pop: bytes = field(repr=False)
-    leaf_pop: bytes = field(repr=False)
-    """Our addition; empty for a client that has one key for both."""
 
 
 def prove_number(number: Number, participant_public: bytes, sign: Sign) -> bytes:
