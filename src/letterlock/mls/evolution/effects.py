@@ -40,7 +40,7 @@ def effects_of(next_epoch: NextEpoch, own_leaf: int | None, authenticated_data: 
     applied = next_epoch.applied
     before, after = applied.before.tree, next_epoch.tree
     proposals = applied.proposals
-    removed = (*proposals.self_removes, *proposals.removes)
+    removed = proposals.removed
     added = list(applied.added)
     if applied.external:
         added.append(applied.committer)

@@ -138,7 +138,7 @@ def apply_proposals(
         if isinstance(entry.proposal, (CustomProposal, SelfRemove))
     }
     if kinds:
-        staying = ProposalList(removes=proposals.removes, self_removes=proposals.self_removes).apply(state.tree)[0]
+        staying = ProposalList(removes=list(proposals.removed)).apply(state.tree)[0]
         check_proposals_supported(stage_index(index, state.tree, staying)[0], kinds)
     if proposals.context_extensions is not None:
         check_external_senders(state.suite, extensions, authentication, now)
@@ -199,7 +199,7 @@ def check_path_leaf(applied: Applied, leaf: LeafNode, authentication: Authentica
 
 def _check_joiner(applied: Applied, leaf: LeafNode, authentication: Authentication, policy: Policy) -> None:
     """An external commit: allowed at all, and what it removes is the joiner's own (section 12.2)."""
-    removes = applied.proposals.removes
+    removes = (*applied.proposals.removes, *applied.proposals.custom_removes)
     if not policy.external_commits or (removes and not policy.resync):
         _EXTERNAL_ALLOWED.fail("this group takes no external commits of that kind")
     for removed in removes:

@@ -116,6 +116,8 @@ class ProposalList:
     updates: list[tuple[int, LeafNode]] = field(default_factory=list)
     removes: list[int] = field(default_factory=list)
     self_removes: list[int] = field(default_factory=list)
+    custom_removes: list[int] = field(default_factory=list)
+    """Removed by proposals of a type that an application added (`CustomProposalType.removes`)."""
     psks: list[PreSharedKeyID] = field(default_factory=list)
     reinit: ReInit | None = None
     external_init: ExternalInit | None = None
@@ -123,11 +125,16 @@ class ProposalList:
     custom: list[tuple[Sender, CustomProposal]] = field(default_factory=list)
     path_required: bool = False
 
+    @property
+    def removed(self) -> tuple[int, ...]:
+        """All leaves that go, whichever proposal removes them."""
+        return (*self.self_removes, *self.removes, *self.custom_removes)
+
     def apply(self, tree: RatchetTree) -> tuple[RatchetTree, list[int]]:
         """The tree after updates, removes and adds in the order of section 12.3, and the leaves of the added."""
         for leaf_index, leaf in self.updates:
             tree = tree.update(leaf_index, leaf)
-        for leaf_index in (*self.self_removes, *self.removes):
+        for leaf_index in self.removed:
             tree = tree.remove(leaf_index)
         if not self.adds:
             return tree, []
@@ -171,10 +178,7 @@ def collect(
                 _touch(touched, sender.index)
                 found.updates.append((sender.index, leaf))
             case Remove(removed=removed):
-                if state.tree.leaf(removed) is None:
-                    _REMOVED.fail(f"leaf {removed} is blank")
-                if removed == committer:
-                    _REMOVE_OWN.fail("the committer removes itself")
+                _check_removed(removed, state, committer)
                 _touch(touched, removed)
                 found.removes.append(removed)
             case SelfRemove():
@@ -207,6 +211,10 @@ def collect(
                 found.context_extensions = extensions
             case CustomProposal():
                 found.custom.append((sender, proposal))
+                if (custom_removed := _removed_by_custom(proposal, policy)) is not None:
+                    _check_removed(custom_removed, state, committer)
+                    _touch(touched, custom_removed)
+                    found.custom_removes.append(custom_removed)
     if committer is None:
         if external_inits != 1:
             _EXTERNAL_ONE_INIT.fail(f"{external_inits} ExternalInit proposals in an external commit")
@@ -263,7 +271,7 @@ def queue_proposal(
     assert not isinstance(proposal, (bytes, Commit))
     reference = state.suite.proposal_ref(content.encode())
     queued = QueuedProposal(proposal, framed.sender, reference)
-    check_proposal(queued, state)
+    check_proposal(queued, state, policy)
     judge = LeafJudge(state.suite, state.group_id, state.extensions, authentication, policy, now)
     judge_leaves([queued], state, judge, authentication, sending=sending)
     if isinstance(proposal, GroupContextExtensions):
@@ -273,13 +281,15 @@ def queue_proposal(
     return replace(queued, judged=True)
 
 
-def check_proposal(entry: QueuedProposal, state: PublicState) -> None:
+def check_proposal(entry: QueuedProposal, state: PublicState, policy: Policy) -> None:
     """One proposal by itself, as it arrives; whether it fits beside others is asked when it is committed."""
     proposal = entry.proposal
     match proposal:
         case Remove(removed=removed):
-            if state.tree.leaf(removed) is None:
-                _REMOVED.fail(f"leaf {removed} is blank")
+            _check_removed(removed, state, None)
+        case CustomProposal():
+            if (custom_removed := _removed_by_custom(proposal, policy)) is not None:
+                _check_removed(custom_removed, state, None)
         case PreSharedKey(psk=psk):
             check_psk(psk, state.suite.hash_length, None)
         case ReInit():
@@ -327,6 +337,18 @@ def path_required(proposal: Proposal, policy: Policy) -> bool:
         known = policy.proposal_types.custom.get(proposal.proposal_type)
         return known is None or known.path_required
     return not isinstance(proposal, (Add, PreSharedKey, ReInit))
+
+
+def _check_removed(removed: int, state: PublicState, committer: int | None) -> None:
+    if state.tree.leaf(removed) is None:
+        _REMOVED.fail(f"leaf {removed} is blank")
+    if removed == committer:
+        _REMOVE_OWN.fail("the committer removes itself")
+
+
+def _removed_by_custom(proposal: CustomProposal, policy: Policy) -> int | None:
+    known = policy.proposal_types.custom.get(proposal.proposal_type)
+    return None if known is None or known.removes is None else known.removes(proposal.body)
 
 
 def _touch(touched: set[int], leaf_index: int) -> None:

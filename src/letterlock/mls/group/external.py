@@ -34,7 +34,7 @@ from ..wire.framing import (
 )
 from ..wire.leaf_node import LeafNode, LeafNodeSource
 from ..wire.message import decode_message, encode_message
-from ..wire.proposals import ExternalInit, PreSharedKey, Remove, SelfRemove
+from ..wire.proposals import CustomProposal, ExternalInit, PreSharedKey, Remove, SelfRemove
 from ..wire.psk import PreSharedKeyID
 from ..wire.welcome import GroupInfo
 from .epoch import EpochState
@@ -71,12 +71,14 @@ def join_externally(
     psks: Sequence[PreSharedKeyID],
     find_psk: FindPsk,
     self_removes: Sequence[bytes],
+    proposals: Sequence[CustomProposal],
     authenticated_data: bytes,
     rng: Rng,
     now: Instant,
 ) -> ExternalJoin:
     """A commit that adds ourselves. `resync` is our old leaf; `self_removes` are pending SelfRemove messages that
-    the delivery service gave along (draft-ietf-mls-extensions section 6.3).
+    the delivery service gave along (draft-ietf-mls-extensions section 6.3). `proposals` are of the application's own
+    types, as far as these may stand in an external commit.
 
     Raises InvalidGroupMessage, DecodeError, MissingPsk.
     """
@@ -96,6 +98,7 @@ def join_externally(
     if resync is not None:
         queued.append(QueuedProposal(Remove(resync), NEW_MEMBER_COMMIT, None))
     queued.extend(QueuedProposal(PreSharedKey(psk), NEW_MEMBER_COMMIT, None) for psk in psks)
+    queued.extend(QueuedProposal(proposal, NEW_MEMBER_COMMIT, None) for proposal in proposals)
     queued.extend(_pending_self_remove(client, state, message) for message in self_removes)
     applied = apply_proposals(state, index, queued, None, client.authentication, policy, now, sending=True)
     own = applied.committer

@@ -120,6 +120,7 @@ class Group:
         psks: Sequence[PreSharedKeyID] = (),
         find_psk: FindPsk = no_psks,
         self_removes: Sequence[bytes] = (),
+        proposals: Sequence[CustomProposal] = (),
         authenticated_data: bytes = b"",
         rng: Rng,
         now: Instant,
@@ -127,7 +128,8 @@ class Group:
         """Join by an external commit (section 12.4.3.2): send `ExternalJoin.message`; keep the group if accepted.
 
         `resync` is our old leaf, which the same commit removes. `self_removes` are SelfRemove messages that the
-        delivery service gave with the GroupInfo. Raises InvalidGroupMessage, DecodeError, MissingPsk.
+        delivery service gave with the GroupInfo, `proposals` of the application's own types.
+        Raises InvalidGroupMessage, DecodeError, MissingPsk.
         """
         message = _decode(client, group_info)
         if not isinstance(message, GroupInfo):
@@ -140,6 +142,7 @@ class Group:
             psks=psks,
             find_psk=find_psk,
             self_removes=self_removes,
+            proposals=proposals,
             authenticated_data=authenticated_data,
             rng=rng,
             now=now,

@@ -132,6 +132,9 @@ class CustomProposalType:
     path_required: bool
     external_senders: bool
     external_commit: bool
+    removes: Callable[[bytes], int] | None = None
+    """For a type that removes a member: the leaf that a body names. Like `read_body` it must not fail on what that
+    has read. A commit applies it as it does a Remove, under the same rules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from ...codec.tls import Reader, u32, whole
+from ...codec.tls import u32
 from ...mls.wire.proposals import CustomProposal, CustomProposalType, ProposalTypes
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "RCS_SIGNATURE",
     "SELF_REMOVE",
     "SERVER_REMOVE",
-    "removed_by_server",
     "server_remove",
 ]
 
@@ -31,11 +30,6 @@ SERVER_REMOVE: Final = 0xF004
 def server_remove(leaf: int) -> CustomProposal:
     """Remove a further leaf of a participant in its external commit (rcc16.md 2.5)."""
     return CustomProposal(SERVER_REMOVE, u32(leaf))
-
-
-def removed_by_server(proposal: CustomProposal) -> int:
-    """The leaf that a ServerRemove names. Raises DecodeError."""
-    return whole(proposal.body, Reader.u32)
 
 
 PROPOSAL_TYPES: Final = ProposalTypes(
@@ -60,6 +54,7 @@ PROPOSAL_TYPES: Final = ProposalTypes(
                 path_required=True,
                 external_senders=False,
                 external_commit=True,
+                removes=lambda body: int.from_bytes(body, "big"),
             ),
         }
     ),

@@ -38,15 +38,15 @@ from .reasons import ClientReason, Receipt
 __all__ = ["SignedReceipt", "report_of", "sign_receipt", "verify_receipt"]
 
 _TYPE = rule(
-    "RCC-7.6-01", "RCC.16 7.6 (rcc16.md 4.4)", "a receipt is signed by an rcs_signature of a member", module=__name__
+    "RCC-7.7-01", "RCC.16 7.7 (rcc16.md 4.4)", "a receipt is signed by an rcs_signature of a member", module=__name__
 )
 _SAME = rule(
-    "RCC-7.6-02",
-    "RCC.16 7.6 (rcc16.md 4.4)",
+    "RCC-7.7-02",
+    "RCC.16 7.7 (rcc16.md 4.4)",
     "the derived content says what the IMDN and its envelope say",
     module=__name__,
 )
-_ERA = rule("RCC-7.6-03", "RCC.16 7.6 (rcc16.md 4.4)", "a receipt names the era of its group", module=__name__)
+_ERA = rule("RCC-7.7-03", "RCC.16 7.7 (rcc16.md 4.4)", "a receipt names the era of its group", module=__name__)
 
 _MAX_HEADER = 16_384
 
