@@ -268,6 +268,28 @@ class Group:
         signed = authenticate(member.client, member.state, PRIVATE_MESSAGE, content)
         return protect(member.state, epoch, signed, member.client.policy.padding(len(data)), rng)
 
+    def encrypt_ahead(self, data: bytes, *, rng: Rng, authenticated_data: bytes = b"") -> bytes:
+        """Application data in the epoch that our pending commit opens, to travel with the commit.
+
+        Whoever merges the commit can read it; if the commit is discarded nobody ever can. Store the changes before it
+        is sent. Raises InputError without a pending commit.
+        """
+        member, pending = self._member, self._member.pending
+        if pending is None or pending.staged.secrets is None:
+            raise InputError("no commit of ours is pending", code="mls.input.no_pending")
+        state, secrets = pending.staged.state, pending.staged.secrets
+        content = FramedContent.build(
+            group_id=state.group_id,
+            epoch=state.epoch,
+            sender=Sender.member(secrets.own_leaf),
+            authenticated_data=authenticated_data,
+            content=data,
+            types=member.client.policy.proposal_types,
+        )
+        signed = authenticate(pending.client, state, PRIVATE_MESSAGE, content)
+        member.note_pending()  # its secret tree has moved on
+        return protect(state, secrets, signed, member.client.policy.padding(len(data)), rng)
+
     def propose(
         self, proposal: Proposal, *, rng: Rng, now: Instant, authenticated_data: bytes = b"", public: bool | None = None
     ) -> bytes:

@@ -6,11 +6,12 @@ open his own UpdatePath, and a PrivateMessage cannot be read by who sent it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...codec.tls import Reader, opaque, u8, u32
 from ..evolution.proposal_list import QueuedProposal
+from ..schedule.secret_tree import RowKey as MessageKey
 from ..stored_row import bad_row
 from ..wire.framing import AuthenticatedContent, Sender
 from ..wire.proposals import ProposalTypes, encode_proposal, read_proposal
@@ -37,13 +38,15 @@ class StoredPending:
     keys: EpochKeys = field(repr=False)
     private_keys: dict[int, bytes] = field(repr=False)
     messages: bytes = field(repr=False)
-    """The row of the root of its secret tree, which nobody has used yet."""
+    """The row of the root of its secret tree, which nobody has used yet; empty if"""
+    used: tuple[tuple[MessageKey, bytes], ...] = field(repr=False)
+    """something was sent along with the commit: then all rows of that tree."""
 
 
 def encode_pending(pending: PendingCommit, rotates: bool, types: ProposalTypes) -> bytes:
     secrets = pending.staged.secrets
     assert secrets is not None  # a commit of ours does not remove us
-    ((_, messages),) = secrets.messages.rows()
+    rows = list(secrets.messages.rows())
     covered = [
         opaque(entry.reference) + entry.sender.encode() + encode_proposal(entry.proposal, types)
         for entry in pending.covered
@@ -63,7 +66,7 @@ def encode_pending(pending: PendingCommit, rotates: bool, types: ProposalTypes) 
             opaque(b"".join(welcomes)),
             encode_keys(secrets.keys),
             opaque(b"".join([u32(node) + opaque(private) for node, private in secrets.private_keys.items()])),
-            opaque(messages),
+            opaque(rows[0][1]) if len(rows) == 1 else opaque(b"") + opaque(b"".join(map(_encode_message, rows))),
         )
     )
 
@@ -85,6 +88,7 @@ def decode_pending(body: bytes, hash_length: int, types: ProposalTypes) -> Store
         read_keys(reader, hash_length),
         _read_private_keys(reader.sub()),
         reader.vector(),
+        tuple(_read_messages(reader.sub())) if reader.more() else (),
     )
     reader.end()
     return stored
@@ -107,6 +111,20 @@ def _read_welcomes(reader: Reader) -> tuple[WelcomeFor, ...]:
             members.append(inner.vector())
         welcomes.append(WelcomeFor(message, tuple(members)))
     return tuple(welcomes)
+
+
+def _encode_message(row: tuple[MessageKey, bytes]) -> bytes:
+    return opaque("/".join(map(str, row[0])).encode()) + opaque(row[1])
+
+
+def _read_messages(reader: Reader) -> Iterator[tuple[MessageKey, bytes]]:
+    while reader.more():
+        key, row = reader.vector(), reader.vector()
+        try:
+            kind, *numbers = key.decode("ascii").split("/")
+            yield (kind, *map(int, numbers)), row
+        except ValueError:
+            raise bad_row("a row of a secret tree under no key") from None
 
 
 def _read_private_keys(reader: Reader) -> dict[int, bytes]:

@@ -68,7 +68,7 @@ def staged_again(member: Member, stored: StoredPending, after: Client) -> Pendin
     secrets = EpochState(
         epoch.own_leaf,
         stored.keys,
-        secret_tree_of(state.suite, tree.height, [(root, stored.messages)]),
+        secret_tree_of(state.suite, tree.height, stored.used or [(root, stored.messages)]),
         stored.private_keys,
     )
     staged = StagedCommit(
