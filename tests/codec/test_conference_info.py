@@ -12,6 +12,7 @@ from conformance_cases import Case, load_cases
 from letterlock.codec.conference_info import (
     ConferenceInfo,
     Disconnection,
+    EncryptedDescription,
     Endpoint,
     EndpointStatus,
     Joining,
@@ -242,3 +243,31 @@ def test_any_change_leads_to_a_whole_view(view: ConferenceInfo, change: Conferen
     for item in change.users or ():
         (expected.discard if item.state is State.DELETED else expected.add)(item.entity)
     assert {item.entity for item in after.users or ()} == expected
+
+
+ENCRYPTED = ConferenceInfo(
+    entity=FOCUS,
+    version=3,
+    state=State.PARTIAL,
+    encrypted_subject=EncryptedDescription("4s4QaqWOQAY=", "tel:+15550100", "2026-11-23T10:00:00Z"),
+    encrypted_icon=EncryptedDescription(""),
+    mls_group_info=b"\x00\x01\x00\x04group",
+)
+
+
+def test_what_is_encrypted_for_the_members() -> None:
+    """rcc16.md 2.6: empty text is a deletion, absence is no change."""
+    assert read(encode_conference_info(ENCRYPTED)) == ENCRYPTED
+    before = replace(ENCRYPTED, version=2, state=State.FULL, encrypted_icon=EncryptedDescription("https://c.test/i"))
+    after = updated(before, ENCRYPTED, max_users=10)
+    assert after.encrypted_icon == EncryptedDescription("")
+    later = ConferenceInfo(entity=FOCUS, version=4, state=State.PARTIAL)
+    kept = updated(after, later, max_users=10)
+    assert (kept.encrypted_subject, kept.mls_group_info) == (ENCRYPTED.encrypted_subject, ENCRYPTED.mls_group_info)
+
+
+def test_a_group_info_that_is_not_base64() -> None:
+    data = encode_conference_info(ENCRYPTED).replace(b"AAEABGdyb3Vw", b"AAEABGdyb3V")
+    with pytest.raises(DecodeError) as caught:
+        read(data)
+    assert caught.value.code == "conference_info.group_info"

@@ -3,10 +3,15 @@
 What a messaging client shows is read: description, counts, users with their roles and endpoints. Media, sidebars and
 call details are passed over. None means absent: in a partial document that is "unchanged" (section 4.4).
 `letterlock.sip.conference_state` puts documents together.
+
+RCC.16 adds the encrypted subject and icon of a group and its latest GroupInfo (rcc16.md 2.6). Their namespace is not
+sourced: they are written in the one of OMA's group data and found in any.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import enum
 import re
 from collections.abc import Callable, Iterable
@@ -21,6 +26,7 @@ __all__ = [
     "MEDIA_TYPE",
     "ConferenceInfo",
     "Disconnection",
+    "EncryptedDescription",
     "Endpoint",
     "EndpointStatus",
     "Joining",
@@ -100,8 +106,23 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class EncryptedDescription:
+    """A subject (`text` is ciphertext in base64) or an icon (the address of its ciphertext); empty: it was deleted.
+
+    `participant` is who changed it, `timestamp` when, as the focus claims.
+    """
+
+    text: str
+    participant: str = ""
+    timestamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ConferenceInfo:
-    """A document. `users` None means that it has no `users` element. `icon` is an element of OMA's group data."""
+    """A document. `users` None means that it has no `users` element. `icon` is an element of OMA's group data.
+
+    `mls_group_info` is an MLSMessage(GroupInfo).
+    """
 
     entity: str
     version: int
@@ -114,6 +135,9 @@ class ConferenceInfo:
     locked: bool | None = None
     users: tuple[User, ...] | None = None
     users_state: State = State.FULL
+    encrypted_subject: EncryptedDescription | None = None
+    encrypted_icon: EncryptedDescription | None = None
+    mls_group_info: bytes | None = None
 
 
 def encode_conference_info(info: ConferenceInfo) -> bytes:
@@ -122,6 +146,9 @@ def encode_conference_info(info: ConferenceInfo) -> bytes:
         _element("subject", info.subject)
         + _element("maximum-user-count", info.maximum_user_count)
         + ("" if info.icon is None else f'<icon xmlns="{GROUP_DATA}">{escape(info.icon)}</icon>')
+        + _encrypted("encrypted-subject-description", info.encrypted_subject)
+        + _encrypted("encrypted-icon-description", info.encrypted_icon)
+        + _group_info(info.mls_group_info)
     )
     if description or info.state is State.FULL:
         # Section 5.2: "A "full" conference document MUST at least include the <conference-description> and <users>".
@@ -171,6 +198,9 @@ def decode_conference_info(data: bytes, limits: XmlLimits, *, max_users: int) ->
         locked=_boolean(_text(conference_state, "locked")),
         users=None if users is None else _users(users, users_state, max_users),
         users_state=users_state,
+        encrypted_subject=_read_encrypted(description, "encrypted-subject-description"),
+        encrypted_icon=_read_encrypted(description, "encrypted-icon-description"),
+        mls_group_info=_read_group_info(description),
     )
 
 
@@ -180,6 +210,20 @@ def _element(name: str, value: str | int | bool | None) -> str:
         return ""
     text = str(value).lower() if isinstance(value, bool) else escape(str(value))
     return f"<{name}>{text}</{name}>"
+
+
+def _encrypted(name: str, description: EncryptedDescription | None) -> str:
+    if description is None:
+        return ""
+    told = (("participant", description.participant), ("timestamp", description.timestamp))
+    inside = "".join(_element(child, value) for child, value in told if value)
+    return f'<{name} xmlns="{GROUP_DATA}">{escape(description.text)}{inside}</{name}>'
+
+
+def _group_info(message: bytes | None) -> str:
+    if message is None:
+        return ""
+    return f'<mls-group-info xmlns="{GROUP_DATA}">{base64.b64encode(message).decode()}</mls-group-info>'
 
 
 def _state(state: State) -> str:
@@ -296,6 +340,28 @@ def _icon(description: Element | None) -> str | None:
         if (item.namespace, item.name) == (GROUP_DATA, "icon"):
             return item.text
     return None
+
+
+def _anywhere(description: Element | None, name: str) -> Element | None:
+    children = () if description is None else description.children
+    return next((item for item in children if item.name == name), None)
+
+
+def _read_encrypted(description: Element | None, name: str) -> EncryptedDescription | None:
+    found = _anywhere(description, name)
+    if found is None:
+        return None
+    return EncryptedDescription(found.text, found.child_text("participant") or "", found.child_text("timestamp") or "")
+
+
+def _read_group_info(description: Element | None) -> bytes | None:
+    found = _anywhere(description, "mls-group-info")
+    if found is None:
+        return None
+    try:
+        return base64.b64decode(found.text, validate=True)
+    except (binascii.Error, ValueError):
+        raise DecodeError("a GroupInfo that is not base64", code="conference_info.group_info") from None
 
 
 def _number(text: str | None) -> int | None:

@@ -25,11 +25,16 @@ class GroupTarget(enum.Enum):
 
     SUBJECT = "subject"
     ICON = "icon"
+    ENCRYPTED_SUBJECT = "encrypted-subject"
+    ENCRYPTED_ICON = "encrypted-icon"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupData:
-    """`value` is the subject, or the address of the icon; None takes it away."""
+    """`value` is the subject, or the address of the icon; None takes it away.
+
+    Of an encrypted subject it is the ciphertext in base64, of an encrypted icon the address of its ciphertext.
+    """
 
     target: GroupTarget
     value: str | None

@@ -45,6 +45,9 @@ def updated(local: ConferenceInfo | None, received: ConferenceInfo, *, max_users
         active=_later(local.active, received.active),
         locked=_later(local.locked, received.locked),
         users=users,
+        encrypted_subject=_later(local.encrypted_subject, received.encrypted_subject),
+        encrypted_icon=_later(local.encrypted_icon, received.encrypted_icon),
+        mls_group_info=_later(local.mls_group_info, received.mls_group_info),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ...codec import cpim, imdn, iscomposing
 from ...codec.cpim import Cpim, CpimHeader, CpimLimits, decode_cpim, encode_cpim
 from ...codec.group_data import MEDIA_TYPE as GROUP_DATA
-from ...codec.group_data import GroupData, decode_group_data
+from ...codec.group_data import GroupData, GroupTarget, decode_group_data
 from ...codec.mime import MimePart
 from ...codec.sip import Uri, media_type
 from ...codec.xml import XmlLimits
@@ -83,6 +83,9 @@ def distribute(
     identifier = _identifier(message.message_id, fallback_id)
     if inner == GROUP_DATA:
         change = decode_group_data(message.content.content(), _XML_LIMITS)
+        if change.target in (GroupTarget.ENCRYPTED_SUBJECT, GroupTarget.ENCRYPTED_ICON):
+            # Nobody could read them without the commit that they belong to, which comes with them in one request.
+            raise FocusError("what is encrypted changes with a commit", code="focus.group_data", status=415)
         return Distribution(recipient, identifier, b"", Delivery.LIVE, message, change)
     receipt_for = None
     if inner == imdn.MEDIA_TYPE and recipient is None:
