@@ -114,8 +114,9 @@ def make_key_package(
     lifetime_seconds: int,
     last_resort: Extension | None = None,
     extensions: tuple[Extension, ...] = (),
+    not_before: int | None = None,
 ) -> KeyPackageBundle:
-    """A package valid from an hour ago (clocks differ) for `lifetime_seconds` in all.
+    """A package valid from an hour ago (clocks differ), or from `not_before`, for `lifetime_seconds` in all.
 
     `last_resort` is the mark to put on it, one of the two constants here; its type must be among the client's
     capabilities. Raises InputError for a lifetime over the policy's limit, and for extensions that nobody accepts.
@@ -142,7 +143,8 @@ def make_key_package(
         )
     init_private, init_key = suite.generate_key_pair(rng)
     encryption_private, encryption_key = suite.generate_key_pair(rng)
-    not_before = now // 1000 - 3600
+    if not_before is None:
+        not_before = now // 1000 - 3600
     leaf = client.leaf(
         encryption_key, LeafNodeSource.KEY_PACKAGE, lifetime=Lifetime(not_before, not_before + lifetime_seconds)
     )

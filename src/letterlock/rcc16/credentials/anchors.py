@@ -21,7 +21,7 @@ from ..rules import rule
 from .algorithms import ECDSA_SHA256, Sign, ecdsa_holds
 from .labels import ANCHOR_LIST
 
-__all__ = ["TrustAnchors", "accept_anchor_list", "decode_anchor_list", "sign_anchor_list"]
+__all__ = ["TrustAnchors", "accept_anchor_list", "check_replacement", "decode_anchor_list", "sign_anchor_list"]
 
 _SIGNER = rule(
     "RCC-P.1.7-01",
@@ -29,14 +29,20 @@ _SIGNER = rule(
     "the list of trust anchors is signed by the signer that the configuration names",
     module=__name__,
 )
-_GENERATION = rule(
+_ASKED = rule(
     "RCC-P.1.7-02",
-    "our choice (rcc16.md 1.7)",
-    "a list of trust anchors is of the generation that was asked for, and not older than the one in force",
+    "rcc16.md 1.7",
+    "a list of trust anchors is of the generation that the configuration names",
+    module=__name__,
+)
+_OLDER = rule(
+    "RCC-P.1.7-03",
+    "rcc16.md 1.7",
+    "trust anchors are not replaced by an older generation of them",
     module=__name__,
 )
 _SAME = rule(
-    "RCC-P.1.7-03",
+    "RCC-P.1.7-04",
     "our choice (rcc16.md 1.7)",
     "one generation of the list of trust anchors has one content",
     module=__name__,
@@ -89,11 +95,19 @@ def accept_anchor_list(
     anchors, body, signature = _decode(data)
     if not ecdsa_holds(crypto, signer_spki, ECDSA_SHA256, ANCHOR_LIST + body, signature):
         _SIGNER.fail("the list of trust anchors is not signed by its signer")
-    if anchors.generation != generation or (held is not None and anchors.generation < held.generation):
-        _GENERATION.fail(f"generation {anchors.generation} of the trust anchors, wanted is {generation}")
-    if held is not None and anchors.generation == held.generation and anchors != held:
-        _SAME.fail(f"generation {anchors.generation} of the trust anchors comes with another content")
+    if anchors.generation != generation:
+        _ASKED.fail(f"generation {anchors.generation} of the trust anchors, wanted is {generation}")
+    if held is not None:
+        check_replacement(held, anchors)
     return anchors
+
+
+def check_replacement(held: TrustAnchors, anchors: TrustAnchors) -> None:
+    """Whether a list may take the place of another one. Generation 0 is of no list, as in a lab. Raises InvalidRcc16."""
+    if anchors.generation < held.generation:
+        _OLDER.fail(f"generation {anchors.generation} of the trust anchors is older than {held.generation}")
+    if anchors.generation == held.generation != 0 and anchors != held:
+        _SAME.fail(f"generation {anchors.generation} of the trust anchors comes with another content")
 
 
 def decode_anchor_list(data: bytes) -> TrustAnchors:

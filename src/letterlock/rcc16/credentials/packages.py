@@ -16,7 +16,7 @@ from ...mls.wire.message import decode_message
 from ...mls.wire.proposals import RFC_PROPOSALS
 from ..rules import rule
 from .authentication import CertificateAuthentication
-from .leaf import FLOOR_MS
+from .leaf import FLOOR_MS, lasts_30_days
 
 __all__ = ["check_claimed"]
 
@@ -24,6 +24,7 @@ _CLAUSE: Final = "RCC.16 A.4.2 (rcc16.md 1.9)"
 _READABLE = rule("RCC-A.4.2-01", _CLAUSE, "a claimed key package can be read", module=__name__)
 _SUITE = rule("RCC-A.4.2-02", _CLAUSE, "a claimed key package is for suite 2, and its leaf lists that", module=__name__)
 _LIFETIME = rule("RCC-A.4.2-03", _CLAUSE, "the leaf of a claimed key package has 30 days left", module=__name__)
+_FLOOR = rule("RCC-A.4.2-05", _CLAUSE, "the credential of a claimed key package has 30 days left", module=__name__)
 _KEY = rule("RCC-A.4.2-04", _CLAUSE, "the leaf of a claimed key package has the certified key", module=__name__)
 
 
@@ -35,7 +36,7 @@ def check_claimed(
     *,
     max_bytes: int,
 ) -> KeyPackage:
-    """The package in an MLSMessage(KeyPackage), certified for `number`. Raises InvalidRcc16.
+    """The package in an MLSMessage(KeyPackage), certified for `number` and fit to be added now. Raises InvalidRcc16.
 
     That it is rightly signed, MLS checks when it is added.
     """
@@ -44,10 +45,11 @@ def check_claimed(
     certified = authentication.certify(leaf.credential, now, number)
     if package.cipher_suite != SUITE or SUITE not in leaf.capabilities.cipher_suites:
         _SUITE.fail("a key package for another cipher suite")
-    if not authentication.policy.tolerant and (
-        leaf.lifetime is None or leaf.lifetime.not_after * 1000 < now + FLOOR_MS
-    ):
-        _LIFETIME.fail("a key package that ends within 30 days")
+    if not authentication.policy.tolerant:
+        if leaf.lifetime is None or leaf.lifetime.not_after * 1000 < now + FLOOR_MS:
+            _LIFETIME.fail("a key package that ends within 30 days")
+        if not lasts_30_days(leaf.credential, now):
+            _FLOOR.fail("a key package whose credential ends within 30 days")
     if leaf.signature_key != certified.leaf.key.point:
         _KEY.fail("a key package with another key than the certified one")
     return package

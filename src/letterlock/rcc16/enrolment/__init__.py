@@ -9,7 +9,7 @@ goes out (SR-06).
   it on every timer; a request that is not answered comes again later.
 * `request(state, proof, now) -> CertificateRequest`: what to send to the KDS for a RenewCertificate; `proof` is the
   ACS's (.5), verbatim. Reads only, so that the edge calls it. InputError before the first `upkeep`.
-* `adopt(state, chain, anchors, now, rng) -> Writes`: what came back, checked in full: InvalidRcc16 if it does not hold.
+* `adopt(state, chain, anchors, now) -> Writes`: what came back, checked in full: InvalidRcc16 if it does not hold.
   chain None: it could not be had. Call `upkeep` after it.
 * `published(state, request, stored, now) -> Writes`: the answer to PublishKeyPackages.
 * `client(state, now) -> Client | None`: the mls client, None without a valid certificate; the same object while nothing
