@@ -18,11 +18,17 @@ def kds_decoders() -> tuple[tuple[str, Callable[[bytes], Any], tuple[bytes, ...]
         return lambda data: decode(data, LIMITS)
 
     signature = kds_signature.RequestSignature(
-        kds_signature.SignerKind.DEVICE, _ANA, bytes(16), 0, 1_790_000_000_000, bytes(range(16)), b"\x30" * 71
+        kds_signature.SignerKind.DEVICE, _ANA, b"\x04" * 65, 0, 1_790_000_000_000, bytes(range(16)), b"\x30" * 71
     )
-    request = kds.CertificateRequest(_ANA, b"\x04" * 65, b"subject", b"san", b"information", b"proof", b"\x30" * 71)
+    parts = (b"subject", b"san", b"information", b"proof", b"\x30" * 71)
+    request = kds.CertificateRequest(_ANA, b"\x04" * 65, b"\x05" * 65, *parts, b"\x31" * 71)
+    lab_request = kds.CertificateRequest(_ANA, b"\x04" * 65, b"\x04" * 65, *parts)
     return (
-        ("kds certificate request", limited(kds.decode_certificate_request), (kds.encode(request),)),
+        (
+            "kds certificate request",
+            limited(kds.decode_certificate_request),
+            (kds.encode(request), kds.encode(lab_request)),
+        ),
         (
             "kds certificate answer",
             limited(kds.decode_certificate_answer),

@@ -26,14 +26,16 @@ from letterlock.ids import Number
 from services.kds_decoders import LIMITS
 
 ANA = Number("+15550100")
-REQUEST = kds.CertificateRequest(ANA, b"\x04" * 65, b"subject", b"san", b"info", b"proof", b"\x30" * 70)
+REQUEST = kds.CertificateRequest(ANA, b"\x04" * 65, b"\x04" * 65, b"subject", b"san", b"info", b"proof", b"\x30" * 70)
+SEPARATE = dataclasses.replace(REQUEST, leaf_public=b"\x05" * 65, leaf_pop=b"\x31" * 70)
 UPLOAD = kds.Upload(ANA, (b"one", b"two"), b"last")
 PACKAGES = (kds.ClaimedPackage(b"a", False), kds.ClaimedPackage(b"b", True))
-SIGNATURE = RequestSignature(SignerKind.DEVICE, ANA, bytes(16), 0, 1_790_000_000_000, bytes(range(16)), b"\x30" * 70)
+SIGNATURE = RequestSignature(SignerKind.DEVICE, ANA, b"\x04" * 65, 0, 1_790_000_000_000, bytes(range(16)), b"\x30" * 70)
 
 
 def test_what_is_written_is_read_again() -> None:
-    assert kds.decode_certificate_request(kds.encode(REQUEST), LIMITS) == REQUEST
+    for request in (REQUEST, SEPARATE):
+        assert kds.decode_certificate_request(kds.encode(request), LIMITS) == request
     assert kds.decode_upload(kds.encode(UPLOAD), LIMITS) == UPLOAD
     for claim in (kds.ClaimRequest(ANA), kds.ClaimRequest(ANA, 2)):
         assert kds.decode_claim_request(kds.encode(claim), LIMITS) == claim
@@ -106,6 +108,14 @@ CLAIM = kds.encode(kds.ClaimRequest(ANA))
         (kds.decode_upload, _with(kds.encode(UPLOAD), key_packages=["A" * 12_000]), "kds.limit"),
         (kds.decode_certificate_request, _with(kds.encode(REQUEST), identity_pub="YQ=="), "kds.limit"),
         (kds.decode_certificate_request, _with(kds.encode(REQUEST), csr_pop=...), "kds.body"),
+        (kds.decode_certificate_request, _with(kds.encode(SEPARATE), leaf_pop=...), "kds.body"),
+        (kds.decode_certificate_request, _with(kds.encode(SEPARATE), leaf_pub=...), "kds.body"),
+        (kds.decode_certificate_request, _with(kds.encode(SEPARATE), leaf_pub="BAQE"), "kds.limit"),
+        (
+            kds.decode_certificate_request,
+            _with(kds.encode(SEPARATE), leaf_pub=json.loads(kds.encode(REQUEST))["identity_pub"]),
+            "kds.body",
+        ),
         (kds.decode_claim_answer, b'{"key_packages":[]}', "kds.body"),
         (kds.decode_claim_answer, b'{"key_packages":[7]}', "kds.body"),
         (kds.decode_claim_answer, b'{"key_package":"YQ==","is_last_resort":1}', "kds.body"),
@@ -120,6 +130,11 @@ def test_refused(decode: Callable[[bytes, kds.BodyLimits], Any], body: bytes, co
     assert isinstance(caught.value, LimitExceeded) == (code == "kds.limit")
 
 
+def test_one_key_for_both_is_the_lab_form_and_two_are_ours() -> None:
+    more = set(json.loads(kds.encode(SEPARATE))) - set(json.loads(kds.encode(REQUEST)))
+    assert more == {"leaf_pub", "leaf_pop"}
+
+
 def test_of_an_answer_what_is_not_known_is_passed_over() -> None:
     assert kds.decode_stored(b'{"stored":3,"more":{"x":[]}}', LIMITS) == 3
 
@@ -130,7 +145,7 @@ def test_a_signature_header_is_read_as_written() -> None:
     assert decode_answer(encode_answer(b"\x30" * 71)) == b"\x30" * 71
 
 
-@pytest.mark.parametrize("text", ["", "!", "A" * 300, "AQE", "AgE", encode_signature(SIGNATURE) + "AAAA", "é"])
+@pytest.mark.parametrize("text", ["", "!", "A" * 600, "AQE", "AgE", encode_signature(SIGNATURE) + "AAAA", "é"])
 def test_a_signature_header_that_is_none(text: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode_signature(text)
@@ -150,7 +165,7 @@ def test_what_is_signed_covers_all_of_the_request() -> None:
                 {"kind": SignerKind.SERVER},
                 {"kind": SignerKind.PARTICIPANT},
                 {"signer": Number("+15550199")},
-                {"key": b"\x01" * 16},
+                {"key": b"\x01" * 65},
                 {"to": 1},
                 {"timestamp": 1},
                 {"nonce": bytes(16)},

@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 _MAX_KDS = 2**31 - 1
+_MAX_SIGNATURE = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +64,32 @@ class BodyLimits:
 # --- requests ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class CertificateRequest:
-    """What a device wants certified, each part of it verbatim.
+    """What a device wants certified, each part of it verbatim (rcc16/credentials/request.py).
 
-    `public_key` is the 65-byte point of the leaf key, `proof` the SignedEncryptionIdentityProof of the configuration
-    server, `possession` the ECDSA signature by the leaf key over utf8("tel:+E164") and the point.
+    Keys are points of 65 bytes. The lab form has one key for both; where they differ, `leaf_pub` and `leaf_pop` are ours.
     """
 
     number: Number
-    public_key: bytes
+    participant_public: bytes
+    leaf_public: bytes
     subject: bytes
-    alternative_names: bytes
+    subject_alt_name: bytes
     participant_information: bytes = field(repr=False)
     proof: bytes = field(repr=False)
-    possession: bytes = field(repr=False)
+    csr_pop: bytes = field(repr=False)
+    leaf_pop: bytes = field(default=b"", repr=False)
 
     def body(self) -> dict[str, Any]:
+        leaf = {"leaf_pub": _b64(self.leaf_public), "leaf_pop": _b64(self.leaf_pop)}
         return {
             "msisdn": _tel(self.number),
-            "identity_pub": _b64(self.public_key),
+            "identity_pub": _b64(self.participant_public),
+            **(leaf if self.leaf_public != self.participant_public else {}),
             "subject_der": _b64(self.subject),
-            "san_der": _b64(self.alternative_names),
+            "san_der": _b64(self.subject_alt_name),
             "ext4_participant_info": _b64(self.participant_information),
             "acs_proof": _b64(self.proof),
-            "csr_pop": _b64(self.possession),
+            "csr_pop": _b64(self.csr_pop),
         }
 
 
@@ -234,16 +238,22 @@ def encode_stored(packages: int) -> bytes:
 def decode_certificate_request(data: bytes, limits: BodyLimits) -> CertificateRequest:
     """Raises DecodeError, LimitExceeded."""
     body = _read(data, limits)
+    participant = body.octets("identity_pub", 65, least=65)
+    separate = body.has("leaf_pub")
     value = CertificateRequest(
         body.number("msisdn"),
-        body.octets("identity_pub", 65, least=65),
+        participant,
+        body.octets("leaf_pub", 65, least=65) if separate else participant,
         body.octets("subject_der", limits.max_certificate),
         body.octets("san_der", limits.max_certificate),
         body.octets("ext4_participant_info", limits.max_certificate),
         body.octets("acs_proof", limits.max_certificate),
-        body.octets("csr_pop", 72),
+        body.octets("csr_pop", _MAX_SIGNATURE),
+        body.octets("leaf_pop", _MAX_SIGNATURE) if separate else b"",
     )
     body.end()
+    if separate and value.leaf_public == participant:
+        raise DecodeError("one key for both stands there once", code="kds.body")
     return value
 
 

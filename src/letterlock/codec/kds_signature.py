@@ -36,11 +36,12 @@ __all__ = [
 
 HEADER = "Letterlock-Kds-Signature"
 ANSWER_HEADER = "Letterlock-Kds-Answer"
-MAX_HEADER = 256
+MAX_HEADER = 512
 NONCE_BYTES = 16
 
 _VERSION = 1
 _KEY_ID_BYTES = 16
+_POINT_BYTES = 65
 _MAX_SIGNATURE = 72
 _ANSWER_LABEL = b"\xff\x80letterlock/kds-federation-answer/v1\x00"
 
@@ -67,7 +68,8 @@ _LABELS = {
 class RequestSignature:
     """Who claims to ask, and when. Believe it after the signature was verified over `signed_text` only.
 
-    `key` is the `key_id` of the key; `to` the server that is asked, in requests of servers, else 0.
+    `key` is the public key, the 65-byte point: whether it is the signer's, tables say. `to` is the server that is
+    asked, in requests of servers, else 0.
     """
 
     kind: SignerKind
@@ -80,7 +82,7 @@ class RequestSignature:
 
 
 def key_id(public_key: bytes) -> bytes:
-    """By which a P-256 key, the 65-byte point, is looked up: the first 16 bytes of its SHA-256."""
+    """What names the device of a leaf key, the 65-byte point: the first 16 bytes of its SHA-256."""
     return hashlib.sha256(public_key).digest()[:_KEY_ID_BYTES]
 
 
@@ -136,7 +138,7 @@ def decode_signature(text: str) -> RequestSignature:
         unsigned = RequestSignature(
             SignerKind(reader.u8()),
             reader.opaque(16).decode("ascii"),
-            reader.take(_KEY_ID_BYTES),
+            reader.take(_POINT_BYTES),
             reader.u32(),
             reader.u64(),
             reader.take(NONCE_BYTES),

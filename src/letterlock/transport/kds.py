@@ -20,21 +20,23 @@ import aiohttp
 
 from ..codec import kds as codec
 from ..codec.addresses import is_loopback
-from ..codec.kds import BodyLimits, CertificateRequest, Pool
+from ..codec.kds import BodyLimits, Pool
 from ..codec.kds_signature import (
     HEADER,
     NONCE_BYTES,
     RequestSignature,
     SignerKind,
     encode_signature,
-    key_id,
     signed_text,
 )
 from ..conversation_seam import Claimed, ClaimOutcome
-from ..errors import DecodeError, InputError, KdsError, LetterlockError, TransportError
+from ..crypto.provider import CryptoProvider
+from ..errors import DecodeError, InputError, InvalidRcc16, KdsError, LetterlockError, TransportError
 from ..ids import Instant, Number, Rng
+from ..rcc16.credentials.anchors import TrustAnchors, accept_anchor_list
+from ..rcc16.credentials.request import CertificateRequest
 
-__all__ = ["KdsClient", "KdsSettings", "KdsSigner"]
+__all__ = ["AnchorSource", "KdsClient", "KdsSettings", "KdsSigner"]
 
 T = TypeVar("T")
 
@@ -61,6 +63,18 @@ class KdsSigner:
     number: Number
     public_key: bytes
     sign: Callable[[bytes], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorSource:
+    """Where the list of trust anchors is, which generation of it, and who signs it, by the configuration document.
+
+    `signer` is DER SubjectPublicKeyInfo. The address may be on another host than the server's, and may have a path.
+    """
+
+    uri: str
+    generation: int
+    signer: bytes
 
 
 class KdsClient:
@@ -101,10 +115,35 @@ class KdsClient:
 
     # --- ours ------------------------------------------------------------------------------------
     async def enrol(self, request: CertificateRequest) -> tuple[bytes, ...]:
-        """A certificate for the leaf key: the chain in DER, leaf first, with its root at the end."""
-        body = await self._call("POST", "/mls/v1/certificate", codec.encode(request))
+        """A certificate for the leaf key: the chain in DER, leaf first, without the root at its end.
+
+        The root is among the anchors or it is worth nothing, so that members need not carry it (rcc16.md 1.4).
+        """
+        asked = codec.CertificateRequest(
+            request.number,
+            request.participant_public,
+            request.leaf_public,
+            request.subject,
+            request.subject_alt_name,
+            request.participant_information,
+            request.proof,
+            request.csr_pop,
+            request.leaf_pop,
+        )
+        body = await self._call("POST", "/mls/v1/certificate", codec.encode(asked))
         answer = self._read(body, codec.decode_certificate_answer)
-        return (answer.leaf, *answer.chain)
+        return (answer.leaf, *answer.chain[:-1]) if len(answer.chain) > 1 else (answer.leaf, *answer.chain)
+
+    async def anchors(self, source: AnchorSource, held: TrustAnchors | None, crypto: CryptoProvider) -> TrustAnchors:
+        """The list of trust anchors that is to replace `held`. Raises KdsError `kds.anchors` if it is not to be believed."""
+        url = _checked(source.uri, path=True)
+        data = await self._exchange("GET", url, b"", {"Accept-Encoding": "identity"})
+        try:
+            return accept_anchor_list(
+                data, signer_spki=source.signer, generation=source.generation, held=held, crypto=crypto
+            )
+        except (DecodeError, InvalidRcc16) as error:
+            raise KdsError(f"the list of trust anchors is refused: {error}", code="kds.anchors") from error
 
     async def upload(self, packages: tuple[bytes, ...]) -> int:
         """Publish these packages, MLSMessage(KeyPackage), instead of what is there; the last is the one of last resort.
@@ -223,9 +262,7 @@ class KdsClient:
         )
 
     def _signature(self, method: str, path: str, body: bytes, signer: KdsSigner, kind: SignerKind) -> str:
-        unsigned = RequestSignature(
-            kind, signer.number, key_id(signer.public_key), 0, self._now(), self._rng(NONCE_BYTES)
-        )
+        unsigned = RequestSignature(kind, signer.number, signer.public_key, 0, self._now(), self._rng(NONCE_BYTES))
         return encode_signature(replace(unsigned, signature=signer.sign(signed_text(method, path, body, unsigned))))
 
     def _signing(self) -> KdsSigner:
@@ -246,7 +283,7 @@ class KdsClient:
         return self._session
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, *, path: bool = False) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -262,7 +299,7 @@ def _checked(url: str) -> str:
     ):
         raise InputError("not the address of a key distribution server", code="input.kds")
     # The signature covers the path, so a prefix that a proxy strips would break it.
-    if parts.path not in ("", "/"):
+    if not path and parts.path not in ("", "/"):
         raise InputError("the address of a key distribution server has no path", code="input.kds")
     if parts.scheme == "http" and not is_loopback(host):
         raise InputError(
@@ -270,7 +307,7 @@ def _checked(url: str) -> str:
             code="kds.tls",
             hint="requests name the numbers that you talk to; write https://",
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}" + (parts.path if path else "")
 
 
 def _reason(error: Exception) -> str:

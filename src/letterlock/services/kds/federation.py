@@ -12,6 +12,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Final
 
 import aiohttp
 
@@ -26,18 +27,18 @@ from ...codec.kds_signature import (
     answer_text,
     decode_answer,
     encode_signature,
-    key_id,
     signed_text,
 )
 from ...crypto.provider import CryptoProvider
 from ...errors import CryptoError, DecodeError, KdsError
 from ...ids import Instant, Number, Rng
+from ...rcc16.choices import OURS
 from ..signer import Signer
 from .peers import Peer
 
 __all__ = ["CLAIM_PATH", "Federation"]
 
-CLAIM_PATH = "/mls/v1/federation/claim"
+CLAIM_PATH: Final = f"{OURS.federation_path}/claim"
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 """Half of what the client waits for us."""
 
@@ -74,7 +75,7 @@ class Federation:
         unsigned = RequestSignature(
             SignerKind.SERVER,
             str(self._me),
-            key_id(self._signer.public_key),
+            self._signer.public_key,
             peer.kds,
             self._now(),
             self._rng(NONCE_BYTES),

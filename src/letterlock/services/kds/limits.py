@@ -32,8 +32,6 @@ class KdsLimits:
     # Certificates.
     leaf_lifetime_ms: int = 75 * _DAY + 12 * _HOUR
     """75.5 days, as Google mints them; the profile allows 76."""
-    backdated_ms: int = _HOUR
-    """Of the notBefore of a leaf: clocks differ."""
     floor_ms: int = 30 * _DAY
     """What has to remain of a certificate in a package that is handed out or taken (A.4.2.2)."""
     separate_participant_keys: bool = True

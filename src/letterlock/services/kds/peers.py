@@ -6,7 +6,6 @@ and trust anchors. Which numbers are its, our operator says: whole numbers or pr
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -114,4 +113,3 @@ def read_peer(data: bytes) -> Peer:
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
         raise InputError("a server on another machine needs https", code="kds.tls", hint="write https://")  # SR-19
     return Peer(found.kds, f"{url.scheme}://{url.netloc}", key.point, tuple(found.anchors))
-

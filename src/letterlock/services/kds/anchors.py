@@ -1,0 +1,35 @@
+"""The list of trust anchors as it is published: a new generation whenever its content differs from the newest (rcc16.md 1.7).
+
+A generation never changes once it is out, and is served for as long as configuration documents may name it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from ...rcc16.credentials.anchors import TrustAnchors, decode_anchor_list, sign_anchor_list
+from ..signer import Signer
+from ..writer import Writer
+from .authority import Authority
+from .tables import AnchorList, Tables
+
+__all__ = ["publish_anchors"]
+
+
+async def publish_anchors(
+    writer: Writer[Tables], authority: Authority, signer: Signer, peers: Iterable[bytes], revoked: Iterable[int]
+) -> TrustAnchors:
+    """The newest list: the one that is there, if it says what it should, else the next generation."""
+    peers, revoked = tuple(peers), tuple(revoked)
+    while True:
+        newest = await writer.run(lambda tables: tables.newest_anchors())
+        generation = 0 if newest is None else newest.generation
+        if newest is not None:
+            found = decode_anchor_list(newest.encoded)
+            if found == authority.anchors(peers, revoked, generation):
+                return found
+        wanted = authority.anchors(peers, revoked, generation + 1)
+        listed = AnchorList(wanted.generation, await asyncio.to_thread(sign_anchor_list, wanted, signer.sign))
+        # Another process may have been first with this generation; then it is looked at again.
+        await writer.run(lambda tables, listed=listed: tables.put_anchors(listed))  # type: ignore[misc]
