@@ -26,7 +26,7 @@ from .leaves import Terms, check_floor, check_new_leaves, facts_of, numbers_of
 from .refusing import ordering_rule
 from .state import Facts, GroupState, LeafFacts
 
-__all__ = ["Followed", "check_committer_signed", "check_tree", "follow", "read_welcome"]
+__all__ = ["Followed", "check_tree", "follow", "read_welcome"]
 
 _R = ServerReason
 
@@ -64,13 +64,6 @@ _FOREIGN = ordering_rule(
     _R.INVALID_COMMIT,
     module=__name__,
 )
-_OWN_LEAVES = ordering_rule(
-    "12",
-    "2.5",
-    "an external commit removes the joiner's own leaves, or who is leaving",
-    _R.INVALID_COMMIT,
-    module=__name__,
-)
 _TAG = ordering_rule(
     "13",
     "5.8",
@@ -103,13 +96,7 @@ _WELCOME = ordering_rule(
 )
 
 
-def follow(
-    terms: Terms,
-    state: GroupState,
-    public: PublicGroup,
-    facts: Facts,
-    asked: Asked,
-) -> Followed:
+def follow(terms: Terms, state: GroupState, public: PublicGroup, facts: Facts, asked: Asked) -> Followed:
     """Raises InvalidRcc16, InvalidGroupMessage, MissingProposal, DecodeError, InputError, GroupInactive."""
     request, sender, now, external = asked.request, asked.sender, asked.now, asked.external
     message = _read(request.commit, terms)
@@ -129,18 +116,18 @@ def follow(
         _OPERATION.fail("an external commit under another name, or another under its")
     if after[effects.committer].number != sender:
         _COMMITTER.fail("somebody else's commit")
-    _check_contents(staged, state)
-    if external:
-        _check_own_leaves(staged, facts, state, sender)
-    _check_group_info(public, staged, request.group_info, terms)
+    _check_contents(staged)
+    _check_group_info(staged, request.group_info, terms)
     tree = check_tree(staged.state.tree.encode(), request.ratchet_tree, required=False)
     ended = staged.state.extension(END_MLS) is not None
+    if not external:
+        # Before the roster, which is another than the tree's because of them: to commit them is the remedy (our choice).
+        # An external commit need not: who comes back does not know them, and who left stays for the next commit.
+        _check_pending(public, staged)
     _check_roster(after, facts, asked.after, ended=ended, external=external)
     if not ended:
         check_floor(after, terms, now)
     check_new_leaves((*(leaf for _, leaf in effects.added), *(new for _, _, new in effects.updated)), terms, now)
-    if not external:
-        _check_pending(public, staged)
     _check_control_id(effects.authenticated_data, request, state.at.era)
     if state.ended and ended:
         _END_MLS.fail("encryption was ended here, and this commit does not begin it again")
@@ -154,16 +141,6 @@ def check_tree(ours: bytes, given: bytes, *, required: bool) -> bytes:
     if (required or given) and given != ours:
         _TREE.fail("the ratchet tree is another one")
     return ours
-
-
-def check_committer_signed(info: GroupInfo, public_key: bytes, committer: int, terms: Terms) -> None:
-    """Members verify it when they join; the focus does because it loads the group from it."""
-    if info.signer != committer:
-        _SIGNED.fail("the GroupInfo names another signer than the committer")
-    try:
-        terms.suite.verify_with_label(public_key, "GroupInfoTBS", info.tbs(), info.signature)
-    except (BadSignature, BadPublicKey):
-        _SIGNED.fail("the signature of the GroupInfo does not hold")
 
 
 def read_welcome(data: bytes, terms: Terms) -> Welcome | None:
@@ -198,7 +175,7 @@ def _facts_after(staged: StagedPublicCommit, facts: Facts) -> dict[int, LeafFact
     return after
 
 
-def _check_contents(staged: StagedPublicCommit, state: GroupState) -> None:
+def _check_contents(staged: StagedPublicCommit) -> None:
     effects = staged.effects
     before = staged.next_epoch.applied.before
     if staged.state.extension(ERA) != before.extension(ERA):
@@ -209,14 +186,7 @@ def _check_contents(staged: StagedPublicCommit, state: GroupState) -> None:
         _FOREIGN.fail("external senders")
 
 
-def _check_own_leaves(staged: StagedPublicCommit, facts: Facts, state: GroupState, sender: Number) -> None:
-    leaving = {record.sender for record in state.pending()}
-    for leaf_index, _ in staged.effects.removed:
-        if facts[leaf_index].number != sender and facts[leaf_index].number not in leaving:
-            _OWN_LEAVES.fail("it removes somebody else")
-
-
-def _check_group_info(public: PublicGroup, staged: StagedPublicCommit, data: bytes, terms: Terms) -> None:
+def _check_group_info(staged: StagedPublicCommit, data: bytes, terms: Terms) -> None:
     info = decode_message(data, terms.policy.proposal_types, terms.policy.max_message_bytes)
     if not isinstance(info, GroupInfo):
         _TAG.fail("there is no GroupInfo in it")
@@ -225,7 +195,17 @@ def _check_group_info(public: PublicGroup, staged: StagedPublicCommit, data: byt
         _TAG.fail("the GroupInfo is not that of this commit")
     committer = staged.state.tree.leaf(staged.effects.committer)
     assert committer is not None
-    check_committer_signed(info, committer.signature_key, staged.effects.committer, terms)
+    _check_signature(info, committer.signature_key, staged.effects.committer, terms)
+
+
+def _check_signature(info: GroupInfo, public_key: bytes, committer: int, terms: Terms) -> None:
+    """Members verify it when they join; the focus does because it loads the group from it."""
+    if info.signer != committer:
+        _SIGNED.fail("the GroupInfo names another signer than the committer")
+    try:
+        terms.suite.verify_with_label(public_key, "GroupInfoTBS", info.tbs(), info.signature)
+    except (BadSignature, BadPublicKey):
+        _SIGNED.fail("the signature of the GroupInfo does not hold")
 
 
 def _check_roster(after: Facts, before: Facts, roster: frozenset[Number], *, ended: bool, external: bool) -> None:
