@@ -9,6 +9,9 @@ with AES-256-CTR, counter block IV | 00000000; the tag is HMAC-SHA-256(IV | ciph
 FileMetadata, not behind the ciphertext. Opening checks the tag first and gives plaintext only if everything holds.
 
 Whole files in memory, bounded by the caller.
+
+The FT-HTTP document of such a file describes its ciphertext: size, the type `message/mls-ft`, and `encrypted_file` as
+name, for peers refuse anything else. What the file is really called stands in its FileMetadata, which is sent first.
 """
 
 from __future__ import annotations
@@ -17,19 +20,29 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..codec.ft_http import RemoteFile
 from ..codec.tls import u32
 from ..crypto.provider import CryptoProvider
 from ..errors import InputError, LimitExceeded
-from ..ids import Rng
+from ..ids import Instant, Rng
 from .rules import rule
+from .wire.content_types import FILE
 from .wire.file_info import FileEncryptionInfo, FileMetadata
 
-__all__ = ["DESCRIPTOR_NAME", "SALT", "SealedFile", "open_file", "padded_length", "seal_file"]
+__all__ = [
+    "DESCRIPTOR_NAME",
+    "SALT",
+    "SealedFile",
+    "check_descriptor",
+    "describe",
+    "open_file",
+    "padded_length",
+    "seal_file",
+]
 
 SALT: Final = bytes.fromhex("3243f6a8885a308d313198a2e03707344a4093822299f31d0082efa98ec4e6c8")
 
 DESCRIPTOR_NAME: Final = "encrypted_file"
-"""What stands as file-name in the FT-HTTP document: peers refuse anything else. The real name is in the FileMetadata."""
 
 _KEY: Final = 32
 _IV: Final = 12
@@ -46,6 +59,12 @@ _SUM = rule(
     "RCC-C.3-05", "RCC.16 C.3 (rcc16.md 7.1)", "content, padding and trailer make up the ciphertext", module=__name__
 )
 _PADME = rule("RCC-C.3-06", "RCC.16 C.3 (rcc16.md 7.1)", "the padding is as long as Padmé says", module=__name__)
+_DESCRIPTOR = rule(
+    "RCC-7.3-01",
+    "RCC.16 7.3 (rcc16.md 7.3)",
+    "the file document of an encrypted file names encrypted_file",
+    module=__name__,
+)
 _ZEROS = rule("RCC-C.3-07", "RCC.16 C.3 (rcc16.md 7.1)", "the padding is zeros", module=__name__)
 
 
@@ -102,6 +121,17 @@ def open_file(metadata: FileMetadata, ciphertext: bytes, *, crypto: CryptoProvid
     if any(block[length:-_TRAILER]):
         _ZEROS.fail("padding that is not zero")
     return block[:length]
+
+
+def describe(ciphertext_size: int, url: str, until: Instant | None) -> RemoteFile:
+    """A file or thumbnail at a content server, for the FT-HTTP document."""
+    return RemoteFile(ciphertext_size, FILE, url, until, DESCRIPTOR_NAME)
+
+
+def check_descriptor(file: RemoteFile) -> None:
+    """Raises InvalidRcc16 for a document inside an encrypted message that points at a file in the clear."""
+    if file.name != DESCRIPTOR_NAME:
+        _DESCRIPTOR.fail("the file is not an encrypted one")
 
 
 def _keys(crypto: CryptoProvider, key_material: bytes, name: str) -> tuple[bytes, bytes]:
