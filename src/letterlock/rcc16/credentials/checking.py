@@ -88,6 +88,7 @@ def check_chain(
     chain = decode_chain(credential)
     path = check_path(chain, anchors, signatures or Signatures(crypto), now)
     check_leaf(chain[0], number=number, tolerant=policy.tolerant, floor=policy.floor, now=now, crypto=crypto)
+    leaf = read_leaf(credential)
     for certificate in path:
         if certificate.serial in anchors.revoked:
             _REVOKED.fail("a certificate of the path is revoked")
@@ -97,7 +98,6 @@ def check_chain(
         check_certificate(certificate, tolerant=policy.tolerant, leaf=depth == 0)
     if not MIN_CHAIN <= len(chain) <= MAX_CHAIN:
         _LENGTH.fail(f"a chain of {len(chain)} certificates")
-    leaf = read_leaf(credential)
     root_vendor = vendor_id(path[-1])
     if root_vendor is not None and root_vendor != leaf.participant.vendor_id:
         _VENDOR.fail("the leaf's vendor is not the root's")
