@@ -16,6 +16,8 @@ from ..engine.effects import (
     Effect,
     FetchLists,
     FetchMaterial,
+    MakeConference,
+    PerformRequest,
     PublishMaterial,
     SendReceipts,
     SyncConference,
@@ -28,7 +30,7 @@ from ..ids import GroupId, Instant
 from .checkpoints import Checkpoint
 from .clock_watch import ClockWatch
 from .driver import Driver
-from .network import Conferences, Directory, Transport
+from .network import Conferences, Directory, KeptConferences, Requests, Transport
 
 __all__ = ["Effects"]
 
@@ -36,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _TRANSMIT_SECONDS = 90.0  # longer than a transport's own patience; this only ends what would hang for ever
 _RETRY_MS = 30_000  # after a timer that failed
+_MAKE_AGAIN_SECONDS = 5.0
 _MAX_SLEEP_SECONDS = 60.0  # the wall clock may be set, or the machine sleep; look again
 
 
@@ -49,12 +52,17 @@ class Effects:
         self._driver: Driver | None = None
         self._transport: Transport | None = None
         self._directory: Directory | None = None
+        self._requests: Requests | None = None
         self._under_way: dict[Hashable, asyncio.Task[None]] = {}
         self._conferences: dict[GroupId, SyncConference] = {}
         self._wake_at: Instant | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._watch = ClockWatch(clock)
         self._closed = False
+
+    def serve_requests(self, requests: Requests | None) -> None:
+        """Who asks the key distribution server; before the first effect, and None where there is none."""
+        self._requests = requests
 
     def connect(self, driver: Driver, transport: Transport | None, directory: Directory | None) -> None:
         """Say what to work with; before the first effect."""
@@ -79,6 +87,10 @@ class Effects:
                 # The newest one counts: should an older one still be under way, it is followed by this.
                 self._conferences[conference.group] = effect
                 self._begin(("conference", conference.group), self._sync_conference(conference.group))
+            case MakeConference(conference=conference):
+                self._begin(("make", conference.group), self._make_conference(effect))
+            case PerformRequest(protocol=protocol, request=request):
+                self._begin(("request", protocol, request.request), self._perform_request(effect))
             case SendReceipts(owed=owed):
                 # Each is for messages of its own: never the same as one that is under way.
                 self._begin(object(), self._record(lambda s, now, rng: self._engine.send_receipts(s, owed, now, rng)))
@@ -172,6 +184,24 @@ class Effects:
                 await self._transport.sync_conference(effect.conference, effect.leave)
             except (TransportError, RemoteError) as error:
                 _log.info("conference: %s (%s)", error, error.code)
+
+    async def _make_conference(self, effect: MakeConference) -> None:
+        if not isinstance(self._transport, KeptConferences):
+            return
+        try:
+            await self._transport.make_conference(effect.conference)
+        except (TransportError, RemoteError) as error:
+            # What is sent there is sent again, and the conference is asked for with it.
+            _log.info("conference: %s (%s)", error, error.code)
+            if not self._closed:
+                asyncio.get_running_loop().call_later(_MAKE_AGAIN_SECONDS, self.perform, effect)
+
+    async def _perform_request(self, effect: PerformRequest) -> None:
+        if self._requests is not None:
+            self._checkpoint("request.before")
+            step = await self._requests.perform(effect.protocol, effect.request)
+            self._checkpoint("request.after")
+            await self._tell(step, heavy=True)
 
     async def _record(self, step: Any) -> None:
         await self._tell(step)

@@ -6,8 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from ..codec.provisioning import ProvisioningDocument
+from ..conversation_seam import Request
 from ..engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
-from ..ids import AccountId, DeviceId, Instant, Number
+from ..engine.step import Step
+from ..ids import AccountId, DeviceId, Instant, Number, Rng
+from ..seam import State
 from ..transport.provisioning_config import Contact
 
 __all__ = [
@@ -15,11 +18,13 @@ __all__ = [
     "Conferences",
     "Directory",
     "DirectoryAlert",
+    "KeptConferences",
     "OnCapabilities",
     "OnConference",
     "OnMessage",
     "PrekeyCounts",
     "Provisioning",
+    "Requests",
     "Transport",
 ]
 
@@ -61,6 +66,23 @@ class Conferences(Protocol):
     async def sync_conference(self, conference: Conference, leave: bool) -> None:
         """Make the group's conference look like this, or leave it. Idempotent; keeps trying by itself while connected,
         and a later call for the same group replaces an earlier one. Raises TransportError when it cannot now."""
+        ...
+
+
+@runtime_checkable
+class KeptConferences(Protocol):
+    """What a transport has when it can hold conferences whose members change with the messages of their protocol."""
+
+    async def make_conference(self, conference: Conference) -> None:
+        """Have it made, or find it, with these members, and nothing beyond. Raises TransportError when it cannot now."""
+        ...
+
+
+class Requests(Protocol):
+    """Asks the key distribution server for what a protocol wants."""
+
+    async def perform(self, protocol: str, request: Request) -> Callable[[State, Instant, Rng], Step[None]]:
+        """The step that takes the answer; also when there is none now. Raises nothing that has to do with the server."""
         ...
 
 

@@ -18,9 +18,12 @@ class Outbound:
     chose to leave unencrypted, text/plain or message/imdn+xml. `large` is the RCS large-message mode,
     for bodies over 1,300 bytes. `receipts` asks for plain IMDN and is only set on plain text. With a `group`
     it may go through the group's conference, to the member `to` alone; directly is just as well.
+
+    A packet of a protocol that keeps the members itself (`rcc16`) goes through the conference of its `group` and no other
+    way; `to` None is the conference itself. Its `dispositions` are the receipts that it asks for.
     """
 
-    to: Number
+    to: Number | None
     message_id: MessageId
     conversation: ConversationId
     content_type: str
@@ -29,7 +32,9 @@ class Outbound:
     receipts: bool = False
     group: GroupId | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    """Further CPIM headers of a plain message, as they are to be written, namespace declarations included."""
+    """Further CPIM headers, as they are to be written, namespace declarations included."""
+    packet: bool = False
+    dispositions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,12 +64,14 @@ def own_list(core: Core, turn: Turn) -> Contact:
 
 
 def save(core: Core, turn: Turn, chat: Chat) -> Chat:
-    """Store the chat; tell its security state if that changed. That of a group changes with its members alone, and
-    what changes them tells it (groups_security.py)."""
-    if group_of(chat.number) is not None:
+    """Store the chat; tell its security state if that changed. That of a group with a signed log changes with its
+    members alone, and what changes them tells it (groups/security.py)."""
+    group = group_of(chat.number) is not None
+    if group and not chat.protocol:
         turn.staged.put(chat_key(chat.number), chat)
         return chat
-    state = policy.state_of(core, chat, contact_of(turn, Number(chat.number)), turn.now)
+    contact = None if group else contact_of(turn, Number(chat.number))
+    state = policy.state_of(core, chat, contact, turn.now)
     if chat.shown != state.value:
         chat = _changed(turn, chat, state)
     turn.staged.put(chat_key(chat.number), chat)

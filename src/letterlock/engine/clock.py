@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..ids import chat_name
 from . import chats, fetching, outbox
+from .conversations import working
 from .core import Core
 from .groups.values import GROUP
 from .records import HELD, UPKEEP
@@ -22,6 +23,7 @@ def set_back(core: Core, turn: Turn) -> None:
     limits = core.limits
     outbox.put_off_no_longer(core, turn)
     fetching.put_off_no_longer(core, turn)
+    working.put_off_no_longer(core, turn)
     for name in sorted({chat_name(key.name.split("/")[1]) for key in turn.staged.scan(HELD)}):
         chat = chats.load(turn, name)
         latest = turn.now + limits.reorder_ms

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..conversation_seam import ConversationProtocol
 from ..crypto.provider import CryptoProvider
 from ..ids import AccountId, Rng
 from ..seam import DeviceProtocol, Party
@@ -27,6 +28,8 @@ class Core:
     media_types: Mapping[str, DeviceProtocol]
     limits: EngineLimits
     privacy: Privacy
+    keeping: Mapping[str, ConversationProtocol]
+    """The protocols that keep the members of a conversation themselves, by name, in order of preference."""
     sign: Callable[[bytes, Rng], bytes] | None = None
     """XEdDSA by this device's identity key, for entries of group logs; without it no group can be changed here."""
 

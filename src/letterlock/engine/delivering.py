@@ -10,44 +10,33 @@ from dataclasses import replace
 
 from ..codec.frame import WireFrame
 from ..errors import DecodeError
-from ..ids import AccountId, ChatName, GroupId, GroupName, Instant, MessageId, Number, group_name, group_of
+from ..ids import AccountId, ChatName, GroupId, GroupName, MessageId, Number, group_name, group_of
 from ..seam import Content as Opening
 from ..seam import DeviceProtocol, Header, Opened, Party
 from . import chats, ordering, receipts, resend, sending
 from .content import (
     Content,
-    Delete,
-    Edit,
-    Emptied,
     Entity,
     GroupChange,
     GroupRequest,
     Parts,
-    Reaction,
     Receipt,
     Receipts,
     ResendRequest,
-    Text,
     Typing,
-    Unknown,
-    bounded,
     encode,
     read,
-    without_chat,
-    without_heads,
 )
 from .core import Core
-from .events import MessageUnreadable, TypingChanged
+from .events import MessageUnreadable
 from .groups import receiving as groups_receiving
 from .groups.values import group_key
-from .record_values import Contact, InboxEntry, Message, Status
+from .received import message_of, typing_seen
+from .record_values import Contact, InboxEntry, Message
 from .records import change_key, held_key, inbox_key, message_key, order_of
 from .step import Turn
 
-__all__ = ["TYPING_MS", "deliver", "receipt_again"]
-
-TYPING_MS = 120_000
-"""RFC 3994: after this, typing counts as ended."""
+__all__ = ["deliver", "receipt_again"]
 
 
 def deliver(
@@ -102,7 +91,7 @@ def deliver(
         if group:
             groups_receiving.answer(core, turn, GroupName(chat), contact, party, content)
     elif party.account != core.me.account and not group:
-        _typing(core, turn, Number(chat), content)
+        typing_seen(core, turn, Number(chat), content)
 
 
 def _content(
@@ -119,7 +108,7 @@ def _content(
     """Something to show, or a change of a group. Without a place in the order it counts all the same: nothing that was
     authenticated is lost."""
     header = opened.header
-    message = _message(core, party, header, entity, content, opened.body, turn.now)
+    message = message_of(core, party, header, entity, content, opened.body, turn.now)
     if group_of(chat) is None:
         _admit(core, turn, contact, party, header, message, chat, digest)
         return
@@ -163,35 +152,6 @@ def _take_letters(core: Core, turn: Turn, name: GroupName) -> None:
             entity = read(letter.content.body, core.limits)
             if contact is not None and contact.account == letter.party.account and isinstance(entity.content, Content):
                 _content(core, turn, contact, letter.party, letter.content, entity, entity.content, name, letter.digest)
-
-
-def _message(
-    core: Core, party: Party, header: Header, entity: Entity, content: Content, body: bytes, now: Instant
-) -> Message:
-    mine = party.account == core.me.account
-    kept = b""
-    if not isinstance(content, Text):
-        kept = without_chat(body, entity.to) if entity.to is not None else body
-        kept = without_heads(kept, entity.heads) if entity.heads is not None else kept
-        kept = bounded(kept, core.limits.max_entity)
-    reply = content.reply_to if isinstance(content, Text) else None
-    return Message(
-        order=order_of(header.lamport, party.account, party.device, header.sequence),
-        message_id=header.message_id,
-        sender=party.number,
-        mine=mine,
-        encrypted=True,
-        status=Status.SENDING if mine else Status.RECEIVED,
-        sent_at=entity.sent_at,
-        at=now,
-        content_type=entity.content_type,
-        text=content.text if isinstance(content, Text | Unknown) else None,
-        entity=kept,
-        reply_to=reply.message_id if reply is not None else "",
-        reply_author=(reply.author or "") if reply is not None else "",
-        change=isinstance(content, Reaction | Edit | Delete | GroupChange)
-        or (isinstance(content, Emptied) and content.change),
-    )
 
 
 def _admit(
@@ -267,15 +227,6 @@ def _chat_named(core: Core, party: Party, header: Header) -> ChatName:
     if header.conversation == chats.conversation(core.me.number, party.number):
         return party.number
     return group_name(GroupId(header.conversation))
-
-
-def _typing(core: Core, turn: Turn, number: Number, content: Typing) -> None:
-    chat = chats.load(turn, number)
-    typing = bool(chat.typing_seen) and 0 <= turn.now - chat.typing_seen < TYPING_MS
-    if content.active == typing:
-        return
-    chats.save(core, turn, replace(chat, typing_seen=turn.now if content.active else 0))
-    turn.tell(TypingChanged(number, content.active, encrypted=True))
 
 
 def receipt_again(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..conversation_seam import Request
 from ..ids import Instant, Number
 from ..seam import MaterialNeeded, Publish
 from .carriage import Conference, Outbound
@@ -17,6 +18,8 @@ __all__ = [
     "Effect",
     "FetchLists",
     "FetchMaterial",
+    "MakeConference",
+    "PerformRequest",
     "PublishMaterial",
     "SendReceipts",
     "SyncConference",
@@ -29,7 +32,8 @@ __all__ = [
 class Transmit:
     """Hand `outbound` to the network and report its answer with `Engine.on_network(row, ...)`.
 
-    An empty `row` (typing) needs no report and is never repeated.
+    An empty `row` (typing) needs no report and is never repeated. One that begins with a colon is that of a packet
+    (conversations/outbox.py).
     """
 
     row: str
@@ -72,6 +76,22 @@ class SyncConference:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeConference:
+    """Have the carrier make the conference of this group, or find it, with these members; nothing more. Its members
+    change with the messages of the group's protocol, in the same request (rcc16.md 5.8). Idempotent."""
+
+    conference: Conference
+
+
+@dataclass(frozen=True, slots=True)
+class PerformRequest:
+    """Ask the key distribution server for this, and answer with `Engine.on_claimed`, `on_uploaded` or `on_enrolled`."""
+
+    protocol: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class SendReceipts:
     """Call `Engine.send_receipts` with this: messages are on disk, and their senders are to hear so."""
 
@@ -85,4 +105,14 @@ class WakeAt:
     at: Instant
 
 
-Effect: TypeAlias = Transmit | FetchLists | FetchMaterial | PublishMaterial | SendReceipts | SyncConference | WakeAt
+Effect: TypeAlias = (
+    Transmit
+    | FetchLists
+    | FetchMaterial
+    | MakeConference
+    | PerformRequest
+    | PublishMaterial
+    | SendReceipts
+    | SyncConference
+    | WakeAt
+)

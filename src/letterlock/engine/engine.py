@@ -10,14 +10,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from ..conversation_seam import ConversationProtocol
 from ..crypto.provider import CryptoProvider
 from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, group_of
 from ..seam import DeviceProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
-from . import chats, contacts, fetching, inbox, outbox, plain, policy, receipts, sending, upkeep, waiting
+from . import chats, contacts, fetching, inbox, outbox, plain, policy, queue, receipts, sending, upkeep, waiting
 from .carriage import Inbound, NetworkResult
 from .content import Sendable
+from .conversations import choosing, members, receiving, working
+from .conversations import sending as letters
+from .conversations.outbox import PREFIX
+from .conversations.records import participant_key
+from .conversations.steps import ConversationSteps
 from .core import Core, media_type_of
 from .events import CapabilitiesChanged
 from .groups import actions as groups
@@ -35,7 +41,7 @@ from .view import MessageView, view
 __all__ = ["Engine"]
 
 
-class Engine(GroupSteps):
+class Engine(GroupSteps, ConversationSteps):
     """The engine of one device, `me`. It holds no state: several engines over one state are one engine."""
 
     def __init__(
@@ -44,14 +50,15 @@ class Engine(GroupSteps):
         crypto: CryptoProvider,
         protocols: Sequence[DeviceProtocol],
         *,
+        keeping: Sequence[ConversationProtocol] = (),
         limits: EngineLimits = DEFAULTS,
         privacy: Privacy = Privacy(),  # noqa: B008 - a frozen value
         sign: Callable[[bytes, Rng], bytes] | None = None,
     ) -> None:
-        """`sign` makes XEdDSA signatures by this device's identity key; without it no group can be changed here."""
+        """Both sorts of protocols in order of preference; `keeping` are those that keep the members themselves. `sign` makes XEdDSA signatures by this device's identity key; without it no group can be changed here."""
         by_name = {protocol.name: protocol for protocol in protocols}
         by_type = {media_type_of(protocol): protocol for protocol in protocols}
-        self._core = Core(me, crypto, by_name, by_type, limits, privacy, sign)
+        self._core = Core(me, crypto, by_name, by_type, limits, privacy, {each.name: each for each in keeping}, sign)
 
     @property
     def me(self) -> Party:
@@ -101,6 +108,8 @@ class Engine(GroupSteps):
         chat = chats.save(self._core, turn, chats.load_peer(self._core, turn, number))
         contact = chats.contact_of(turn, number)
         sending.look_up(self._core, turn, chat, contact)
+        if (keeping := choosing.of(self._core, turn, number)) is not None:
+            chat = letters.open_chat(self._core, turn, keeping, chats.load(turn, number))
         return turn.finish(policy.state_of(self._core, chat, contact, now))
 
     def send(
@@ -128,6 +137,8 @@ class Engine(GroupSteps):
             return turn.finish(sending.send(self._core, turn, Number(chat), content, allow, wait))
         if allow is not None:
             raise NotEncrypted("a group is never unencrypted", reason=Security.ENCRYPTED.value)
+        if (keeping := choosing.of(self._core, turn, chat)) is not None:
+            return turn.finish(letters.send(self._core, turn, keeping, chat, content, wait))
         return turn.finish(groups.send(self._core, turn, GroupName(chat), content))
 
     def release(self, state: State, number: Number, allow: PlainOption, now: Instant, rng: Rng) -> Step[int]:
@@ -156,6 +167,8 @@ class Engine(GroupSteps):
     def mark_displayed(self, state: State, chat: ChatName, message_id: MessageId, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen a received message: send the display receipt, once. Nothing for an unknown id."""
         turn = Turn(state, now, rng)
+        if receiving.displayed(self._core, turn, chat, message_id):
+            return turn.finish(None)
         if group_of(chat) is None:
             _mark_displayed(self._core, turn, Number(chat), message_id)
         else:
@@ -178,7 +191,10 @@ class Engine(GroupSteps):
     def on_network(self, state: State, row: str, result: NetworkResult, now: Instant, rng: Rng) -> Step[None]:
         """The network answered a Transmit."""
         turn = Turn(state, now, rng)
-        outbox.on_network(self._core, turn, row, result)
+        if row.startswith(PREFIX):
+            working.network(self._core, turn, row, result)
+        else:
+            outbox.on_network(self._core, turn, row, result)
         return turn.finish(None)
 
     def on_capabilities(
@@ -227,21 +243,38 @@ class Engine(GroupSteps):
     # --- trust -----------------------------------------------------------------------------------------------
     def security(self, state: State, number: ChatName, now: Instant) -> Security:
         """The state of the chat."""
-        if group_of(number) is not None:
+        known = state.get(chat_key(number))
+        if group_of(number) is not None and (known is None or not known.protocol):
             group = state.get(group_key(GroupName(number)))
             return groups_security.state_of(self._core, state, group or Group(GroupName(number)), now)
-        chat = state.get(chat_key(number)) or Chat(number)
-        return policy.state_of(self._core, chat, state.get(contact_key(Number(number))), now)
+        contact = None if group_of(number) is not None else state.get(contact_key(Number(number)))
+        return policy.state_of(self._core, known or Chat(number), contact, now)
 
     def security_code(self, state: State, number: Number) -> SecurityCode:
         """The code that both people compare: over the two participant keys and numbers. Raises InputError without keys.
 
         It takes some 20 ms by design of the hash.
         """
-        own, contact = state.get(contact_key(self.me.number)), state.get(contact_key(number))
-        if own is None or contact is None:
+        own = state.get(contact_key(self.me.number))
+        theirs = self.participant(state, number)
+        if own is None:
             raise InputError("no keys of this number are known yet", code="input.no_keys")
-        return security_code(self.me.number, own.list.participant_spki, number, contact.list.participant_spki)
+        return security_code(self.me.number, own.list.participant_spki, number, theirs)
+
+    def participant(self, state: State, number: Number) -> bytes:
+        """The participant key of a number: the one that the chat with it goes by. Raises InputError without one.
+
+        Both protocols have the same key where all is well, and so the same security code.
+        """
+        chat, contact = state.get(chat_key(number)), state.get(contact_key(number))
+        certified = state.get(participant_key(number))
+        if certified is not None and (contact is None or (chat is not None and chat.protocol)):
+            return certified.spki
+        if contact is None:
+            raise InputError(
+                f"no keys of {number} are known yet", code="input.no_keys", hint="open the chat and wait for the keys"
+            )
+        return contact.list.participant_spki
 
     def mark_verified(self, state: State, number: Number, account: bytes, now: Instant, rng: Rng) -> Step[None]:
         """The user compared the security code of exactly this account with the contact.
@@ -249,14 +282,20 @@ class Engine(GroupSteps):
         Raises TrustRequired when the contact has other keys by now, InputError when there are none.
         """
         turn = Turn(state, now, rng)
-        contacts.mark_verified(self._core, turn, number, account)
+        steps = members.mark_verified(self._core, turn, number, account)
+        if not steps or chats.contact_of(turn, number) is not None:
+            contacts.mark_verified(self._core, turn, number, account)
+        working.trusted(self._core, turn, steps)
         waiting.keys_came(self._core, turn, number)
         return turn.finish(None)
 
     def accept_keys(self, state: State, number: Number, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen the new keys and goes on without verifying ("send anyway")."""
         turn = Turn(state, now, rng)
-        contacts.accept_keys(self._core, turn, number)
+        steps = members.accept(self._core, turn, number)
+        if not steps or chats.contact_of(turn, number) is not None:
+            contacts.accept_keys(self._core, turn, number)
+        working.trusted(self._core, turn, steps)
         waiting.keys_came(self._core, turn, number)
         return turn.finish(None)
 
@@ -288,7 +327,7 @@ def _on_material(core: Core, turn: Turn, needed: MaterialNeeded, material: bytes
     else:
         turn.staged.put(key, material)
     if needed.number == core.me.number:
-        for chat in waiting.chats_waiting(turn):
+        for chat in queue.chats_waiting(turn):
             waiting.flush(core, turn, chat)
     else:
         waiting.keys_came(core, turn, needed.number)

@@ -21,9 +21,11 @@ from . import chats, contacts, delivering, fetching, plain, resend, trouble, wai
 from .carriage import Inbound
 from .contacts import Unknown
 from .content import names_group
+from .conversations import receiving as conversations
 from .core import Core
 from .events import ProtocolNoted, SessionWithoutOneTimePrekey
 from .groups.values import group_key
+from .received import TYPING_MS
 from .record_values import Contact, Parked
 from .records import PARKED, inbox_key, parked_key
 from .step import Turn
@@ -59,12 +61,16 @@ def received(core: Core, turn: Turn, inbound: Inbound) -> None:
         return
     if protocol is not None:
         _frame(core, turn, protocol, inbound, may_park=True)
-    elif sender is None or sender == core.me.number:
+    elif (
+        (core.keeping and conversations.received(core, turn, inbound, media_type))
+        or sender is None
+        or sender == core.me.number
+    ):
         return
     elif media_type == IMDN_TYPE:
         plain.received_receipt(core, turn, sender, inbound)
     elif media_type == TYPING_TYPE:
-        plain.received_typing(core, turn, sender, inbound, delivering.TYPING_MS)
+        plain.received_typing(core, turn, sender, inbound, TYPING_MS)
     else:
         plain.received(core, turn, sender, inbound, media_type)
 

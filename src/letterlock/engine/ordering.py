@@ -17,6 +17,8 @@ from ..ids import AccountId, ChatName, DeviceId, GroupName, MessageId, Number, g
 from ..seam import Header, Seen
 from . import changing
 from .content import GROUP_TYPE
+from .conversations.records import membership_key
+from .conversations.values import Membership
 from .core import Core
 from .events import MessageMissing, MessageReceived, MessageSent
 from .groups.values import group_key
@@ -226,7 +228,10 @@ def _sender(core: Core, turn: Turn, chat: Chat, account: AccountId) -> Number:
     if group_of(chat.number) is None:
         return Number(chat.number)
     group = turn.staged.get(group_key(GroupName(chat.number)))
-    member = group.once(account) if group is not None else None
+    if group is None:
+        kept = turn.staged.get(membership_key(chat.number)) or Membership(chat.number)
+        return next((each.number for each in (*kept.members, *kept.former) if each.account == account), Number(""))
+    member = group.once(account)
     return member.number if member is not None else Number("")
 
 
@@ -326,8 +331,13 @@ def _adopt_early_receipts(turn: Turn, number: ChatName, message: Message) -> Mes
 
 def _others(turn: Turn, chat: ChatName) -> int:
     """How many members have to confirm a message of a group; 0 in the chat with a number."""
-    group = turn.staged.get(group_key(GroupName(chat))) if group_of(chat) is not None else None
-    return max(1, len(group.members) - 1) if group is not None else 0
+    if group_of(chat) is None:
+        return 0
+    group = turn.staged.get(group_key(GroupName(chat)))
+    if group is None:
+        kept = turn.staged.get(membership_key(chat))
+        return max(1, len(kept.members)) if kept is not None else 0
+    return max(1, len(group.members) - 1)
 
 
 def _head(chat: Chat, address: Address) -> Head | None:

@@ -23,6 +23,9 @@ from .shelf import lookup, put
 from .step import Turn
 
 __all__ = [
+    "LARGE",
+    "LONGEST_WISH_MS",
+    "PERMANENT",
     "PLAIN_TYPE",
     "add",
     "expire",
@@ -40,11 +43,11 @@ PLAIN_TYPE = "text/plain"
 LARGE = 1_300
 """RCC.07: bodies over 1,300 bytes go in large-message mode."""
 
-_PERMANENT = frozenset({400, 403, 406, 413, 414, 415, 416, 420, 484, 488, 493, 603, 604, 606})
+PERMANENT = frozenset({400, 403, 406, 413, 414, 415, 416, 420, 484, 488, 493, 603, 604, 606})
 """Answers that the same bytes will get again. Not 404, 410 or 480: a registrar says that of a phone that is off."""
 
 _PREFIX = len("outbox/")
-_LONGEST_WISH_MS = 3_600_000
+LONGEST_WISH_MS = 3_600_000
 
 
 def add(core: Core, turn: Turn, row: Row, device: DeviceId | None = None, delay_ms: int = 0) -> None:
@@ -66,10 +69,10 @@ def on_network(core: Core, turn: Turn, name: str, result: NetworkResult) -> None
         return
     if result.accepted:
         _accepted(core, turn, key, row)
-    elif result.status in _PERMANENT:
+    elif result.status in PERMANENT:
         _refused(core, turn, key, row, result)
     elif result.retry_after_ms is not None:
-        wish = min(max(result.retry_after_ms, 0), _LONGEST_WISH_MS)
+        wish = min(max(result.retry_after_ms, 0), LONGEST_WISH_MS)
         turn.staged.put(key, replace(row, next_at=max(row.next_at, turn.now + wish)))
 
 

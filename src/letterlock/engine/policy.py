@@ -5,14 +5,15 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 
+from ..conversation_seam import ConversationProtocol
 from ..errors import NotEncrypted
-from ..ids import Instant, Number
+from ..ids import Instant, Number, group_of
 from ..seam import DeviceProtocol
 from .core import Core
-from .record_values import Chat, Contact
+from .record_values import Chat, Contact, Standing
 from .security import WORDS, Security
 
-__all__ = ["PlainOption", "accepts", "encrypting", "options_of", "refusal", "state_of"]
+__all__ = ["PlainOption", "accepts", "encrypting", "keeping", "options_of", "refusal", "state_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,42 @@ def encrypting(core: Core, contact: Contact | None, now: Instant) -> DeviceProto
     return None
 
 
+def keeping(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> ConversationProtocol | None:
+    """The protocol that keeps the members itself, where the chat with a number goes by one; else None.
+
+    It does once such a conversation was begun here, unless every device of the contact offers what comes first; where
+    the signed list offers it (SR-02); and where the directory knows no list at all, because key packages may still be
+    there: a number of another vendor. What the carrier's tags say has no part in it. A profile that speaks nothing else
+    need not wait for the directory.
+    """
+    if encrypting(core, contact, now) is not None:
+        return None
+    if chat.protocol in core.keeping:
+        return core.keeping[chat.protocol]
+    if contact is None:
+        unknown = bool(core.protocols) and not chat.absent_at
+        return None if unknown else next(iter(core.keeping.values()), None)
+    if contact.list.expired(now):
+        return None
+    offered = {name for device in contact.recipient.devices for name in device.capabilities}
+    return next((protocol for name, protocol in core.keeping.items() if name in offered), None)
+
+
 def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> Security:
     """The security state of a chat. It follows from signed lists and decisions of the user alone (SR-02)."""
     # A standing decision ends where encryption begins, also when only another device of ours could encrypt (SR-01).
     plain = chat.plain == chat.transition and not chat.sticky
+    if chat.protocol and encrypting(core, contact, now) is None:
+        state = _STATES[chat.standing]
+        if state is Security.NO_KEYS_FOUND and plain:
+            return Security.PLAIN_RCS
+        return Security.CHECKING if chat.waiting and state.encrypted else state
     if contact is None:
         if plain:
             return Security.PLAIN_RCS
+        if core.keeping:
+            # Nobody has asked for key packages yet: the first message does.
+            return Security.CHECKING
         return Security.NO_KEYS_FOUND if chat.absent_at and not chat.sticky else Security.CHECKING
     if contact.broken:
         return Security.NO_LONGER_VERIFIED
@@ -63,7 +93,9 @@ def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> S
 
 def options_of(chat: Chat) -> tuple[PlainOption, ...]:
     """What the user may choose in this transition; nothing once it was chosen."""
-    return (PlainOption(Number(chat.number), chat.transition, chat.nonce),) if chat.nonce else ()
+    if not chat.nonce or group_of(chat.number) is not None:
+        return ()
+    return (PlainOption(Number(chat.number), chat.transition, chat.nonce),)
 
 
 def accepts(chat: Chat, option: PlainOption) -> bool:
@@ -83,8 +115,27 @@ def refusal(chat: Chat, state: Security) -> NotEncrypted:
         f"not sent: {WORDS[state].label.format(name=chat.number).lower().rstrip('.')}",
         reason=state.value,
         options=options_of(chat),
-        hint="wait for the keys, or send this chat unencrypted by your own decision",
+        hint=_HINTS.get(state, "wait for the keys, or send this chat unencrypted by your own decision"),
     )
+
+
+_HINTS = {
+    Security.ENDED: "begin encryption again (letterlock encryption revive), or send this message unencrypted by your own decision",
+    Security.STALLED: "have it tried again (letterlock encryption retry), or end encryption here (letterlock encryption end)",
+}
+
+_STATES = {
+    Standing.NONE: Security.CHECKING,
+    Standing.SETTING_UP: Security.CHECKING,
+    Standing.NO_KEYS: Security.NO_KEYS_FOUND,
+    Standing.ENCRYPTED: Security.ENCRYPTED,
+    Standing.VERIFIED: Security.VERIFIED,
+    Standing.KEYS_NEW: Security.KEYS_NEW,
+    Standing.BROKEN: Security.NO_LONGER_VERIFIED,
+    Standing.ENDED: Security.ENDED,
+    Standing.STALLED: Security.STALLED,
+    Standing.LEFT: Security.ENCRYPTED,
+}
 
 
 _NONCE_BYTES = 16

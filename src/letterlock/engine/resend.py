@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..ids import ChatName, DeviceId, MessageId, group_of
 from ..seam import DeviceProtocol, Party
-from . import outbox, trouble, waiting
+from . import outbox, queue, trouble, waiting
 from .core import Core
 from .events import ResendRequested
 from .record_values import Contact, Delivery, Row, Task, Waiting
@@ -31,7 +31,7 @@ def ask(
     if trouble.allow_reset(core, turn, number):
         turn.staged.merge(protocol.on_rejected(turn.staged, Party(number, contact.account, device), turn.now))
     expires = turn.now + core.limits.control_expiry_ms
-    waiting.wait_for(turn, number, Waiting(Task.REQUEST, message_id, "", contact.account, device, turn.now, expires))
+    queue.wait_for(turn, number, Waiting(Task.REQUEST, message_id, "", contact.account, device, turn.now, expires))
     waiting.flush(core, turn, number)
     turn.wake(expires)
     turn.tell(ResendRequested(number, message_id, device))
@@ -84,7 +84,7 @@ def answer(
     turn.staged.put(delivery_key(message_id), replace(delivery, resends=resends))
     outbox.settle_device(turn, message_id, sender.account, sender.device)
     expires = message.at + core.limits.expiry_ms
-    waiting.wait_for(
+    queue.wait_for(
         turn, chat, Waiting(Task.RESEND, message_id, order, sender.account, sender.device, turn.now, expires)
     )
     waiting.flush(core, turn, chat)

@@ -26,6 +26,11 @@ class Security(enum.Enum):
     NO_KEYS_FOUND = "no-keys-found"
     """Absence is unproven: a hostile directory can hide keys (SR-02). So it never says "does not support"."""
 
+    ENDED = "encryption-ended"
+    """Somebody, or we ourselves, ended the encryption of a chat that had it: the composer stays closed (SR-01)."""
+    STALLED = "stalled"
+    """Repair of the encryption came to nothing, and the user decides."""
+
     @property
     def encrypted(self) -> bool:
         """Whether what is sent now is encrypted."""
@@ -54,6 +59,12 @@ WORDS: dict[Security, Words] = {
     Security.CHECKING: Words("Checking encryption...", "Waiting for {name}'s keys ({wait})."),
     Security.UNREADABLE: Words(
         "Message not readable", "It was encrypted for other keys than ours. We asked for it again."
+    ),
+    Security.ENDED: Words(
+        "Encryption was ended", "Nothing is sent until you begin it again, or choose to send a message unencrypted."
+    ),
+    Security.STALLED: Words(
+        "Encryption is stuck", "It could not be repaired. Nothing is sent until you have it tried again, or end it."
     ),
     Security.NO_KEYS_FOUND: Words(
         "No keys found", "No keys of {name} were found. Nothing is sent unless you choose to send it unencrypted."

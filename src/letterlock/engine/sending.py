@@ -10,9 +10,11 @@ from dataclasses import replace
 from .. import ids
 from ..errors import InputError, TrustRequired
 from ..ids import MessageId, Number
-from . import chats, drafts, fetching, outbox, plain, policy, posting, sealing, waiting
+from . import chats, drafts, fetching, outbox, plain, policy, posting, queue, sealing, waiting
 from .carriage import Outbound
 from .content import File, Sendable, check, encode_typing
+from .conversations import choosing
+from .conversations import sending as letters
 from .core import Core, media_type_of
 from .effects import Transmit
 from .events import MessageFailed
@@ -45,10 +47,13 @@ def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: Plain
         state = policy.state_of(core, chat, contact, turn.now)
         if state is Security.PLAIN_RCS:
             return plain.send(core, turn, chat, content)
+        if (keeping := choosing.of(core, turn, number)) is not None:
+            return letters.send(core, turn, keeping, number, content, wait)
         if state is not Security.CHECKING or not wait:
             raise policy.refusal(chat, state)
         look_up(core, turn, chat, contact, waiting=True)
         return _queue(core, turn, chat, content)
+    chat = choosing.end(core, turn, chat, protocol.name)
     if turn.now - contact.fetched_at >= core.limits.list_refresh_ms:
         fetching.lists(core, turn, number, contact.list.serial)
     if chat.waiting:
@@ -75,7 +80,7 @@ def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
     chat = _choose(core, turn, chats.load_peer(core, turn, number), allow)
     count = 0
     sequence = chat.sequence
-    for key, task in waiting.tasks(turn, number):
+    for key, task in queue.tasks(turn, number):
         message = lookup(turn, number, task.order) if task.task is Task.CONTENT else None
         if message is None:
             continue
@@ -171,7 +176,7 @@ def _queue(core: Core, turn: Turn, chat: Chat, content: Sendable) -> MessageId:
         raise InputError("too many messages wait in this chat", code="input.waiting", hint="wait for the keys")
     message = _place(core, turn, chat, content, Status.WAITING)
     expires = turn.now + core.limits.expiry_ms
-    waiting.wait_for(
+    queue.wait_for(
         turn,
         chat.number,
         Waiting(Task.CONTENT, message.message_id, message.order, core.me.account, 0, turn.now, expires),

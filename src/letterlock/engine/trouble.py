@@ -41,8 +41,9 @@ def unreadable(
     *,
     digest: bytes,
     asked_again: bool = False,
+    group: GroupName | None = None,
 ) -> None:
-    """Count a frame that could not be read, and show it: each bytes once, and so many an hour."""
+    """Count something that could not be read, and show it: each bytes once, and so many an hour."""
     name, trouble = _load(turn, sender)
     repeat = digest[:8] in trouble.recent
     trouble = replace(trouble, total=min(trouble.total + 1, (1 << 64) - 1))
@@ -50,7 +51,8 @@ def unreadable(
         recent = (*trouble.recent, digest[:8])[-_RECENT:]
         trouble = replace(trouble, unreadable=trouble.unreadable + 1, recent=recent)
         if trouble.unreadable <= core.limits.unreadable_per_hour:
-            turn.tell(MessageUnreadable(sender, message_id, device, reason, asked_again))
+            chat, author = (sender, "") if group is None else (group, sender or "")
+            turn.tell(MessageUnreadable(chat, message_id, device, reason, asked_again, author))
     turn.staged.put(trouble_key(name), trouble)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from ..errors import InputError
 from ..ids import Instant, chat_name
 from ..seam import Key, Publish, RecordKind, TimerStep
-from . import changing, chats, clock, fetching, inbox, ordering, outbox, receipts, shelf, waiting
+from . import changing, chats, clock, fetching, inbox, ordering, outbox, queue, receipts, shelf, waiting
+from .conversations import working
+from .conversations.records import COPY
 from .core import Core
 from .effects import PublishMaterial
 from .events import PrekeysLow, ProtocolNoted, StoreRolledBack
@@ -31,6 +33,7 @@ def start(core: Core, turn: Turn) -> None:
     clock.set_back(core, turn)  # the clock may have been set while we were away
     shelf.index_all(turn)
     outbox.resend_all(core, turn)
+    working.start(core, turn)
     fetching.ask_all(core, turn)
     groups_applying.sync_all(core, turn)
     upkeep = turn.staged.get(UPKEEP) or Upkeep(self_check_at=turn.now + core.limits.self_check_ms)
@@ -48,6 +51,7 @@ def clock_set_back(core: Core, turn: Turn) -> None:
 def on_timer(core: Core, turn: Turn) -> None:
     """See Engine.on_timer."""
     outbox.retry_due(core, turn)
+    working.retry_due(core, turn)
     fetching.due(core, turn)
     _work(core, turn)
 
@@ -69,7 +73,7 @@ def on_published(core: Core, turn: Turn, name: str, publish: Publish, remaining:
 def rolled_back(core: Core, turn: Turn) -> None:
     """See Engine.rolled_back."""
     turn.tell(StoreRolledBack())
-    for protocol in core.protocols.values():
+    for protocol in (*core.protocols.values(), *core.keeping.values()):
         turn.staged.merge(protocol.rolled_back(turn.staged))
     for key in list(turn.staged.scan(MATERIAL)):
         # Its one-time keys may have been used since.
@@ -84,13 +88,14 @@ def rolled_back(core: Core, turn: Turn) -> None:
 def _work(core: Core, turn: Turn) -> None:
     receipts.send_all_owed(core, turn)
     waiting.expire_waiting(core, turn)
-    for chat in waiting.chats_waiting(turn):
+    for chat in queue.chats_waiting(turn):
         waiting.flush(core, turn, chat)
     inbox.drop_parked(core, turn)
     _overdue(core, turn)
     groups_receiving.ask_again(core, turn)
     groups_receiving.drop_letters(core, turn)
     _protocols(core, turn)
+    working.timers(core, turn)
     _publish(core, turn)
     _self_check(core, turn)
     _prune(core, turn)
@@ -195,7 +200,7 @@ def _prune(core: Core, turn: Turn) -> None:
 
 
 def _older(turn: Turn, before: Instant) -> list[Key[Any]]:
-    kinds: tuple[RecordKind[Any], ...] = (INBOX, DELIVERY, CHANGE)
+    kinds: tuple[RecordKind[Any], ...] = (INBOX, DELIVERY, CHANGE, COPY)
     found: list[Key[Any]] = []
     for kind in kinds:
         for key in turn.staged.scan(kind):

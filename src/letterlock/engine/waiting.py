@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import ChatName, GroupName, Number, chat_name, group_of
+from ..ids import ChatName, GroupName, Number, group_of
 from ..seam import Device, DeviceProtocol, Key
 from . import chats, policy, posting
+from .conversations import choosing
+from .conversations import sending as letters
 from .core import Core
 from .events import MessageExpired
 from .groups import posting as groups_posting
 from .groups.values import group_key
+from .queue import chats_waiting, tasks
 from .record_values import Contact, Message, Status, Task, Waiting
-from .records import WAITING, waiting_key
 from .sealing import NotReady
 from .shelf import lookup, put
 from .step import Turn
 
-__all__ = ["chats_waiting", "expire_waiting", "flush", "is_awaited", "keys_came", "tasks", "wait_for"]
-
-
-def wait_for(turn: Turn, chat: ChatName, waiting: Waiting) -> None:
-    """Have `flush` encrypt this when it can."""
-    turn.staged.put(waiting_key(chat, waiting), waiting)
-
-
-def chats_waiting(turn: Turn) -> list[ChatName]:
-    """The chats whose tasks wait for keys."""
-    return sorted({chat_name(key.name.split("/")[1]) for key in turn.staged.scan(WAITING)})
+__all__ = ["expire_waiting", "flush", "is_awaited", "keys_came"]
 
 
 def keys_came(core: Core, turn: Turn, number: Number) -> None:
@@ -52,6 +44,9 @@ def is_awaited(turn: Turn, number: Number) -> bool:
 
 def flush(core: Core, turn: Turn, chat: ChatName) -> None:
     """Encrypt what waits in a chat (or, under our own number, for our own devices), as far as the keys are there."""
+    if (keeping := choosing.of(core, turn, chat)) is not None:
+        letters.flush(core, turn, keeping, chat)
+        return
     if group_of(chat) is not None:
         _flush_group(core, turn, GroupName(chat))
         return
@@ -129,16 +124,6 @@ def expire_waiting(core: Core, turn: Turn) -> None:
             chat = chats.load(turn, number)
             chats.save(core, turn, replace(chat, waiting=max(0, chat.waiting - 1)))
             turn.tell(MessageExpired(number, waiting.message_id))
-
-
-def tasks(turn: Turn, number: ChatName) -> list[tuple[Key[Waiting], Waiting]]:
-    """All that waits in a chat, messages first."""
-    found = []
-    for key in turn.staged.scan(WAITING, f"{number}/"):
-        waiting = turn.staged.get(key)
-        if waiting is not None:
-            found.append((key, waiting))
-    return found
 
 
 def _flush_content(

@@ -18,10 +18,11 @@ def chat_message(
     message_id: str,
     date_time: str = "",
     receipts: bool = False,
+    dispositions: tuple[str, ...] = (),
     headers: tuple[tuple[str, str], ...] = (),
     addresses: tuple[str, str] | None = None,
 ) -> Cpim:
-    """Any content as a message. `receipts` asks for delivery and display; for a receipt or typing it is passed over.
+    """Any content as a message. `receipts` asks for all of them, `dispositions` for these; a receipt or typing asks for none.
     `headers` follow the others: names and values as they are to be written, declarations of their namespaces before.
 
     Who it is from and for stands outside, where the network asserts it; `addresses` writes it inside too, for a peer
@@ -40,8 +41,9 @@ def chat_message(
     if date_time:
         pairs.append(("DateTime", date_time))
     # RFC 5438 section 7.2.1: a receipt must not ask for one, or two phones would never stop.
-    if receipts and not receipt and kind != iscomposing.MEDIA_TYPE:
-        pairs.append(("imdn.Disposition-Notification", _ASK_ALL))
+    asked = _ASK_ALL if receipts else ", ".join(dispositions)
+    if asked and not receipt and kind != iscomposing.MEDIA_TYPE:
+        pairs.append(("imdn.Disposition-Notification", asked))
     return Cpim(
         cpim.headers(*pairs, *headers), MimePart.of(content_type, body, disposition="notification" if receipt else "")
     )

@@ -29,7 +29,7 @@ from .events import (
 )
 from .values import Group
 
-__all__ = ["NOTICE_TYPE", "changed", "mismatch"]
+__all__ = ["NOTICE_TYPE", "changed", "mismatch", "tell"]
 
 NOTICE_TYPE = "application/vnd.letterlock.group-notice+json"
 """An item of the history that is no message: `text` is the event in its JSON form."""
@@ -45,11 +45,11 @@ def changed(core: Core, turn: Turn, before: Group, after: Group, log: GroupLog) 
     if not before.joined:
         author = _entry_of(log, core.me.account).author.party
         if not before.entries and author.account == core.me.account:
-            _tell(
+            tell(
                 core, turn, name, author, lambda order: GroupCreated(name, author.number, after.subject, numbers, order)
             )
         else:
-            _tell(
+            tell(
                 core, turn, name, author, lambda order: GroupJoined(name, author.number, after.subject, numbers, order)
             )
         return
@@ -75,15 +75,16 @@ def changed(core: Core, turn: Turn, before: Group, after: Group, log: GroupLog) 
             _renamed(log, log.state.icon_entry, lambda by, order: IconChanged(name, after.icon, digest, by, order))
         )
     for _, author, event in sorted(found, key=lambda each: each[0]):
-        _tell(core, turn, name, author, event)
+        tell(core, turn, name, author, event)
 
 
 def mismatch(core: Core, turn: Turn, name: GroupName, reason: str, source: str, numbers: tuple[str, ...]) -> None:
     """Tell that somebody's roster is not the signed one."""
-    _tell(core, turn, name, _NOBODY, lambda order: RosterMismatch(name, reason, source, numbers, order))
+    tell(core, turn, name, _NOBODY, lambda order: RosterMismatch(name, reason, source, numbers, order))
 
 
-def _tell(core: Core, turn: Turn, name: GroupName, author: Party, event: Callable[[str], GroupEvent]) -> None:
+def tell(core: Core, turn: Turn, name: GroupName, author: Party, event: Callable[[str], GroupEvent]) -> None:
+    """An event, and the same as an item of the history at the place of now."""
     chat = chats.load(turn, name)
     chat = dataclasses.replace(chat, lamport=chat.lamport + 1)
     order = order_of(chat.lamport, author.account, author.device, 0)

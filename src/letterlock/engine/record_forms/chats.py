@@ -7,7 +7,7 @@ import struct
 from ...codec import tls
 from ...ids import AccountId, DeviceId
 from ...trust.device_list import from_store
-from ..record_values import Chat, Contact, Gap, Head, HeldNote
+from ..record_values import Chat, Contact, Gap, Head, HeldNote, Standing
 from .basics import read_blob, read_chat, read_text, text
 
 __all__ = ["decode_chat", "decode_contact", "encode_chat", "encode_contact"]
@@ -18,7 +18,7 @@ _CHAT = struct.Struct(">BQIIIqqQQQ")
 def encode_chat(chat: Chat) -> bytes:
     out = [
         _CHAT.pack(
-            chat.sticky | chat.accepted << 1 | bool(chat.pending) << 2,
+            chat.sticky | chat.accepted << 1 | bool(chat.pending) << 2 | bool(chat.protocol) << 3,
             chat.lamport,
             chat.sequence,
             chat.base,
@@ -45,6 +45,8 @@ def encode_chat(chat: Chat) -> bytes:
         out.extend(account + struct.pack(">BI", device, sequence) for account, device, sequence in note.causes)
     if chat.pending:
         out.append(tls.varint(chat.pending))
+    if chat.protocol:
+        out.append(text(chat.protocol) + tls.u8(chat.standing))
     return b"".join(out)
 
 
@@ -68,6 +70,7 @@ def decode_chat(data: bytes) -> Chat:
         causes = tuple((AccountId(reader.take(16)), DeviceId(reader.u8()), reader.u32()) for _ in range(reader.u8()))
         held.append(HeldNote(order, account, device, number_in_order, causes, until))
     pending = reader.varint() if flags & 4 else 0
+    protocol, standing = (read_text(reader), Standing(reader.u8())) if flags & 8 else ("", Standing.NONE)
     reader.end()
     return Chat(
         number=number,
@@ -88,6 +91,8 @@ def decode_chat(data: bytes) -> Chat:
         typing_sent=typing_sent,
         typing_seen=typing_seen,
         pending=pending,
+        protocol=protocol,
+        standing=standing,
     )
 
 

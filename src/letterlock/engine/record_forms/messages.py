@@ -104,14 +104,15 @@ def decode_thread(data: bytes) -> Thread:
 
 
 def encode_inbox(entry: InboxEntry) -> bytes:
-    flags = entry.displayed | entry.wants_display << 1
+    flags = entry.displayed | entry.wants_display << 1 | entry.letter << 2
     return entry.digest + struct.pack(">BQQ", flags, entry.at, entry.receipt_at) + entry.order.encode()
 
 
 def decode_inbox(data: bytes) -> InboxEntry:
     reader = tls.Reader(data)
     digest, flags, at, receipt_at = reader.take(16), reader.u8(), reader.u64(), reader.u64()
-    return InboxEntry(digest, reader.rest().decode(), at, receipt_at, bool(flags & 1), bool(flags & 2))
+    order = reader.rest().decode()
+    return InboxEntry(digest, order, at, receipt_at, bool(flags & 1), bool(flags & 2), bool(flags & 4))
 
 
 def encode_delivery(delivery: Delivery) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .chats import Chat, Contact, Gap, Head, HeldNote
+from .chats import Chat, Contact, Gap, Head, HeldNote, Standing
 from .incoming import Parked, Trouble
 from .messages import Delivery, InboxEntry, Message, Status
 from .outgoing import Fetch, Row, Task, Waiting
@@ -21,6 +21,7 @@ __all__ = [
     "Message",
     "Parked",
     "Row",
+    "Standing",
     "Status",
     "Task",
     "Trouble",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from ...ids import AccountId, ChatName, DeviceId, Instant
 from ...seam import Recipient
 from ...trust.device_list import VerifiedDeviceList, recipient_of
 
-__all__ = ["Chat", "Contact", "Gap", "Head", "HeldNote"]
+__all__ = ["Chat", "Contact", "Gap", "Head", "HeldNote", "Standing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,25 @@ class HeldNote:
     until: Instant
 
 
+class Standing(enum.IntEnum):
+    """How a conversation stands whose protocol keeps its members itself. The numbers are stored."""
+
+    NONE = 0
+    """Nobody has asked yet whether it can be encrypted."""
+    SETTING_UP = 1
+    NO_KEYS = 2
+    """Somebody has no key packages."""
+    ENCRYPTED = 3
+    VERIFIED = 4
+    """... and the codes of all members were compared."""
+    KEYS_NEW = 5
+    BROKEN = 6
+    """A verified member has another key: nothing is sent."""
+    ENDED = 7
+    STALLED = 8
+    LEFT = 9
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
     """What the engine knows of one chat, beside its contact's keys, or its group's log (groups_values.py)."""
@@ -80,6 +100,10 @@ class Chat:
     """When the peer's typing was told last; 0 when idle."""
     pending: int = 0
     """Changes in `pending/` whose message has not come yet."""
+    protocol: str = ""
+    """The protocol that keeps this chat's members itself, if its messages go by one (`rcc16`); else empty."""
+    standing: Standing = Standing.NONE
+    """How that conversation stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class InboxEntry:
     displayed: bool = False
     wants_display: bool = False
     """A plain message whose sender asks to hear when it was displayed."""
+    letter: bool = False
+    """It came in a conversation whose protocol gives the receipts itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class _Group:
     wanted: tuple[Conference, bool] | None = None
     attempts: list[asyncio.Future[None]] = field(default_factory=list)
     syncing: asyncio.Task[None] | None = None
+    making: asyncio.Task[None] | None = None
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     reported: ConferenceView | None = None
     came_at: float = -60.0
@@ -122,6 +123,8 @@ class Conferences:
     async def send(self, outbound: Outbound) -> NetworkResult | None:
         """Send through the group's conference; None when there is none, or it does not take it: send it directly."""
         group = None if outbound.group is None else self._groups.get(outbound.group) or self._known(outbound.group)
+        if outbound.to is None:
+            return None
         key = (outbound.message_id, outbound.to)
         if group is None or not group.end.focus or key in self._carried or self._closing:
             return None
@@ -143,6 +146,39 @@ class Conferences:
         if len(self._carried) > _MAX_CARRIED:
             del self._carried[next(iter(self._carried))]
         return result
+
+    async def make(self, conference: Conference) -> None:
+        """Have it made by the factory, or find it there. Raises TransportError; packets wait for it meanwhile."""
+        group = self._groups.get(conference.group) or self._known(conference.group) or self._add(conference.group)
+        if group.end.focus:
+            return
+        if group.making is None or group.making.done():
+            group.making = self._spawn(self._make_once(group, conference))
+        await asyncio.shield(group.making)
+        if not group.end.focus:
+            raise TransportError("the conference was not made", code="transport.conference")
+
+    async def send_packet(self, outbound: Outbound) -> NetworkResult:
+        """Send to the conference itself (`to` None), or to one member: a packet goes no other way. Raises TransportError."""
+        assert outbound.group is not None
+        group = self._groups.get(outbound.group) or self._known(outbound.group)
+        if group is not None and group.making is not None and not group.making.done():
+            await asyncio.shield(group.making)
+        if group is None or not group.end.focus or self._closing:
+            raise TransportError("no conference of this group is known", code="transport.conference")
+        own = self._config.identity.encode()
+        to = group.end.focus if outbound.to is None else f"sip:{outbound.to}@{self._config.domain}"
+        body = wrap(outbound, self._clock(), (f"<{own}>", f"<{to}>"))
+        if len(body) > self._limits.max_message:
+            return NetworkResult(False, 413, "larger than a conference takes")
+        try:
+            return await group.end.send(outbound.content_type, body)
+        except CallRefused as refused:
+            if refused.status in (403, 404):
+                self._forget(group, f"{refused.status}")
+            raise TransportError(f"the conference was refused: {refused}", code="transport.refused") from refused
+        except NotTaken as refused:
+            return refused.result
 
     async def close(self) -> None:
         """End all sessions and subscriptions; nobody leaves."""
@@ -188,6 +224,16 @@ class Conferences:
                 async with asyncio.timeout(min(high, low * 2.0 ** min(failures, 16))):
                     await group.connected.wait()
             failures += 1
+
+    async def _make_once(self, group: _Group, conference: Conference) -> None:
+        try:
+            await group.end.create(conference.members, "")
+        except CallRefused as refused:
+            _log.info("a conference was not made: %s", refused)
+        except TransportError as error:
+            _log.info("a conference was not made: %s", error.code)
+        else:
+            self._found(group)
 
     async def _make(self, group: _Group, conference: Conference) -> None:
         subject = conference.subject if self._limits.share_subject else ""

@@ -102,7 +102,8 @@ class ConferenceConfig:
 
     share_subject: bool = False
     max_conferences: int = 256
-    max_message: int = 256 * 1024
+    max_message: int = 1 << 20
+    """As much as a session takes: the tree of some four hundred members with their certificates."""
     settle_s: float = 2.0
     roster_s: float = 20.0
     retry_s: tuple[float, float] = (5.0, 300.0)

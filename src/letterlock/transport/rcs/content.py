@@ -55,6 +55,7 @@ def wrap(outbound: Outbound, now: Instant, addresses: tuple[str, str] | None = N
         message_id=outbound.message_id,
         date_time=_rfc3339(now),
         receipts=outbound.receipts,
+        dispositions=outbound.dispositions,
         headers=outbound.headers,
         addresses=addresses,
     )

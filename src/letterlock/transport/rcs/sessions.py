@@ -127,6 +127,7 @@ class Sessions:
         """
         if len(body) > self._limits.max_message:
             raise NoSession(NetworkResult(False, 413, f"messages have {self._limits.max_message} bytes at most"))
+        assert outbound.to is not None, "sessions are with a number"
         for last in (False, True):
             chat = self._usable(outbound.to) or await self._opened(outbound.to, outbound.conversation)
             try:

@@ -113,6 +113,8 @@ class RcsTransport:
             result = await self._send_in_conference(outbound)
             if result is not None:
                 return result
+        if outbound.to is None:
+            return NetworkResult(False, 0, "it is for nobody")
         body = self._wrap(outbound)
         fits = len(body) + _HEADERS <= self._config.max_message
         async with self._slots:
@@ -172,7 +174,16 @@ class RcsTransport:
         if self._config.sessions.offered:
             await self.conferences.sync(conference, leave)
 
+    async def make_conference(self, conference: Conference) -> None:
+        """Have the group's conference made, or find it: with these members, and nothing beyond. Raises TransportError."""
+        if not self._config.sessions.offered:
+            raise TransportError("conferences need sessions, which are switched off", code="transport.sessions")
+        await self.conferences.make(conference)
+
     async def _send_in_conference(self, outbound: Outbound) -> NetworkResult | None:
+        if outbound.packet:
+            # Its order among the others of the conference matters, and it waits for the conference to be made.
+            return await self.conferences.send_packet(outbound)
         async with self._slots:
             return await self.conferences.send(outbound)
 
@@ -192,14 +203,14 @@ class RcsTransport:
 
     def _wrap(self, outbound: Outbound) -> bytes:
         addresses = None
-        if outbound.to in self._wants_addresses:
+        if outbound.to is not None and outbound.to in self._wants_addresses:
             addresses = (f"<{self._profile.identity.encode()}>", f"<sip:{outbound.to}@{self._config.domain}>")
         return wrap(outbound, self._clock(), addresses)
 
     async def _send_request(self, outbound: Outbound, body: bytes) -> NetworkResult:
         """Pager mode. Who refuses what RCS writes, and is not RCS, may take CPIM with addresses in it: Linphone does."""
         result = await self._try_request(outbound, body)
-        if result.status == 488 and outbound.to not in self._wants_addresses:
+        if result.status == 488 and outbound.to is not None and outbound.to not in self._wants_addresses:
             if len(self._wants_addresses) >= _MAX_REMEMBERED:
                 del self._wants_addresses[next(iter(self._wants_addresses))]
             self._wants_addresses[outbound.to] = None
@@ -208,6 +219,7 @@ class RcsTransport:
 
     async def _try_request(self, outbound: Outbound, body: bytes) -> NetworkResult:
         """One request, one answer."""
+        assert outbound.to is not None, "requests go to a number"
         large = outbound.large or len(body) > PAGER_LIMIT
         flow = await self.presence.flow()
         request = build_message(

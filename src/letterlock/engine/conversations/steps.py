@@ -1,0 +1,118 @@
+"""The part of the engine's front that concerns protocols which keep the members themselves; `Engine` has these methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ...conversation_seam import (
+    Claimed,
+    ConversationProtocol,
+    ConversationView,
+    EndEncryption,
+    Progress,
+    Retry,
+    Revive,
+)
+from ...errors import InputError
+from ...ids import ChatName, Instant, Number, Rng
+from ...seam import State
+from ..core import Core
+from ..records import chat_key
+from ..step import Step, Turn
+from . import groups, progress, requests, sending
+from .values import conversation_of_chat
+
+__all__ = ["ConversationSteps"]
+
+
+class ConversationSteps:
+    """What the key distribution server answers, and what the user decides about encryption."""
+
+    _core: Core
+
+    def on_claimed(
+        self, state: State, protocol: str, request: str, answers: Mapping[Number, Claimed], now: Instant, rng: Rng
+    ) -> Step[None]:
+        """The server answered ClaimKeyPackages, number by number."""
+        return self._answer(
+            state, protocol, request, now, rng, lambda it, turn: it.claimed(turn.staged, request, answers, now, rng)
+        )
+
+    def on_uploaded(
+        self, state: State, protocol: str, request: str, stored: bool, now: Instant, rng: Rng
+    ) -> Step[None]:
+        """The server answered PublishKeyPackages, or could not be reached."""
+        return self._answer(
+            state, protocol, request, now, rng, lambda it, turn: it.uploaded(turn.staged, request, stored, now, rng)
+        )
+
+    def on_enrolled(
+        self,
+        state: State,
+        protocol: str,
+        request: str,
+        chain: tuple[bytes, ...] | None,
+        anchors: tuple[bytes, ...],
+        now: Instant,
+        rng: Rng,
+    ) -> Step[None]:
+        """The server answered RenewCertificate with a chain in DER, leaf first, or None: not now."""
+        return self._answer(
+            state,
+            protocol,
+            request,
+            now,
+            rng,
+            lambda it, turn: it.enrolled(turn.staged, request, chain, anchors, now, rng),
+        )
+
+    def end_encryption(self, state: State, chat: ChatName, now: Instant, rng: Rng) -> Step[None]:
+        """The user ends encryption here, for everybody in it. Nothing is sent until the user decides again.
+
+        Raises InputError (`input.protocol`) for a chat that goes by sessions.
+        """
+        return self._decide(state, now, rng, lambda turn: groups.change(self._core, turn, chat, EndEncryption()))
+
+    def revive_encryption(self, state: State, chat: ChatName, now: Instant, rng: Rng) -> Step[None]:
+        """Begin it again after it was ended. Raises as `end_encryption` does."""
+        return self._decide(state, now, rng, lambda turn: groups.change(self._core, turn, chat, Revive()))
+
+    def retry_encryption(self, state: State, chat: ChatName, now: Instant, rng: Rng) -> Step[None]:
+        """Have repair tried again after it came to nothing. Raises as `end_encryption` does."""
+        return self._decide(state, now, rng, lambda turn: groups.change(self._core, turn, chat, Retry()))
+
+    def encryption_ready(self, state: State, now: Instant) -> frozenset[str]:
+        """The protocols of this shape that could encrypt now: only these are advertised to others (rcc16.md 1.9)."""
+        return frozenset(name for name, it in self._core.keeping.items() if it.ready(state, now))
+
+    def conversation(self, state: State, chat: ChatName) -> tuple[str, ConversationView | None]:
+        """The protocol that a chat goes by, empty for sessions, and how its conversation stands there."""
+        known = state.get(chat_key(chat))
+        protocol = self._core.keeping.get(known.protocol) if known is not None else None
+        if protocol is None:
+            return "", None
+        return protocol.name, protocol.view(state, conversation_of_chat(chat))
+
+    # --- inside ------------------------------------------------------------------------------------------------
+    def _answer(
+        self,
+        state: State,
+        name: str,
+        request: str,
+        now: Instant,
+        rng: Rng,
+        step: Callable[[ConversationProtocol, Turn], Progress],
+    ) -> Step[None]:
+        turn = Turn(state, now, rng)
+        protocol = self._core.keeping.get(name)
+        if protocol is None:
+            raise InputError(f"no protocol {name!r}", code="input.protocol")
+        if requests.answered(turn, name, request):
+            progress.take(self._core, turn, protocol, step(protocol, turn))
+            sending.flush_all(self._core, turn)
+        return turn.finish(None)
+
+    def _decide(self, state: State, now: Instant, rng: Rng, decide: Callable[[Turn], None]) -> Step[None]:
+        turn = Turn(state, now, rng)
+        decide(turn)
+        return turn.finish(None)
