@@ -34,6 +34,7 @@ from letterlock.rcc16.wire.control import (
 )
 from letterlock.rcc16.wire.extensions import end_mls_extension, era_extension, era_of
 from letterlock.rcc16.wire.message_ids import new_message_id
+from letterlock.rcc16.wire.proposals import server_remove
 from letterlock.services.focus.mls.leaves import Terms
 from letterlock.services.focus.mls.limits import OrderingLimits
 from letterlock.services.focus.mls.logic import OrderedGroup
@@ -199,8 +200,10 @@ class Phone:
             roster=RosterChange(leave=True),
         )
 
-    def come_back(self, group: OrderedGroup, snapshot: Snapshot, now: Instant = NOW) -> tuple[Group, ClientMessage]:
-        """An external commit that replaces our old leaf, if we have one."""
+    def come_back(
+        self, group: OrderedGroup, snapshot: Snapshot, now: Instant = NOW, *, further: Sequence[int] = ()
+    ) -> tuple[Group, ClientMessage]:
+        """An external commit that replaces our old leaf, if we have one; `further` leaves go by ServerRemove."""
         assert group.state is not None
         message_id = new_message_id(self.rng)
         era = group.state.at.era
@@ -210,6 +213,7 @@ class Phone:
             snapshot.group_info,
             tree=snapshot.tree,
             resync=old[0] if old else None,
+            proposals=[server_remove(leaf) for leaf in further],
             authenticated_data=encode_authenticated_data(message_id, era),
             rng=self.rng,
             now=now,

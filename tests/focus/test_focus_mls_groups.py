@@ -30,6 +30,7 @@ from letterlock.rcc16.wire.extensions import end_mls_extension, era_extension
 from letterlock.services.focus.mls.outcome import Accepted, Refused, Repeated
 from letterlock.services.focus.mls.pulling import PullPlan
 from letterlock.services.focus.mls.state import RecordKind
+from mls.refusing import switched_off
 from rcc16.certificates import NOW
 
 
@@ -138,6 +139,24 @@ def test_devices_of_a_member_come_and_go_together() -> None:
     a.refused()
     world.do(a, a.remove(b.number))
     assert world.roster == {a.number}
+
+
+def test_an_external_commit_takes_further_stale_leaves_along() -> None:
+    """rcc16.md 2.5: ServerRemove, of the joiner's own only."""
+    world = World(3)
+    a, b, c = world.phones
+    b2 = world.enrol(1)
+    world.do(a, a.commit([b2.package()], path=False))
+    assert world.snapshot is not None
+    stale = b.leaves_of(b.number)[1]
+    b.group, request = b.come_back(world.group, world.snapshot, further=[stale])
+    world.do(b, request)
+    assert len(b.leaves_of(b.number)) == 1
+    with switched_off():
+        b.group, request = b.come_back(world.group, world.snapshot, further=b.leaves_of(c.number))
+    outcome = world.judge(b, request)
+    assert isinstance(outcome, Refused)
+    assert outcome.rule == "MLS-12.2-13"
 
 
 def test_who_left_by_hanging_up_is_removed_by_the_next_commit() -> None:

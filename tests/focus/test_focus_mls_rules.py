@@ -23,6 +23,7 @@ from letterlock.rcc16.rules import RULES, Rule
 from letterlock.rcc16.wire.authenticated_data import encode_authenticated_data
 from letterlock.rcc16.wire.control import MetadataChange, Operation, RosterChange
 from letterlock.rcc16.wire.extensions import era_extension
+from letterlock.rcc16.wire.proposals import server_remove
 from letterlock.rcc16.wire.reasons import ServerReason
 from letterlock.services.focus.mls.logic import OrderedGroup
 from letterlock.services.focus.mls.outcome import Outcome, Refused
@@ -197,6 +198,14 @@ def _takes_external_senders() -> Outcome:
     world = World(2)
     a = world.phones[0]
     return world.judge(a, a.extend(_external_senders(a)))
+
+
+@attack("11")
+def _server_remove_by_a_member() -> Outcome:
+    world = World(3)
+    a, b, _ = world.phones
+    request = a.commit([server_remove(a.leaves_of(b.number)[0])], roster=RosterChange(remove=(b.number,)))
+    return world.judge(a, request)
 
 
 @attack("13")

@@ -1,7 +1,7 @@
-"""The focus's tables in SQLite: conferences, members, how far their devices have read, messages not read by all (SR-17).
+"""The focus's tables: conferences, members, how far their devices have read, messages not read by all (SR-17).
 
-All calls happen on the writer's thread inside one transaction (services/writer.py). WAL with synchronous=FULL:
-what was committed survives the power switch. A body is stored once, however many read it, as ciphertext where it is one.
+All calls happen on the writer's thread inside one transaction (services/writer.py): what was committed survives the
+power switch. A body is stored once, however many read it, as ciphertext where it is one.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class Tables:
             application_id=_APPLICATION_ID,
             name="focus",
             hint="the focus is up already; or give another one --database",
+            exclusive=True,
         )
 
     def close(self) -> None:
@@ -109,7 +110,8 @@ class Tables:
         touched = [conference.members[number] for number in (*change.added, *change.altered)]
         base = run("SELECT COALESCE(MAX(place), 0) FROM members WHERE conference = ?", (conference.name,)).fetchone()[0]
         self.connection.executemany(
-            "INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET joined = excluded.joined",
+            "INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conference, number) DO UPDATE SET "
+            "joined = excluded.joined",
             [
                 (
                     *(conference.name, member.number, base + 1 + places[member.number], member.since, member.since),
@@ -128,8 +130,7 @@ class Tables:
 
     def last_position(self) -> int:
         """The highest position that was ever used."""
-        row = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
-        return row[0] if row else 0
+        return self.connection.last_identity("journal", "position")
 
     def load(self) -> list[Stored]:
         """Everything, at the start."""
@@ -174,12 +175,20 @@ class Tables:
         """Keep a message; None when this sender sent it to the same before."""
         run = self.connection.execute
         key = (conference, message_id, sender, recipient or "", now)
-        if run("INSERT OR IGNORE INTO known VALUES (?, ?, ?, ?, ?)", key).rowcount == 0:
+        if (
+            run(
+                "INSERT INTO known VALUES (?, ?, ?, ?, ?) ON CONFLICT (conference, message_id, sender, recipient) DO NOTHING",
+                key,
+            ).rowcount
+            == 0
+        ):
             return None
-        return run(
-            "INSERT INTO journal (conference, sender, recipient, message_id, at, data) VALUES (?, ?, ?, ?, ?, ?)",
+        position: int = run(
+            "INSERT INTO journal (conference, sender, recipient, message_id, at, data) VALUES (?, ?, ?, ?, ?, ?) "
+            "RETURNING position",
             (conference, sender, recipient, message_id, now, data),
-        ).lastrowid
+        ).fetchone()[0]
+        return position
 
     def authors(self, conference: str, message_id: str) -> list[Number]:
         """Who has sent a message of this id."""
@@ -208,9 +217,9 @@ class Tables:
     def put_places(self, conference: str, places: Iterable[Place]) -> None:
         """How far devices have read; one of a member that is gone is passed over."""
         self.connection.executemany(
-            "INSERT INTO devices SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS "
-            "(SELECT 1 FROM members WHERE conference = ?1 AND number = ?2) "
-            "ON CONFLICT DO UPDATE SET position = excluded.position, seen = excluded.seen",
+            "INSERT INTO devices SELECT conference, number, CAST(?3 AS TEXT), CAST(?4 AS BIGINT), CAST(?5 AS BIGINT) "
+            "FROM members WHERE conference = ?1 AND number = ?2 "
+            "ON CONFLICT (conference, number, device) DO UPDATE SET position = excluded.position, seen = excluded.seen",
             [(conference, place.number, place.device, place.position, place.seen) for place in places],
         )
 

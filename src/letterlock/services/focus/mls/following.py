@@ -20,6 +20,7 @@ from ....mls.wire.welcome import GroupInfo, Welcome
 from ....rcc16.wire.authenticated_data import decode_authenticated_data
 from ....rcc16.wire.control import ClientMessage
 from ....rcc16.wire.extensions import END_MLS, ERA
+from ....rcc16.wire.proposals import SERVER_REMOVE
 from ....rcc16.wire.reasons import ServerReason
 from .asking import Asked
 from .leaves import Terms, check_floor, check_new_leaves, facts_of, numbers_of
@@ -60,7 +61,7 @@ _ERA_KEPT = ordering_rule("10", "2.1", "a commit does not change the era", _R.IN
 _FOREIGN = ordering_rule(
     "11",
     "2.5",
-    "no pre-shared key, reinitialisation, custom proposal or external sender (our choice)",
+    "no pre-shared key, reinitialisation, external sender, or custom proposal but ServerRemove from outside (our choice)",
     _R.INVALID_COMMIT,
     module=__name__,
 )
@@ -180,8 +181,11 @@ def _check_contents(staged: StagedPublicCommit) -> None:
     before = staged.next_epoch.applied.before
     if staged.state.extension(ERA) != before.extension(ERA):
         _ERA_KEPT.fail("F001 is changed or dropped")
-    if effects.psks or effects.reinit is not None or effects.custom:
-        _FOREIGN.fail("proposals that have no place in a commit here")
+    if effects.psks or effects.reinit is not None:
+        _FOREIGN.fail("a pre-shared key, or a reinitialisation")
+    # ServerRemove: further leaves of who comes back. That they are its own, the MLS rules see to.
+    if any(not effects.external or each.proposal_type != SERVER_REMOVE for _, each in effects.custom):
+        _FOREIGN.fail("a custom proposal that has no place in this commit")
     if find_extension(staged.state.extensions, EXTERNAL_SENDERS) is not None:
         _FOREIGN.fail("external senders")
 
