@@ -20,7 +20,7 @@ import aiohttp
 
 from ..codec import kds as codec
 from ..codec.addresses import is_loopback
-from ..codec.kds import BodyLimits, Pool
+from ..codec.kds import BodyLimits, CertificateRequest, Pool
 from ..codec.kds_signature import (
     HEADER,
     NONCE_BYTES,
@@ -34,7 +34,6 @@ from ..crypto.provider import CryptoProvider
 from ..errors import DecodeError, InputError, InvalidRcc16, KdsError, LetterlockError, TransportError
 from ..ids import Instant, Number, Rng
 from ..rcc16.credentials.anchors import TrustAnchors, accept_anchor_list
-from ..rcc16.credentials.request import CertificateRequest
 
 __all__ = ["AnchorSource", "KdsClient", "KdsSettings", "KdsSigner"]
 
@@ -119,18 +118,7 @@ class KdsClient:
 
         The root is among the anchors or it is worth nothing, so that members need not carry it (rcc16.md 1.4).
         """
-        asked = codec.CertificateRequest(
-            request.number,
-            request.participant_public,
-            request.leaf_public,
-            request.subject,
-            request.subject_alt_name,
-            request.participant_information,
-            request.proof,
-            request.csr_pop,
-            request.leaf_pop,
-        )
-        body = await self._call("POST", "/mls/v1/certificate", codec.encode(asked))
+        body = await self._call("POST", "/mls/v1/certificate", codec.encode(request))
         answer = self._read(body, codec.decode_certificate_answer)
         return (answer.leaf, *answer.chain[:-1]) if len(answer.chain) > 1 else (answer.leaf, *answer.chain)
 

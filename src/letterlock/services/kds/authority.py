@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from ...codec import kds as codec
+from ...codec.kds import CertificateRequest
 from ...crypto.provider import CryptoProvider
 from ...errors import InputError, InvalidRcc16, KdsError
 from ...ids import Instant, Number, Rng
@@ -22,7 +22,7 @@ from ...rcc16.credentials.issuing import BACKDATED_MS, Issuer, issue_ca, issue_l
 from ...rcc16.credentials.leaf import certificate_of
 from ...rcc16.credentials.participant import decode_participant_information
 from ...rcc16.credentials.proof import decode_proof
-from ...rcc16.credentials.request import CertificateRequest, check_request
+from ...rcc16.credentials.request import check_request
 from ..signer import Signer
 from .limits import KdsLimits
 
@@ -82,30 +82,17 @@ class Authority:
     def root(self) -> bytes:
         return self.chain[-1]
 
-    def admit(
-        self, asked: codec.CertificateRequest, crypto: CryptoProvider, limits: KdsLimits, now: Instant
-    ) -> Admitted:
+    def admit(self, request: CertificateRequest, crypto: CryptoProvider, limits: KdsLimits, now: Instant) -> Admitted:
         """Who asks, by the signatures in the request. Raises KdsError `kds.request` 422.
 
         The number is authenticated by the ACS's proof and the possession of the participant key; no session says more.
         """
-        if asked.leaf_public != asked.participant_public and not limits.separate_participant_keys:
+        if request.leaf_public != request.participant_public and not limits.separate_participant_keys:
             raise _refused("leaf and participant key are one here")
-        request = CertificateRequest(
-            asked.number,
-            asked.participant_public,
-            asked.leaf_public,
-            asked.subject,
-            asked.subject_alt_name,
-            asked.participant_information,
-            asked.proof,
-            asked.csr_pop,
-            asked.leaf_pop,
-        )
         try:
             check_request(
                 request,
-                number=asked.number,
+                number=request.number,
                 vendor_id=self.vendor_id,
                 home_kds=str(self.kds),
                 acs_spki=self.acs_spki,
@@ -114,12 +101,12 @@ class Authority:
             )
         except InvalidRcc16 as error:
             raise _refused(str(error)) from error
-        proof = decode_proof(asked.proof)
-        ends = min(proof.expires * 1000, decode_participant_information(asked.participant_information).not_after)
+        proof = decode_proof(request.proof)
+        ends = min(proof.expires * 1000, decode_participant_information(request.participant_information).not_after)
         # One that is under the floor on its first day is of no use, and would block whoever takes it in (rcc16.md 1.6).
         if ends < now + limits.floor_ms + _DAY_MS:
             raise _refused("the identity proof or the ParticipantInformation ends too soon: renew it")
-        return Admitted(request, spki_of(asked.participant_public), proof.expires, ends)
+        return Admitted(request, spki_of(request.participant_public), proof.expires, ends)
 
     def issue(self, admitted: Admitted, limits: KdsLimits, now: Instant, rng: Rng) -> bytes:
         """The leaf certificate. It does not outlive what stands in it. May wait for a hardware key."""
