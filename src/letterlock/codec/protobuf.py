@@ -80,17 +80,17 @@ def decode(data: bytes, start: int = 0, end: int | None = None, *, max_fields: i
     return Fields(varints, chunks, fixed)
 
 
-def decode_repeated(data: bytes, number: int, limit: int) -> tuple[bytes, ...]:
+def decode_repeated(data: bytes, number: int, *, max_values: int, max_fields: int = MAX_FIELDS) -> tuple[bytes, ...]:
     """Every length-delimited value of one repeated field, in order; other fields are skipped.
 
-    Raises DecodeError, or LimitExceeded for more than `limit` values, or that many and 64 fields in all.
+    Raises DecodeError, or LimitExceeded for more than `max_values` of it or `max_fields` in all.
     """
     found: list[bytes] = []
     position = count = 0
     while position < len(data):
         count += 1
-        if count > limit + MAX_FIELDS:
-            raise LimitExceeded(f"more than {limit + MAX_FIELDS} fields", code="protobuf.limit")
+        if count > max_fields:
+            raise LimitExceeded(f"more than {max_fields} fields", code="protobuf.limit")
         tag, position = _varint_at(data, position)
         wire_type = tag & 7
         if not 1 <= tag >> 3 <= 0x1FFFFFFF:
@@ -107,8 +107,8 @@ def decode_repeated(data: bytes, number: int, limit: int) -> tuple[bytes, ...]:
         if position + length > len(data):
             raise DecodeError("ends in the middle of a field", code="protobuf.truncated")
         if wire_type == 2 and tag >> 3 == number:
-            if len(found) == limit:
-                raise LimitExceeded(f"more than {limit} values of field {number}", code="protobuf.limit")
+            if len(found) == max_values:
+                raise LimitExceeded(f"more than {max_values} values of field {number}", code="protobuf.limit")
             found.append(data[position : position + length])
         position += length
     return tuple(found)

@@ -210,11 +210,13 @@ def _encode_roster(roster: RosterChange, n: ControlNumbers) -> bytes:
 
 
 def _decode_roster(data: bytes, n: ControlNumbers, limits: ControlLimits) -> RosterChange:
+    most, fields = limits.max_roster, 2 * limits.max_roster + 1
     add, remove = (
-        _numbers(decode_repeated(data, place, limits.max_roster)) for place in (n.roster_add, n.roster_remove)
+        _numbers(decode_repeated(data, place, max_values=most, max_fields=fields))
+        for place in (n.roster_add, n.roster_remove)
     )
-    fields = decode(data, max_fields=2 * limits.max_roster + 1)
-    return RosterChange(add, remove, bool(fields.varints.get(n.roster_leave, 0)))
+    leave = decode(data, max_fields=fields).varints.get(n.roster_leave, 0)
+    return RosterChange(add, remove, bool(leave))
 
 
 def _numbers(raw: tuple[bytes, ...]) -> tuple[Number, ...]:
@@ -412,9 +414,13 @@ def decode_enhanced_group_info(data: bytes, numbers: ControlNumbers, limits: Con
     return EnhancedGroupInfo(
         decode_epoch_identifier(fields.chunks.get(2, b"")),
         group_info,
-        tuple(_control_message(raw, numbers, limits) for raw in decode_repeated(data, 4, limits.max_page)),
+        tuple(_control_message(raw, numbers, limits) for raw in _pages(data, limits)),
         None if page_end is None else decode_epoch_identifier(page_end),
     )
+
+
+def _pages(data: bytes, limits: ControlLimits) -> tuple[bytes, ...]:
+    return decode_repeated(data, 4, max_values=limits.max_page, max_fields=limits.max_page + 8)
 
 
 def _control_message(data: bytes, numbers: ControlNumbers, limits: ControlLimits) -> ControlMessage:
