@@ -117,7 +117,7 @@ async def test_a_mailbox_that_finds_its_disk_full_when_the_proxy_comes(disk: Dis
         while (await proxy.hand(line, os.urandom(30_000))).status != 500:
             pass
         async with proxy.listening():
-            await proxy.until(lambda: mailbox._to_proxy is not None)
+            await proxy.until(lambda: mailbox._links.to_proxy is not None)
             for each in pressing:
                 each.cancel()
             await asyncio.gather(*pressing, return_exceptions=True)

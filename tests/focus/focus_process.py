@@ -30,7 +30,7 @@ async def main(database: str, proxy: int, kill_at: int, when: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if kill_at:
-        await focus._writer.run(lambda tables: tables.connection.set_trace_callback(trace))
+        await focus._writer.run(lambda tables: tables.connection.raw.set_trace_callback(trace))
     print(focus.port, flush=True)
     await asyncio.Event().wait()
 

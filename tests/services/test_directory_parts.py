@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from letterlock.errors import DirectoryError, StoreError
 from letterlock.services.buckets import Buckets, Rate
+from letterlock.services.database.sqlite import SqliteConnection
 from letterlock.services.directory.tables import Tables
 from letterlock.services.http import address_key
 from letterlock.services.writer import Writer
@@ -126,13 +127,16 @@ async def test_a_disk_on_which_even_the_rollback_fails_leaves_nobody_waiting(tmp
     writer = await opened(tmp_path)
 
     def break_disk(tables: Tables) -> None:
-        tables.connection = FailingDisk(tables.connection, 1)  # type: ignore[assignment]
+        assert isinstance(tables.connection, SqliteConnection)
+        tables.connection.raw = FailingDisk(tables.connection.raw, 1)  # type: ignore[assignment]
 
-    await writer.run(break_disk)
+    def forget(tables: Tables) -> bool:
+        return tables.remember_nonce(put_nonce(1), 10, 0)
+
     async with asyncio.timeout(10):
-        for _ in range(2):  # its own failure, then the transaction that it left open
+        for step in (break_disk, forget):  # its own failure, then the transaction that it left open
             with pytest.raises(StoreError):
-                await writer.run(lambda t: t.remember_nonce(put_nonce(1), 10, 0))
+                await writer.run(step)
         assert await writer.run(lambda t: t.remember_nonce(put_nonce(1), 10, 0)), "the failed steps left something"
     await writer.close()
 

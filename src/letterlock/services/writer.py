@@ -1,37 +1,39 @@
 """The one writer: a thread that runs steps on the tables and commits those that wait together.
 
-`run(step)` comes back only after the commit, with synchronous=FULL: what a caller was told is on the
-disk. One slow disk flush serves all steps that came meanwhile.
+`run(step)` comes back only after the commit: what a caller was told is on the disk. One slow disk flush serves all steps
+that came meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import LetterlockError, StoreError
+from .database import Connection
+from .database.connection import BatchLost, TryAgain
 
 __all__ = ["Writer"]
 
 
 class Database(Protocol):
-    """Tables on one SQLite connection in autocommit mode, used on the writer's thread only."""
+    """Tables on one connection, opened and used on the writer's thread only."""
 
     @property
-    def connection(self) -> sqlite3.Connection: ...
+    def connection(self) -> Connection: ...
 
     def close(self) -> None: ...
 
 
 D = TypeVar("D", bound=Database)
 T = TypeVar("T")
+Outcome = tuple[Any, BaseException | None]
 
 _BATCH = 64
+_ATTEMPTS = 5
 
 
 class Writer(Generic[D]):
@@ -40,8 +42,8 @@ class Writer(Generic[D]):
     `name` is what the service is called in errors.
     """
 
-    def __init__(self, path: str, tables: Callable[[str], D], refusal: type[LetterlockError], name: str) -> None:
-        self._path = path
+    def __init__(self, database: str, tables: Callable[[str], D], refusal: type[LetterlockError], name: str) -> None:
+        self._database = database
         self._open = tables
         self._refusal = refusal
         self._name = name
@@ -52,9 +54,17 @@ class Writer(Generic[D]):
     async def start(self) -> None:
         """Open the database. Raises StoreLocked or StoreError."""
         self._loop = asyncio.get_running_loop()
-        tables = await asyncio.to_thread(self._open, self._path)
-        self._thread = threading.Thread(target=self._work, args=(tables,), name=f"{self._name}-writer", daemon=True)
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._work, args=(opened,), name=f"{self._name}-writer", daemon=True)
         self._thread.start()
+        try:
+            await opened
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        except BaseException:
+            self._thread = None  # it has ended
+            raise
 
     async def close(self) -> None:
         """Finish what waits, then close the database."""
@@ -67,7 +77,8 @@ class Writer(Generic[D]):
         """Do one step in a transaction; its result, or its error, once that is durable.
 
         A `refusal` is a decision: what the step wrote before it (a spent try, a nonce) stands.
-        Any other error undoes the step.
+        Any other error undoes the step. A step whose transaction met another's is done again: what it does outside
+        the tables must bear that.
         """
         if self._loop is None or self._thread is None:
             raise StoreError(f"the {self._name} is closed", code="store.closed")
@@ -75,7 +86,13 @@ class Writer(Generic[D]):
         self._waiting.put((step, future))
         return await future
 
-    def _work(self, tables: D) -> None:
+    def _work(self, opened: asyncio.Future[None]) -> None:
+        try:
+            tables = self._open(self._database)
+        except BaseException as error:  # whatever it is belongs to `start`, which waits for it
+            self._tell([opened], [(None, error)])
+            return
+        self._tell([opened], [(None, None)])
         closing = False
         while not closing:
             batch = []
@@ -91,31 +108,35 @@ class Writer(Generic[D]):
             else:
                 closing = True
             if batch:
-                self._commit(tables, batch)
+                steps, futures = zip(*batch, strict=True)
+                self._tell(futures, self._outcomes(tables, steps))
         tables.close()
 
-    def _commit(self, tables: D, batch: list[tuple[Callable[[D], Any], asyncio.Future[Any]]]) -> None:
-        run = tables.connection.execute
-        outcomes: list[tuple[Any, BaseException | None]] = []
-        try:
-            run("BEGIN IMMEDIATE")
-            for step, _ in batch:
-                outcomes.append(_one(tables, step, self._refusal))
-            run("COMMIT")
-        except sqlite3.Error as error:
-            if tables.connection.in_transaction:
-                # A disk that fails here too must not end the thread: callers would wait for ever. The next
-                # batch finds the transaction open, fails as this one did, and rolls back again.
-                with contextlib.suppress(sqlite3.Error):
-                    run("ROLLBACK")
-            failure = StoreError(f"the {self._name} database failed: {error}")
-            outcomes = [(None, failure)] * len(batch)
+    def _outcomes(self, tables: D, steps: tuple[Callable[[D], Any], ...]) -> list[Outcome]:
+        """Of all steps, in one transaction; when that fails, of none."""
+        failure: BaseException
+        for _ in range(_ATTEMPTS):
+            try:
+                tables.connection.begin()
+                outcomes = [_one(tables, step, self._refusal) for step in steps]
+                tables.connection.commit()
+                return outcomes
+            except TryAgain as error:
+                tables.connection.rollback()
+                failure = error
+            except Exception as error:  # a bug of ours too: the thread goes on, and nobody waits for ever
+                tables.connection.rollback()
+                failure = error
+                break
+        return [(None, failure)] * len(steps)
+
+    def _tell(self, futures: Any, outcomes: list[Outcome]) -> None:
         assert self._loop is not None
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
+        for future, outcome in zip(futures, outcomes, strict=True):
             self._loop.call_soon_threadsafe(_resolve, future, outcome)
 
 
-def _one(tables: D, step: Callable[[D], Any], refusal: type[LetterlockError]) -> tuple[Any, BaseException | None]:
+def _one(tables: D, step: Callable[[D], Any], refusal: type[LetterlockError]) -> Outcome:
     run = tables.connection.execute
     run("SAVEPOINT step")
     try:
@@ -123,6 +144,8 @@ def _one(tables: D, step: Callable[[D], Any], refusal: type[LetterlockError]) ->
     except refusal as decision:
         run("RELEASE step")
         return None, decision
+    except BatchLost:
+        raise
     except Exception as error:  # whatever it is belongs to this step's caller; the others of the batch go on
         run("ROLLBACK TO step")
         run("RELEASE step")
@@ -131,7 +154,7 @@ def _one(tables: D, step: Callable[[D], Any], refusal: type[LetterlockError]) ->
     return result, None
 
 
-def _resolve(future: asyncio.Future[Any], outcome: tuple[Any, BaseException | None]) -> None:
+def _resolve(future: asyncio.Future[Any], outcome: Outcome) -> None:
     if future.done():  # its caller went away
         return
     result, error = outcome

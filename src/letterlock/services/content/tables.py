@@ -1,4 +1,4 @@
-"""The content server's tables in SQLite: which uploads there are, whose, how far, and until when.
+"""The content server's tables: which uploads there are, whose, how far, and until when.
 
 `Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
 transaction (services/writer.py). Who downloads what is kept nowhere (SR-17).
@@ -82,6 +82,10 @@ class Usage(NamedTuple):
 
 _COLUMNS = tuple(column.name for column in dataclasses.fields(Upload))
 _ALL = ", ".join(_COLUMNS)
+_PUT = (
+    f"INSERT INTO uploads ({_ALL}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS if name != 'id')}"
+)
 
 
 class Tables:
@@ -95,6 +99,7 @@ class Tables:
             application_id=_APPLICATION_ID,
             name="content",
             hint="the content server is up already; or give another one --folder",
+            exclusive=True,
         )
 
     def close(self) -> None:
@@ -103,8 +108,7 @@ class Tables:
     # --- uploads ---------------------------------------------------------------------------------
     def put(self, upload: Upload) -> None:
         values = [getattr(upload, name) for name in _COLUMNS]
-        places = ", ".join("?" * len(_COLUMNS))
-        self.connection.execute(f"INSERT OR REPLACE INTO uploads ({_ALL}) VALUES ({places})", values)  # noqa: S608
+        self.connection.execute(_PUT, values)
 
     def upload(self, upload: str) -> Upload | None:
         return self._one("id = ?", upload)
@@ -126,9 +130,9 @@ class Tables:
     def kept(self, token: str) -> Kept | None:
         """The complete file behind a download token."""
         row = self.connection.execute(
-            "SELECT blob, received, sha256, expires FROM uploads WHERE token = ?1 AND complete "
+            "SELECT blob, received, sha256, expires FROM uploads WHERE token = ?1 AND complete = 1 "
             "UNION ALL SELECT thumbnail_blob, thumbnail_size, thumbnail_sha256, expires FROM uploads "
-            "WHERE thumbnail_token = ?1 AND complete AND thumbnail_sha256 IS NOT NULL",
+            "WHERE thumbnail_token = ?1 AND complete = 1 AND thumbnail_sha256 IS NOT NULL",
             (token,),
         ).fetchone()
         return Kept(*row) if row else None
@@ -138,7 +142,8 @@ class Tables:
         """Of one account; of all without a name."""
         where = "" if account is None else "WHERE account = ?"
         row = self.connection.execute(
-            "SELECT COALESCE(SUM(reserved), 0), COALESCE(SUM(complete), 0), COALESCE(SUM(NOT complete), 0) "  # noqa: S608
+            "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT), "  # noqa: S608
+            "COUNT(*) FILTER (WHERE complete = 1), COUNT(*) FILTER (WHERE complete = 0) "
             f"FROM uploads {where}",
             () if account is None else (account,),
         ).fetchone()

@@ -1,8 +1,7 @@
-"""The directory's tables in SQLite: what is kept, and nothing about who looked up whom (SR-17).
+"""The directory's tables: what is kept, and nothing about who looked up whom (SR-17).
 
 `Tables` is the small interface that the logic decides over; all its calls happen on the writer's
-thread inside one transaction (`writer.py`). The database is in WAL mode with synchronous=FULL and locked
-for one process.
+thread inside one transaction (services/writer.py), which is durable before anybody hears of it.
 """
 
 from __future__ import annotations
@@ -92,6 +91,7 @@ class Tables:
             application_id=_APPLICATION_ID,
             name="directory",
             hint="the directory is up already; or give another one --database",
+            exclusive=False,
         )
 
     def close(self) -> None:
@@ -114,9 +114,9 @@ class Tables:
     def put_account(self, account: AccountId, number: Number, now: Instant) -> None:
         """Make an account the current one of its number; a list must follow in the same transaction."""
         self.connection.execute(
-            "INSERT INTO accounts VALUES (?, ?, 0, x'', 0, ?, NULL) "
+            "INSERT INTO accounts VALUES (?, ?, 0, ?, 0, ?, NULL) "
             "ON CONFLICT (account) DO UPDATE SET replaced_at = NULL, claimed_at = excluded.claimed_at",
-            (account, number, now),
+            (account, number, b"", now),
         )
 
     def append_list(self, account: AccountId, serial: int, data: bytes, expires: Instant, now: Instant) -> None:
@@ -154,7 +154,8 @@ class Tables:
 
     def put_code(self, number: Number, key_hash: bytes, code: PendingCode) -> None:
         self.connection.execute(
-            "INSERT OR REPLACE INTO codes VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO codes VALUES (?, ?, ?, ?, ?) ON CONFLICT (number, key_hash) DO UPDATE SET "
+            "code_hash = excluded.code_hash, expires = excluded.expires, tries_left = excluded.tries_left",
             (number, key_hash, code.code_hash, code.expires, code.tries_left),
         )
 
@@ -178,7 +179,10 @@ class Tables:
     def remember_nonce(self, digest: bytes, expires: Instant, now: Instant) -> bool:
         """Whether it is new. Forgets those whose time window has passed."""
         self.connection.execute("DELETE FROM nonces WHERE expires < ?", (now,))
-        return self.connection.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (digest, expires)).rowcount == 1
+        new = self.connection.execute(
+            "INSERT INTO nonces VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", (digest, expires)
+        )
+        return new.rowcount == 1
 
     # --- pre-keys --------------------------------------------------------------------------------
     def prekeys(self, account: AccountId, device: DeviceId) -> bytes | None:
@@ -189,7 +193,10 @@ class Tables:
         return row[0] if row else None
 
     def put_prekeys(self, account: AccountId, device: DeviceId, upload: bytes) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO prekeys VALUES (?, ?, ?)", (account, device, upload))
+        self.connection.execute(
+            "INSERT INTO prekeys VALUES (?, ?, ?) ON CONFLICT (account, device) DO UPDATE SET upload = excluded.upload",
+            (account, device, upload),
+        )
 
     def one_time_digests(self, account: AccountId, device: DeviceId, sort: str) -> dict[int, bytes]:
         """Id to digest of all known one-time keys, spent ones included."""
@@ -252,7 +259,8 @@ class Tables:
     def put_alert(self, account: AccountId, device: int, alert: Alert) -> None:
         """One alert of a kind per device; device 0 stands for all of the account."""
         self.connection.execute(
-            "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?)", (account, device, alert.kind, alert.at)
+            "INSERT INTO alerts VALUES (?, ?, ?, ?) ON CONFLICT (account, device, kind) DO UPDATE SET at = excluded.at",
+            (account, device, alert.kind, alert.at),
         )
 
     def delete_alert(self, account: AccountId, device: int, kind: str) -> None:

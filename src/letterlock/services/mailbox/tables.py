@@ -1,7 +1,7 @@
-"""The mailbox's tables in SQLite: messages once, a copy of each for every device that has yet to get it.
+"""The mailbox's tables: messages once, a copy of each for every device that has yet to get it.
 
-All calls happen on the writer's thread inside one transaction (services/writer.py). WAL with
-synchronous=FULL: what was committed survives the power switch. Sums are kept in rows, so that a bound is looked up and
+All calls happen on the writer's thread inside one transaction (services/writer.py): what was committed survives the
+power switch. Sums are kept in rows, so that a bound is looked up and
 not found out by counting, and a step that is undone undoes them too.
 """
 
@@ -64,6 +64,7 @@ class Tables:
             application_id=_APPLICATION_ID,
             name="mailbox",
             hint="the mailbox is up already; or give another one --database",
+            exclusive=True,
         )
 
     def close(self) -> None:
@@ -129,12 +130,12 @@ class Tables:
         run = self.connection.execute
         message = run(
             "INSERT INTO messages (sender, number, repeat, stored_at, expires, size, copies, head, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
                 *(arrival.sender, arrival.number, arrival.repeat or None, now, expires, arrival.size, len(devices)),
                 *(arrival.head, arrival.body),
             ),
-        ).lastrowid
+        ).fetchone()[0]
         for device in devices:
             run("INSERT INTO copies VALUES (?, ?, ?)", (arrival.number, device, message))
             self._count(arrival.number, device, arrival.sender, 1, arrival.size)
@@ -185,7 +186,8 @@ class Tables:
         )
         key = (number, device, sender)
         run(
-            "INSERT INTO senders VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET kept = kept + excluded.kept",
+            "INSERT INTO senders VALUES (?, ?, ?, ?) ON CONFLICT (number, device, sender) "
+            "DO UPDATE SET kept = senders.kept + excluded.kept",
             (*key, messages),
         )
         if messages < 0:

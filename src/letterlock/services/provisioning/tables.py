@@ -1,4 +1,4 @@
-"""The provisioning server's tables in SQLite: hashes of codes and tokens, and which key a number was set up with.
+"""The provisioning server's tables: hashes of codes and tokens, and which key a number was set up with.
 
 `Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
 transaction (services/writer.py). No code, token or password is kept, only hashes of the first two (SR-17).
@@ -71,6 +71,7 @@ class Tables:
             application_id=_APPLICATION_ID,
             name="provisioning",
             hint="the provisioning server is up already; or give another one --database",
+            exclusive=False,
         )
 
     def close(self) -> None:
@@ -85,7 +86,8 @@ class Tables:
 
     def put_account(self, account: Account, now: Instant) -> None:
         self.connection.execute(
-            "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)",
+            "INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET "
+            "key_hash = excluded.key_hash, state = excluded.state, changed_at = excluded.changed_at",
             (account.number, account.key_hash, account.state, now),
         )
 
@@ -99,7 +101,9 @@ class Tables:
 
     def put_code(self, number: Number, key_hash: bytes, code: PendingCode) -> None:
         self.connection.execute(
-            "INSERT OR REPLACE INTO codes VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO codes VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (number, key_hash) DO UPDATE SET "
+            "code_hash = excluded.code_hash, session_hash = excluded.session_hash, expires = excluded.expires, "
+            "tries_left = excluded.tries_left",
             (number, key_hash, code.code_hash, code.session_hash, code.expires, code.tries_left),
         )
 
@@ -134,7 +138,11 @@ class Tables:
     def put_token(self, digest: bytes, token: Token, most: int) -> None:
         """Keep a token; of its number no more than `most`, those that expire last."""
         run = self.connection.execute
-        run("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)", (digest, token.number, token.key_hash, token.expires))
+        run(
+            "INSERT INTO tokens VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET "
+            "number = excluded.number, key_hash = excluded.key_hash, expires = excluded.expires",
+            (digest, token.number, token.key_hash, token.expires),
+        )
         run(
             "DELETE FROM tokens WHERE number = ?1 AND hash NOT IN "
             "(SELECT hash FROM tokens WHERE number = ?1 ORDER BY expires DESC, hash LIMIT ?2)",
