@@ -100,6 +100,21 @@ class Group:
 
         Afterwards tell `KeyPackages.used`. Raises InvalidGroupMessage, DecodeError, MissingPsk.
         """
+        return cls.join_with_info(client, bundle, welcome, tree=tree, find_psk=find_psk, groups=groups, now=now)[0]
+
+    @classmethod
+    def join_with_info(
+        cls,
+        client: Client,
+        bundle: KeyPackageBundle,
+        welcome: bytes,
+        *,
+        tree: bytes | None = None,
+        find_psk: FindPsk = no_psks,
+        groups: Mapping[bytes, Group] | None = None,
+        now: Instant,
+    ) -> tuple[Group, GroupInfo]:
+        """Like `join`, with the GroupInfo that the Welcome held: who signed it, and extensions for new members alone."""
         known: dict[bytes, FormerGroup] = dict(groups or {})
         message = _decode(client, welcome)
         if not isinstance(message, Welcome):
@@ -107,7 +122,7 @@ class Group:
         joined = join(client, bundle, message, tree, _with_resumption(find_psk, known), known, now)
         member = Member(client, joined.state, joined.index, joined.epoch, find_psk)
         note_all(member)
-        return cls(member)
+        return cls(member), joined.info
 
     @classmethod
     def join_externally(

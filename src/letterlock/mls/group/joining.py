@@ -89,6 +89,7 @@ class Joined:
     state: PublicState
     index: MemberIndex
     epoch: EpochState = field(repr=False)
+    info: GroupInfo = field(repr=False)
 
 
 def join(
@@ -143,7 +144,8 @@ def join(
     if linking is not None:
         _check_link(client, linking, ratchet_tree, group_info, groups)
     messages = SecretTree(suite, secrets_of_epoch.encryption_secret, ratchet_tree.leaf_count)
-    return Joined(state, index, EpochState(own_leaf, EpochKeys.of(secrets_of_epoch), messages, private_keys))
+    epoch = EpochState(own_leaf, EpochKeys.of(secrets_of_epoch), messages, private_keys)
+    return Joined(state, index, epoch, group_info)
 
 
 def _group_secrets(client: Client, bundle: KeyPackageBundle, welcome: Welcome) -> GroupSecrets:
