@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from postgres import database, postgresql, postgresql_url
+
+__all__ = ["anyio_backend", "database", "postgresql", "postgresql_url"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:
