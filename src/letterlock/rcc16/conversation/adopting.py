@@ -1,0 +1,95 @@
+"""An epoch takes force: a commit of ours that was accepted, one of somebody else, or a group that we entered.
+
+This is the only place where the group in force changes. What people see of it is read off the roster before and after
+(members), never off what was announced; encryption that ends or begins again is read off the GroupContext.
+"""
+
+from __future__ import annotations
+
+from ...conversation_seam import RosterChanged, Secured
+from ...ids import Number
+from ...mls.group.group import Group
+from ...mls.group.results import PendingCommit, StagedCommit
+from ..health.states import State as HealthState
+from ..wire.extensions import end_mls_of
+from .ending import has_ended, has_revived
+from .members import devices_of, show_difference
+from .metadata import keep_known
+from .parking import release_due
+from .records import HeldGroup
+from .step import Work
+
+__all__ = ["enter", "follow"]
+
+
+def enter(work: Work, held: HeldGroup, group: Group, by: Number) -> None:
+    """A group takes the place of the one in force: a first one, one of a new era, or ours after we came back."""
+    former = work.chat.group
+    if former is not None and former.number != held.number:
+        work.drop(former)  # joining clears what earlier epochs left (rcc16.md 2.3)
+    work.update(
+        group=held,
+        mls_id=group.group_id.decode(),
+        left=False,
+        rejoin=False,
+        blocked="",
+        stalled="",
+        wants=False,
+        heal=None,
+        runs=0,
+        commit_at=0,
+        refreshed_at=work.now,
+        sends=0,
+    )
+    _now_in(work, group, by)
+    if not work.chat.ended:
+        work.notices.append(Secured(work.conversation, held.era, by))
+
+
+def follow(work: Work, group: Group, commit: StagedCommit | PendingCommit, by: Number) -> None:
+    """The group in force goes on by one epoch."""
+    staged = commit.staged if isinstance(commit, PendingCommit) else commit
+    ours = isinstance(commit, PendingCommit)
+    group.merge(commit, now=work.now)
+    if staged.effects.self_removed:
+        _out(work, by)
+        return
+    if ours and staged.effects.updated:
+        work.update(refreshed_at=work.now, sends=0, refreshes=False)
+    work.update(commit_at=0)
+    _now_in(work, group, by)
+
+
+def _now_in(work: Work, group: Group, by: Number) -> None:
+    held = work.chat.group
+    assert held is not None
+    after = devices_of(group.members(), work.chat.members, group.epoch)
+    work.update(epoch=group.epoch, authenticator=group.epoch_authenticator)
+    show_difference(work, after, by, held.era, group.epoch)
+    end = end_mls_of(group.state.extensions)
+    if end is not None:
+        has_ended(work, by, end)
+    else:
+        has_revived(work)
+        _healthy(work)
+    keep_known(work, group)
+    release_due(work)
+
+
+def _healthy(work: Work) -> None:
+    """Forward progress: whatever was being repaired is repaired (edge HRC, EpOK, ErOK, RvN or GC by where we were)."""
+    if work.can_move(HealthState.HEALTHY):
+        work.move(HealthState.HEALTHY)
+    else:
+        work.restart_health(HealthState.HEALTHY)
+    work.update(heal=None, runs=0, stalled="")
+
+
+def _out(work: Work, by: Number) -> None:
+    """We were removed: nothing of the group is kept, and only a Welcome brings us back (rcc16.md 6)."""
+    chat = work.chat
+    held = chat.group
+    assert held is not None
+    work.notices.append(RosterChanged(work.conversation, by, (), (work.core.number,), held.era, chat.epoch + 1))
+    work.drop(held)
+    work.update(group=None, left=True, members=(), heal=None, commit_at=0, epoch=0, authenticator=b"")

@@ -1,0 +1,139 @@
+"""Ending encryption and taking it up again (rcc16.md 5.7).
+
+`end_mls` is an extension of the GroupContext, so only a member can set it, and everybody sees who did. From then on
+nothing is sent here at all until the user decides: where RCC.16 would permit plaintext, ours keeps the composer closed.
+A revival drops the extension by a commit; where we no longer hold the group that counts, by a new era.
+"""
+
+from __future__ import annotations
+
+from ...conversation_seam import Ended
+from ...ids import Number
+from ..health.ending import Cause, Ending, Reviving, end_guard, revive_guard
+from ..health.states import State as HealthState
+from ..health.upgrade import latched_after
+from ..wire.control import EndReason
+from ..wire.extensions import END_MLS, EndMls, end_mls_extension, merge
+from .committing import change_context
+from .eras import advance
+from .records import Kind
+from .step import Work
+
+__all__ = ["end", "end_failed", "has_ended", "has_revived", "revive", "revive_failed"]
+
+
+def end(work: Work) -> None:
+    """The user's wish to end encryption is next."""
+    chat = work.chat
+    gap = chat.group is None or chat.rejoin or chat.heal is not None
+    match end_guard(work.health, bool(chat.ended), chat.operation is not None, gap):
+        case Ending.DONE | Ending.ONGOING:
+            work.update(ends="")
+        case Ending.PENDING:
+            pass
+        case Ending.LOCAL_ONLY:
+            _end_here(work)
+        case Ending.SEND:
+            _send_end(work)
+
+
+def _send_end(work: Work) -> None:
+    group = work.group()
+    if group is None or not work.can_move(HealthState.END_MLS_REQUESTED):
+        _end_here(work)
+        return
+    work.move(HealthState.END_MLS_REQUESTED)
+    extension = end_mls_extension(EndReason.UNSET, work.core.settings.choices.revision)
+    change_context(work, Kind.END_MLS, merge(group.state.extensions, {END_MLS: extension}))
+    work.move(HealthState.ONGOING_END_MLS)
+
+
+def _end_here(work: Work) -> None:
+    """State 15: it is ended for us, and nobody else hears of it."""
+    if work.can_move(HealthState.CANNOT_HEAL_DURING_END_MLS):
+        work.move(HealthState.CANNOT_HEAL_DURING_END_MLS)
+    elif work.health in (HealthState.ONGOING_ERA_ADVANCEMENT, HealthState.ERA_ADVANCEMENT_REQUESTED):
+        work.force_health(HealthState.CANNOT_HEAL_DURING_END_MLS)
+    _mark(work, None, Cause.ENGINE_REQUESTED.label)
+
+
+def end_failed(work: Work, retries_spent: bool) -> None:
+    """Our end_mls was not taken: another commit was first (edge ECC), or nobody answered (EFX)."""
+    if retries_spent:
+        _end_here(work)
+    elif work.can_move(HealthState.HEALTHY):
+        work.move(HealthState.HEALTHY)  # the wish stands, and is looked at again
+
+
+def has_ended(work: Work, by: Number, found: EndMls) -> None:
+    """The epoch that we are in has end_mls."""
+    if work.chat.ended:
+        return
+    for state in (HealthState.DONE_END_MLS, HealthState.CANNOT_HEAL_DURING_END_MLS):
+        if work.can_move(state):
+            work.move(state)
+            break
+    else:
+        work.restart_health(HealthState.UNKNOWN)
+        work.move(HealthState.DONE_END_MLS)
+    reason = found.reason.name.lower().replace("_", "-")
+    _mark(work, by, reason)
+
+
+def _mark(work: Work, by: Number | None, reason: str) -> None:
+    chat = work.chat
+    work.update(
+        ended=reason,
+        ended_by=by or "",
+        ends="",
+        heal=None,
+        latched=latched_after(chat.latched, work.health, False),
+        backoff=chat.backoff.downgraded(work.core.settings.budgets, work.now),
+    )
+    work.notices.append(Ended(work.conversation, by, reason))
+
+
+def has_revived(work: Work) -> None:
+    """The epoch that we are in has no end_mls."""
+    work.update(latched=latched_after(work.chat.latched, HealthState.HEALTHY, True))
+    if work.chat.ended:
+        work.update(ended="", ended_by="", revives=False)
+
+
+def revive(work: Work) -> None:
+    """The user's wish to take encryption up again is next."""
+    chat = work.chat
+    in_sync = chat.group is not None and not chat.rejoin
+    now = work.now  # due at once: a person asks, and the wait of rcc16.md 5.7 is for programs
+    match revive_guard(work.health, bool(chat.ended), chat.operation is not None, in_sync, now, now):
+        case Reviving.NOTHING:
+            work.update(revives=False)
+        case Reviving.PENDING | Reviving.LATER:
+            pass
+        case Reviving.IN_PLACE:
+            _revive_in_place(work)
+        case Reviving.NEW_ERA:
+            _revive_in_new_era(work)
+
+
+def _revive_in_place(work: Work) -> None:
+    group = work.group()
+    if group is None:
+        return
+    work.move(HealthState.ONGOING_REVIVE_MLS)
+    change_context(work, Kind.REVIVE, merge(group.state.extensions, {END_MLS: None}))
+
+
+def _revive_in_new_era(work: Work) -> None:
+    if work.can_move(HealthState.ONGOING_ERA_ADVANCEMENT_FOR_REVIVE):
+        work.move(HealthState.ONGOING_ERA_ADVANCEMENT_FOR_REVIVE)
+    advance(work, Kind.REVIVE_IN_NEW_ERA)
+
+
+def revive_failed(work: Work) -> None:
+    """Our revival was not taken."""
+    work.update(revives=False)
+    if work.health is HealthState.ONGOING_REVIVE_MLS:
+        work.move(HealthState.ONGOING_ERA_ADVANCEMENT_FOR_REVIVE)
+    if work.can_move(HealthState.DONE_END_MLS):
+        work.move(HealthState.DONE_END_MLS)

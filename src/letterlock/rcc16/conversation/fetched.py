@@ -1,0 +1,75 @@
+"""A GroupInfo that whoever orders has given us: verified like one that we join by, before anything in it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import DecodeError
+from ...ids import Number
+from ...mls.public_group import PublicGroup
+from ...mls.registries import EXTERNAL_PUB
+from ...mls.wire.extensions import Extension, find_extension
+from ...mls.wire.leaf_node import LeafNode
+from ...mls.wire.message import decode_message
+from ...mls.wire.welcome import GroupInfo
+from ..credentials.leaf import certified_number
+from ..wire.control import GroupInfoMessage
+from ..wire.extensions import era_of
+from .members import device_id
+from .step import Work
+
+__all__ = ["Fetched", "read_fetched"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What it says, and who vouches for it. `authenticator` is the order's word and no more."""
+
+    message: GroupInfoMessage
+    group_id: bytes
+    era: int
+    epoch: int
+    authenticator: bytes
+    extensions: tuple[Extension, ...]
+    leaves: tuple[tuple[int, LeafNode], ...]
+    signer: tuple[Number, bytes]
+    """Number and device."""
+    joinable: bool
+
+    def leaf_of(self, signature_key: bytes) -> int | None:
+        """The leaf that has this key."""
+        return next((index for index, leaf in self.leaves if leaf.signature_key == signature_key), None)
+
+
+def read_fetched(work: Work, message: GroupInfoMessage) -> Fetched:
+    """Raises InvalidGroupMessage, InvalidRcc16, DecodeError."""
+    client = work.client
+    assert client is not None
+    policy = client.policy
+    info = decode_message(message.group_info, policy.proposal_types, policy.max_message_bytes)
+    if not isinstance(info, GroupInfo):
+        raise DecodeError("not a GroupInfo", code="rcc16.group_info")
+    public = PublicGroup(
+        client.suite,
+        message.group_info,
+        tree=message.ratchet_tree,
+        authentication=client.authentication,
+        policy=policy,
+        now=work.now,
+    )
+    context = public.state.context
+    signer = public.state.tree.leaf(info.signer)
+    era = era_of(context.extensions)
+    if signer is None or era == 0:
+        raise DecodeError("a group of no era, or vouched for by nobody", code="rcc16.group_info")
+    return Fetched(
+        message,
+        context.group_id,
+        era,
+        context.epoch,
+        message.epoch_authenticator,
+        context.extensions,
+        tuple(public.members()),
+        (certified_number(signer.credential), device_id(signer.signature_key)),
+        find_extension(info.extensions, EXTERNAL_PUB) is not None,
+    )

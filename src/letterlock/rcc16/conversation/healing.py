@@ -1,0 +1,332 @@
+"""Repair: the ladder's steps, carried out (rcc16.md 5.5).
+
+`health.ladder` decides, this does: asks the order where the group stands, replays what we missed, comes back by an
+external commit, makes a new era where it is our turn. What whoever orders says is compared and verified, never simply
+believed. Only a repair that found us out of step is charged: what a stranger's garbage set off costs a question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...conversation_seam import Packet, Stalled
+from ...errors import LetterlockError
+from ...ids import MessageId, Number
+from ..health.budgets import Charge
+from ..health.election import Presence, looks_to_wait, rank
+from ..health.ladder import Facts, HealStep, Step, look_after, next_step
+from ..health.states import State as HealthState
+from ..health.transitions import Moment
+from ..health.verdict import Standing, Verdict, verdict
+from ..wire.content_types import SERVER_CONTROL
+from ..wire.control import EnhancedGroupInfo, EpochIdentifier
+from ..wire.extensions import end_mls_of
+from . import eras
+from .control import accepted, apply_control
+from .ending import has_ended
+from .fetched import Fetched, read_fetched
+from .joining import come_in
+from .members import numbers_of
+from .operations import matches, standing
+from .parking import release_due, release_failed
+from .posting import pull_packet
+from .records import Heal, Kind
+from .refusals import lost
+from .reports import cannot_read
+from .step import Work
+from .trouble import suspect
+
+__all__ = ["due", "take_answer"]
+
+_MAX_STEPS = 12
+"""The ladder has fewer rungs; a loop that does not end is a bug."""
+
+
+def due(work: Work) -> None:
+    """A repair is open, and it is time for its next step."""
+    heal = work.chat.heal
+    if heal is None or heal.next_at > work.now or work.client is None or work.chat.operation is not None:
+        return
+    if heal.asked:
+        work.update(heal=replace(heal, asked=False, looks=heal.looks + 1))  # nobody answered
+    if heal.not_found:
+        _climb(work, None, Verdict.GROUP_NOT_FOUND)
+    else:
+        _climb(work, None, Verdict.UNKNOWN)
+
+
+def take_answer(work: Work, info: EnhancedGroupInfo, sender: Number | None) -> None:
+    """Whoever orders says where the group stands."""
+    if sender != work.conversation.peer or work.client is None or work.chat.left:
+        return
+    if work.chat.operation is not None and work.chat.operation.control_id:
+        _about_operation(work, info.latest)
+        if work.chat.operation is not None:
+            return
+    heal = work.chat.heal
+    if heal is None or not heal.asked:
+        return
+    work.update(heal=replace(heal, asked=False), era_seen=max(work.chat.era_seen, info.latest.era))
+    try:
+        fetched = read_fetched(work, info.group_info)
+        wrong = (fetched.era, fetched.epoch) != (info.latest.era, info.latest.epoch)
+    except LetterlockError:
+        wrong = True
+    if wrong:
+        # What does not hold together is no answer. Look again later; meanwhile we stay where we are.
+        _climb(work, None, Verdict.UNKNOWN)
+        return
+    says = Standing(Moment(info.latest.era, info.latest.epoch), info.latest.authenticator)
+    here = standing(work)
+    local = None if here is None else Standing(Moment(here.era, here.epoch), here.authenticator)
+    if work.chat.rejoin:
+        local = None
+    _climb(work, (info, fetched), verdict(local, says), answered=True)
+
+
+def _about_operation(work: Work, latest: EpochIdentifier) -> None:
+    """We had asked because our commit was not answered (rcc16.md 2.3): did it count?"""
+    operation = work.chat.operation
+    assert operation is not None
+    if matches(work, operation.control_id, latest):
+        accepted(work)
+        return
+    here, there = Moment(operation.era, operation.epoch), Moment(latest.era, latest.epoch)
+    if there >= here:
+        # Somebody else's commit has that epoch: ours was lost.
+        lost(work)
+        suspect(work, "lost-commit", certain=True)
+    # Behind: not there yet, or never. The same bytes are sent again.
+
+
+_Answer = tuple[EnhancedGroupInfo, Fetched]
+
+
+def _climb(work: Work, answer: _Answer | None, found: Verdict, *, answered: bool = False) -> None:
+    """Step after step until one has to wait for somebody."""
+    pulled = answered or found is Verdict.GROUP_NOT_FOUND
+    for _ in range(_MAX_STEPS):
+        heal = work.chat.heal
+        if heal is None or work.chat.operation is not None:
+            return
+        if pulled and found not in (Verdict.IN_SYNC, Verdict.UNKNOWN) and not heal.spent and not _charge(work):
+            _ask_user(work)
+            return
+        step = next_step(_facts(work, answer, found, pulled), work.core.settings.budgets)
+        outcome = _do(work, step, answer, found)
+        if outcome is None:
+            return
+        found = outcome
+
+
+def _facts(work: Work, answer: _Answer | None, found: Verdict, pulled: bool) -> Facts:
+    chat, heal = work.chat, work.chat.heal
+    assert heal is not None
+    ledger, budgets = chat.ledger, work.core.settings.budgets
+    info, fetched = answer if answer is not None else (None, None)
+    return Facts(
+        state=work.health,
+        left=chat.left,
+        verdict=found,
+        pulled=pulled,
+        waited_ms=max(0, work.now - heal.since),
+        from_future=heal.from_future,
+        charged=heal.begun,
+        server_has_end_mls=fetched is not None and _ended_by_member(work, fetched),
+        replayable=info is not None and bool(info.messages) and not chat.rejoin,
+        replay_failed=heal.replay_failed,
+        external_pub=fetched is not None and fetched.joinable,
+        external_failed=heal.external_failed,
+        election_waits=max(0, heal.election_waits),
+        looks=heal.looks,
+        runs=chat.runs,
+        self_heal_left=ledger.left(Charge.SELF_HEAL, budgets, work.now),
+        fetch_left=ledger.left(Charge.FETCH, budgets, work.now),
+        external_left=ledger.left(Charge.EXTERNAL_COMMIT, budgets, work.now),
+        advance_left=ledger.left(Charge.ERA_ADVANCE, budgets, work.now),
+        rebuild_left=ledger.left(Charge.REBUILD, budgets, work.now),
+        advance_failed=heal.advance_failed,
+    )
+
+
+def _ended_by_member(work: Work, fetched: Fetched) -> bool:
+    """end_mls in a fetched GroupInfo counts if somebody who was in the group with us vouches for it: nobody outside can
+    end encryption, whatever tree a server shows (SR-01)."""
+    known = {(one.number, one.device) for one in work.chat.members}
+    return end_mls_of(fetched.extensions) is not None and fetched.signer in known
+
+
+def _do(work: Work, step: HealStep, answer: _Answer | None, found: Verdict) -> Verdict | None:
+    """One step. None: it waits for somebody; else what is known now."""
+    heal = work.chat.heal
+    assert heal is not None
+    info, fetched = answer if answer is not None else (None, None)
+    match step.step:
+        case Step.STOP:
+            work.update(heal=None)
+        case Step.WAIT | Step.PARK:
+            waits = max(0, heal.election_waits - 1) if heal.election_waits >= 0 else heal.election_waits
+            work.update(heal=replace(heal, next_at=work.now + max(step.after, 1), election_waits=waits))
+        case Step.CHARGE:
+            _begin(work)
+            return found
+        case Step.PULL:
+            _pull(work)
+        case Step.HEALED:
+            healed(work)
+        case Step.ADOPT_END:
+            assert fetched is not None
+            end = end_mls_of(fetched.extensions)
+            assert end is not None
+            has_ended(work, fetched.signer[0], end)
+        case Step.REPLAY:
+            assert info is not None
+            return _replay(work, info)
+        case Step.EXTERNAL_COMMIT:
+            assert fetched is not None
+            return _external(work, fetched)
+        case Step.ASK_WELCOME:
+            work.update(
+                heal=replace(
+                    heal,
+                    looks=heal.looks + 1,
+                    next_at=work.now + look_after(heal.looks + 1, work.core.settings.budgets),
+                )
+            )
+        case Step.ADVANCE_ERA | Step.REBUILD:
+            return _advance(work, step.step, found)
+        case Step.REPORT:
+            _give_up(work)
+            return found
+        case Step.ASK_USER:
+            _ask_user(work)
+    return None
+
+
+def _begin(work: Work) -> None:
+    """State 1."""
+    heal = work.chat.heal
+    assert heal is not None
+    if work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
+        work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED, heal.cause)
+    work.update(heal=replace(heal, begun=True))
+
+
+def _charge(work: Work) -> bool:
+    heal = work.chat.heal
+    ledger = work.chat.ledger.spend(Charge.SELF_HEAL, work.core.settings.budgets, work.now)
+    if ledger is None or heal is None:
+        return False
+    work.update(ledger=ledger, heal=replace(heal, spent=True))
+    return True
+
+
+def _pull(work: Work) -> None:
+    heal, budgets = work.chat.heal, work.core.settings.budgets
+    assert heal is not None
+    ledger = work.chat.ledger.spend(Charge.FETCH, budgets, work.now)
+    if ledger is not None:
+        work.update(ledger=ledger.pruned(budgets, work.now))
+    here = None if work.chat.rejoin else standing(work)
+    work.packets.append(pull_packet(work, here))
+    work.update(heal=replace(heal, asked=True, not_found=False, next_at=work.now + budgets.answer_ms))
+
+
+def healed(work: Work) -> None:
+    """We hold what the order holds."""
+    work.update(heal=None, runs=0, stalled="")
+    if work.can_move(HealthState.HEALTHY):
+        work.move(HealthState.HEALTHY)
+    tried_again(work)
+    release_due(work)
+
+
+def tried_again(work: Work) -> None:
+    """What failed before the repair is tried once more; what fails now is lost, and its sender told."""
+    for parked in release_failed(work):
+        work.unread.append((parked.packet, parked.sender))
+
+
+def _replay(work: Work, info: EnhancedGroupInfo) -> Verdict | None:
+    """The missed control messages, strictly in order. Any failure abandons this way (10.1.2)."""
+    heal = work.chat.heal
+    assert heal is not None
+    if work.can_move(HealthState.ONGOING_EPOCH_ADVANCEMENT):
+        work.move(HealthState.ONGOING_EPOCH_ADVANCEMENT)
+    before = work.chat.moment
+    for missed in info.messages:
+        packet = Packet(work.conversation, None, MessageId(missed.message_id), SERVER_CONTROL, (), b"")
+        apply_control(work, packet, missed.message, work.conversation.peer)
+        if work.chat.left or work.chat.ended:
+            return None
+    now_at = standing(work)
+    heal = work.chat.heal or heal
+    if now_at is not None and now_at == info.latest:
+        work.update(heal=heal)
+        work.update(ledger=work.chat.ledger.cleared(Charge.SELF_HEAL))
+        return Verdict.IN_SYNC
+    if work.chat.moment > before and info.page_end is not None and now_at == info.page_end:
+        work.update(heal=replace(heal, begun=True))
+        _pull(work)  # the next page
+        return None
+    work.update(heal=replace(heal, begun=True, replay_failed=True))
+    return Verdict.BEHIND
+
+
+def _external(work: Work, fetched: Fetched) -> Verdict | None:
+    heal, budgets = work.chat.heal, work.core.settings.budgets
+    assert heal is not None
+    ledger = work.chat.ledger.spend(Charge.EXTERNAL_COMMIT, budgets, work.now)
+    if ledger is not None:
+        work.update(ledger=ledger)
+    if work.can_move(HealthState.ONGOING_EPOCH_ADVANCEMENT):
+        work.move(HealthState.ONGOING_EPOCH_ADVANCEMENT)
+    error = work.attempt(lambda: come_in(work, fetched))
+    if error is None:
+        return None
+    work.update(heal=replace(heal, external_failed=True))
+    return Verdict.NOT_IN_GROUP
+
+
+def _advance(work: Work, step: Step, found: Verdict) -> Verdict | None:
+    """A new era, if it is our turn (rcc16.md 2.3)."""
+    heal, budgets, chat = work.chat.heal, work.core.settings.budgets, work.chat
+    assert heal is not None
+    others = [number for number in numbers_of(chat.members) if number != work.core.number]
+    if step is Step.ADVANCE_ERA and heal.election_waits < 0:
+        waits = looks_to_wait(rank(work.core.number, others), Presence.QUIET)
+        work.update(heal=replace(heal, election_waits=waits))
+        if waits:
+            if work.can_move(HealthState.ERA_ADVANCEMENT_REQUESTED):
+                work.move(HealthState.ERA_ADVANCEMENT_REQUESTED)
+            return found
+    charge = Charge.ERA_ADVANCE if step is Step.ADVANCE_ERA else Charge.REBUILD
+    ledger = chat.ledger.spend(charge, budgets, work.now)
+    if ledger is not None:
+        work.update(ledger=ledger)
+    work.update(runs=chat.runs + 1)
+    for state in (HealthState.ERA_ADVANCEMENT_REQUESTED, HealthState.ONGOING_ERA_ADVANCEMENT):
+        if work.can_move(state):
+            work.move(state)
+    eras.advance(work, Kind.ERA_ADVANCE)
+    return None
+
+
+def _give_up(work: Work) -> None:
+    """State 6: reporting is allowed now."""
+    if work.can_move(HealthState.SELF_HEAL_FAILED):
+        work.move(HealthState.SELF_HEAL_FAILED)
+    else:
+        work.restart_health(HealthState.UNKNOWN)
+        work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED)
+        work.move(HealthState.SELF_HEAL_FAILED)
+    for parked in release_failed(work):
+        cannot_read(work, parked.packet, parked.sender, "repair-failed")
+
+
+def _ask_user(work: Work) -> None:
+    """Nothing is left to try by ourselves."""
+    heal = work.chat.heal
+    cause = heal.cause if isinstance(heal, Heal) else "repair"
+    work.update(stalled=cause, heal=None)
+    work.notices.append(Stalled(work.conversation, cause))

@@ -1,0 +1,70 @@
+"""Participant keys: seen, accepted, compared (rcc16.md 1.1 and 9).
+
+The first key of a number is taken and shown; another one is shown and, where the first had been compared by people,
+stops everything that would be sent to it until they decide. A key is noticed in the step that first meets it, so the
+notice is committed before anything goes to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ...conversation_seam import KeysSeen, KeyState
+from ...errors import TrustRequired
+from ...ids import Number
+from ...seam import Staged, State, Writes
+from .records import PINS, Device, Pin
+from .step import Work
+
+__all__ = ["broken", "key_state", "pin_of", "see_keys", "trusted"]
+
+
+def pin_of(state: State, number: Number) -> Pin | None:
+    return state.get(PINS.key(number))
+
+
+def see_keys(work: Work, devices: Iterable[Device]) -> None:
+    """Notice every participant key that is not the pinned one of its number."""
+    for number, spki in dict.fromkeys((one.number, one.spki) for one in devices):
+        if number == work.core.number:
+            continue
+        pin = pin_of(work.state, number)
+        if pin is None:
+            work.state.put(PINS.key(number), Pin(spki=spki))
+            work.notices.append(KeysSeen(number, spki, b""))
+        elif spki not in (pin.spki, pin.seen):
+            work.state.put(PINS.key(number), replace(pin, seen=spki))
+            work.notices.append(KeysSeen(number, spki, pin.spki))
+
+
+def key_state(state: State, number: Number, spki: bytes) -> KeyState:
+    """What we think of a key that somebody shows for a number."""
+    pin = pin_of(state, number)
+    if pin is None:
+        return KeyState.NEW
+    if spki == pin.spki:
+        return KeyState.VERIFIED if pin.verified else KeyState.PINNED
+    return KeyState.BROKEN if pin.verified else KeyState.NEW
+
+
+def broken(work: Work, devices: Iterable[Device]) -> bool:
+    """Whether somebody whose key was verified shows another one: nothing is sent then."""
+    return any(
+        key_state(work.state, one.number, one.spki) is KeyState.BROKEN
+        for one in devices
+        if one.number != work.core.number
+    )
+
+
+def trusted(state: State, number: Number, spki: bytes, verified: bool) -> Writes:
+    """The user's word. Raises TrustRequired for a key that nobody has shown: then it was compared with another one."""
+    staged = Staged(state)
+    pin = pin_of(staged, number)
+    if pin is None or spki not in (pin.spki, pin.seen):
+        raise TrustRequired(
+            f"{number} has another key than this one", hint="look at the key that is shown now, and compare again"
+        )
+    # A comparison is kept when the same key is merely accepted again.
+    staged.put(PINS.key(number), Pin(spki=spki, verified=verified or (pin.verified and spki == pin.spki)))
+    return staged.writes

@@ -1,0 +1,101 @@
+"""The order has refused the pending operation: roll back, and do what the reason asks for (rcc16.md 2.3, 4.5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..health.ladder import look_after
+from ..health.states import State as HealthState
+from ..wire.reasons import SERVER_REMEDIES, ServerReason, ServerRemedy, token_of
+from .ending import end_failed, revive_failed
+from .operations import rollback
+from .records import Kind, Operation
+from .step import Work
+from .trouble import suspect
+
+__all__ = ["lost", "refused"]
+
+
+def refused(work: Work, reason: ServerReason) -> None:
+    """By the table. What was wanted stays wanted where another try can succeed."""
+    remedy = SERVER_REMEDIES[reason]
+    operation = work.chat.operation
+    assert operation is not None
+    if remedy is ServerRemedy.RETRY_SAME_BYTES:
+        attempts = operation.attempts + 1
+        work.operation(attempts=attempts, next_at=work.now + look_after(attempts, work.core.settings.budgets))
+        return
+    base = operation.epoch - 1, operation.era
+    lost(work)
+    match remedy:
+        case ServerRemedy.SELF_HEAL:
+            if operation.kind.makes_group or work.chat.group is None or (work.chat.epoch, work.chat.group.era) == base:
+                suspect(work, token_of(reason), certain=True)
+        case ServerRemedy.COMMIT_PENDING | ServerRemedy.TERMINAL | ServerRemedy.CREATE_AGAIN:
+            suspect(work, token_of(reason), certain=True)
+        case ServerRemedy.REPLACE_EXPIRED:
+            _expired(work, operation)
+        case ServerRemedy.NEW_ERA:
+            _give_up(work, operation, token_of(reason))
+            if operation.kind is not Kind.EXTERNAL:
+                suspect(work, token_of(reason), certain=True)
+        case ServerRemedy.RECORD | ServerRemedy.NONE | ServerRemedy.OWN_BUG:
+            _give_up(work, operation, token_of(reason))
+
+
+def lost(work: Work) -> None:
+    """Roll back; tell the parts of the machine whose operation it was."""
+    operation = rollback(work)
+    match operation.kind:
+        case Kind.END_MLS:
+            end_failed(work, retries_spent=False)
+        case Kind.REVIVE | Kind.REVIVE_IN_NEW_ERA:
+            revive_failed(work)
+        case Kind.PHOENIX:
+            if work.can_move(HealthState.CANNOT_HEAL_DURING_END_MLS):
+                work.move(HealthState.CANNOT_HEAL_DURING_END_MLS)
+        case Kind.ERA_ADVANCE:
+            if work.can_move(HealthState.ERA_ADVANCEMENT_REQUESTED):
+                work.move(HealthState.ERA_ADVANCEMENT_REQUESTED)
+        case Kind.CREATE if work.is_pair and work.chat.group is None:
+            work.update(mls_id="")
+        case _:
+            pass
+    heal = work.chat.heal
+    if heal is not None and operation.kind is Kind.EXTERNAL:
+        work.update(heal=replace(heal, external_failed=True, next_at=work.now))
+    if heal is not None and operation.kind is Kind.ERA_ADVANCE:
+        work.update(heal=replace(heal, next_at=work.now))
+
+
+def _give_up(work: Work, operation: Operation, why: str) -> None:
+    """Another try would end the same way: the wish is dropped."""
+    chat = work.chat
+    match operation.kind:
+        case Kind.ADD:
+            work.update(adds=tuple(number for number in chat.adds if number not in operation.numbers))
+        case Kind.REMOVE:
+            work.update(removes=tuple(number for number in chat.removes if number not in operation.numbers))
+        case Kind.METADATA:
+            work.update(subject_wish=None, next_subject=None)
+        case Kind.REFRESH:
+            work.update(refreshes=False, refreshed_at=work.now)
+        case Kind.END_MLS:
+            end_failed(work, retries_spent=True)
+        case Kind.CREATE:
+            work.update(blocked=why)
+        case _:
+            pass
+    heal = work.chat.heal
+    if heal is not None and operation.kind is Kind.ERA_ADVANCE:
+        work.update(heal=replace(heal, advance_failed=True, next_at=work.now))
+
+
+def _expired(work: Work, operation: Operation) -> None:
+    """Somebody's certificate ends within thirty days (rcc16.md 1.6). Ours is renewed by enrolment, and a fresh leaf
+    brings it in; for another's only a new era with fresh packages helps."""
+    if operation.kind is Kind.REFRESH:
+        work.update(refreshes=False, refreshed_at=work.now)
+        suspect(work, "expired-credential", certain=True)
+    else:
+        work.update(refreshes=True)

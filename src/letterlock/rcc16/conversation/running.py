@@ -1,0 +1,125 @@
+"""What a step leads to, until nothing more follows from it: packets that became readable, repair, the next wish.
+
+Wishes wait in the record and are begun one at a time: the operation slot is free, the conversation healthy. What is due
+later is said in `wake_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ...conversation_seam import Packet, Progress
+from ...errors import LetterlockError
+from ...ids import Instant, Number
+from ..health.states import State as HealthState
+from . import eras
+from .committing import commit_proposals, refresh, remove
+from .ending import end, revive, revive_failed
+from .healing import due as heal_due
+from .metadata import set_subject
+from .operations import overdue
+from .records import Heal
+from .step import Work
+
+__all__ = ["on_time", "settle"]
+
+TakeIn = Callable[[Work, Packet, Number | None], None]
+
+_MAX_ROUNDS = 10_000
+"""Packets that become readable in one step are bounded by what was parked; more is a bug."""
+
+
+def settle(work: Work, take_in: TakeIn) -> Progress:
+    """Everything that follows from the step, then the step itself."""
+    for _ in range(_MAX_ROUNDS):
+        if not work.unread:
+            if not _next(work):
+                break
+            continue
+        packet, sender = work.unread.pop(0)
+        take_in(work, packet, sender)
+    progress = work.finish()
+    return replace(progress, wake_at=wake_at(work))
+
+
+def on_time(work: Work) -> None:
+    """Whatever of this conversation is due now."""
+    chat, now = work.chat, work.now
+    operation = chat.operation
+    if operation is not None and 0 < operation.next_at <= now:
+        if operation.control_id:
+            overdue(work)
+        elif not operation.request:
+            eras.ask_again(work)
+    budgets = work.core.settings.budgets
+    old = now - chat.refreshed_at >= budgets.rotate_after_ms or chat.sends >= budgets.rotate_after_sends
+    if old and chat.group is not None and not chat.ended:
+        work.update(refreshes=True)
+
+
+def wake_at(work: Work) -> Instant | None:
+    """When something of this conversation is due."""
+    chat = work.chat
+    times = [chat.commit_at]
+    if chat.operation is not None:
+        times.append(chat.operation.next_at)
+    if chat.heal is not None and chat.operation is None:
+        times.append(chat.heal.next_at)
+    if chat.group is not None and not chat.ended and not chat.left:
+        times.append(chat.refreshed_at + work.core.settings.budgets.rotate_after_ms)
+    return min((at for at in times if at), default=None)
+
+
+def _next(work: Work) -> bool:
+    """Begin one thing, if there is one. Whether something was done."""
+    before = work.chat
+    chat = work.chat
+    if work.client is None or chat.left or chat.operation is not None:
+        return False
+    if chat.rejoin and chat.heal is None and not chat.stalled and not chat.ended:
+        work.update(heal=Heal(since=work.now - work.core.settings.budgets.welcome_race_ms, cause="old-copy"))
+        return True
+    if work.health is HealthState.ONGOING_ERA_ADVANCEMENT_FOR_REVIVE:
+        revive_failed(work)
+        return work.chat != before
+    action = _wish(work)
+    if action is None:
+        heal_due(work)
+        return work.chat != before and bool(work.unread)
+    error = work.attempt(action)
+    if error is not None:
+        _impossible(work, error)
+    return work.chat != before
+
+
+def _wish(work: Work) -> Callable[[], None] | None:
+    """What is wanted next. Ending and reviving come first; everything else needs a healthy conversation."""
+    chat = work.chat
+    if chat.ends:
+        return lambda: end(work)
+    if chat.revives:
+        return lambda: revive(work)
+    if chat.ended or chat.stalled:
+        return None
+    if chat.group is None:
+        return (lambda: eras.create(work)) if chat.wants and not chat.blocked and chat.heal is None else None
+    if chat.heal is not None or work.health is not HealthState.HEALTHY:
+        return None
+    if chat.commit_at and chat.commit_at <= work.now:
+        return lambda: commit_proposals(work)
+    if chat.removes:
+        return lambda: remove(work, chat.removes)
+    if chat.adds:
+        return lambda: eras.claim_to_add(work, chat.adds)
+    if chat.subject_wish is not None and work.conversation.group is not None:
+        return lambda: set_subject(work)
+    if chat.refreshes:
+        return lambda: refresh(work)
+    return None
+
+
+def _impossible(work: Work, error: LetterlockError) -> None:
+    """A wish that cannot even be built: it is given up, or it would be tried for ever."""
+    work.update(adds=(), removes=(), subject_wish=None, refreshes=False, ends="", revives=False, commit_at=0)
+    work.update(blocked=f"refused: {error.code}")
