@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ...codec.conference_info import Disconnection
+from ...codec.conference_info import Disconnection, EncryptedDescription
 from ...errors import FocusError
 from ...ids import Instant, Number
 from .limits import FocusLimits
@@ -27,6 +27,7 @@ __all__ = [
     "give_up",
     "join",
     "leave",
+    "put_out",
     "remove",
 ]
 
@@ -48,6 +49,8 @@ class Member:
 class Conference:
     """`name` is the user part of its address, `contribution` and `conversation` the ids that the creator gave.
 
+    Encrypted subject and icon are of a group with MLS; the focus cannot read them.
+
     `members` is in the order in which they came, which is their rank: each may remove those behind it, as in the signed
     log of an encrypted group. It is not changed in place.
     """
@@ -60,6 +63,8 @@ class Conference:
     icon: str
     created_at: Instant
     members: Mapping[Number, Member]
+    encrypted_subject: EncryptedDescription | None = None
+    encrypted_icon: EncryptedDescription | None = None
 
     @property
     def first(self) -> Number | None:
@@ -148,6 +153,15 @@ def remove(conference: Conference, by: Number, number: Number) -> Change:
     ranks = list(conference.members)
     if ranks.index(by) > ranks.index(number):
         raise FocusError("who came before is not removed", code="focus.rank", status=403)
+    return _without(conference, Departure(number, Disconnection.BOOTED, by))
+
+
+def put_out(conference: Conference, by: Number, number: Number) -> Change:
+    """A member is put out by any other, whoever came first: in a group with MLS, where members have no ranks and a leaf
+    whose certificate runs out must be removable by everybody (our choice)."""
+    _check_member(conference, by)
+    if number not in conference.members:
+        return Change(conference)
     return _without(conference, Departure(number, Disconnection.BOOTED, by))
 
 

@@ -23,7 +23,8 @@ __all__ = ["Entry", "Journal", "Places", "is_for"]
 class Entry:
     """One message. `recipient` None: all but the sender. `data` None: on the disk only.
 
-    `origin` is the device that sent it, as long as this process knows it.
+    With `audience` it is for those of all alone; with `own_devices` also for the sender's devices but the one that sent
+    it, `origin`, as long as this process knows it.
     """
 
     position: int
@@ -34,6 +35,8 @@ class Entry:
     at: Instant
     data: bytes | None = field(default=None, repr=False)
     origin: str = ""
+    audience: frozenset[Number] | None = None
+    own_devices: bool = False
 
 
 class _Lane:
@@ -138,7 +141,7 @@ class Journal:
         second = slowest[1][0] if len(slowest) > 1 else self.head
         count = 0
         for entry in self._shared.entries:
-            if entry.position > (second if entry.sender == who else lowest):
+            if entry.position > (second if entry.sender == who and not entry.own_devices else lowest):
                 break
             count += 1
         return count
@@ -194,5 +197,9 @@ class Journal:
 def is_for(entry: Entry, reader: Number, device: str) -> bool:
     """Whether a device should get a message: not one of its own, and what is for all not back to who wrote it."""
     if entry.recipient is None:
-        return entry.sender != reader
+        if entry.audience is not None and reader not in entry.audience:
+            return False
+        if entry.sender != reader:
+            return True
+        return entry.own_devices and not (entry.origin and entry.origin == device)
     return entry.recipient == reader and not (entry.sender == reader and entry.origin and entry.origin == device)

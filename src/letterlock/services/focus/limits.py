@@ -22,6 +22,8 @@ _DESCRIBED = Rate(60, 10 * _MINUTE)
 _MESSAGES = Rate(6000, _MINUTE)
 _BYTES_SENT = Rate(64 << 20, _MINUTE)
 _TYPING = Rate(60, _MINUTE)
+_CONTROLS = Rate(120, _MINUTE)
+_PULLS = Rate(20, _MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class FocusLimits:
     """High, because a message to each of a hundred members is a hundred messages."""
     bytes_sent: Rate = _BYTES_SENT
     typing: Rate = _TYPING
+    controls: Rate = _CONTROLS
+    """Requests to MLS groups, and"""
+    pulls: Rate = _PULLS
+    """questions after what was missed in them: an answer is as large as the group (rcc16.md 5.5: deployed servers throttle
+    these after about ten)."""
     max_buckets: int = 100_000
 
     # Messages.

@@ -13,6 +13,7 @@ from ...ids import Instant, Number
 from .conference import Change, Conference, Departure
 from .journal import Journal, Places
 from .limits import FocusLimits
+from .mls.tables import MlsGroup
 from .outlet import Outlet
 from .roster import changed_roster, ended_roster, whole_roster
 from .tables import Place, Stored
@@ -46,6 +47,7 @@ class Room:
         self._altered: dict[Number, None] = {}
         self._departed: dict[Number, Departure] = {}
         self._described = False
+        self.group: MlsGroup | None = None
         self._dirty_devices: set[tuple[Number, str]] = set()
         self._dirty_reached: set[Number] = set()
         self._gone: list[int] = []
@@ -61,6 +63,7 @@ class Room:
             room.places[place.number].seen[place.device] = place.seen
         for entry in stored.entries:
             room.journal.add(entry, max_tail_bytes=0)
+        room.group = stored.group
         return room
 
     # --- roster --------------------------------------------------------------------------------------
@@ -79,7 +82,23 @@ class Room:
 
     def document(self, domain: str, limits: FocusLimits, max_bytes: int) -> bytes:
         """The whole roster, as of the version that was published last."""
-        return whole_roster(self.conference, self.version, domain, limits.max_members, max_bytes)
+        return whole_roster(
+            self.conference, self.version, domain, limits.max_members, max_bytes, group_info=self._group_info
+        )
+
+    def regrouped(self, group: MlsGroup) -> None:
+        """The MLS group has moved on."""
+        self.group = group
+        self._described = True
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether messages here have to be encrypted, and the roster moves with the tree alone."""
+        return self.group is not None and not self.group.ended
+
+    @property
+    def _group_info(self) -> bytes | None:
+        return None if self.group is None else self.group.group_info
 
     @property
     def unpublished(self) -> bool:
@@ -96,6 +115,7 @@ class Room:
             altered=self._altered,
             departed=self._departed,
             described=self._described,
+            group_info=self._group_info,
         )
         self._altered, self._departed, self._described = {}, {}, False
         return data

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from ...errors import FocusError, StoreError
 from ...ids import Instant, Number, Rng
@@ -16,16 +17,29 @@ from ..buckets import Buckets
 from ..writer import Writer
 from .conference import PREFIX, Change, Conference, admit, found
 from .distribution import Delivery, Distribution
+from .focus_message import FocusMessage, keep
 from .journal import Entry
 from .limits import FocusLimits, Rate
+from .mls.tables import MlsGroup
 from .outlet import Outlet
 from .requests import Creation
 from .room import Room
 from .tables import Tables
 
-__all__ = ["Rooms"]
+__all__ = ["Rooms", "check_open"]
 
 _log = logging.getLogger("letterlock.focus")
+
+
+def check_open(room: Room) -> None:
+    """Roster and tree move together: where there is a live MLS group a commit changes both (rcc16.md 6)."""
+    if room.encrypted:
+        raise FocusError(
+            "members of an encrypted group come and go with a commit",
+            code="focus.mls.mismatched-rcs-group-state",
+            status=403,
+        )
+
 
 _BLOCK = 16_384
 """Bytes are counted in blocks of so many."""
@@ -125,15 +139,11 @@ class Rooms:
         new = [number for number in numbers if number not in room.conference.members]
         if new:
             self._spend_invitations(by, len(new))
-        return await self.change(
-            room, lambda conference: admit(conference, by, numbers, room.journal.head, self._limits)
-        )
+        return await self.change(room, partial(self._admit, room, by, numbers))
 
     async def change(self, room: Room, step: Callable[[Conference], Change]) -> Change:
         """One step on the roster, one at a time. Raises FocusError, StoreError: then nothing has changed."""
-        name = room.conference.name
-        lock = self._locks.setdefault(name, asyncio.Lock())
-        async with lock:
+        async with self.lock(room):
             change = step(room.conference)
             if not change.any:
                 return change
@@ -144,6 +154,49 @@ class Rooms:
             if not change.conference.members:
                 self._drop(room)
         return change
+
+    def lock(self, room: Room) -> asyncio.Lock:
+        """Whoever holds it may change the roster."""
+        return self._locks.setdefault(room.conference.name, asyncio.Lock())
+
+    async def order(
+        self, room: Room, change: Change, put: Callable[[Tables], None], told: Sequence[FocusMessage], group: MlsGroup
+    ) -> list[tuple[Entry, bytes]]:
+        """A request to the MLS group and all that follows from it, in one transaction, for whoever holds the lock: `put`
+        writes the group. Raises StoreError, and what `put` raises: then nothing has changed."""
+        name, now = room.conference.name, self._clock()
+
+        def write(tables: Tables) -> list[int]:
+            put(tables)
+            if change.any:
+                tables.save(change, now)
+            return [] if not change.conference.members else [keep(tables, name, each, now) for each in told]
+
+        positions = await self._writer.run(write)
+        room.used_at = now
+        room.apply(change)
+        room.regrouped(group)
+        if not change.conference.members:
+            self._drop(room)
+        entries = [(each.entry(position, now), each.data) for position, each in zip(positions, told, strict=False)]
+        for entry, _ in entries:
+            room.journal.add(entry, max_tail_bytes=self._limits.tail_bytes)
+        return entries
+
+    async def answer(self, room: Room, told: FocusMessage) -> Entry:
+        """Keep what the focus has to say to one member. Raises StoreError."""
+        name, now = room.conference.name, self._clock()
+        position = await self._writer.run(lambda tables: keep(tables, name, told, now))
+        entry = told.entry(position, now)
+        room.journal.add(entry, max_tail_bytes=self._limits.tail_bytes)
+        return entry
+
+    def spend_control(self, sender: Number, *, pull: bool) -> None:
+        """One request to the MLS group, or one question after it. Raises FocusError 413."""
+        if pull:
+            self._spend("pulled", sender, self._limits.pulls)
+        else:
+            self._spend("control", sender, self._limits.controls)
 
     def spend_description(self, by: Number) -> None:
         """One change of subject or icon."""
@@ -279,6 +332,12 @@ class Rooms:
         self._created[conference.creator] -= 1
         if not self._created[conference.creator]:
             del self._created[conference.creator]
+
+    def _admit(self, room: Room, by: Number, numbers: tuple[Number, ...], conference: Conference) -> Change:
+        change = admit(conference, by, numbers, room.journal.head, self._limits)
+        if change.any:
+            check_open(room)
+        return change
 
     def _spend(self, purpose: str, account: Number, rate: Rate) -> None:
         if self._buckets.take(purpose, account, rate, self._clock()):

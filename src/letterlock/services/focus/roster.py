@@ -30,13 +30,15 @@ def address_of(number: str, domain: str) -> str:
     return f"sip:{number}@{domain}"
 
 
-def whole_roster(conference: Conference, version: int, domain: str, limit: int, max_bytes: int) -> bytes:
+def whole_roster(
+    conference: Conference, version: int, domain: str, limit: int, max_bytes: int, *, group_info: bytes | None = None
+) -> bytes:
     """The full document. Members that would make it larger than `max_bytes` are counted and not listed (section 5.5.1)."""
     numbers = list(conference.members)
-    data = _encoded(conference, version, domain, limit, numbers)
+    data = _encoded(conference, version, domain, limit, numbers, group_info)
     while len(data) > max_bytes and numbers:
         del numbers[len(numbers) * max_bytes // len(data) * 19 // 20 :]
-        data = _encoded(conference, version, domain, limit, numbers)
+        data = _encoded(conference, version, domain, limit, numbers, group_info)
     return data
 
 
@@ -48,6 +50,7 @@ def changed_roster(
     altered: Iterable[Number],
     departed: Mapping[Number, Departure],
     described: bool,
+    group_info: bytes | None = None,
 ) -> bytes:
     """The partial document for everything that has changed since the one before."""
     users = [_user(conference, number, domain) for number in altered if number in conference.members]
@@ -62,6 +65,9 @@ def changed_roster(
             user_count=len(conference.members),
             users=tuple(users),
             users_state=State.PARTIAL,
+            encrypted_subject=conference.encrypted_subject if described else None,
+            encrypted_icon=conference.encrypted_icon if described else None,
+            mls_group_info=group_info if described else None,
         )
     )
 
@@ -71,7 +77,9 @@ def ended_roster(conference: Conference, version: int, domain: str) -> bytes:
     return encode_conference_info(ConferenceInfo(address_of(conference.name, domain), version, State.DELETED))
 
 
-def _encoded(conference: Conference, version: int, domain: str, limit: int, numbers: list[Number]) -> bytes:
+def _encoded(
+    conference: Conference, version: int, domain: str, limit: int, numbers: list[Number], group_info: bytes | None
+) -> bytes:
     return encode_conference_info(
         ConferenceInfo(
             entity=address_of(conference.name, domain),
@@ -82,6 +90,9 @@ def _encoded(conference: Conference, version: int, domain: str, limit: int, numb
             user_count=len(conference.members),
             active=True,
             users=tuple(_user(conference, number, domain) for number in numbers),
+            encrypted_subject=conference.encrypted_subject,
+            encrypted_icon=conference.encrypted_icon,
+            mls_group_info=group_info,
         )
     )
 

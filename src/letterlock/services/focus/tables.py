@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ...codec.conference_info import EncryptedDescription
 from ...ids import Instant, Number
 from ..database import open_database
 from .conference import Change, Conference, Member
 from .journal import Entry
+from .mls.tables import SCHEMA as MLS_SCHEMA
+from .mls.tables import MlsGroup, MlsTables
 
 __all__ = ["Place", "Stored", "Tables"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x4C4C464F  # "LLFO"
 _SLICE = 500
+_TARGETS = ("subject", "icon")
+_MAX_GROUP_INFO = 8192
+"""What stands in rosters; one that is larger has its tree in it, and is fetched by who needs it."""
 
 _SCHEMA = """
 CREATE TABLE conferences (
@@ -38,7 +45,8 @@ CREATE TABLE devices (
 ) WITHOUT ROWID;
 CREATE TABLE journal (
     position INTEGER PRIMARY KEY AUTOINCREMENT, conference TEXT NOT NULL REFERENCES conferences ON DELETE CASCADE,
-    sender TEXT NOT NULL, recipient TEXT, message_id TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL
+    sender TEXT NOT NULL, recipient TEXT, message_id TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL,
+    audience TEXT, own_devices INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX journal_conference ON journal (conference, recipient);
 CREATE TABLE known (
@@ -47,6 +55,17 @@ CREATE TABLE known (
 ) WITHOUT ROWID;
 CREATE INDEX known_at ON known (at);
 """
+
+_SINCE_2 = """
+CREATE TABLE descriptions (
+    conference TEXT NOT NULL REFERENCES conferences ON DELETE CASCADE, target TEXT NOT NULL, content TEXT NOT NULL,
+    participant TEXT NOT NULL, changed TEXT NOT NULL, PRIMARY KEY (conference, target)
+) WITHOUT ROWID;
+"""
+_UPGRADES = {
+    1: "ALTER TABLE journal ADD COLUMN audience TEXT;\n"
+    "ALTER TABLE journal ADD COLUMN own_devices INTEGER NOT NULL DEFAULT 0;\n" + _SINCE_2 + MLS_SCHEMA
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,7 @@ class Stored:
     reached: dict[Number, int]
     places: tuple[Place, ...]
     entries: tuple[Entry, ...]
+    group: MlsGroup | None
 
 
 class Tables:
@@ -77,13 +97,15 @@ class Tables:
     def __init__(self, path: str) -> None:
         self.connection = open_database(
             path,
-            _SCHEMA,
+            _SCHEMA + _SINCE_2 + MLS_SCHEMA,
             version=SCHEMA_VERSION,
             application_id=_APPLICATION_ID,
             name="focus",
             hint="the focus is up already; or give another one --database",
             exclusive=True,
+            upgrades=_UPGRADES,
         )
+        self.mls = MlsTables(self.connection)
 
     def close(self) -> None:
         self.connection.close()
@@ -106,6 +128,15 @@ class Tables:
                 *(conference.subject, conference.icon, conference.created_at, now),
             ),
         )
+        for target, description in zip(
+            _TARGETS, (conference.encrypted_subject, conference.encrypted_icon), strict=True
+        ):
+            if change.described and description is not None:
+                run(
+                    "INSERT INTO descriptions VALUES (?, ?, ?, ?, ?) ON CONFLICT (conference, target) DO UPDATE SET "
+                    "content = excluded.content, participant = excluded.participant, changed = excluded.changed",
+                    (conference.name, target, description.text, description.participant, description.timestamp),
+                )
         places = {number: place for place, number in enumerate(conference.members)}
         touched = [conference.members[number] for number in (*change.added, *change.altered)]
         base = run("SELECT COALESCE(MAX(place), 0) FROM members WHERE conference = ?", (conference.name,)).fetchone()[0]
@@ -145,18 +176,21 @@ class Tables:
             members = {row[0]: Member(Number(row[0]), row[1], Number(row[2]), bool(row[3])) for row in found}
             places = run("SELECT number, device, position, seen FROM devices WHERE conference = ?", (name,)).fetchall()
             entries = run(
-                "SELECT position, sender, recipient, message_id, LENGTH(data), at FROM journal WHERE conference = ? "
-                "ORDER BY position",
+                "SELECT position, sender, recipient, message_id, LENGTH(data), at, audience, own_devices FROM journal "
+                "WHERE conference = ? ORDER BY position",
                 (name,),
             ).fetchall()
+            described = run("SELECT * FROM descriptions WHERE conference = ?", (name,))
+            encrypted = {each[1]: EncryptedDescription(*each[2:]) for each in described}
             stored.append(
                 Stored(
-                    Conference(name, row[1], row[2], row[3], row[4], row[5], row[6], members),
+                    _conference(row, members, encrypted),
                     row[8],
                     row[7],
                     {Number(row[0]): row[4] for row in found},
                     tuple(Place(*place) for place in places),
-                    tuple(Entry(*entry) for entry in entries),
+                    tuple(_entry(*entry) for entry in entries),
+                    self.mls.group(name, _MAX_GROUP_INFO),
                 )
             )
         return stored
@@ -187,6 +221,39 @@ class Tables:
             "INSERT INTO journal (conference, sender, recipient, message_id, at, data) VALUES (?, ?, ?, ?, ?, ?) "
             "RETURNING position",
             (conference, sender, recipient, message_id, now, data),
+        ).fetchone()[0]
+        return position
+
+    def append_control(
+        self,
+        conference: str,
+        sender: Number,
+        audience: frozenset[Number] | None,
+        message_id: str,
+        data: bytes,
+        now: Instant,
+    ) -> int:
+        """Keep what the focus itself tells because of `sender`'s request: for the audience, or everybody, and for the
+        sender's other devices. Receipts for it go to the sender."""
+        run = self.connection.execute
+        run(
+            "INSERT INTO known VALUES (?, ?, ?, '', ?) ON CONFLICT (conference, message_id, sender, recipient) DO NOTHING",
+            (conference, message_id, sender, now),
+        )
+        names = None if audience is None else " ".join(sorted(audience))
+        position: int = run(
+            "INSERT INTO journal (conference, sender, message_id, at, data, audience, own_devices) "
+            "VALUES (?, ?, ?, ?, ?, ?, 1) RETURNING position",
+            (conference, sender, message_id, now, data, names),
+        ).fetchone()[0]
+        return position
+
+    def append_answer(self, conference: str, recipient: Number, message_id: str, data: bytes, now: Instant) -> int:
+        """Keep what the focus itself has to say to one member."""
+        position: int = self.connection.execute(
+            "INSERT INTO journal (conference, sender, recipient, message_id, at, data) VALUES (?, ?, ?, ?, ?, ?) "
+            "RETURNING position",
+            (conference, recipient, recipient, message_id, now, data),
         ).fetchone()[0]
         return position
 
@@ -247,3 +314,27 @@ class Tables:
             "(SELECT at FROM known WHERE conference = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
             (conference, max_known),
         )
+
+
+def _conference(row: Any, members: dict[Number, Member], encrypted: dict[str, EncryptedDescription]) -> Conference:
+    name, contribution, conversation, creator, subject, icon, created_at = row[:7]
+    return Conference(
+        *(name, contribution, conversation, creator, subject, icon, created_at),
+        members,
+        encrypted.get("subject"),
+        encrypted.get("icon"),
+    )
+
+
+def _entry(
+    position: int,
+    sender: Number,
+    recipient: Number | None,
+    message_id: str,
+    size: int,
+    at: Instant,
+    audience: str | None,
+    own_devices: int,
+) -> Entry:
+    heard = None if audience is None else frozenset(map(Number, audience.split()))
+    return Entry(position, sender, recipient, message_id, size, at, audience=heard, own_devices=bool(own_devices))

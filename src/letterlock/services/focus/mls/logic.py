@@ -84,6 +84,11 @@ class OrderedGroup:
         """Whether messages here are encrypted: there is a group, and it has no end_mls."""
         return self.state is not None and not self.state.ended
 
+    @property
+    def leaves(self) -> int:
+        """How many devices are in the tree: what it costs to keep it."""
+        return len(self._facts)
+
     # --- control -------------------------------------------------------------------------------------
     def judge(
         self, request: ClientMessage, message_id: str, sender: Number, roster: frozenset[Number], now: Instant
