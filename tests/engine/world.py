@@ -122,7 +122,7 @@ class Account:
             registration_id=device,
             identity_key=b"\x05" + public,
             sign_identity=lambda message: CRYPTO.xeddsa_sign(private, message, self._rng),
-            capabilities=(self.capability,) if self.capability else (),
+            capabilities=tuple(self.capability.split()),
         )
 
     def add(self, device: int, now: int) -> None:

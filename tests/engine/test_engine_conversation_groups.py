@@ -1,0 +1,191 @@
+"""Groups whose members are their protocol's matter: made at a focus, changed in one packet, left."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.conversations import BOTH, KEEP, ConversationWorld
+from engine.world import ALICE, BOB, CAROL, Phone
+from letterlock.conversation_seam import ClaimOutcome
+from letterlock.engine.carriage import ConferenceView
+from letterlock.engine.effects import MakeConference, SyncConference
+from letterlock.engine.events import (
+    GroupCreated,
+    GroupJoined,
+    MemberAdded,
+    MemberLeft,
+    MemberRemoved,
+    MessageDelivered,
+    MessageReceived,
+    MessageResent,
+    RosterMismatch,
+    SubjectChanged,
+)
+from letterlock.engine.record_values import Status
+from letterlock.engine.security import Security
+from letterlock.errors import InputError, NotEncrypted
+from letterlock.ids import GroupName, Number, group_of
+
+DAVE = Number("+15550004")
+
+
+def _three(**named: object) -> tuple[ConversationWorld, Phone, Phone, Phone]:
+    world = ConversationWorld(**named)
+    (alice,) = world.person(ALICE, capability=BOTH)
+    (bob,), (carol,) = world.person(BOB, capability=KEEP), world.person(CAROL, capability=BOTH)
+    return world, alice, bob, carol
+
+
+def _group(world: ConversationWorld, alice: Phone, *numbers: Number, subject: str = "Tea") -> GroupName:
+    for number in numbers:
+        alice.do(alice.engine.open_chat, number)
+    world.run()
+    name: GroupName = alice.do(alice.engine.create_group, list(numbers), subject)
+    world.run()
+    return name
+
+
+def test_a_group_with_a_member_without_sessions_is_made_at_the_focus() -> None:
+    world, alice, bob, carol = _three()
+    name = _group(world, alice, BOB, CAROL)
+    assert [effect.conference.members for effect in world.made] == [(BOB, CAROL)]
+    assert world.made[0].conference.subject == ""  # nobody's business at the carrier
+    (created,) = alice.told(GroupCreated)
+    assert created.members == (ALICE, BOB, CAROL)
+    (joined,) = bob.told(GroupJoined)
+    assert (joined.by, joined.members[0]) == (ALICE, ALICE)
+    message_id = alice.send(name, "hello all")
+    world.run()
+    assert bob.shown(name) == carol.shown(name) == ["hello all"]
+    assert bob.told(MessageReceived)[0].sender == ALICE
+    assert {event.member for event in alice.told(MessageDelivered)} == {BOB, CAROL}
+    assert alice.history(name)[-1].status is Status.DELIVERED
+    assert alice.engine.delivery(alice.state, message_id) == (2, 0, 2)
+    assert alice.engine.group(alice.state, name).subject == "Tea"
+    assert [event.subject for event in bob.told(SubjectChanged)] == ["Tea"]
+    assert world.plaintexts_sent == 0
+    # SR-04: nobody is invited or removed beside the commits.
+    assert not [effect for _, effect in world.conferences if isinstance(effect, SyncConference)]
+
+
+def test_messages_written_before_the_group_is_set_up_go_when_it_is() -> None:
+    world, alice, bob, _ = _three()
+    alice.do(alice.engine.open_chat, BOB)
+    world.run()
+    name = alice.do(alice.engine.create_group, [BOB, CAROL], "")
+    alice.send(name, "early")
+    assert alice.engine.security(alice.state, name, world.now) is Security.CHECKING
+    world.run()
+    assert bob.shown(name) == ["early"]
+
+
+def test_members_come_and_go_and_everybody_is_told() -> None:
+    world, alice, bob, carol = _three()
+    (dave,) = world.person(DAVE, capability=KEEP)
+    name = _group(world, alice, BOB, CAROL)
+    bob.do(bob.engine.add_members, name, [DAVE])
+    world.run()
+    assert alice.told(MemberAdded)[0].member == DAVE and alice.told(MemberAdded)[0].by == BOB
+    assert dave.told(GroupJoined)
+    dave.send(name, "thanks")
+    world.run()
+    assert alice.shown(name)[-1:] == ["thanks"]
+    alice.do(alice.engine.remove_member, name, CAROL)
+    world.run()
+    assert carol.told(MemberRemoved)[0].member == CAROL
+    assert bob.told(MemberRemoved)[0].by == ALICE
+    alice.send(name, "without Carol")
+    world.run()
+    assert "without Carol" not in carol.shown(name) and dave.shown(name)[-1:] == ["without Carol"]
+    with pytest.raises(InputError) as refused:
+        carol.send(name, "am I still here?")
+    assert refused.value.code == "input.group_left"
+    dave.do(dave.engine.leave_group, name)
+    world.run()
+    assert [event.member for event in alice.told(MemberLeft)] == [DAVE]
+    assert [member.number for member in alice.engine.group(alice.state, name).members] == [ALICE, BOB]
+    assert not dave.engine.group(dave.state, name).joined
+
+
+def test_a_member_that_is_behind_asks_and_is_shown_it_once() -> None:
+    """Sealed again under another id (rcc16.md 4.6), known by the first."""
+    world, alice, bob, carol = _three()
+    name = _group(world, alice, BOB, CAROL, subject="")
+    message_id = alice.send(name, "old epoch")
+    packets = list(alice.todo)
+    alice.todo.clear()
+    alice.do(alice.engine.set_subject, name, "Coffee")
+    world.run()
+    alice.todo.extend(packets)
+    world.run()
+    assert bob.shown(name) == carol.shown(name) == ["old epoch"]
+    assert bob.told(MessageReceived)[-1].message_id == message_id
+    assert {event.member for event in alice.told(MessageResent)} == {BOB, CAROL}
+    assert alice.history(name)[-1].status is Status.DELIVERED or alice.engine.delivery(alice.state, message_id)[0] == 2
+    world.run_for(3_600_000)
+    assert bob.shown(name) == ["old epoch"]
+
+
+def test_somebody_without_key_packages_keeps_a_group_from_being_encrypted() -> None:
+    world, alice, _, _ = _three()
+    world.claim_outcome[CAROL] = ClaimOutcome.NONE
+    name = _group(world, alice, BOB, CAROL)
+    with pytest.raises(NotEncrypted) as refused:
+        alice.send(name, "anyone?")
+    assert refused.value.reason == "no-keys-found" and refused.value.options == ()
+    assert world.plaintexts_sent == 0
+
+
+def test_a_ghost_at_the_focus_is_told_and_believed_by_nobody() -> None:
+    """SR-04."""
+    world, alice, _, _ = _three()
+    name = _group(world, alice, BOB, CAROL)
+    group = group_of(name)
+    assert group is not None
+    view = ConferenceView(group, "sip:focus", "", (ALICE, BOB, CAROL, DAVE))
+    alice.do(alice.engine.on_conference, view)
+    alice.do(alice.engine.on_conference, view)
+    (told,) = alice.told(RosterMismatch)
+    assert (told.reason, told.numbers) == ("ghost", (DAVE,))
+    assert len(alice.engine.group(alice.state, name).members) == 3
+
+
+def test_a_restart_while_it_is_set_up_asks_for_everything_again() -> None:
+    world, alice, bob, _ = _three()
+    alice.do(alice.engine.open_chat, BOB)
+    world.run()
+    name = alice.do(alice.engine.create_group, [BOB, CAROL], "")
+    alice.send(name, "before the crash")
+    alice.restart()
+    assert any(isinstance(effect, MakeConference) for effect in alice.todo)
+    world.run()
+    assert bob.shown(name) == ["before the crash"]
+
+
+def test_the_protocol_can_be_chosen_and_only_one_that_is_spoken() -> None:
+    world, alice, _, carol = _three()
+    for phone, number in ((alice, CAROL), (carol, ALICE)):
+        phone.do(phone.engine.open_chat, number)
+    world.run()
+    kept = alice.do(alice.engine.create_group, [CAROL], "", protocol="keep")
+    signed = alice.do(alice.engine.create_group, [CAROL], "", protocol="toy")
+    assert alice.engine.conversation(alice.state, kept)[0] == "keep"
+    assert alice.engine.conversation(alice.state, signed) == ("", None)
+    with pytest.raises(InputError) as refused:
+        alice.do(alice.engine.create_group, [CAROL], "", protocol="smoke")
+    assert refused.value.code == "input.protocol"
+
+
+def test_bad_changes_are_the_callers_own_mistakes() -> None:
+    world, alice, _, _ = _three()
+    name = _group(world, alice, BOB, CAROL)
+    for wrong, code in (
+        (lambda: alice.do(alice.engine.remove_member, name, DAVE), "input.group_member"),
+        (lambda: alice.do(alice.engine.remove_member, name, ALICE), "input.own_number"),
+        (lambda: alice.do(alice.engine.create_group, [ALICE], "", protocol="keep"), "input.group_empty"),
+        (lambda: alice.do(alice.engine.set_subject, name, "x" * 300), "input.group_subject"),
+        (lambda: alice.do(alice.engine.set_icon, name, bytes(32), "https://x"), "input.group_icon"),
+    ):
+        with pytest.raises(InputError) as refused:
+            wrong()
+        assert refused.value.code == code
