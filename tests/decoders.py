@@ -47,6 +47,7 @@ from letterlock.signal import messages
 from letterlock.signal.spqr import wire as spqr_wire
 from letterlock.trust import authoring, device_entry, device_list, group_log_bundle, group_log_entry
 from mls.decoders import mls_decoders
+from rcc16.credential_decoders import credential_decoders
 from rcc16.wire_decoders import rcc16_wire_decoders
 from services.kds_decoders import kds_decoders
 
@@ -311,6 +312,7 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("content", lambda data: content.read(data, DEFAULTS), _contents()),
         *(Decoder(name, decode, examples) for name, decode, examples in mls_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in rcc16_wire_decoders()),
+        *(Decoder(name, decode, examples) for name, decode, examples in credential_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in kds_decoders()),
     )
 
