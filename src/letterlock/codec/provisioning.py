@@ -218,7 +218,7 @@ def _written_encryption(encryption: EncryptionServices) -> str:
         ("openrcs-trust-anchors-generation", encryption.anchors_generation or ""),
         ("openrcs-trust-anchors-signer", base64.b64encode(encryption.anchors_signer).decode()),
     ]
-    return _written("APPLICATION", [("AppID", _RCS)], _written("SERVICEPROVIDEREXT", parms))
+    return _written("SERVICEPROVIDEREXT", parms)
 
 
 # --- reading -------------------------------------------------------------------------------------------------

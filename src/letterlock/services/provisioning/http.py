@@ -1,6 +1,7 @@
 """The provisioning server over HTTP (RCC.14, rcs.md 2.11): one GET, answered with 511 or with a document.
 
-`GET /?vers=V&msisdn=N&participant_key_hash=H&token=T&OTP=C&...`; what else deployed clients put there is passed over.
+`GET /?vers=V&msisdn=N&participant_key_hash=H&token=T&OTP=C&participant_key=K&...`; what else deployed clients put there
+is passed over.
 Without a token that holds it answers 511 Network Authentication Required, sets a cookie, and gives a code to the
 operator. A number that is no subscriber's gets the same answer, so that nobody learns who is one. Numbers stand in
 queries, as RCC.14 has it: nothing here logs them, and a proxy in front must not (SR-17).
@@ -8,7 +9,9 @@ queries, as RCC.14 has it: nothing here logs them, and a proxy in front must not
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import re
@@ -18,12 +21,13 @@ from collections.abc import Callable
 from aiohttp import web
 
 from ... import ids
-from ...codec.provisioning import ProvisioningDocument, encode_document
+from ...codec.provisioning import EncryptionServices, ProvisioningDocument, encode_document
 from ...errors import DirectoryError, InputError, LetterlockError, ProvisioningError
 from ...ids import Instant, Number, Rng
 from ..http import NO_STORE, Guard, Listener, address_key, system_now
 from ..writer import Writer
 from .claims import Claims
+from .encryption import read_participant_key
 from .limits import ProvisioningLimits
 from .logic import AccountState, Contact, Granted, IssuedCode, Registrar
 from .offer import Offer, document_for
@@ -38,6 +42,7 @@ _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _VERSION = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 _TEXT = re.compile(r"[A-Za-z0-9_-]{0,128}", re.ASCII)
 _CODE = re.compile(r"[0-9]{1,16}", re.ASCII)
+_PARAMETERS = ("msisdn", "participant_key_hash", "participant_key", "vers", "token", "OTP")
 
 
 class ProvisioningServer:
@@ -121,7 +126,8 @@ class ProvisioningServer:
         if contact.token:
             granted = await self._writer.run(lambda tables: self._registrar.known(tables, contact, self._now()))
         if granted is not None:
-            return _document(await self._configuration(contact, granted))
+            document = await self._configuration(contact, granted)
+            return _document(_with(document, await self._encryption(granted.number, granted.participant)))
         address = address_key(request.remote)
         self._registrar.spend("contacts", address, self._limits.contacts, self._now())
         if not contact.code:
@@ -130,11 +136,12 @@ class ProvisioningServer:
         # Asked for while the code still stands: if the directory is down, the owner repeats it and loses nothing.
         try:
             claim_code = await self._claim_code(contact)
+            encryption = await self._encryption(contact.number, contact.participant)
         except LetterlockError:
             await self._writer.run(lambda tables: self._registrar.excused(tables, contact))
             raise
         granted = await self._writer.run(lambda tables: self._registrar.grant(tables, contact, self._now(), self._rng))
-        return _document(self._whole(granted, claim_code))
+        return _document(_with(self._whole(granted, claim_code), encryption))
 
     async def _begin(self, contact: Contact, address: str) -> web.Response:
         self._registrar.spend(
@@ -174,6 +181,20 @@ class ProvisioningServer:
             version = int(AccountState.DISABLED)
         return ProvisioningDocument(version, self.offer.validity_s, granted.token, self._token_validity_s)
 
+    async def _encryption(self, number: Number, participant: bytes) -> EncryptionServices | None:
+        """What RCC.16 needs, with a proof that is signed now, for a client that has shown its key."""
+        offer = self.offer.encryption
+        if offer is None or not participant:
+            return None
+        try:
+            # The key may be in hardware, and slow.
+            return await asyncio.to_thread(offer.services_for, number, participant, self._now())
+        except Exception as error:  # whatever drives that hardware raises
+            _log.exception("no identity proof can be signed")
+            raise ProvisioningError(
+                "nothing can be signed now", code="provisioning.signer", hint="try again later", status=503
+            ) from error
+
     @property
     def _token_validity_s(self) -> int:
         return self._limits.token_lifetime_ms // 1000
@@ -199,10 +220,15 @@ class ProvisioningServer:
         return web.Response(text="ok\n")
 
 
+def _with(document: ProvisioningDocument, encryption: EncryptionServices | None) -> ProvisioningDocument:
+    """A number that is not in use gets no proof."""
+    return dataclasses.replace(document, encryption=encryption) if document.version > 0 else document
+
+
 def _read(request: web.Request) -> Contact:
     """The contact that a query means. Raises InputError."""
     query = request.query
-    given = {name: query.getall(name, [""]) for name in ("msisdn", "participant_key_hash", "vers", "token", "OTP")}
+    given = {name: query.getall(name, [""]) for name in _PARAMETERS}
     if any(len(values) > 1 for values in given.values()):
         raise InputError("a parameter stands there twice", code="provisioning.query")
     one = {name: values[0] for name, values in given.items()}
@@ -214,7 +240,9 @@ def _read(request: web.Request) -> Contact:
         _CODE.fullmatch(one["OTP"]) or not one["OTP"]
     ):
         raise InputError("token, OTP or cookie are not what they should be", code="provisioning.query")
-    return Contact(ids.number(one["msisdn"]), bytes.fromhex(key_hash), int(version), one["token"], one["OTP"], session)
+    number, digest = ids.number(one["msisdn"]), bytes.fromhex(key_hash)
+    participant = read_participant_key(one["participant_key"], digest)
+    return Contact(number, digest, int(version), one["token"], one["OTP"], session, participant)
 
 
 def _document(document: ProvisioningDocument) -> web.Response:

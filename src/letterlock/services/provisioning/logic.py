@@ -12,7 +12,7 @@ import base64
 import enum
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...codec import tls
 from ...codec.provisioning import DISABLED, DORMANT, RESET
@@ -41,7 +41,10 @@ class AccountState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One contact of a client, read and of the right form. `version` is what it has, 0 if nothing."""
+    """One contact of a client, read and of the right form. `version` is what it has, 0 if nothing.
+
+    `participant` is the key whose hash it is, in DER; empty when the client does not show it.
+    """
 
     number: Number
     key_hash: bytes
@@ -49,6 +52,7 @@ class Contact:
     token: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
     session: str = field(default="", repr=False)
+    participant: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,12 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Who the client is, and the token by which it is known from now on."""
+    """Who the client is, and the token by which it is known from now on. `participant` is its key, if it was shown."""
 
     number: Number
     state: AccountState
     token: str = field(repr=False)
+    participant: bytes = field(repr=False)
 
 
 class Registrar:
@@ -136,11 +141,14 @@ class Registrar:
         known = tables.account(contact.number)
         # What the operator has decided about the number holds for a new key, too.
         state = AccountState.ACTIVE if known is None else AccountState(known.state)
-        tables.put_account(Account(contact.number, contact.key_hash, state), now)
+        shown = contact.participant
+        if not shown and known is not None and known.key_hash == contact.key_hash:
+            shown = known.participant
+        tables.put_account(Account(contact.number, contact.key_hash, state, shown), now)
         token = _text(rng(32))
         kept = Token(contact.number, contact.key_hash, now + self._limits.token_lifetime_ms)
         tables.put_token(_hash(_TOKEN_LABEL, token), kept, self._limits.max_tokens)
-        return Granted(contact.number, state, token)
+        return Granted(contact.number, state, token, shown)
 
     # --- later contacts --------------------------------------------------------------------------
     def known(self, tables: Tables, contact: Contact, now: Instant) -> Granted | None:
@@ -156,7 +164,11 @@ class Registrar:
             return None
         renewed = Token(token.number, token.key_hash, now + self._limits.token_lifetime_ms)
         tables.put_token(digest, renewed, self._limits.max_tokens)
-        return Granted(contact.number, AccountState(account.state), contact.token)
+        # Its hash was bound to the code and to the token, so that it can be the one key only.
+        if contact.participant and contact.participant != account.participant:
+            account = replace(account, participant=contact.participant)
+            tables.put_account(account, now)
+        return Granted(contact.number, AccountState(account.state), contact.token, account.participant)
 
     # --- the operator ----------------------------------------------------------------------------
     def set_state(self, tables: Tables, number: Number, state: AccountState, now: Instant) -> None:
@@ -164,7 +176,7 @@ class Registrar:
         account = tables.account(number)
         if account is None:
             raise ProvisioningError("this number was not set up", code="provisioning.unknown", status=404)
-        tables.put_account(Account(number, account.key_hash, state), now)
+        tables.put_account(replace(account, state=int(state)), now)
 
     # --- rates -----------------------------------------------------------------------------------
     def spend(self, purpose: str, key: object, rate: Rate, now: Instant) -> None:

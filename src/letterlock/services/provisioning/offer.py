@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...codec.provisioning import ImsAccount, Messaging, OperatorServices, ProvisioningDocument
 from ...ids import Number
+from .encryption import EncryptionOffer
 
 __all__ = ["Offer", "document_for"]
 
@@ -35,6 +36,8 @@ class Offer:
     max_message: int = 0
     max_file: int = 0
     idle_s: int = 30
+    encryption: EncryptionOffer | None = None
+    """What RCC.16 needs, for clients that show their participant key."""
 
     def serves(self, number: Number) -> bool:
         """Whether this number is a subscriber's."""

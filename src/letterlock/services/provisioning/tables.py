@@ -1,7 +1,8 @@
 """The provisioning server's tables: hashes of codes and tokens, and which key a number was set up with.
 
 `Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
-transaction (services/writer.py). No code, token or password is kept, only hashes of the first two (SR-17).
+transaction (services/writer.py). No code, token or password is kept, only hashes of the first two (SR-17). Of the
+participant key its public half is, once a client has shown it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from .limits import ProvisioningLimits
 
 __all__ = ["Account", "PendingCode", "Tables", "Token"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x4C4C5052  # "LLPR"
 
 _SCHEMA = """
 CREATE TABLE accounts (
-    number TEXT PRIMARY KEY, key_hash BLOB NOT NULL, state INTEGER NOT NULL, changed_at INTEGER NOT NULL
+    number TEXT PRIMARY KEY, key_hash BLOB NOT NULL, state INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+    participant BLOB
 ) WITHOUT ROWID;
 CREATE TABLE codes (
     number TEXT NOT NULL, key_hash BLOB NOT NULL, code_hash BLOB NOT NULL, session_hash BLOB NOT NULL,
@@ -31,14 +33,20 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_number ON tokens (number, expires);
 """
 
+_UPGRADES = {1: "ALTER TABLE accounts ADD COLUMN participant BLOB;\n"}
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A number that was set up. `state` is the operator's: 1 in use, else a version that is no configuration."""
+    """A number that was set up. `state` is the operator's: 1 in use, else a version that is no configuration.
+
+    `participant` is the key of that hash in DER, empty while nobody has shown it.
+    """
 
     number: Number
     key_hash: bytes
     state: int
+    participant: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ class Tables:
             name="provisioning",
             hint="the provisioning server is up already; or give another one --database",
             exclusive=False,
+            upgrades=_UPGRADES,
         )
 
     def close(self) -> None:
@@ -80,15 +89,19 @@ class Tables:
     # --- accounts --------------------------------------------------------------------------------
     def account(self, number: Number) -> Account | None:
         row = self.connection.execute(
-            "SELECT number, key_hash, state FROM accounts WHERE number = ?", (number,)
+            "SELECT number, key_hash, state, participant FROM accounts WHERE number = ?", (number,)
         ).fetchone()
-        return Account(*row) if row else None
+        if row is None:
+            return None
+        named, key_hash, state, participant = row
+        return Account(named, key_hash, state, participant or b"")
 
     def put_account(self, account: Account, now: Instant) -> None:
         self.connection.execute(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET "
-            "key_hash = excluded.key_hash, state = excluded.state, changed_at = excluded.changed_at",
-            (account.number, account.key_hash, account.state, now),
+            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET key_hash = "
+            "excluded.key_hash, state = excluded.state, changed_at = excluded.changed_at, "
+            "participant = excluded.participant",
+            (account.number, account.key_hash, account.state, now, account.participant),
         )
 
     # --- codes -----------------------------------------------------------------------------------
