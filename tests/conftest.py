@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from postgres import database, postgresql, postgresql_url
+from postgres import both_databases, database, postgresql, postgresql_url
 
-__all__ = ["anyio_backend", "database", "postgresql", "postgresql_url"]
+__all__ = ["anyio_backend", "both_databases", "database", "postgresql", "postgresql_url"]
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 `database` is a fixture with two parameters: an empty file for SQLite, and an empty database of PostgreSQL, which is
 skipped with its reason where the binaries are missing. `./run test` installs postgresql-15. fsync is on: what the tests
-kill, they kill for real.
+kill, they kill for real. A module whose labs ask `database_in` runs on both with `usefixtures("both_databases")`; a test
+of it that is about the file says `ONLY_SQLITE`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,35 @@ import os
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
 
-__all__ = ["PostgresqlServer", "database", "postgresql", "postgresql_url"]
+from letterlock.services.database import is_url
+
+__all__ = [
+    "ONLY_SQLITE",
+    "PostgresqlServer",
+    "both_databases",
+    "database",
+    "database_in",
+    "postgresql",
+    "postgresql_url",
+    "rows_of",
+]
+
+ONLY_SQLITE = pytest.mark.parametrize("both_databases", ["sqlite"], indirect=True)
+_MARK = "postgresql-url"
+
+T = TypeVar("T")
 
 _HBA = """
 local all doubtful scram-sha-256
@@ -111,20 +130,49 @@ class PostgresqlServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, statements: str, *, database: str = "letterlock") -> None:
-        async def run() -> None:
-            connection = await asyncpg.connect(self.url(database=database), timeout=5)
-            try:
-                await connection.execute(statements)
-            finally:
-                await connection.close()
-
-        # In a loop of its own, whatever the test's is.
-        with asyncio.Runner() as runner:
-            runner.run(run())
+        _asked(self.url(database=database), lambda connection: connection.execute(statements))
 
     def tidy(self) -> None:
         """No session and no namespace is left."""
         self.ask(_TIDY)
+
+
+def _asked(url: str, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    async def run() -> T:
+        connection = await asyncpg.connect(url, timeout=5)
+        try:
+            return await question(connection)
+        finally:
+            await connection.close()
+
+    # In a thread, because the test may have a loop of its own that runs.
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, run()).result()
+
+
+def rows_of(database: str, service: str) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables that a service keeps."""
+    if not is_url(database):
+        with contextlib.closing(sqlite3.connect(database)) as file:
+            tables = file.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            return {name: file.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables.fetchall()}
+
+    async def run(connection: asyncpg.Connection) -> dict[str, list[tuple[Any, ...]]]:
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename NOT LIKE 'letterlock_%'"
+        return {
+            name: [tuple(row) for row in await connection.fetch(f'SELECT * FROM "{service}".{name}')]
+            for (name,) in await connection.fetch(tables, service)
+        }
+
+    return _asked(database, run)
+
+
+def database_in(folder: Path, name: str) -> str:
+    """Where a lab keeps a service's rows: a file of its folder, or PostgreSQL when `both_databases` has said so."""
+    for place in (folder, *folder.parents):
+        if (place / _MARK).is_file():
+            return (place / _MARK).read_text()
+    return str(folder / name)
 
 
 def _children(parent: int) -> list[int]:
@@ -172,3 +220,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "service.db")
     url: str = request.getfixturevalue("postgresql_url")
     return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def both_databases(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The test's labs keep what they keep in each kind of database."""
+    if request.param == "postgresql":
+        (tmp_path / _MARK).write_text(request.getfixturevalue("postgresql_url"))

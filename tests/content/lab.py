@@ -17,6 +17,7 @@ from letterlock.codec.ft_http import FileDocument, RemoteFile, decode_file
 from letterlock.services.content import ContentLimits, ContentServer
 from letterlock.transport.content.client import ContentClient
 from letterlock.transport.content.config import ContentSettings, Downloaded, DownloadState, ServerAccount, UploadState
+from postgres import database_in
 
 ANA, BEN = "+15550100", "+15550199"
 PASSWORD = "tulip"
@@ -47,7 +48,8 @@ class Server:
 
     def _make(self, port: int) -> ContentServer:
         options: dict[str, Any] = {"password_of": {ANA: PASSWORD, BEN: PASSWORD}.get, **self.options}
-        return ContentServer(self.folder, port=port, limits=self.limits, now=self.clock, **options)
+        database = database_in(self.folder, "content.db")
+        return ContentServer(self.folder, database=database, port=port, limits=self.limits, now=self.clock, **options)
 
     @classmethod
     @contextlib.asynccontextmanager

@@ -24,7 +24,7 @@ from letterlock.services.directory import Rate
 from letterlock.sip.digest import DigestClient
 from letterlock.transport.content.config import ContentSettings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 B = b"b1"
 LIMITS = ContentSettings().documents
 

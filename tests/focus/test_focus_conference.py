@@ -12,7 +12,7 @@ from letterlock.codec.conference_info import Disconnection, State
 from letterlock.codec.group_data import GroupData, GroupTarget
 from letterlock.codec.resource_lists import CopyControl, ListEntry, encode_resource_list
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 
 async def test_a_conference_and_a_message_to_all(tmp_path: Path) -> None:

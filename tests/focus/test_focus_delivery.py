@@ -13,7 +13,7 @@ from letterlock.codec import imdn
 from letterlock.codec.imdn import Disposition, Imdn, Status
 from letterlock.services.focus import FocusLimits
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 COMPOSING = "application/im-iscomposing+xml"
 TYPING = b'<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>active</state></isComposing>'

@@ -53,6 +53,7 @@ from letterlock.sip.session_events import Ended, Established, Refused, SessionSe
 from letterlock.sip.session_timer import TimerPolicy
 from letterlock.sip.subscribing import Notified, Subscriber, Subscription, SubscriptionEnded
 from letterlock.sip.user_agent import Answered, Event, Received, TimedOut, UserAgent
+from postgres import database_in
 
 DOMAIN = "rcs.example.test"
 FACTORY = f"sip:conference-factory@{DOMAIN}"
@@ -462,7 +463,7 @@ class Town:
 
     def _focus_of(self, proxy: tuple[str, int]) -> Focus:
         return Focus(
-            str(self._folder / "focus.db"),
+            database_in(self._folder, "focus.db"),
             domain=DOMAIN,
             proxy=proxy,
             limits=self._limits,

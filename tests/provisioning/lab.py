@@ -20,6 +20,7 @@ from letterlock.services.directory import IssuedCode as DirectoryCode
 from letterlock.services.provisioning import IssuedCode, Offer, ProvisioningLimits, ProvisioningServer
 from letterlock.transport.provisioning import ProvisioningClient
 from letterlock.transport.provisioning_config import Contact
+from postgres import database_in
 
 ANA, BEN = Number("+15550100"), Number("+15550199")
 NOW = 1_790_000_000_000
@@ -48,7 +49,7 @@ class Operator:
         self.directory_codes: list[DirectoryCode] = []
         self.directory_down = False
         self.directory = Directory(
-            str(folder / "directory.db"),
+            database_in(folder, "directory.db"),
             on_code=self.directory_codes.append,
             now=self.clock,
             limits=DirectoryLimits(codes_by_number=PLENTY, max_codes_per_number=100),
@@ -99,7 +100,7 @@ class Operator:
 
     def _server(self, port: int = 0) -> ProvisioningServer:
         return ProvisioningServer(
-            str(self.folder / "provisioning.db"),
+            database_in(self.folder, "provisioning.db"),
             self.offer(),
             claims=self.claims,
             on_code=self.codes.append,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import sqlite3
 from pathlib import Path
 
 import aiohttp
@@ -17,9 +16,10 @@ from letterlock.services.directory import Directory
 from letterlock.services.provisioning import AccountState, DirectoryClaims, Offer, ProvisioningServer
 from letterlock.transport.provisioning import ProvisioningClient
 from letterlock.transport.provisioning_config import Contact
+from postgres import database_in, rows_of
 from provisioning.lab import ANA, BEN, EASY, KEY, OTHER, Operator, Rate
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 
 # --- first contact ---------------------------------------------------------------------------------------------
@@ -196,8 +196,8 @@ async def test_codes_and_tokens_survive_a_restart_and_only_as_hashes(tmp_path: P
         code = operator.codes[0].code
         assert await client.contact(Contact(ANA, KEY, code=code)) is not None
         assert await operator.contact(BEN, OTHER, token=token) is not None
-    rows = sqlite3.connect(tmp_path / "provisioning.db").iterdump()
-    text = "\n".join(rows)
+    text = repr(rows_of(database_in(tmp_path, "provisioning.db"), "provisioning"))
+    assert ANA in text
     assert token not in text and code not in text and "sip-a" not in text
 
 
@@ -284,11 +284,8 @@ async def test_what_is_old_is_dropped(tmp_path: Path) -> None:
         await operator.contact(BEN)
         operator.clock.now += EASY.account_age_ms + 1
         await operator.server.purge()
-    database = sqlite3.connect(tmp_path / "provisioning.db")
-    counts = [
-        database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in ("accounts", "codes", "tokens")
-    ]
-    assert counts == [0, 0, 0]
+    rows = rows_of(database_in(tmp_path, "provisioning.db"), "provisioning")
+    assert [rows[table] for table in ("accounts", "codes", "tokens")] == [[], [], []]
 
 
 def test_sr19_not_beyond_loopback_without_tls(tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from letterlock.ids import DeviceId
 from letterlock.services.directory import Directory, DirectoryLimits, Rate
 from letterlock.transport.directory import DirectoryAlert, DirectoryClient, PrekeyCounts
 from letterlock.trust.requests import participant_key_hash
+from postgres import ONLY_SQLITE, rows_of
 from services.towns import Town
 from trust.people import CRYPTO, DAY, NOW, Device, Owner, stream
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 ANA, BEN = "+15550100", "+15550101"
 MINUTE = 60_000
 LOOSE = DirectoryLimits(
@@ -645,14 +646,6 @@ async def test_a_restart_keeps_everything(tmp_path: Path) -> None:
         assert rest[-1].kem_is_last_resort
 
 
-def rows(path: Path) -> dict[str, int]:
-    with sqlite3.connect(path) as db:
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        counts = {name: db.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in names}
-    db.close()
-    return counts
-
-
 async def test_every_table_has_a_retention_bound_sr17(tmp_path: Path) -> None:
     old, new, ben = Owner.make(ANA), Owner.make(ANA, "new"), Owner.make(BEN)
     async with Town.open(tmp_path, LOOSE) as town:
@@ -664,12 +657,13 @@ async def test_every_table_has_a_retention_bound_sr17(tmp_path: Path) -> None:
         await town.register(new)
         await town.client().begin_claim(ids.number("+15550102"), ben.spki)
         await town.directory.close()
-        before = rows(town.path)
+        before = rows_of(town.path, "directory")
         assert all(before.values()), before
         town.clock.now += 401 * DAY + 31 * DAY
         await town.restart()
         await town.directory.close()
-        assert not any(rows(town.path).values()), rows(town.path)
+        after = rows_of(town.path, "directory")
+        assert not any(after.values()), after
 
 
 async def count(town: Town, table: str, owner: Owner) -> int:
@@ -775,13 +769,15 @@ async def test_look_ups_leave_no_trace_on_disk_sr17(tmp_path: Path, caplog: pyte
     assert b"5559876543" not in everything and "5559876543" not in caplog.text
 
 
+@ONLY_SQLITE
 async def test_the_database_is_private_and_has_one_owner(tmp_path: Path) -> None:
     async with Town.open(tmp_path) as town:
-        assert stat.S_IMODE(town.path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(Path(town.path).stat().st_mode) == 0o600
         with pytest.raises(StoreLocked):
             await town._directory().start()
 
 
+@ONLY_SQLITE
 async def test_a_database_of_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
     async with Town.open(tmp_path) as town:
         await town.directory.close()

@@ -83,7 +83,7 @@ async def check(town: Town, response: aiohttp.ClientResponse) -> int:
     if response.status >= 400:
         error = json.loads(text)
         assert set(error) == {"code", "message", "hint"} and error["code"] and error["message"]
-        assert "Traceback" not in text and str(town.path.parent) not in text
+        assert "Traceback" not in text and str(Path(town.path).parent) not in text
     return response.status
 
 

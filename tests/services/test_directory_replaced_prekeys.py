@@ -15,7 +15,7 @@ from letterlock.transport.directory import DirectoryClient, PrekeyCounts
 from services.towns import Town
 from trust.people import Owner
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 ANA, BEN = ids.number("+15550100"), ids.number("+15550101")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from letterlock.codec.prekeys import encode_upload
 from letterlock.services.directory import Directory, DirectoryLimits, IssuedCode
 from letterlock.transport.directory import DirectoryClient
+from postgres import database_in
 from trust.people import NOW, Owner, stream
 
 __all__ = ["Clock", "Town"]
@@ -29,15 +30,13 @@ class Town:
         self.clock = Clock()
         self.codes: list[IssuedCode] = []
         self.rng = stream("town")
-        self.path = folder / "directory.db"
+        self.path = database_in(folder, "directory.db")
         self.limits = limits
         self.directory = self._directory()
         self._clients: list[DirectoryClient] = []
 
     def _directory(self) -> Directory:
-        return Directory(
-            str(self.path), on_code=self.codes.append, limits=self.limits, now=self.clock, rng=stream("codes")
-        )
+        return Directory(self.path, on_code=self.codes.append, limits=self.limits, now=self.clock, rng=stream("codes"))
 
     @classmethod
     @contextlib.asynccontextmanager

@@ -30,8 +30,8 @@ DAY = 24 * 3600 * 1000
 
 
 @pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Tables]:
-    opened = Tables(str(tmp_path / "mailbox.db"))
+def tables(database: str) -> Iterator[Tables]:
+    opened = Tables(database)
     yield opened
     opened.close()
 

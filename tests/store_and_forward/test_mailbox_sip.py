@@ -17,9 +17,10 @@ from letterlock.codec.sip import Headers, Request
 from letterlock.errors import DecodeError
 from letterlock.services.mailbox import Mailbox, MailboxLimits
 from letterlock.services.mailbox.requests import arrival_of, devices_of, registered_number
+from postgres import ONLY_SQLITE, database_in
 from store_and_forward.proxy import ALICE, BOB, DOMAIN, PHONE, TABLET, Proxy
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 QUICK = MailboxLimits(retry_first_ms=50, retry_away_ms=60_000, reconnect_ms=50)
 
@@ -31,7 +32,7 @@ async def running(
     proxy = Proxy()
     where = ("127.0.0.1", proxy.application_port)
     async with proxy.listening():
-        mailbox = Mailbox(str(folder / "mailbox.db"), domain=DOMAIN, proxy=where, limits=limits, **options)  # type: ignore[arg-type]
+        mailbox = Mailbox(database_in(folder, "mailbox.db"), domain=DOMAIN, proxy=where, limits=limits, **options)  # type: ignore[arg-type]
         async with mailbox, proxy.handing_over(mailbox.port) as line:
             yield proxy, line, mailbox
 
@@ -153,6 +154,7 @@ async def test_sr_17_only_the_proxys_addresses_may_come(tmp_path: Path) -> None:
         writer.close()
 
 
+@ONLY_SQLITE
 async def test_a_full_disk_is_said_and_nothing_is_promised(tmp_path: Path) -> None:
     async with running(tmp_path) as (proxy, line, mailbox):
         await proxy.register(line, PHONE)
@@ -165,6 +167,7 @@ async def test_a_full_disk_is_said_and_nothing_is_promised(tmp_path: Path) -> No
         await proxy.until(lambda: proxy.messages() == [bytes(50_000)])
 
 
+@ONLY_SQLITE
 async def test_every_commit_is_flushed(tmp_path: Path) -> None:
     async with running(tmp_path) as (_, _, mailbox):
         run = mailbox._writer.run

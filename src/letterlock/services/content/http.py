@@ -47,7 +47,7 @@ class ContentServer:
     """The content server. `await start()`, then `url` says where clients upload; `await close()` ends it.
 
     `password_of(username)` gives the password of an account, which is a number, or None; without it anybody on this
-    machine may upload, for labs. `folder` takes the files and their database, and is this process's alone.
+    machine may upload, for labs. `folder` takes the files, and their database unless another one is named; it is this process's alone.
     `public_url` is how the world reaches this server when a proxy stands before it. Without `tls` it listens on
     loopback only (SR-19).
     """
@@ -57,6 +57,7 @@ class ContentServer:
         folder: str | os.PathLike[str],
         *,
         password_of: Callable[[str], str | None] | None,
+        database: str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
@@ -73,7 +74,7 @@ class ContentServer:
         self._folder = Path(folder)
         self._blobs = Blobs(self._folder / "blobs")
         self._library = Library(self._limits)
-        self._writer = Writer(str(self._folder / "content.db"), Tables, ContentError, "content")
+        self._writer = Writer(database or str(self._folder / "content.db"), Tables, ContentError, "content")
         self._digest = (
             None
             if password_of is None
