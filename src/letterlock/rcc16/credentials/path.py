@@ -68,7 +68,7 @@ def check_path(
     """The path, from the leaf to its anchor. Raises InvalidRcc16."""
     path = chain
     if chain[-1].der not in anchors.certificates:
-        anchor = _anchor_above(chain[-1], anchors, signatures)
+        anchor = _anchor_above(chain, anchors, signatures)
         if anchor is None:
             _ANCHOR.fail("the path does not end at a trust anchor")
         else:
@@ -93,13 +93,13 @@ def check_path(
     return path
 
 
-def _anchor_above(last: Certificate, anchors: TrustAnchors, signatures: Signatures) -> Certificate | None:
-    """The anchor that signed it; of several with that name the one whose key did."""
-    named = None
+def _anchor_above(chain: tuple[Certificate, ...], anchors: TrustAnchors, signatures: Signatures) -> Certificate | None:
+    """The anchor that signed the last one; of several with that name the one whose key did."""
+    last, named = chain[-1], None
     for der in anchors.certificates:
         anchor = certificate_of(der)
         if anchor.subject == last.issuer:
             named = anchor
-            if signatures.hold(last, anchor, remember=False):
+            if signatures.hold(last, anchor, remember=len(chain) > 1):
                 return anchor
     return named
