@@ -13,7 +13,7 @@ from ...mls.group.results import PendingCommit, StagedCommit
 from ..health.states import State as HealthState
 from ..wire.extensions import end_mls_of
 from .ending import has_ended, has_revived
-from .members import devices_of, show_difference
+from .members import devices_of, numbers_of, show_difference
 from .metadata import keep_known
 from .parking import release_due
 from .records import HeldGroup
@@ -64,7 +64,15 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
     held = work.chat.group
     assert held is not None
     after = devices_of(group.members(), work.chat.members, group.epoch)
-    work.update(epoch=group.epoch, authenticator=group.epoch_authenticator)
+    work.update(
+        epoch=group.epoch,
+        authenticator=group.epoch_authenticator,
+        context=group.state.extensions,
+        era_seen=max(work.chat.era_seen, held.era),
+        refusals=0,
+        # The order takes a commit only if both rosters are the same after it (rcc16.md 5.8).
+        roster=tuple(number for number in numbers_of(after) if number != work.core.number),
+    )
     show_difference(work, after, by, held.era, group.epoch)
     end = end_mls_of(group.state.extensions)
     if end is not None:

@@ -106,21 +106,12 @@ def accepted(work: Work) -> None:
 
 def _after_own(work: Work, kind: Kind, numbers: tuple[Number, ...]) -> None:
     chat = work.chat
-    roster = set(chat.roster)
     match kind:
         case Kind.ADD:
-            work.update(
-                adds=tuple(number for number in chat.adds if number not in numbers),
-                roster=tuple(sorted(roster | set(numbers))),
-            )
+            work.update(adds=tuple(number for number in chat.adds if number not in numbers))
             push_keys(work)
         case Kind.REMOVE:
-            work.update(
-                removes=tuple(number for number in chat.removes if number not in numbers),
-                roster=tuple(sorted(roster - set(numbers))),
-            )
-        case Kind.COMMIT_PROPOSALS:
-            work.update(roster=tuple(sorted(roster - set(numbers))))
+            work.update(removes=tuple(number for number in chat.removes if number not in numbers))
         case Kind.METADATA:
             apply_own(work)
         case Kind.ERA_ADVANCE | Kind.REVIVE_IN_NEW_ERA:

@@ -171,7 +171,7 @@ class Chat:
     members: tuple[Device, ...] = ()
     """The leaves of the group in force, ourselves among them; what they were when it was lost."""
     roster: tuple[Number, ...] = ()
-    """The others, as the RCS conversation was said to have them."""
+    """The others in the RCS conversation: as we were told, and since the last accepted commit as the group has them."""
     latched: bool = False
     left: bool = False
     ended: str = ""
@@ -201,6 +201,8 @@ class Chat:
     revives: bool = False
     refreshes: bool = False
     subject_wish: str | None = None
+    refusals: int = 0
+    """Commits of ours that were refused since the group last went on."""
     commit_at: Instant = 0
     """When proposals of others are committed by us, if nobody did; 0: none wait."""
     refreshed_at: Instant = 0
@@ -380,6 +382,7 @@ _CHAT = record(
     revives=BOOL,
     refreshes=BOOL,
     subject_wish=maybe(TEXT),
+    refusals=U64,
     commit_at=U64,
     refreshed_at=U64,
     sends=U64,

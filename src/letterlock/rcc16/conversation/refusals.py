@@ -27,6 +27,10 @@ def refused(work: Work, reason: ServerReason) -> None:
         return
     base = operation.epoch - 1, operation.era
     lost(work)
+    work.update(refusals=work.chat.refusals + 1)
+    if work.chat.refusals >= work.core.settings.budgets.slot_attempts:
+        _give_up(work, operation, token_of(reason))
+        return
     match remedy:
         case ServerRemedy.SELF_HEAL:
             if operation.kind.makes_group or work.chat.group is None or (work.chat.epoch, work.chat.group.era) == base:
