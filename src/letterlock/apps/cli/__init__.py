@@ -30,6 +30,7 @@ _VERBS = {
     "provisioning": "provisioning",
     "mailbox": "mailbox",
     "focus": "focus",
+    "kds": "kds",
     "setup": "profile",
     "devices": "profile",
     "send": "chat",

@@ -16,6 +16,7 @@ __all__ = [
     "LAB_CONTENT_PORT",
     "LAB_DIRECTORY",
     "LAB_DIRECTORY_PORT",
+    "LAB_KDS_PORT",
     "LAB_PASSWORD",
     "LAB_PROVISIONING_PORT",
     "LAB_SIP_PORT",
@@ -27,6 +28,7 @@ LAB_SIP_PORT = 5060
 LAB_DIRECTORY_PORT = 8460
 LAB_CONTENT_PORT = 8470
 LAB_PROVISIONING_PORT = 8480
+LAB_KDS_PORT = 8490
 LAB_PASSWORD = "lab"  # noqa: S105 - the password of a lab where whoever knows it can be anybody
 LAB_CARRIER = f"sip:127.0.0.1:{LAB_SIP_PORT}"
 LAB_DIRECTORY = f"http://127.0.0.1:{LAB_DIRECTORY_PORT}"

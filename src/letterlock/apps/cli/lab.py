@@ -1,13 +1,15 @@
 """`letterlock network`: the whole network side of a lab in one process, so that a phone is set up by one line.
 
-Carrier with MSRP relay, conversation focus, directory, content server and provisioning server, each on SQLite where it
-keeps anything. It listens on this machine only, without TLS: a network for others is put together from the single
+Carrier with MSRP relay, conversation focus, directory, key distribution server, content server and provisioning server,
+each on SQLite where it keeps anything. It listens on this machine only, without TLS: a network for others is put together from the single
 commands, behind certificates, with Kamailio for the carrier.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -15,12 +17,16 @@ from pathlib import Path
 
 from ...carrier import Accounts, ApplicationServer, Carrier
 from ...ids import Number
+from ...rcc16.choices import OURS
 from ...services.content import ContentServer
 from ...services.credentials import derived_passwords
 from ...services.directory import Directory
 from ...services.focus import Focus
-from ...services.provisioning import IssuedCode, Offer, ProvisioningServer
-from .account import LAB_CONTENT_PORT, LAB_DIRECTORY_PORT, LAB_PROVISIONING_PORT, LAB_SIP_PORT
+from ...services.kds import KeyDistributionServer
+from ...services.kds.folder import OUR_VENDOR, make_folder, open_folder
+from ...services.provisioning import EncryptionOffer, IssuedCode, Offer, ProvisioningServer
+from ...services.signer import key_from_file
+from .account import LAB_CONTENT_PORT, LAB_DIRECTORY_PORT, LAB_KDS_PORT, LAB_PROVISIONING_PORT, LAB_SIP_PORT
 from .serving import listening, operator_secret
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -36,7 +42,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     network = commands.add_parser(
         "network",
         help="run the whole network side of a lab in one process",
-        description="Run carrier, conversation focus, directory, content server and provisioning server on this machine. "
+        description="Run carrier, conversation focus, directory, key distribution server, content server and "
+        "provisioning server on this machine. "
         "A phone is then set up by number and code: letterlock setup NUMBER --provisioning URL. Codes are printed here.",
     )
     network.add_argument("--folder", metavar="DIR", help="what the services keep (default: in the data directory)")
@@ -76,6 +83,7 @@ class Lab:
     carrier: Carrier
     focus: Focus
     directory: Directory
+    kds: KeyDistributionServer
     content: ContentServer
     provisioning: ProvisioningServer
 
@@ -91,6 +99,7 @@ class Lab:
         return {
             "provisioning": self.provisioning.url,
             "directory": self.directory.url,
+            "kds": self.kds.url,
             "content": self.content.url,
             "carrier": f"sip:{self.carrier.host}:{self.carrier.port}",
             "msrp_relay": relay.encode() if relay is not None else "",
@@ -136,6 +145,7 @@ class Lab:
         )
         await self.content.start()
         stack.push_async_callback(self.content.close)
+        encryption = await self._start_kds(stack)
         offer = Offer(
             version=1,
             validity_s=86_400,
@@ -150,6 +160,7 @@ class Lab:
             msrp_relay=self.carrier.msrp_uri.encode(),
             conference_factory=self._factory,
             max_group=100,
+            encryption=encryption,
         )
         self.provisioning = ProvisioningServer(
             str(self._folder / "provisioning.db"),
@@ -161,6 +172,35 @@ class Lab:
         )
         await self.provisioning.start()
         stack.push_async_callback(self.provisioning.close)
+
+    async def _start_kds(self, stack: AsyncExitStack) -> EncryptionOffer:
+        """The key distribution server, and what the provisioning server says about it."""
+        folder = self._folder / "kds"
+        if not folder.exists():
+            # In the clear: it is a lab, and all of its secrets lie in this folder.
+            make_folder(
+                folder, kds=OURS.kds_selector, vendor=OUR_VENDOR, name="Letterlock lab",
+                passphrase=None, now=time.time_ns() // 1_000_000, rng=os.urandom,
+            )  # fmt: skip
+        keys = open_folder(folder, None)
+        self.kds = KeyDistributionServer(
+            str(self._folder / "kds.db"),
+            keys.authority,
+            anchors_signer=keys.anchors,
+            federation=keys.federation,
+            host=_HOST,
+            port=self._port(LAB_KDS_PORT),
+        )
+        await self.kds.start()
+        stack.push_async_callback(self.kds.close)
+        return EncryptionOffer(
+            self.kds.url,
+            self.kds.kds,
+            self.kds.anchors_uri,
+            self.kds.anchors.generation,
+            self.kds.anchors_signer,
+            key_from_file(folder / "acs.key", None),
+        )
 
     async def _claim(self, number: Number, key_hash: bytes) -> str:
         return (await self.directory.issue_code(number, key_hash)).code
