@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from letterlock.codec.conference_info import (
@@ -25,6 +26,7 @@ from letterlock.services.focus import Focus
 from letterlock.services.focus.attendance import Attendance
 from letterlock.services.focus.delivery import Deliveries
 from letterlock.services.focus.journal import Entry
+from letterlock.services.focus.mls.desk import Desk
 from letterlock.services.focus.msrp import Arrived
 from letterlock.services.focus.subscribers import Subscribers
 from letterlock.sip.effects import Body
@@ -64,6 +66,7 @@ class LyingFocus(Focus):
             calls.wake,
             self._subscribers.changed,
             lambda each, why: calls.hang_up(each, why, ()),
+            partial(Desk, None, self._rooms, self.domain, lambda: 0, self._rng, lambda *_: None),
         )
 
     def resend(self, message_id: str, *, reader: Number, sender: Number | None = None) -> int:

@@ -7,7 +7,8 @@ docs/focus.md.
 from __future__ import annotations
 
 from .limits import FocusLimits, Rate
+from .mls.settings import MlsSettings
 from .msrp import MsrpTls
 from .sip import Focus, FocusSettings
 
-__all__ = ["Focus", "FocusLimits", "FocusSettings", "MsrpTls", "Rate"]
+__all__ = ["Focus", "FocusLimits", "FocusSettings", "MlsSettings", "MsrpTls", "Rate"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from ...codec.conference_info import Disconnection
 from ...codec.sip import Request
 from ...errors import DecodeError, FocusError, LetterlockError, ProtocolError, StoreError
-from ...ids import Number, Rng
+from ...ids import Instant, Number, Rng
 from ...msrp import new_session_id
 from ...sip.dialog import dialog_key
 from ...sip.dialog_layer import DialogLayer, Told, UsageEvent
@@ -32,9 +32,11 @@ from ...sip.transaction import TransactionKey
 from ...sip.user_agent import UserAgent
 from ..sip_link import loop_now
 from .attendance import Attendance, Media
-from .conference import Change, give_up, join, leave, remove
+from .conference import Change, Conference, give_up, join, leave, remove
 from .delivery import Deliveries
 from .limits import FocusLimits
+from .mls.desk import Desk
+from .mls.ordering import Ordering
 from .msrp import Arrived, MsrpPort, Wire
 from .requests import (
     Creation,
@@ -48,7 +50,7 @@ from .requests import (
     user_of,
 )
 from .room import Room
-from .rooms import Rooms
+from .rooms import Rooms, check_open
 from .roster import address_of
 
 if TYPE_CHECKING:
@@ -89,6 +91,13 @@ class _Owed:
     under_way: bool = False
 
 
+def _removed(room: Room, by: Number, number: Number, conference: Conference) -> Change:
+    change = remove(conference, by, number)
+    if change.any and number != by:
+        check_open(room)  # whoever wants to leave may leave
+    return change
+
+
 class Calls:
     """`work` is given what the dialogs tell, `changed` the rooms whose roster has changed."""
 
@@ -101,6 +110,8 @@ class Calls:
         domain: str,
         work: Callable[[list[Told]], None],
         changed: Callable[[Room], None],
+        ordering: Ordering | None,
+        clock: Callable[[], Instant],
         rng: Rng,
     ) -> None:
         self._layer = layer
@@ -122,7 +133,14 @@ class Calls:
         self._leaving: Attendance | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._deliveries = Deliveries(
-            rooms, limits, domain, self._there, self.wake, changed, lambda each, why: self.hang_up(each, why, ())
+            rooms,
+            limits,
+            domain,
+            self._there,
+            self.wake,
+            changed,
+            lambda each, why: self.hang_up(each, why, ()),
+            partial(Desk, ordering, rooms, domain, clock, rng, self._reshaped),
         )
 
     def use(self, port: MsrpPort) -> None:
@@ -392,8 +410,17 @@ class Calls:
             for number in change.added:
                 self.wake(room, number)
         for number in referral.removed:
-            step = partial(remove, by=sender, number=number)
-            self._departed(room, await self._rooms.change(room, step))
+            self._departed(room, await self._rooms.change(room, partial(_removed, room, sender, number)))
+        self._changed(room)
+
+    def _reshaped(self, room: Room, change: Change, farewell: bytes) -> None:
+        """A commit has changed roster and tree together: the same follows as from a REFER."""
+        for number in change.added:
+            self.wake(room, number)
+        for departure in change.departed:
+            for attendance in self._there(room, departure.number):
+                self._deliveries.farewell(attendance, farewell)
+        self._departed(room, change)
         self._changed(room)
 
     async def _leave(self, room: Room, number: Number) -> None:
@@ -523,7 +550,7 @@ class Calls:
         if local is None:
             raise ProtocolError("one side has TLS and the other has not", code="sip.media.tls")
         tls = self._msrp.tls
-        return Media(local, self._limits.max_message, (tls.fingerprint,) if tls is not None and local.secure else ())
+        return Media(local, self._limits.largest, (tls.fingerprint,) if tls is not None and local.secure else ())
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         async def run() -> None:

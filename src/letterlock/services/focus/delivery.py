@@ -20,10 +20,10 @@ from ...ids import Number
 from ..sip_link import loop_now
 from .attendance import Attendance
 from .conference import describe
-from .distribution import Delivery as How
-from .distribution import Distribution, distribute
+from .distribution import Distribution, Kind, distribute
 from .journal import Entry
 from .limits import FocusLimits
+from .mls.desk import Desk
 from .msrp import Arrived
 from .room import Room
 from .rooms import Rooms
@@ -61,6 +61,7 @@ class Deliveries:
         wake: Callable[[Room, Number], None],
         changed: Callable[[Room], None],
         hang_up: Callable[[Attendance, str], None],
+        desk: Callable[[Callable[[Room, Entry, bytes], None]], Desk],
     ) -> None:
         self._rooms = rooms
         self._limits = limits
@@ -69,9 +70,11 @@ class Deliveries:
         self._wake = wake
         self._changed = changed
         self._hang_up = hang_up
+        self._desk = desk(lambda room, entry, data: self._hand_out(room, entry, data, entry.sender))
         self._queues: dict[Room, _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._typed = 0
+        self._told = 0
         self._handed = 0
         self._settled = 0
         self._drained = asyncio.Event()
@@ -104,7 +107,7 @@ class Deliveries:
         except DecodeError as error:
             message.wire.reject(message.number, 400, error.code)
             return
-        if distribution.change is None and distribution.delivery is How.LIVE:
+        if distribution.kind is Kind.TYPING:
             message.wire.confirm(message.number)
             self._hand_out(attendance.room, None, distribution.data, attendance.number)
             return
@@ -113,14 +116,12 @@ class Deliveries:
     async def _take(self, attendance: Attendance, message: Arrived, distribution: Distribution) -> None:
         room, sender = attendance.room, attendance.number
         try:
-            if distribution.change is not None:
-                await self._describe(room, sender, distribution)
-            else:
-                if distribution.receipt_for is not None:
-                    distribution = await self._addressed(room, sender, distribution)
-                entry = await self._rooms.append(room, sender, attendance.device, distribution)
-                if entry is not None:
-                    self._hand_out(room, entry, distribution.data, sender)
+            if distribution.kind is Kind.MLS_REQUEST:
+                await self._desk.request(room, sender, attendance.device, distribution)
+            elif distribution.kind is Kind.MLS_PULL:
+                self._tell(attendance, await self._desk.pull(room, sender, distribution))
+            elif await self._desk.passes(room, sender, distribution):
+                await self._distribute(room, sender, attendance.device, distribution)
         except FocusError as error:
             self._reject(message, error.status, error.code)
         except StoreError as error:
@@ -128,6 +129,16 @@ class Deliveries:
             message.wire.reject(message.number, 413, "it could not be kept")
         else:
             message.wire.confirm(message.number)
+
+    async def _distribute(self, room: Room, sender: Number, device: str, distribution: Distribution) -> None:
+        if distribution.change is not None:
+            await self._describe(room, sender, distribution)
+            return
+        if distribution.receipt_for is not None:
+            distribution = await self._addressed(room, sender, distribution)
+        entry = await self._rooms.append(room, sender, device, distribution)
+        if entry is not None:
+            self._hand_out(room, entry, distribution.data, sender)
 
     def _reject(self, message: Arrived, status: int, reason: str) -> None:
         """One message is refused and the session goes on: only these statuses leave it alive (RFC 4975 section 10)."""
@@ -261,7 +272,7 @@ class Deliveries:
                 await self._drained.wait()
 
     def _to_member(self, room: Room, number: Number, entry: Entry, data: bytes) -> None:
-        if entry.recipient is None and entry.sender == number:
+        if entry.recipient is None and entry.sender == number and not entry.own_devices:
             return
         for attendance in self._attendances(room, number):
             if attendance.ready and attendance.outlet is not None and attendance.outlet.take(entry):
@@ -270,6 +281,24 @@ class Deliveries:
                     attendance.wire.flush()
         if number in room.places and room.waits(number):
             self._wake(room, number)
+
+    def _tell(self, attendance: Attendance, data: bytes | None) -> None:
+        """An answer to a question, to the session that asked and nobody later."""
+        if data is None or not attendance.ready or attendance.wire is None or attendance.agreement is None:
+            return
+        largest = attendance.agreement.peer.max_size
+        if largest is not None and len(data) > largest:
+            _log.warning("an answer of %d bytes is larger than the device takes", len(data))
+            return
+        self._told += 1
+        attendance.used = loop_now()
+        attendance.wire.send(attendance.id, f"a{self._told:x}.live", cpim.MEDIA_TYPE, data, reported=False)
+
+    def farewell(self, attendance: Attendance, data: bytes) -> None:
+        """The last thing that a member gets, before its session ends."""
+        self._tell(attendance, data)
+        if attendance.wire is not None:
+            attendance.wire.flush()
 
     def _live(self, room: Room, number: Number, data: bytes) -> None:
         """Typing: to a session with nothing in its way, once."""

@@ -8,7 +8,7 @@ the ciphertext; this is for those who cannot look inside). To a member: to that 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...codec import cpim, imdn, iscomposing
 from ...codec.cpim import Cpim, CpimHeader, CpimLimits, decode_cpim, encode_cpim
@@ -19,10 +19,25 @@ from ...codec.sip import Uri, media_type
 from ...codec.xml import XmlLimits
 from ...errors import DecodeError, FocusError, InputError
 from ...ids import Number, message_id
+from ...rcc16.choices import OURS
+from ...rcc16.wire import content_types
+from ...rcc16.wire.content_types import Arm, arm_of
 from .conference import Conference
 from .limits import FocusLimits
 
-__all__ = ["Delivery", "Distribution", "distribute"]
+__all__ = ["Delivery", "Distribution", "Kind", "distribute"]
+
+
+class Kind(enum.Enum):
+    """What a message is to the focus."""
+
+    PLAIN = "plain"
+    TYPING = "typing"
+    RECEIPT = "receipt"
+    GROUP_DATA = "group-data"  # a request to the focus: subject or icon
+    ENCRYPTED = "encrypted"  # of an MLS group
+    MLS_REQUEST = "mls-request"  # a request to the focus: a change of the MLS group
+    MLS_PULL = "mls-pull"  # a question to the focus: what was missed
 
 
 class Delivery(enum.Enum):
@@ -36,15 +51,16 @@ class Delivery(enum.Enum):
 class Distribution:
     """One message for the members: `recipient` None means all but the sender. `data` is what each of them gets.
 
-    With `change` it is a request to the focus itself, and nobody gets anything. With `receipt_for` it is a receipt that
+    A request to the focus itself goes to nobody; `change` is that of group data. With `receipt_for` it is a receipt that
     names no addressee: it goes to who wrote the message of that id, and `addressed_to` makes it so.
     """
 
+    kind: Kind
     recipient: Number | None
     message_id: str
-    data: bytes
+    data: bytes = field(repr=False)
     delivery: Delivery
-    content: Cpim
+    content: Cpim = field(repr=False)
     change: GroupData | None = None
     receipt_for: str | None = None
 
@@ -70,38 +86,59 @@ def distribute(
     """
     if sender not in conference.members:
         raise FocusError("not a member", code="focus.not_member", status=403)
-    kind = media_type(content_type)
-    if kind == iscomposing.MEDIA_TYPE:
+    outer = media_type(content_type)
+    if outer == iscomposing.MEDIA_TYPE:
         message = Cpim((), MimePart.of(iscomposing.MEDIA_TYPE, data))
-    elif kind == cpim.MEDIA_TYPE:
+    elif outer == cpim.MEDIA_TYPE:
         message = decode_cpim(data, _cpim_limits(limits))
     else:
         raise FocusError("only CPIM and typing here", code="focus.content_type", status=415)
     _check_sender(message, sender)
     recipient = _recipient(message, conference)
     inner = message.content.content_type.media_type
+    kind = _kind(inner)
+    if kind is not Kind.MLS_REQUEST and len(data) > limits.max_message:
+        raise FocusError("the message is too large", code="focus.large", status=413)
     identifier = _identifier(message.message_id, fallback_id)
-    if inner == GROUP_DATA:
+    if kind in (Kind.MLS_REQUEST, Kind.MLS_PULL):
+        return Distribution(kind, recipient, identifier, b"", Delivery.LIVE, message)
+    if kind is Kind.GROUP_DATA:
         change = decode_group_data(message.content.content(), _XML_LIMITS)
         if change.target in (GroupTarget.ENCRYPTED_SUBJECT, GroupTarget.ENCRYPTED_ICON):
             # Nobody could read them without the commit that they belong to, which comes with them in one request.
             raise FocusError("what is encrypted changes with a commit", code="focus.group_data", status=415)
-        return Distribution(recipient, identifier, b"", Delivery.LIVE, message, change)
+        return Distribution(kind, recipient, identifier, b"", Delivery.LIVE, message, change)
     receipt_for = None
     if inner == imdn.MEDIA_TYPE and recipient is None:
         # A receipt for all would tell everybody who has read what.
         receipt_for = imdn.decode_imdn(message.content.content(), _XML_LIMITS).message_id
     delivery = Delivery.LIVE if inner == iscomposing.MEDIA_TYPE else Delivery.KEPT
     whole = _addressed(message, sender, conference.name if recipient is None else recipient, domain)
-    return Distribution(recipient, identifier, encode_cpim(whole), delivery, message, receipt_for=receipt_for)
+    return Distribution(kind, recipient, identifier, encode_cpim(whole), delivery, message, receipt_for=receipt_for)
 
 
+_KINDS = {
+    iscomposing.MEDIA_TYPE: Kind.TYPING,
+    imdn.MEDIA_TYPE: Kind.RECEIPT,
+    GROUP_DATA: Kind.GROUP_DATA,
+    content_types.CLIENT_CONTROL: Kind.MLS_REQUEST,
+    content_types.GROUP_INFO: Kind.MLS_PULL,
+}
 _XML_LIMITS = XmlLimits(max_size=16_384, max_depth=8, max_elements=64)
 _ANONYMOUS = "anonymous.invalid"
 
 
+def _kind(inner: str) -> Kind:
+    """By the content's type. What only the focus says is refused: it would be taken for its word."""
+    if inner in (content_types.SERVER_CONTROL, content_types.KICK):
+        raise FocusError("only the focus says this", code="focus.forged", status=403)
+    if arm_of(inner) is Arm.APPLICATION or inner == OURS.metadata_keys_type:
+        return Kind.ENCRYPTED
+    return _KINDS.get(inner, Kind.PLAIN)
+
+
 def _cpim_limits(limits: FocusLimits) -> CpimLimits:
-    return CpimLimits(max_size=limits.max_message, max_headers=64, max_header_bytes=8192)
+    return CpimLimits(max_size=limits.largest, max_headers=64, max_header_bytes=8192)
 
 
 def _check_sender(message: Cpim, sender: Number) -> None:

@@ -57,6 +57,8 @@ class FocusLimits:
 
     # Messages.
     max_message: int = 256 * 1024
+    max_control: int = 8 << 20
+    """Of a request to an MLS group, which has the tree with it: some two kilobytes for each device."""
     max_stored_messages: int = 50_000
     """In one conference; beyond it, and beyond `max_stored_bytes`, the oldest that all may read go first."""
     max_stored_bytes: int = 256 << 20
@@ -78,3 +80,8 @@ class FocusLimits:
     window_bytes: int = 512 * 1024
     tail_bytes: int = 32 << 20
     """Of the newest messages, kept in memory for those who read a little later."""
+
+    @property
+    def largest(self) -> int:
+        """The largest message of any kind."""
+        return max(self.max_message, self.max_control)

@@ -32,6 +32,8 @@ from ..sip_link import SipLink, SipSettings, loop_now
 from ..writer import Writer
 from .calls import Calls
 from .limits import FocusLimits
+from .mls.ordering import Ordering
+from .mls.settings import MlsSettings
 from .msrp import MsrpPort, MsrpSettings, MsrpTls
 from .requests import referral_of, sender_of, user_of
 from .room import Room
@@ -84,7 +86,8 @@ class Focus:
     """`await start()`, then `port` says where it listens for SIP and `msrp_port` where for MSRP; `await close()` ends it.
 
     `proxy` is the proxy's listener for application servers. `database` is a file; it is locked for this process. Without
-    `msrp_tls` messages are taken on loopback only: raises InputError elsewhere (SR-19).
+    `msrp_tls` messages are taken on loopback only: raises InputError elsewhere (SR-19). With `mls` it orders the
+    commits of RCC.16 groups.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Focus:
         peers: tuple[str, ...] = ("127.0.0.0/8", "::1/128"),
         limits: FocusLimits | None = None,
         settings: FocusSettings | None = None,
+        mls: MlsSettings | None = None,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1_000_000,
         rng: Rng = os.urandom,
     ) -> None:
@@ -113,13 +117,23 @@ class Focus:
         self._writer = Writer(database, Tables, FocusError, "focus")
         self._links = ProxyLinks(proxy, peers, self._link, self._connected, self._settings.sip, _log)
         self._rooms = Rooms(self._writer, self._limits, clock, rng)
+        self._ordering = (
+            None if mls is None else Ordering(mls, self._writer, self._rooms, self._limits, domain, clock, rng)
+        )
         self._layer = DialogLayer(self._choose, self._settings.max_subscribers + self._limits.max_sessions)
         self._subscribers = Subscribers(self._layer, self._rooms, self._limits, self._settings, domain, self._work, rng)
-        msrp = MsrpSettings(
-            self._limits.max_message, self._limits.window_messages, report_ms=self._settings.msrp_report_ms
-        )
+        msrp = MsrpSettings(self._limits.largest, self._limits.window_messages, report_ms=self._settings.msrp_report_ms)
         self._calls = Calls(
-            self._layer, self._rooms, self._limits, self._settings, domain, self._work, self._subscribers.changed, rng
+            self._layer,
+            self._rooms,
+            self._limits,
+            self._settings,
+            domain,
+            self._work,
+            self._subscribers.changed,
+            self._ordering,
+            clock,
+            rng,
         )
         self._port = MsrpPort(msrp_host, msrp_port, msrp, self._calls, rng, msrp_tls)
         self._calls.use(self._port)
@@ -168,6 +182,8 @@ class Focus:
         await self._links.close()
         await self._rooms.flush()
         await self._writer.close()
+        if self._ordering is not None:
+            self._ordering.close()
 
     async def __aenter__(self) -> Focus:
         await self.start()
@@ -292,6 +308,8 @@ class Focus:
             _log.error("a change could not be kept: %s", error)
             status, reason = 500, "Not Kept"
         headers = WITHOUT_SUBSCRIPTION if status == 202 else ()
+        if reason.endswith("(focus.mls.mismatched-rcs-group-state)"):
+            headers = (("Warning", f'399 {self.domain} "mismatched-rcs-group-state"'),)
         if session is not None:
             answer = Respond(key, status, reason, headers, tag=session.key[1])
             self._work(self._layer.perform(session, [answer], loop_now()))

@@ -77,8 +77,8 @@ class Ordering:
         rng: Rng,
     ) -> None:
         self._settings = settings
-        self._terms = settings.terms()
-        self._wire = settings.control()
+        self._terms = settings.terms(limits.max_control)
+        self._wire = settings.control(limits.max_control)
         self._writer = writer
         self._rooms = rooms
         self._limits = limits

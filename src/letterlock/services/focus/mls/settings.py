@@ -49,21 +49,20 @@ class MlsSettings:
     crypto: CryptoProvider
     credentials: CredentialPolicy = FOLLOWING
     limits: OrderingLimits = field(default_factory=_ordering_limits)
-    max_control: int = 8 << 20
     max_members: int = 4_000
     """Leaves of one tree: devices, not numbers."""
     max_kept_leaves: int = 20_000
     max_kept_states: int = 2_000
 
-    def terms(self) -> Terms:
-        """By what the focus judges."""
+    def terms(self, max_control: int) -> Terms:
+        """By what the focus judges; `max_control` bounds each part of a request."""
         authentication = CertificateAuthentication(
             self.crypto, self.anchors, self.credentials, remember=2 * self.max_members
         )
         policy = mls_policy(
             OURS.revision,
             max_members=self.max_members,
-            max_message_bytes=self.max_control,
+            max_message_bytes=max_control,
             max_past_epochs=0,
             max_lifetime_seconds=400 * 86_400,
             forward=0,
@@ -71,6 +70,6 @@ class MlsSettings:
         )
         return Terms(cipher_suite(CIPHER_SUITE, self.crypto), policy, authentication, self.limits)
 
-    def control(self) -> ControlLimits:
+    def control(self, max_control: int) -> ControlLimits:
         """Bounds of control messages."""
-        return ControlLimits(max_size=self.max_control, max_roster=self.max_members, max_page=self.limits.max_history)
+        return ControlLimits(max_size=max_control, max_roster=self.max_members, max_page=self.limits.max_history)
