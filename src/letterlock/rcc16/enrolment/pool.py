@@ -28,6 +28,7 @@ __all__ = ["bundle_for", "housekeeping", "published", "unopenable", "upkeep", "u
 
 _REQUEST: Final = "packages-"
 _MARGIN_MS: Final = 30 * 60_000
+_SWEEP_MS: Final = 3_600_000
 _LONGEST_S: Final = 365 * 86_400
 
 
@@ -108,7 +109,14 @@ def unopenable(state: State, welcome: Welcome) -> Writes:
 
 
 def housekeeping(staged: Staged, settings: EnrolmentSettings, now: Instant) -> None:
-    """Forgets the private halves of packages that were replaced long ago, and that others were used."""
+    """Forgets the private halves of packages that were replaced long ago, and that others were used.
+
+    Once an hour, because it looks at every package.
+    """
+    schedule = staged.get(UPKEEP)
+    if schedule is None or now - schedule.swept_at < _SWEEP_MS:
+        return
+    staged.put(UPKEEP, replace(schedule, swept_at=now))
     for key in staged.scan(PACKAGES):
         package = staged.get(key)
         if package is not None and package.replaced_at and package.replaced_at + settings.kept_ms <= now:

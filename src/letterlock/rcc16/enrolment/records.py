@@ -67,6 +67,7 @@ class Schedule:
     repaired_at: Instant = 0
     certificate_asked_at: Instant = 0
     certificate_failures: int = 0
+    swept_at: Instant = 0
 
 
 _LINK: Final = record(Link, participant_spki=BYTES, participant_information=BYTES, csr_pop=BYTES, until=U64)
@@ -95,5 +96,6 @@ UPKEEP: Final[Key[Schedule]] = kind_of(
         repaired_at=U64,
         certificate_asked_at=U64,
         certificate_failures=U64,
+        swept_at=U64,
     ),
 ).key("own")
