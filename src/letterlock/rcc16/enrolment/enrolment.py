@@ -80,6 +80,10 @@ class Enrolment:
         self._judge: CertificateAuthentication | None = None
         self._client: tuple[Own, tuple[bytes, ...], Client] | None = None
 
+    def with_settings(self, settings: EnrolmentSettings) -> Enrolment:
+        """The same device's with other settings: the vendor, once the server's root has named it."""
+        return Enrolment(self._crypto, self.number, self._participant, settings)
+
     # --- what there is -------------------------------------------------------------------------------------------
     def client(self, state: State, now: Instant) -> Client | None:
         """The mls client, the same object while nothing changes; None without a certificate that is valid now."""
