@@ -129,9 +129,9 @@ class Rcc16Protocol:
             return Progress()
         work.unread.append((packet, sender))
         progress = settle(work, take_in)
-        if not any(key.name.startswith("rcc16-package") for key in progress.writes):
+        if not any(key.name.startswith(("rcc16-package", "rcc16-upkeep")) for key in progress.writes):
             return progress
-        # A Welcome has used a key package: there may have to be new ones.
+        # A Welcome has used a key package, or could not be opened: there may have to be new ones.
         return self._with_upkeep(Staged(state), self.enrolment.upkeep(work.state, now, rng), progress)
 
     def network(
