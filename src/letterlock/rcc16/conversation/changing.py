@@ -37,11 +37,10 @@ def change(work: Work, wanted: Change) -> None:
     match wanted:
         case AddMembers(numbers):
             _in_group(work)
-            members = set(numbers_of(chat.members))
-            new = tuple(dict.fromkeys(number for number in numbers if number not in members))
-            if not new:
-                raise InputError("all of them are members", code="rcc16.input.members")
-            work.update(adds=tuple(dict.fromkeys((*chat.adds, *new))), blocked="")
+            if not numbers:
+                raise InputError("nobody is named", code="rcc16.input.members")
+            # A member may be named: then new devices of that number are added.
+            work.update(adds=tuple(dict.fromkeys((*chat.adds, *numbers))), blocked="")
         case RemoveMembers(numbers):
             _in_group(work)
             _check_members(work, numbers)

@@ -18,7 +18,7 @@ from ..credentials.packages import check_claimed
 from ..health.budgets import Charge
 from .members import device_id
 from .pins import broken, see_keys
-from .records import CLAIMS, Device
+from .records import CLAIMS, Device, Kind
 from .step import Work
 
 __all__ = ["ask", "usable"]
@@ -47,7 +47,12 @@ def usable(work: Work, answers: Mapping[Number, Claimed], numbers: tuple[Number,
     """A package of every device of everybody, or why not: `retry`, `no-keys` or `unpinned`."""
     found: list[KeyPackage] = []
     devices: list[Device] = []
-    known = {one.device for one in work.chat.members if one.number == work.core.number}
+    # A group that is made anew begins with us alone; to the one in force only devices come that are not in it.
+    operation = work.chat.operation
+    adds = operation is not None and operation.kind is Kind.ADD
+    known = {one.device for one in work.chat.members if adds or one.number == work.core.number}
+    if work.client is not None:
+        known.add(device_id(work.client.signature_key))
     for number in numbers:
         answer = answers.get(number, Claimed(ClaimOutcome.FAILED))
         if answer.outcome is ClaimOutcome.FAILED:

@@ -75,6 +75,10 @@ def answered(work: Work, answers: Mapping[Number, Claimed]) -> None:
     if isinstance(packages, str):
         _without(work, packages)
         return
+    if operation.kind is Kind.ADD and not packages:
+        release(work)  # all their devices are there
+        work.update(adds=tuple(number for number in work.chat.adds if number not in operation.numbers))
+        return
     try:
         if operation.kind is Kind.ADD:
             committing.add(work, packages, operation.numbers, inside_welcome(work))
