@@ -84,10 +84,6 @@ class Enrolment:
         """The same device's with other settings: the vendor, once the server's root has named it."""
         return Enrolment(self._crypto, self.number, self._participant, settings)
 
-    def with_settings(self, settings: EnrolmentSettings) -> Enrolment:
-        """The same device under other settings, as when the vendor of a KDS becomes known with its root."""
-        return Enrolment(self._crypto, self.number, self._participant, settings)
-
     # --- what there is -------------------------------------------------------------------------------------------
     def client(self, state: State, now: Instant) -> Client | None:
         """The mls client, the same object while nothing changes; None without a certificate that is valid now."""
