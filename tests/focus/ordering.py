@@ -187,6 +187,15 @@ class Phone:
     def end(self, now: Instant = NOW) -> ClientMessage:
         return self.extend(end_mls_extension(EndReason.UNSET, Revision.V3), now=now)
 
+    def remove_stale_and_end(self, number: Number, now: Instant = NOW) -> ClientMessage:
+        """end_mls, and somebody out of the tree who has left the RCS group already."""
+        extensions = (
+            era_extension(era_of(self.g.state.extensions)),
+            end_mls_extension(EndReason.UNSET, Revision.V3),
+        )
+        removes = [Remove(leaf) for leaf in self.leaves_of(number)]
+        return self.commit([*removes, GroupContextExtensions(extensions)], now=now)
+
     def leave(self, now: Instant = NOW) -> ClientMessage:
         era = era_of(self.g.state.extensions)
         message_id = new_message_id(self.rng)

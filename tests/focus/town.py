@@ -238,13 +238,17 @@ class Device:
         return await self.peer.send(content_type, data)
 
     async def refer(self, *targets: str, several: bool = False, asserted: str | None = None) -> int:
-        """REFER in our session, or outside of it when there is none."""
+        """REFER outside of any session; the status of the answer."""
+        return (await self.request_refer(*targets, several=several, asserted=asserted)).status
+
+    async def request_refer(self, *targets: str, several: bool = False, asserted: str | None = None) -> Response:
+        """The same; the answer."""
         headers = list(refer_headers(targets[0] if not several else "cid:list@test", several=several))
         body = b""
         if several:
             body = encode_resource_list(ListEntry(each, CopyControl.TO) for each in targets)
             headers += [("Content-Type", "application/resource-lists+xml"), ("Content-ID", "<list@test>")]
-        return (await self.request("REFER", self.focus, tuple(headers), body, asserted)).status
+        return await self.request("REFER", self.focus, tuple(headers), body, asserted)
 
     async def request(
         self,

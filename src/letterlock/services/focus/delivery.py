@@ -115,9 +115,10 @@ class Deliveries:
 
     async def _take(self, attendance: Attendance, message: Arrived, distribution: Distribution) -> None:
         room, sender = attendance.room, attendance.number
+        afterwards: Callable[[], None] | None = None
         try:
             if distribution.kind is Kind.MLS_REQUEST:
-                await self._desk.request(room, sender, attendance.device, distribution)
+                afterwards = await self._desk.request(room, sender, attendance.device, distribution)
             elif distribution.kind is Kind.MLS_PULL:
                 self._tell(attendance, await self._desk.pull(room, sender, distribution))
             elif await self._desk.passes(room, sender, distribution):
@@ -129,6 +130,8 @@ class Deliveries:
             message.wire.reject(message.number, 413, "it could not be kept")
         else:
             message.wire.confirm(message.number)
+            if afterwards is not None:
+                afterwards()
 
     async def _distribute(self, room: Room, sender: Number, device: str, distribution: Distribution) -> None:
         if distribution.change is not None:

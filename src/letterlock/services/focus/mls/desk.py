@@ -21,7 +21,7 @@ from ..journal import Entry
 from ..room import Room
 from ..rooms import Rooms
 from ..roster import address_of
-from .ordering import Ordering
+from .ordering import Ordered, Ordering
 from .outcome import Refused
 from .packets import refusal_packet
 
@@ -52,17 +52,21 @@ class Desk:
         self._hand_out = hand_out
         self._reshaped = reshaped
 
-    async def request(self, room: Room, sender: Number, device: str, message: Distribution) -> None:
-        """A change of the MLS group. Raises FocusError, StoreError: nothing has changed, and nothing is told."""
+    async def request(self, room: Room, sender: Number, device: str, message: Distribution) -> Callable[[], None]:
+        """A change of the MLS group. What is given back tells everybody: call it when the sender has the transport's answer,
+        for its session may end with it. Raises FocusError, StoreError: nothing has changed, and nothing is told."""
         self._rooms.spend_control(sender, pull=False)
         if self._ordering is None:
             await self._refuse(room, sender, message, _NO_MLS)
-            return
+            return _nothing
         body = message.content.content.content()
         outcome = await self._ordering.control(room, sender, device, message.message_id, body)
         if isinstance(outcome, Refused):
             await self._refuse(room, sender, message, outcome)
-            return
+            return _nothing
+        return lambda: self._tell(room, outcome)
+
+    def _tell(self, room: Room, outcome: Ordered) -> None:
         for entry, data in outcome.entries:
             self._hand_out(room, entry, data)
         if outcome.change is not None:
@@ -110,6 +114,10 @@ class Desk:
         )
         told = FocusMessage(sender, "", packet_id, packet, recipient=sender)
         self._hand_out(room, await self._rooms.answer(room, told), packet)
+
+
+def _nothing() -> None:
+    """There is nothing to tell."""
 
 
 def _headers(message: Distribution) -> tuple[PacketHeader, ...]:
