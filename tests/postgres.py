@@ -49,7 +49,6 @@ local all doubtful scram-sha-256
 local all all trust
 """
 _TIDY = """
-SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = 'letterlock' AND pid != pg_backend_pid();
 DO $$ DECLARE found TEXT; BEGIN
     FOR found IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)' LOOP
         EXECUTE format('DROP SCHEMA %I CASCADE', found);
@@ -132,8 +131,16 @@ class PostgresqlServer:
     def ask(self, statements: str, *, database: str = "letterlock") -> None:
         _asked(self.url(database=database), lambda connection: connection.execute(statements))
 
+    def end_sessions(self) -> None:
+        """Everybody's connection with the database of services is cut by the server."""
+        self.ask(
+            "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
+            "WHERE datname = 'letterlock' AND pid != pg_backend_pid()"
+        )
+
     def tidy(self) -> None:
         """No session and no namespace is left."""
+        self.end_sessions()
         self.ask(_TIDY)
 
 

@@ -17,7 +17,7 @@ import pytest
 from content.lab import ANA, BEN, SMALL, Server, browser, client, content, document, put, quiet, uploading
 from letterlock.codec.form_data import part_head
 from letterlock.codec.ft_http import decode_resume_info
-from letterlock.errors import ContentError, InputError
+from letterlock.errors import ContentError, InputError, StoreError
 from letterlock.services.content import ContentServer
 from letterlock.services.credentials import derived_passwords
 from letterlock.services.directory import Rate
@@ -665,3 +665,16 @@ def test_derived_passwords() -> None:
     assert content_of("nobody") is None and content_of("") is None
     with pytest.raises(InputError):
         derived_passwords(b"short", "content")
+
+
+async def test_files_of_another_database_are_left_alone(tmp_path: Path) -> None:
+    """A wrong --database must not take every file for nobody's."""
+    (tmp_path / "a").write_bytes(content(1000))
+    async with Server.running(tmp_path) as lab:
+        await put(lab.url, tmp_path / "a")
+        kept = lab.blobs()
+    other = ContentServer(lab.folder, password_of=None, database=str(tmp_path / "other.db"))
+    with pytest.raises(StoreError) as raised:
+        await other.start()
+    assert raised.value.code == "content.folder"
+    assert lab.blobs() == kept != []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from .account import LAB_CONTENT_PORT
 from .options import add_profile, open_client
-from .serving import add_accounts, add_listening, listening, passwords, server_tls
+from .serving import add_accounts, add_database, add_listening, database, listening, passwords, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
 
@@ -32,6 +32,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     content.add_argument(
         "--folder", metavar="DIR", help="for files and their database (default: in the data directory)"
     )
+    add_database(content, "content.db in the folder")
     content.add_argument("--public-url", metavar="URL", help="what addresses begin with, if a proxy stands before it")
     content.add_argument("--lifetime-days", type=_days, default=30, metavar="N", help="of a file (default %(default)s)")
     content.add_argument("--account-gib", type=_gib, default=20, metavar="N", help="room of one account (default 20)")
@@ -82,6 +83,7 @@ async def run_content(arguments: argparse.Namespace, terminal: Terminal) -> int:
     server = ContentServer(
         folder,
         password_of=passwords(arguments, "content"),
+        database=database(arguments, "content.db") if arguments.database else None,
         host=arguments.host,
         port=arguments.port,
         tls=server_tls(arguments),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ssl
-from pathlib import Path
 
 from ...carrier.settings import DEFAULT_DOMAIN
 from ...errors import InputError
+from ...services.database import shown
 from ...services.focus import Focus, FocusLimits, MsrpTls
-from .serving import listening
+from .serving import add_database, database, listening
 from .serving import port as port_number
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -38,7 +38,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="the proxy's listener for application servers (default %(default)s)",
     )  # fmt: skip
     focus.add_argument("--domain", default=DEFAULT_DOMAIN, help="default %(default)s")
-    focus.add_argument("--database", metavar="FILE", help="default: focus.db in the data directory")
+    add_database(focus, "focus.db in the data directory")
     focus.add_argument(
         "--msrp-host", default="127.0.0.1", metavar="HOST", help="address that phones bring messages to (%(default)s)"
     )
@@ -56,10 +56,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 async def run_focus(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not 2 <= arguments.max_members <= 10_000:
         raise InputError("a conference has 2 to 10,000 members", code="input.max_members")
-    database = Path(arguments.database) if arguments.database else arguments.data_dir / "focus.db"
-    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = database(arguments, "focus.db")
     focus = Focus(
-        str(database),
+        kept,
         domain=arguments.domain,
         proxy=_address(arguments.proxy),
         host=arguments.host,
@@ -75,8 +74,8 @@ async def run_focus(arguments: argparse.Namespace, terminal: Terminal) -> int:
             uri = f"sip:{focus.host}:{focus.port};transport=tcp"
             factory = f"sip:conference-factory@{focus.domain}"
             terminal.data(
-                {"focus": uri, "factory": factory, "msrp_port": focus.msrp_port, "database": str(database)},
-                f"focus at {uri}, groups are made at {factory}, messages kept in {database}",
+                {"focus": uri, "factory": factory, "msrp_port": focus.msrp_port, "database": shown(kept)},
+                f"focus at {uri}, groups are made at {factory}, messages kept in {shown(kept)}",
             )
             await stopped.wait()
     finally:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ...carrier.settings import DEFAULT_DOMAIN
 from ...errors import InputError
+from ...services.database import shown
 from ...services.mailbox import Mailbox
-from .serving import listening
+from .serving import add_database, database, listening
 from .serving import port as port_number
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -35,7 +35,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="the proxy's listener for application servers (default %(default)s)",
     )  # fmt: skip
     mailbox.add_argument("--domain", default=DEFAULT_DOMAIN, help="default %(default)s")
-    mailbox.add_argument("--database", metavar="FILE", help="default: mailbox.db in the data directory")
+    add_database(mailbox, "mailbox.db in the data directory")
     mailbox.set_defaults(run=run_mailbox)
 
 
@@ -43,10 +43,9 @@ async def run_mailbox(arguments: argparse.Namespace, terminal: Terminal) -> int:
     host, colon, port = arguments.proxy.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
         raise InputError(f"not an address: {arguments.proxy!r}", code="input.proxy", hint="HOST:PORT")
-    database = Path(arguments.database) if arguments.database else arguments.data_dir / "mailbox.db"
-    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = database(arguments, "mailbox.db")
     mailbox = Mailbox(
-        str(database),
+        kept,
         domain=arguments.domain,
         proxy=(host.strip("[]"), int(port)),
         host=arguments.host,
@@ -56,7 +55,7 @@ async def run_mailbox(arguments: argparse.Namespace, terminal: Terminal) -> int:
     try:
         with stop_signals() as stopped:
             uri = f"sip:{mailbox.host}:{mailbox.port};transport=tcp"
-            terminal.data({"mailbox": uri, "database": str(database)}, f"mailbox at {uri}, kept in {database}")
+            terminal.data({"mailbox": uri, "database": shown(kept)}, f"mailbox at {uri}, kept in {shown(kept)}")
             await stopped.wait()
     finally:
         await mailbox.close()

@@ -15,7 +15,7 @@ from ...crypto.x509_pyca import make_lab_ca, make_lab_certificate
 from ...services.credentials import operator_token
 from ...services.directory import Directory, IssuedCode
 from .account import LAB_DIRECTORY_PORT, LAB_PASSWORD, LAB_SIP_PORT
-from .serving import listening, operator_secret, port, server_tls
+from .serving import add_database, database, listening, operator_secret, port, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
 
@@ -77,7 +77,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     directory.add_argument(
         "--port", type=port, default=LAB_DIRECTORY_PORT, help="default %(default)s; 0 takes a free one"
     )
-    directory.add_argument("--database", metavar="FILE", help="default: directory.db in the data directory")
+    add_database(directory, "directory.db in the data directory")
     directory.add_argument("--certificate", metavar="FILE", help="PEM chain; with --key, speak TLS")
     directory.add_argument("--key", metavar="FILE", help="PEM private key of the certificate")
     directory.add_argument(
@@ -136,8 +136,6 @@ async def run_carrier(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def run_directory(arguments: argparse.Namespace, terminal: Terminal) -> int:
     tls = server_tls(arguments)
-    database = Path(arguments.database) if arguments.database else arguments.data_dir / "directory.db"
-    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def on_code(issued: IssuedCode) -> None:
         until = datetime.fromtimestamp(issued.expires / 1000, UTC).strftime("%H:%M UTC")
@@ -152,7 +150,12 @@ async def run_directory(arguments: argparse.Namespace, terminal: Terminal) -> in
     if arguments.secret_file:
         operator = operator_token(operator_secret(Path(arguments.secret_file)), "directory")
     directory = Directory(
-        str(database), on_code=on_code, host=arguments.host, port=arguments.port, tls=tls, operator=operator
+        database(arguments, "directory.db"),
+        on_code=on_code,
+        host=arguments.host,
+        port=arguments.port,
+        tls=tls,
+        operator=operator,
     )
     await listening(directory.start(), arguments)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +17,16 @@ from ...ids import Number, number
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, LAB_PROVISIONING_PORT
 from .asking import ask, interactive
 from .options import Unlock
-from .serving import add_listening, listening, operator_secret, server_tls
+from .serving import add_database, add_listening, database, listening, operator_secret, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ...services.provisioning import AccountState
+    from ...services.provisioning import AccountState, EncryptionOffer
 
 __all__ = ["add_parsers", "set_up"]
+
+_PASSPHRASE = "LETTERLOCK_ACS_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,7 +38,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     add_listening(provisioning, LAB_PROVISIONING_PORT)
     provisioning.add_argument("--secret-file", metavar="FILE", required=True, help="shared by the operator's services")
-    provisioning.add_argument("--database", metavar="FILE", help="default: provisioning.db in the data directory")
+    add_database(provisioning, "provisioning.db in the data directory")
     provisioning.add_argument("--carrier", default=LAB_CARRIER, metavar="URI", help="default %(default)s")
     provisioning.add_argument("--domain", help="SIP domain, if it is not the carrier's host")
     provisioning.add_argument(
@@ -53,6 +56,16 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     provisioning.add_argument("--msrp-relay", default="", metavar="URI", help="MSRP relay, if there is one")
     provisioning.add_argument("--conference-factory", default="", metavar="URI", help="for groups, if there is one")
     provisioning.add_argument("--max-group", type=int, default=100, metavar="N", help="members (default %(default)s)")
+    encryption = provisioning.add_argument_group("RCC.16", "for clients that show their participant key")
+    encryption.add_argument("--kds", default="", metavar="URL", help="key distribution server, if there is one")
+    encryption.add_argument("--kds-number", type=int, default=2, metavar="N", help="its number (default %(default)s)")
+    encryption.add_argument("--acs-key", metavar="FILE", help="acs.key of letterlock kds init")
+    encryption.add_argument(
+        "--acs-passphrase-file", metavar="FILE", help=f"its passphrase is the first line (or {_PASSPHRASE})"
+    )
+    encryption.add_argument("--trust-anchors", default="", metavar="URL", help="as letterlock kds run prints it")
+    encryption.add_argument("--anchors-generation", type=int, default=1, metavar="N", help="default %(default)s")
+    encryption.add_argument("--anchors-signer", metavar="FILE", help="anchors.pub of letterlock kds init")
     provisioning.add_argument(
         "--offer-version", type=int, default=1, metavar="N", help="raise it when anything here changes"
     )
@@ -91,10 +104,9 @@ async def run_provisioning(arguments: argparse.Namespace, terminal: Terminal) ->
         msrp_relay=arguments.msrp_relay,
         conference_factory=arguments.conference_factory,
         max_group=arguments.max_group,
+        encryption=_encryption(arguments),
     )
     states = [_state(text) for text in arguments.state]
-    database = Path(arguments.database) if arguments.database else arguments.data_dir / "provisioning.db"
-    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def on_code(issued: IssuedCode) -> None:
         until = datetime.fromtimestamp(issued.expires / 1000, UTC).strftime("%H:%M UTC")
@@ -107,7 +119,7 @@ async def run_provisioning(arguments: argparse.Namespace, terminal: Terminal) ->
 
     claims = DirectoryClaims(arguments.directory, operator_token(secret, "directory"))
     server = ProvisioningServer(
-        str(database),
+        database(arguments, "provisioning.db"),
         offer,
         claims=claims,
         on_code=on_code,
@@ -179,6 +191,35 @@ def _sip_passwords(arguments: argparse.Namespace) -> Callable[[str], str | None]
         return {str(number(name)): password for name, _, password in pairs}.get
     given: str = arguments.password
     return lambda name: given
+
+
+def _encryption(arguments: argparse.Namespace) -> EncryptionOffer | None:
+    from ...crypto.key_files_pyca import read_public_key
+    from ...services.provisioning import EncryptionOffer
+    from ...services.signer import key_from_file
+
+    given = (arguments.kds, arguments.acs_key, arguments.trust_anchors, arguments.anchors_signer)
+    if not any(given):
+        return None
+    if not all(given):
+        raise InputError(
+            "RCC.16 needs all of --kds, --acs-key, --trust-anchors and --anchors-signer", code="input.provisioning"
+        )
+    passphrase = os.environ.get(_PASSPHRASE, "").encode()
+    try:
+        if arguments.acs_passphrase_file:
+            passphrase = Path(arguments.acs_passphrase_file).read_bytes().partition(b"\n")[0].strip()
+        signer = read_public_key(Path(arguments.anchors_signer).read_bytes())
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}", code="input.provisioning") from error
+    return EncryptionOffer(
+        arguments.kds,
+        arguments.kds_number,
+        arguments.trust_anchors,
+        arguments.anchors_generation,
+        signer,
+        key_from_file(Path(arguments.acs_key), passphrase or None),
+    )
 
 
 def _state(text: str) -> tuple[Number, AccountState]:

@@ -1,4 +1,4 @@
-"""What the commands that run a service have in common: where it listens, its certificate, its accounts."""
+"""What the commands that run a service have in common: where it listens, its certificate, its database, its accounts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,20 @@ from pathlib import Path
 from ...errors import InputError, TransportError
 from ...ids import number
 from ...services.credentials import derived_passwords
+from ...services.database import is_url
 from .account import LAB_PASSWORD
 
-__all__ = ["add_accounts", "add_listening", "listening", "operator_secret", "passwords", "port", "server_tls"]
+__all__ = [
+    "add_accounts",
+    "add_database",
+    "add_listening",
+    "database",
+    "listening",
+    "operator_secret",
+    "passwords",
+    "port",
+    "server_tls",
+]
 
 
 def add_listening(parser: argparse.ArgumentParser, default_port: int) -> None:
@@ -22,6 +33,24 @@ def add_listening(parser: argparse.ArgumentParser, default_port: int) -> None:
     parser.add_argument("--port", type=port, default=default_port, help="default %(default)s; 0 takes a free one")
     parser.add_argument("--certificate", metavar="FILE", help="PEM chain; with --key, speak TLS")
     parser.add_argument("--key", metavar="FILE", help="PEM private key of the certificate")
+
+
+def add_database(parser: argparse.ArgumentParser, default: str) -> None:
+    """--database."""
+    parser.add_argument(
+        "--database",
+        metavar="FILE|URL",
+        help=f"default: {default}; or postgresql://USER@HOST/NAME, with its password in PGPASSWORD or a PGPASSFILE",
+    )
+
+
+def database(arguments: argparse.Namespace, file: str) -> str:
+    """What a service is to keep its rows in: --database, or a file of the data directory."""
+    if arguments.database and is_url(arguments.database):
+        return str(arguments.database)
+    path = Path(arguments.database.removeprefix("sqlite:")) if arguments.database else arguments.data_dir / file
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return str(path)
 
 
 def add_accounts(parser: argparse.ArgumentParser) -> None:

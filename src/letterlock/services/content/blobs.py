@@ -84,6 +84,27 @@ class Blobs:
         except OSError as error:
             raise StoreError(f"the folder for files cannot be made: {error.strerror}", code="store.io") from error
 
+    def belongs_to(self, database: str) -> None:
+        """Make sure that the rows are about this folder, by the name that both keep. Raises StoreError, and OSError.
+
+        With another database every blob would be nobody's, and swept away.
+        """
+        path = self._folder.with_name(f"{self._folder.name}.id")
+        try:
+            found = path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            with path.open("x", encoding="ascii") as file:
+                file.write(database + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            return
+        if found != database:
+            raise StoreError(
+                f"the files in {self._folder} belong to another database",
+                code="content.folder",
+                hint="give the --database that they were kept with, or another --folder",
+            )
+
     def create(self, name: str) -> BlobWriter:
         """A new blob, whose name is on the disk when this returns."""
         writer = BlobWriter(os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), 0)

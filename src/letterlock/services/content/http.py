@@ -107,6 +107,8 @@ class ContentServer:
         await self._writer.start()
         async with contextlib.AsyncExitStack() as begun:
             begun.push_async_callback(self.close)
+            folder = await self._writer.run(lambda tables: tables.folder(self._rng(16).hex()))
+            await self._desk.disk(lambda: self._blobs.belongs_to(folder))
             known = await self._writer.run(lambda tables: tables.blobs())
             await self._desk.disk(lambda: self._blobs.sweep(known))
             # Lingering for the body of a request that was refused before its end.

@@ -15,7 +15,7 @@ from ..database import open_database
 
 __all__ = ["Kept", "Tables", "Upload", "Usage"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x4C4C434F  # "LLCO"
 
 _SCHEMA = """
@@ -28,6 +28,9 @@ CREATE TABLE uploads (
 ) WITHOUT ROWID;
 CREATE INDEX uploads_usage ON uploads (account, complete, reserved);
 CREATE INDEX uploads_expires ON uploads (expires);
+"""
+_FOLDER = """
+CREATE TABLE folder (id TEXT NOT NULL);
 """
 
 
@@ -94,16 +97,27 @@ class Tables:
     def __init__(self, path: str) -> None:
         self.connection = open_database(
             path,
-            _SCHEMA,
+            _SCHEMA + _FOLDER,
             version=SCHEMA_VERSION,
             application_id=_APPLICATION_ID,
             name="content",
             hint="the content server is up already; or give another one --folder",
             exclusive=True,
+            upgrades={1: _FOLDER},
         )
 
     def close(self) -> None:
         self.connection.close()
+
+    # --- the folder ------------------------------------------------------------------------------
+    def folder(self, new: str) -> str:
+        """Which folder the rows are about: what was said the first time, `new` if that is now."""
+        row = self.connection.execute("SELECT id FROM folder").fetchone()
+        if row is None:
+            self.connection.execute("INSERT INTO folder VALUES (?)", (new,))
+            return new
+        found: str = row[0]
+        return found
 
     # --- uploads ---------------------------------------------------------------------------------
     def put(self, upload: Upload) -> None:

@@ -28,8 +28,6 @@ __all__ = ["PostgresqlConnection"]
 T = TypeVar("T")
 
 _MAX_PREPARED = 256
-_PATIENCE_S = 10.0
-"""A server that restarts is waited for so long; then steps fail at once until it is back."""
 _PAUSE_S = (0.05, 1.0)
 
 
@@ -38,6 +36,8 @@ class PostgresqlConnection:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self.patience_s = 10.0
+        """A server that restarts is waited for so long; then steps fail at once until it is back."""
         self._name = server.layout.name
         self._ours = f"writer = '{server.writer}'"  # hexadecimal, and ours: for statements that go out together
         self._loop = asyncio.new_event_loop()
@@ -200,7 +200,7 @@ class PostgresqlConnection:
                 self._over = error
                 raise
             except (ConnectionLost, StoreLocked):  # the lock of our own lost connection, until the server misses us
-                if now() - self._down_since > _PATIENCE_S:
+                if now() - self._down_since > self.patience_s:
                     raise
             self._loop.run_until_complete(asyncio.sleep(pause))
             pause = min(longest, 2 * pause)

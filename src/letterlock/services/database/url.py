@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 from ...codec.addresses import is_loopback
 from ...errors import InputError
@@ -35,15 +35,15 @@ def shown(database: str) -> str:
     """The name without its password, for people and logs."""
     if not is_url(database):
         return database
-    parts = urlsplit(database)
+    try:
+        parts = urlsplit(database)
+    except ValueError:
+        return "postgresql://..."  # where the password stands in it cannot be told
     user, at, host = parts.netloc.rpartition("@")
-    query = "&".join(
-        f"{key}={quote(value, safe='/')}"
-        for key, values in parse_qs(parts.query).items()
-        for value in values
-        if key != "password"
-    )
-    return parts._replace(netloc=user.partition(":")[0] + at + host, query=query).geturl()
+    kept = [(key, value) for key, value in parse_qsl(parts.query) if key != "password"]
+    query = "&".join(f"{key}={quote(value, safe='/')}" for key, value in kept)
+    place = user.partition(":")[0] + at + host
+    return f"{parts.scheme}://{place}{parts.path}{'?' if query else ''}{query}"
 
 
 def tls_for(url: str) -> ssl.SSLContext | None:
