@@ -98,6 +98,10 @@ class Choices:
     mls_file_element: bool = False
     kds_selector: int = 2
     provisioning_prefix: str = "openrcs-"
+    identity_proof: str = "rcc16-identity-proof"
+    """Section 12, item 6: the label of what an ACS signs."""
+    anchor_list: str = "rcc16-trust-anchors"
+    leaf_possession: str = "rcc16-leaf-possession"
 
 
 OURS: Final = Choices()
@@ -258,6 +262,30 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "N 1.7",
         "the vendor names that were seen",
         "services/provisioning",
+    ),
+    Choice(
+        "identity_proof",
+        6,
+        "what exactly the ACS signs in .5, who knows its key, how rolled participant keys are followed",
+        "N 1.3",
+        "a label of ours, number, participant key, home KDS and end; checked by that KDS alone; rolls are refused",
+        "rcc16/credentials/proof.py",
+    ),
+    Choice(
+        "anchor_list",
+        0,
+        "form of the signed list of trust anchors; how revoked serial numbers get about",
+        "C 1.7",
+        "generation, certificates and revoked serial numbers, signed under a label of ours",
+        "rcc16/credentials/anchors.py",
+    ),
+    Choice(
+        "leaf_possession",
+        0,
+        "how a KDS learns a leaf key that is not the participant key, and that its holder agrees",
+        "C 1.8",
+        "`leaf_pub` beside the parts of the lab's request, with a signature of that key over number and participant key",
+        "rcc16/credentials/request.py",
     ),
 )
 """Further rows of other rooms are appended here by who owns the room."""

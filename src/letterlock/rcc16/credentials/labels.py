@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..choices import OURS
+
 __all__ = ["ANCHOR_LIST", "IDENTITY_PROOF", "LEAF_POSSESSION"]
 
-IDENTITY_PROOF: Final = b"\xff\x80letterlock/rcc16-identity-proof/v1\x00"
+
+def _label(purpose: str) -> bytes:
+    return b"\xff\x80letterlock/%s/v1\x00" % purpose.encode("ascii")
+
+
+IDENTITY_PROOF: Final = _label(OURS.identity_proof)
 """The ACS signs whose participant key it is (.5)."""
 
-ANCHOR_LIST: Final = b"\xff\x80letterlock/rcc16-trust-anchors/v1\x00"
+ANCHOR_LIST: Final = _label(OURS.anchor_list)
 """The signer named by the configuration signs the list of trust anchors."""
 
-LEAF_POSSESSION: Final = b"\xff\x80letterlock/rcc16-leaf-possession/v1\x00"
+LEAF_POSSESSION: Final = _label(OURS.leaf_possession)
 """A leaf key agrees to be certified for a number under a participant key."""
