@@ -11,11 +11,13 @@ import signal
 import sys
 
 from focus.town import DOMAIN, FAST, NOW
-from letterlock.services.focus import Focus
+from letterlock.services.focus import Focus, MlsSettings
+from rcc16.certificates import CRYPTO, Lab
 
 
 async def main(database: str, proxy: int, kill_at: int, when: str) -> None:
-    focus = Focus(database, domain=DOMAIN, proxy=("127.0.0.1", proxy), settings=FAST, clock=lambda: NOW)
+    mls = MlsSettings(Lab().anchors, CRYPTO)
+    focus = Focus(database, domain=DOMAIN, proxy=("127.0.0.1", proxy), settings=FAST, mls=mls, clock=lambda: NOW)
     await focus.start()
     commits = -1  # the first is that of setting the trace
 

@@ -80,6 +80,7 @@ class Member:
     device: Device
     phone: Phone
     seen: int = 0
+    known: set[tuple[str | None, bytes]] = field(default_factory=set)
     refusals: dict[str, object] = field(default_factory=dict)
     acceptances: dict[str, EpochIdentifier | None] = field(default_factory=dict)
 
@@ -139,8 +140,10 @@ class Member:
             self._read(message)
 
     def _read(self, message: Message) -> None:
-        if message.sender != message.recipient:
-            return  # not of the focus's own
+        known = (message.message_id, message.body)
+        if message.sender != message.recipient or known in self.known:
+            return  # not of the focus's own; or once more, because the focus does not know that we have it
+        self.known.add(known)
         if message.content_type == "message/imdn+xml":
             receipt = decode_receipt(message.body, _XML)
             self.refusals[receipt.imdn.message_id] = receipt.reason
