@@ -35,8 +35,10 @@ class Member:
         assert self.group is not None
         return self.group
 
-    def create(self, *more: Extension, era: int = 1, group_id: bytes = GROUP_ID) -> None:
-        self.group = Group.create(self.client, group_id, extensions=(era_extension(era), *more), rng=self.rng, now=NOW)
+    def create(self, *more: Extension, era: int = 1, group_id: bytes = GROUP_ID, rng: Rng | None = None) -> None:
+        self.group = Group.create(
+            self.client, group_id, extensions=(era_extension(era), *more), rng=rng or self.rng, now=NOW
+        )
 
     def commit(self, proposals: Sequence[Proposal] = (), **options: object) -> PendingCommit:
         chosen = CommitOptions(tree_in_welcome=False, **options)  # type: ignore[arg-type]
