@@ -23,7 +23,7 @@ from letterlock.ids import number
 from letterlock.mls.wire.credential import Credential
 from letterlock.rcc16.credentials import oids
 from letterlock.rcc16.credentials.anchors import TrustAnchors
-from letterlock.rcc16.credentials.checking import STRICT, check_chain
+from letterlock.rcc16.credentials.checking import STRICT, TOLERANT, check_chain
 from letterlock.rcc16.credentials.numbers import subject_alt_name, subject_name
 from letterlock.rcc16.credentials.participant import participant_information
 from rcc16.certificates import CRYPTO, DAY, NOW, VENDOR, KeyPair, Lab, key_pair
@@ -284,3 +284,16 @@ def test_a_reissued_certificate_is_the_same_one() -> None:
     lab = Lab()
     certificate = lab.client_ca.certificate
     assert reissued(certificate, lab.ica_key.sign) == certificate.der
+
+
+def test_no_byte_of_a_chain_can_be_changed() -> None:
+    """SR-12: whatever is flipped, in the leaf or in an issuer, is refused by a rule."""
+    lab = Lab()
+    chain = lab.enrol(ANA, device=1).chain
+    for at, der in enumerate(chain):
+        for position in range(len(der)):
+            changed = bytearray(der)
+            changed[position] ^= 1 << position % 8
+            credential = Credential.x509((*chain[:at], bytes(changed), *chain[at + 1 :]))
+            with pytest.raises(InvalidRcc16):
+                check_chain(credential, anchors=lab.anchors, policy=TOLERANT, now=NOW, crypto=CRYPTO, number=ANA)

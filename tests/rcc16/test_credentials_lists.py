@@ -24,12 +24,14 @@ from letterlock.mls.wire.message import encode_message
 from letterlock.rcc16.credentials.anchors import TrustAnchors, accept_anchor_list, decode_anchor_list, sign_anchor_list
 from letterlock.rcc16.credentials.checking import FOLLOWING, TOLERANT
 from letterlock.rcc16.credentials.issuing import Issuer, issue_ca, issue_leaf, issue_root, new_serial
+from letterlock.rcc16.credentials.labels import ANCHOR_LIST, IDENTITY_PROOF, LEAF_POSSESSION
 from letterlock.rcc16.credentials.leaf import certified_number, expires_at, lasts_30_days, participant_key, read_leaf
 from letterlock.rcc16.credentials.numbers import digits, number_of_tel, subject_alt_name, subject_name, tel_uri
 from letterlock.rcc16.credentials.packages import check_claimed
 from letterlock.rcc16.credentials.participant import participant_information
 from letterlock.rcc16.credentials.proof import IdentityProof, check_proof, decode_proof, issue_proof
 from letterlock.rcc16.credentials.request import check_request
+from letterlock.trust import labels as trust_labels
 from mls.malformed import key_package, leaf
 from rcc16.certificates import CRYPTO, DAY, HOME_KDS, NOW, VENDOR, Identity, Lab, key_pair
 from rcc16.forging import ANA, names_of
@@ -447,3 +449,15 @@ def test_reading_a_credential_that_is_none() -> None:
     for read in (certified_number, participant_key, expires_at, read_leaf):
         with pytest.raises(InvalidRcc16):
             read(Credential.x509([b"x"]))  # type: ignore[operator]
+
+
+def test_sr23_what_is_signed_cannot_be_taken_for_something_else() -> None:
+    """SR-23: texts of ours start with labels that parse as no DER and are no prefix of each other; what is sourced
+    without a label is DER (.4) or starts with a letter (csr_pop)."""
+    labels = [ANCHOR_LIST, IDENTITY_PROOF, LEAF_POSSESSION, *vars(trust_labels).values()]
+    labels = [label for label in labels if isinstance(label, bytes)]
+    assert len(labels) >= 10 and len(set(labels)) == len(labels)
+    for label in labels:
+        assert label.startswith(b"\xff\x80letterlock/") and label.endswith(b"\x00") and label.count(b"\x00") == 1
+        with pytest.raises(DecodeError):
+            der.DerReader(label, max_bytes=999, max_depth=1).any()

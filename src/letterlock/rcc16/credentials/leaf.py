@@ -2,7 +2,7 @@
 
 This reads and does not judge: a forged certificate has a number too. Ask these of a credential that `check_chain`, or
 the group it stands in, has accepted. Certificates are read once and kept, because the same ones come again with every
-commit; that costs memory for the 2,048 used last.
+commit: the 4,096 used last, and none of an unusual size.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ _PROOF = rule(
 )
 
 MAX_CERTIFICATE_BYTES: Final = 1 << 14
+_KEPT_BYTES: Final = 1 << 12
 MAX_CERTIFICATES: Final = 8
 """Of a credential, before any of it is looked at (SR-08). Which length is right is a rule of the path."""
 
@@ -158,13 +159,15 @@ def read_participant(certificate: Certificate) -> ParticipantInformation:
         raise
 
 
-@lru_cache(maxsize=2_048)
 def certificate_of(der: bytes) -> Certificate:
     """Raises DecodeError."""
+    return _kept_certificate(der) if len(der) <= _KEPT_BYTES else _certificate(der)
+
+
+def _certificate(der: bytes) -> Certificate:
     return decode_certificate(der, max_bytes=MAX_CERTIFICATE_BYTES)
 
 
-@lru_cache(maxsize=2_048)
 def _leaf(certificate: Certificate) -> Leaf:
     number = certified(certificate)
     key = key_of(certificate.spki)
@@ -172,3 +175,7 @@ def _leaf(certificate: Certificate) -> Leaf:
         _KEY.fail("the certified key is of another kind")
         key = Key("", b"")
     return Leaf(certificate, number, key, read_participant(certificate), read_proof(certificate))
+
+
+# Bounded in number and size: the bytes are the peer's choice.
+_kept_certificate = lru_cache(maxsize=4_096)(_certificate)
