@@ -21,11 +21,12 @@ from letterlock.services.provisioning.tables import Account, Tables
 from letterlock.transport.provisioning import ProvisioningClient
 from letterlock.transport.provisioning_config import Contact, ProvisioningSettings
 from letterlock.trust.requests import participant_key_hash
+from postgres import ONLY_SQLITE
 from provisioning.lab import ANA, BEN, NOW, Operator
 from rcc16.certificates import key_pair
 from services.kds_lab import Key
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 ACS, SIGNER = Key(key_pair("acs")), key_pair("anchors")
 ANAS, ANEW = key_pair("ana's participant key"), key_pair("ana's next one")
@@ -145,6 +146,7 @@ async def test_a_number_that_is_not_in_use_has_no_proof(tmp_path: Path) -> None:
         assert document is not None and document.version == -1 and document.encryption is None
 
 
+@ONLY_SQLITE
 @pytest.mark.parametrize(
     "key",
     [
@@ -167,6 +169,7 @@ async def test_a_key_that_is_not_that_of_its_hash(tmp_path: Path, key: str) -> N
         assert operator.codes == []
 
 
+@ONLY_SQLITE
 async def test_a_database_of_the_version_before(tmp_path: Path) -> None:
     """Numbers that were set up before there was RCC.16 keep their token, and show their key at the next contact."""
     path = tmp_path / "old.db"
@@ -201,11 +204,13 @@ def document(parms: str, where: str = '<characteristic type="SERVICEPROVIDEREXT"
     return f'<?xml version="1.0"?><wap-provisioningdoc>{vers}{where.format(parms)}</wap-provisioningdoc>'.encode()
 
 
+@ONLY_SQLITE
 def test_what_is_written_is_read_again() -> None:
     for given in (ProvisioningDocument(3, 60, encryption=SERVICES), ProvisioningDocument(3, 60)):
         assert decode_document(encode_document(given), LIMITS) == given
 
 
+@ONLY_SQLITE
 @pytest.mark.parametrize(
     "where",
     [
@@ -225,6 +230,7 @@ def test_the_names_are_found_anywhere_and_in_either_case(where: str) -> None:
     assert found.encryption == EncryptionServices("https://k.test", anchors_generation=7)
 
 
+@ONLY_SQLITE
 @pytest.mark.parametrize(
     "parms",
     [

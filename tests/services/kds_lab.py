@@ -22,6 +22,7 @@ from letterlock.rcc16.policy import capabilities
 from letterlock.services.buckets import Rate
 from letterlock.services.kds import Authority, KdsLimits, KeyDistributionServer, Peer
 from letterlock.transport.kds import AnchorSource, KdsClient, KdsSigner
+from postgres import database_in
 from rcc16.certificates import CRYPTO, DAY, NOW, SUITE, KeyPair, Lab, key_pair, lab_policy
 
 __all__ = ["ANA", "BEN", "CRYPTO", "DAY", "EASY", "NOW", "Device", "Key", "Town", "Turning", "ask", "signed"]
@@ -182,7 +183,7 @@ class Town:
         clock: Turning | None = None,
         **more: Any,
     ) -> AsyncIterator[Town]:
-        town = cls(folder, database or str(folder / f"{name}.db"), name, kds, clock or Turning())
+        town = cls(folder, database or database_in(folder, f"{name}.db"), name, kds, clock or Turning())
         town.server = town.make(limits, **more)
         await town.server.start()
         try:

@@ -19,11 +19,11 @@ from letterlock.mls.wire.leaf_node import LeafNode
 from letterlock.mls.wire.message import encode_message
 from letterlock.rcc16.credentials.leaf import certificate_of
 from letterlock.services.buckets import Rate
-from letterlock.services.kds.tables import Tables
+from postgres import rows_of
 from rcc16.certificates import SUITE, Lab
 from services.kds_lab import ANA, BEN, DAY, EASY, NOW, Device, Town, ask, signed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 PATH = "/mls/v1/keypackages"
 FLOOR = 30 * DAY
@@ -332,12 +332,7 @@ async def test_sr17_nothing_stays_for_ever(tmp_path: Path) -> None:
         await ben.client.withdraw(gone.leaf.public[:16], ben.account)
 
         def rows() -> dict[str, int]:
-            database = Tables(town.database)
-            names = ("owners", "devices", "packages", "spent", "withdrawn", "nonces", "anchor_lists")
-            count = database.connection.execute
-            found = {name: count(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in names}
-            database.close()
-            return found
+            return {name: len(found) for name, found in rows_of(town.database, "kds").items()}
 
         await town.server.close()
         assert all((await asyncio.to_thread(rows)).values())

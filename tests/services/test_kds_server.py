@@ -21,10 +21,11 @@ from letterlock.rcc16.credentials.leaf import certificate_of
 from letterlock.rcc16.credentials.proof import issue_proof
 from letterlock.services.buckets import Rate
 from letterlock.services.kds import Authority
+from postgres import ONLY_SQLITE
 from rcc16.certificates import key_pair
 from services.kds_lab import ANA, BEN, DAY, EASY, NOW, Key, Town, Turning, ask, signed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
 
 CLAIM = codec.encode(codec.ClaimRequest(BEN))
 CLAIM_PATH = "/mls/v1/keypackages/claim"
@@ -182,6 +183,7 @@ async def test_certificates_are_limited_by_number(tmp_path: Path) -> None:
         await town.enrolled(BEN)
 
 
+@ONLY_SQLITE
 async def test_an_authority_that_is_none(tmp_path: Path) -> None:
     async with Town.open(tmp_path) as town:
         lab = town.lab
@@ -360,6 +362,7 @@ async def test_calls_are_limited_by_address_and_by_device(tmp_path: Path) -> Non
         assert (status, answer["code"]) == (429, "kds.rate")
 
 
+@ONLY_SQLITE
 def test_sr19_beyond_this_machine_it_speaks_tls(tmp_path: Path) -> None:
     town = Town(tmp_path, str(tmp_path / "x.db"), "lab", 2, Turning())
     with pytest.raises(InputError) as caught:

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from ...errors import InputError
-from ...services.database import is_url, shown
+from ...services.database import shown
 from ...services.kds import KeyDistributionServer, Peer, Routing, describe, read_peer
 from ...services.kds.folder import OUR_VENDOR, make_folder, open_folder
 from .account import LAB_KDS_PORT
-from .serving import add_listening, listening, server_tls
+from .serving import add_database, add_listening, database, listening, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
 
@@ -44,9 +44,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     run = verbs.add_parser("run", help="run it")
     _add_folder(run)
     add_listening(run, LAB_KDS_PORT)
-    run.add_argument(
-        "--database", metavar="FILE|URL", help="a file, or postgresql://... (default: kds.db in the data directory)"
-    )
+    add_database(run, "kds.db in the data directory")
     run.add_argument("--public-url", default="", metavar="URL", help="what clients are told, if there is a proxy")
     run.add_argument(
         "--peer", action="append", default=[], metavar="FILE", help="another server, as its operator described it"
@@ -110,11 +108,9 @@ async def run_init(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def run_server(arguments: argparse.Namespace, terminal: Terminal) -> int:
     folder = open_folder(_folder(arguments), _passphrase(arguments))
-    database = arguments.database or str(arguments.data_dir / "kds.db")
-    if not is_url(database):
-        Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = database(arguments, "kds.db")
     server = KeyDistributionServer(
-        database,
+        kept,
         folder.authority,
         anchors_signer=folder.anchors,
         federation=folder.federation,
@@ -133,12 +129,12 @@ async def run_server(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 {
                     "kds": server.url,
                     "number": server.kds,
-                    "database": shown(database),
+                    "database": shown(kept),
                     "trust_anchors": server.anchors_uri,
                     "generation": server.anchors.generation,
                 },
                 f"key distribution server {server.kds} at {server.url}, trust anchors at {server.anchors_uri}, "
-                f"kept in {shown(database)}",
+                f"kept in {shown(kept)}",
             )
             await stopped.wait()
     finally:
