@@ -1,8 +1,8 @@
 """Coming into a group: by Welcome, or by an external commit (rcc16.md 2.3, 2.4, 2.5).
 
 A Welcome is taken only if it is whole: ours to open, its tree beside it and equal to what it says, its era and group id
-those of the conversation, every member certified, whoever invited among them, in a chat of two nobody else than the
-two. It must advance the era; one of the same or a lower era is of the past or of a race, and never replaces a group.
+those of the conversation, every member certified, whoever invited among those we were with, in a chat of two nobody
+else than the two. It must advance the era; one of the same or a lower era is of the past or of a race, and never replaces a group.
 """
 
 from __future__ import annotations
@@ -39,6 +39,12 @@ _INVITER = rule(
     "RCC-9.3-03", "RCC.16 9.3 (rcc16.md 2.3)", "who signed a Welcome is the asserted sender", module=__name__
 )
 _PAIR = rule("RCC-P-01", "our choice (SR-04)", "in a chat of two there is nobody but the two", module=__name__)
+_STRANGER = rule(
+    "RCC-9.3-05",
+    "our choice (SR-04; rcc16.md 2.3)",
+    "a group that we were in is replaced by one of its members alone",
+    module=__name__,
+)
 _AUTHENTICATOR = rule(
     "RCC-9.3-04",
     "RCC.16 9.3 (rcc16.md 2.2)",
@@ -143,6 +149,9 @@ def _check(work: Work, group: Group, info: GroupInfo, bundle: CommitBundle, send
     by = certified_number(inviter.credential)
     if sender is not None and by != sender:
         _INVITER.fail("somebody else's Welcome")
+    known = {one.number for one in work.chat.members}
+    if known and by not in known:
+        _STRANGER.fail("a stranger makes a new era")
     return by
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ...conversation_seam import Letter, LetterReceived, Packet, Refusal, Unreadable, Waits
+from ...conversation_seam import Letter, LetterReceived, Packet, PacketHeader, Refusal, Unreadable, Waits
 from ...errors import LetterlockError
 from ...ids import MessageId, Number
 from ...mls.group.group import Group
@@ -23,7 +23,7 @@ from ..health.transitions import Moment
 from ..rules import rule
 from ..wire.authenticated_data import decode_authenticated_data
 from ..wire.content_types import Arm
-from ..wire.packet_headers import judge_headers, original_message_id
+from ..wire.packet_headers import find_header, judge_headers
 from ..wire.secret_payload import TEXT, Content, decode_content, decode_secret_payload, encode_content
 from .encrypting import encrypted
 from .heads import head_of
@@ -64,6 +64,8 @@ _GENERATION = rule(
     "the counter in the payload is the generation of its key",
     module=__name__,
 )
+_ROOT = "Root"
+"""In our own namespace, inside the encryption: the letter that this one repeats (our choice)."""
 _CHANGES_READERS = frozenset(
     {Kind.ADD, Kind.REMOVE, Kind.COMMIT_PROPOSALS, Kind.END_MLS, Kind.ERA_ADVANCE, Kind.EXTERNAL}
 )
@@ -85,9 +87,10 @@ def seal(work: Work, letter: Letter) -> None:
     if waits is not None or group is None or held is None:
         work.waits = waits or Waits.SETTING_UP
         return
-    content = encode_content(letter.headers, letter.entity)
-    body = encrypted(work, group, held.era, letter.message_id, content)
     original = letter.root if letter.root != letter.message_id else None
+    root = () if original is None else (PacketHeader(work.core.settings.choices.own_namespace, _ROOT, original),)
+    content = encode_content((*letter.headers, *root), letter.entity)
+    body = encrypted(work, group, held.era, letter.message_id, content)
     packet = letter_packet(work, letter.message_id, body, held.era, group.epoch_authenticator, original)
     work.packets.append(packet)
     work.state.put(
@@ -160,7 +163,9 @@ def _early(work: Work, packet: Packet, sender: Number, at: Moment) -> None:
     """Of a moment that we have not reached: often what leads there is already on its way (rcc16.md 2.3)."""
     if not park(work, packet, sender, at):
         return
-    if work.chat.group is not None and at > work.chat.moment:
+    if work.chat.group is None:
+        suspect(work, "no-group", from_future=True)  # others are in it, and our Welcome has not come (client reason 13)
+    elif at > work.chat.moment:
         suspect(work, "future-message", from_future=True)
 
 
@@ -222,7 +227,11 @@ def open_application(
 
 def _received(work: Work, packet: Packet, sender: Number, result: Application, content: Content) -> None:
     chat, device = work.chat, device_id(result.leaf.signature_key)
-    original = original_message_id(packet.headers)
+    # Original-Message-ID in the envelope is anybody's word: who believed it would take a new letter for a repeat of one
+    # that was read, and never show it (SR-05). What counts is the header inside the encryption.
+    own_namespace = work.core.settings.choices.own_namespace
+    original = find_header(content.headers, _ROOT, own_namespace)
+    headers = tuple(one for one in content.headers if (one.namespace, one.name) != (own_namespace, _ROOT))
     wants = tuple(packet.dispositions)
     work.state.put(
         RECEIVED.key(chat_text(work.conversation), packet.message_id),
@@ -243,7 +252,7 @@ def _received(work: Work, packet: Packet, sender: Number, result: Application, c
             device,
             packet.message_id,
             MessageId(original) if original else packet.message_id,
-            content.headers,
+            headers,
             content.entity,
         )
     )

@@ -14,6 +14,7 @@ from ...conversation_seam import KeysSeen, KeyState
 from ...errors import TrustRequired
 from ...ids import Number
 from ...seam import Staged, State, Writes
+from ..credentials.leaf import participant_key
 from .records import PINS, Device, Pin
 from .step import Work
 
@@ -26,10 +27,15 @@ def pin_of(state: State, number: Number) -> Pin | None:
 
 def see_keys(work: Work, devices: Iterable[Device]) -> None:
     """Notice every participant key that is not the pinned one of its number."""
+    own = b"" if work.client is None else participant_key(work.client.credential)
     for number, spki in dict.fromkeys((one.number, one.spki) for one in devices):
-        if number == work.core.number:
-            continue
         pin = pin_of(work.state, number)
+        if number == work.core.number:
+            # Somebody else stands in a group under our number: nobody is in a better place to notice.
+            if own and spki not in (own, pin.seen if pin is not None else b""):
+                work.state.put(PINS.key(number), Pin(spki=own, seen=spki))
+                work.notices.append(KeysSeen(number, spki, own))
+            continue
         if pin is None:
             work.state.put(PINS.key(number), Pin(spki=spki))
             work.notices.append(KeysSeen(number, spki, b""))
