@@ -134,7 +134,8 @@ def test_many_authorities_are_not_all_remembered() -> None:
     for n in range(300):
         lab.client_ca = lab.authority(lab.ica, f"ca {n}", key_pair(f"ca {n % 3}"), path_length=0, days=100)
         judge.certify(lab.enrol(ANA, device=1).credential, NOW)
-    assert len(judge._signatures._good) <= 256
+    assert len(judge._known._signed) <= 256
+    assert len(judge._known._profiled) <= 256 + 3
 
 
 # --- in a group ---------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .anchors import TrustAnchors
 from .checking import Certified, CredentialPolicy, check_chain
 from .leaf import certified_number
 from .numbers import digits
-from .path import Signatures
+from .path import KnownIssuers
 
 __all__ = ["CertificateAuthentication"]
 
@@ -31,7 +31,7 @@ class CertificateAuthentication:
         self.anchors = anchors
         self.policy = policy
         self._crypto = crypto
-        self._signatures = Signatures(crypto)
+        self._known = KnownIssuers(crypto)
         self._remember = remember
         self._verdicts: OrderedDict[bytes, Certified] = OrderedDict()
 
@@ -66,7 +66,7 @@ class CertificateAuthentication:
             now=now,
             crypto=self._crypto,
             number=number,
-            signatures=self._signatures,
+            known=self._known,
         )
         self._verdicts[credential.body] = certified
         self._verdicts.move_to_end(credential.body)

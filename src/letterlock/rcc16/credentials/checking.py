@@ -21,7 +21,7 @@ from .general_profile import check_certificate
 from .issuer_profile import check_issuer
 from .leaf import FLOOR_MS, Leaf, decode_chain, read_leaf
 from .leaf_profile import check_leaf
-from .path import Signatures, check_path
+from .path import KnownIssuers, check_path
 
 __all__ = ["FOLLOWING", "STRICT", "TOLERANT", "Certified", "CredentialPolicy", "check_chain"]
 
@@ -79,23 +79,27 @@ def check_chain(
     now: Instant,
     crypto: CryptoProvider,
     number: Number | None = None,
-    signatures: Signatures | None = None,
+    known: KnownIssuers | None = None,
 ) -> Certified:
     """All checks. `number` is the one that was asked for, if one was. Raises InvalidRcc16.
 
-    `signatures` remembers those of issuers from one call to the next.
+    `known` remembers what was found out about issuers from one call to the next, under one policy.
     """
     chain = decode_chain(credential)
-    path = check_path(chain, anchors, signatures or Signatures(crypto), now)
+    known = known or KnownIssuers(crypto)
+    path = check_path(chain, anchors, known, now)
     check_leaf(chain[0], number=number, tolerant=policy.tolerant, floor=policy.floor, now=now, crypto=crypto)
     leaf = read_leaf(credential)
     for certificate in path:
         if certificate.serial in anchors.revoked:
             _REVOKED.fail("a certificate of the path is revoked")
-    for issuer in path[1:]:
+    issuers = known.unknown(path[1:])
+    for issuer in issuers:
         check_issuer(issuer)
-    for depth, certificate in enumerate(path):
-        check_certificate(certificate, tolerant=policy.tolerant, leaf=depth == 0)
+    check_certificate(path[0], tolerant=policy.tolerant, leaf=True)
+    for issuer in issuers:
+        check_certificate(issuer, tolerant=policy.tolerant, leaf=False)
+    known.remember(issuers)
     if not MIN_CHAIN <= len(chain) <= MAX_CHAIN:
         _LENGTH.fail(f"a chain of {len(chain)} certificates")
     root_vendor = vendor_id(path[-1])

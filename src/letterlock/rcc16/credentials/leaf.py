@@ -7,9 +7,10 @@ commit: the 4,096 used last, and none of an unusual size.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from ...codec.x509 import Certificate, decode_certificate
 from ...errors import DecodeError
@@ -68,6 +69,8 @@ _KEPT_BYTES: Final = 1 << 12
 MAX_CERTIFICATES: Final = 8
 """Of a credential, before any of it is looked at (SR-08). Which length is right is a rule of the path."""
 
+_T = TypeVar("_T")
+
 FLOOR_MS: Final = 30 * 86_400_000
 """What a certificate must last from now on to be used or committed (rcc16.md 1.6)."""
 
@@ -98,12 +101,12 @@ def read_leaf(credential: Credential) -> Leaf:
 
 def certified_number(credential: Credential) -> Number:
     """The number that the leaf is certified for. Raises InvalidRcc16."""
-    return certified(decode_chain(credential)[0])
+    return _facts(credential, _number)
 
 
 def participant_key(credential: Credential) -> bytes:
     """SubjectPublicKeyInfo of the participant key, the one to pin. Raises InvalidRcc16."""
-    return read_participant(decode_chain(credential)[0]).participant_spki
+    return _facts(credential, _participant_key)
 
 
 def expires_at(credential: Credential) -> Instant:
@@ -112,13 +115,7 @@ def expires_at(credential: Credential) -> Instant:
     By the certificates, never by the lifetime of an MLS leaf (rcc16.md 1.6); every certificate of the chain counts,
     since the server asks whether the whole path holds in 30 days.
     """
-    chain = decode_chain(credential)
-    ends = [certificate.not_after for certificate in chain]
-    ends.append(read_participant(chain[0]).not_after)
-    proof = read_proof(chain[0])
-    if proof is not None:
-        ends.append(proof.expires * 1000 - 1)
-    return min(ends)
+    return _facts(credential, _end)
 
 
 def lasts_30_days(credential: Credential, now: Instant) -> bool:
@@ -146,7 +143,7 @@ def read_proof(certificate: Certificate) -> IdentityProof | None:
         return decode_proof(extension.value)
     except DecodeError as error:
         _PROOF.fail(f"the identity proof cannot be read: {error}")
-        return None
+        raise
 
 
 def read_participant(certificate: Certificate) -> ParticipantInformation:
@@ -177,5 +174,29 @@ def _leaf(certificate: Certificate) -> Leaf:
     return Leaf(certificate, number, key, read_participant(certificate), read_proof(certificate))
 
 
+def _number(credential: Credential) -> Number:
+    return certified(decode_chain(credential)[0])
+
+
+def _participant_key(credential: Credential) -> bytes:
+    return read_participant(decode_chain(credential)[0]).participant_spki
+
+
+def _end(credential: Credential) -> Instant:
+    chain = decode_chain(credential)
+    ends = [certificate.not_after for certificate in chain]
+    ends.append(read_participant(chain[0]).not_after)
+    proof = read_proof(chain[0])
+    if proof is not None:
+        ends.append(proof.expires * 1000 - 1)
+    return min(ends)
+
+
+def _facts(credential: Credential, read: Callable[[Credential], _T]) -> _T:
+    """What is read of a credential that stays in a group's tree is asked for with every commit."""
+    return _KEPT[read](credential) if len(credential.body) <= _KEPT_BYTES else read(credential)
+
+
 # Bounded in number and size: the bytes are the peer's choice.
 _kept_certificate = lru_cache(maxsize=4_096)(_certificate)
+_KEPT: Final[dict[Any, Any]] = {read: lru_cache(maxsize=4_096)(read) for read in (_number, _participant_key, _end)}

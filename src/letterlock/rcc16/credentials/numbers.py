@@ -67,7 +67,7 @@ def certified(certificate: Certificate) -> Number:
     found = number_of_tel(named[0]) if named is not None and len(named) == 1 else None
     if found is None:
         _SAN.fail("the certificate does not name one phone number")
-        return Number("")
+        raise DecodeError("a certificate for no phone number", code="x509.subject_alt_name")
     return found
 
 

@@ -6,6 +6,7 @@ anchor is compared by its bytes and believed for its key; its own signature says
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 from ...codec.x509 import Certificate
@@ -17,7 +18,7 @@ from .anchors import TrustAnchors
 from .extensions import authority_key_identifier, basic_constraints, subject_key_identifier
 from .leaf import certificate_of
 
-__all__ = ["Signatures", "check_path"]
+__all__ = ["KnownIssuers", "check_path"]
 
 _REMEMBERED = 256
 
@@ -40,35 +41,47 @@ _PATH_LENGTH = rule(
 )
 
 
-class Signatures:
-    """Checks the signature of one certificate by another. Those of issuers, which come again with every member, are
-    remembered."""
+class KnownIssuers:
+    """What has been found out about issuers, which come again with every member: which of their signatures hold, and
+    which keep to the profile. Neither depends on the time."""
 
-    __slots__ = ("_crypto", "_good")
+    __slots__ = ("_crypto", "_profiled", "_signed")
 
     def __init__(self, crypto: CryptoProvider) -> None:
         self._crypto = crypto
-        self._good: set[tuple[bytes, bytes]] = set()
+        self._signed: set[tuple[bytes, bytes]] = set()
+        self._profiled: set[bytes] = set()
 
-    def hold(self, certificate: Certificate, issuer: Certificate, *, remember: bool) -> bool:
+    def signed(self, certificate: Certificate, issuer: Certificate, *, remember: bool) -> bool:
+        """Whether the issuer's key has signed the certificate."""
         pair = (certificate.der, issuer.spki)
-        if pair in self._good:
+        if pair in self._signed:
             return True
         good = ecdsa_holds(self._crypto, issuer.spki, certificate.algorithm, certificate.tbs, certificate.signature)
         if good and remember:
-            if len(self._good) >= _REMEMBERED:
-                self._good.clear()
-            self._good.add(pair)
+            if len(self._signed) >= _REMEMBERED:
+                self._signed.clear()
+            self._signed.add(pair)
         return good
+
+    def unknown(self, issuers: Iterable[Certificate]) -> list[Certificate]:
+        """Those whose profile has not been checked."""
+        return [issuer for issuer in issuers if issuer.der not in self._profiled]
+
+    def remember(self, issuers: Iterable[Certificate]) -> None:
+        """Their profile holds."""
+        if len(self._profiled) >= _REMEMBERED:
+            self._profiled.clear()
+        self._profiled.update(issuer.der for issuer in issuers)
 
 
 def check_path(
-    chain: tuple[Certificate, ...], anchors: TrustAnchors, signatures: Signatures, now: Instant
+    chain: tuple[Certificate, ...], anchors: TrustAnchors, known: KnownIssuers, now: Instant
 ) -> tuple[Certificate, ...]:
     """The path, from the leaf to its anchor. Raises InvalidRcc16."""
     path = chain
     if chain[-1].der not in anchors.certificates:
-        anchor = _anchor_above(chain, anchors, signatures)
+        anchor = _anchor_above(chain, anchors, known)
         if anchor is None:
             _ANCHOR.fail("the path does not end at a trust anchor")
         else:
@@ -81,7 +94,7 @@ def check_path(
             _KEY_IDENTIFIERS.fail("a certificate names another issuer's key")
         if certificate.algorithm != certificate.outer_algorithm or certificate.algorithm not in HASHES:
             _ALGORITHM.fail("a certificate is signed by another algorithm")
-        if not signatures.hold(certificate, issuer, remember=depth > 0):
+        if not known.signed(certificate, issuer, remember=depth > 0):
             _SIGNATURE.fail("a certificate is not signed by the next one")
     for certificate in path:
         if not certificate.not_before <= now <= certificate.not_after:
@@ -93,13 +106,13 @@ def check_path(
     return path
 
 
-def _anchor_above(chain: tuple[Certificate, ...], anchors: TrustAnchors, signatures: Signatures) -> Certificate | None:
+def _anchor_above(chain: tuple[Certificate, ...], anchors: TrustAnchors, known: KnownIssuers) -> Certificate | None:
     """The anchor that signed the last one; of several with that name the one whose key did."""
     last, named = chain[-1], None
     for der in anchors.certificates:
         anchor = certificate_of(der)
         if anchor.subject == last.issuer:
             named = anchor
-            if signatures.hold(last, anchor, remember=len(chain) > 1):
+            if known.signed(last, anchor, remember=len(chain) > 1):
                 return anchor
     return named
