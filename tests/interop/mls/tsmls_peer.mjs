@@ -8,6 +8,7 @@ import * as m from 'ts-mls';
 import { defaultExtensionTypes } from 'ts-mls/defaultExtensionType.js';
 import { encodeRatchetTree, decodeRatchetTree } from 'ts-mls/ratchetTree.js';
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js';
+import * as rcc16 from './rcc16_receipt.mjs';
 import * as fixes from './tsmls_fixes.mjs';
 
 globalThis.crypto ??= webcrypto; // Node 18
@@ -220,6 +221,9 @@ const ops = {
     const g = group(a.group);
     return { secret: await m.mlsExporter(g.state.keySchedule.exporterSecret, a.label, a.context ?? new Uint8Array(), a.length ?? 32, g.cs) };
   },
+  // RCC.16: signed receipts, see rcc16_receipt.mjs.
+  async rcc16_sign(a) { const g = group(a.group); return { message: await rcc16.make(g.state, g.cs, a.aad) }; },
+  async rcc16_verify(a) { const g = group(a.group); return rcc16.verify(a.message, g.state, g.cs); },
   status(a) { return status(a.group); },
   tree(a) { return { tree: encodeRatchetTree(group(a.group).state.ratchetTree) }; },
   members(a) {
