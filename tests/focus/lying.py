@@ -27,7 +27,7 @@ from letterlock.services.focus.attendance import Attendance
 from letterlock.services.focus.delivery import Deliveries
 from letterlock.services.focus.journal import Entry
 from letterlock.services.focus.mls.desk import Desk
-from letterlock.services.focus.msrp import Arrived
+from letterlock.services.focus.msrp_wire import Arrived
 from letterlock.services.focus.subscribers import Subscribers
 from letterlock.sip.effects import Body
 
@@ -56,13 +56,13 @@ class LyingFocus(Focus):
         self._subscribers = _Subscribers(
             self.lies, self._layer, self._rooms, self._limits, self._settings, self.domain, self._work, self._rng
         )
-        calls._changed = self._subscribers.changed
+        calls._changed = calls._movements._changed = self._subscribers.changed
         self._deliveries = calls._deliveries = _Deliveries(
             self.lies,
             self._rooms,
             self._limits,
             self.domain,
-            calls._there,
+            calls._attendances.of_member,
             calls.wake,
             self._subscribers.changed,
             lambda each, why: calls.hang_up(each, why, ()),
@@ -72,7 +72,7 @@ class LyingFocus(Focus):
     def resend(self, message_id: str, *, reader: Number, sender: Number | None = None) -> int:
         """Send what somebody sent once more to one member, under another's name when `sender` is given; how often."""
         found = [each for each in self._deliveries.seen if each[1] == message_id]
-        for attendance in list(self._calls._by_id.values()):
+        for attendance in self._calls._attendances:
             if attendance.number != reader or attendance.wire is None:
                 continue
             for author, _, data in found:

@@ -18,7 +18,7 @@ from letterlock.msrp import (
     SessionBound,
     SessionTable,
 )
-from letterlock.services.focus.msrp import MsrpSettings
+from letterlock.services.focus.msrp_wire import MsrpSettings
 from letterlock.services.sip_link import loop_now
 
 

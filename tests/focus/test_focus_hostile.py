@@ -228,7 +228,7 @@ async def test_sr14_the_focus_connects_only_where_the_operator_lets_it(tmp_path:
             writer.close()
 
         server = await asyncio.start_server(trap, "127.0.0.1", 0)
-        town.focus._calls._reach = ()
+        town.focus._calls._reach.networks = ()
         ana.listens = server.sockets[0].getsockname()[1]
         assert await ana.create(setup=Setup.PASSIVE) == 200
         await ana.until(lambda device: device.session is None)

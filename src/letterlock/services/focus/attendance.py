@@ -25,7 +25,7 @@ from ...sip.msrp_media import (
     read_offer,
 )
 from ...sip.session import Session
-from .msrp import Wire
+from .msrp_wire import Wire
 from .outlet import Outlet
 from .room import Room
 

@@ -24,7 +24,7 @@ from .distribution import Distribution, Kind, distribute
 from .journal import Entry
 from .limits import FocusLimits
 from .mls.desk import Desk
-from .msrp import Arrived
+from .msrp_wire import Arrived
 from .room import Room
 from .rooms import Rooms
 

@@ -37,4 +37,4 @@ def keep(tables: Tables, conference: str, told: FocusMessage, now: Instant) -> i
     """Its position in the journal."""
     if told.recipient is not None:
         return tables.append_answer(conference, told.recipient, told.message_id, told.data, now)
-    return tables.append_control(conference, told.sender, told.audience, told.message_id, told.data, now)
+    return tables.append_control(conference, told.sender, told.origin, told.audience, told.message_id, told.data, now)

@@ -23,8 +23,8 @@ __all__ = ["Entry", "Journal", "Places", "is_for"]
 class Entry:
     """One message. `recipient` None: all but the sender. `data` None: on the disk only.
 
-    With `audience` it is for those of all alone; with `own_devices` also for the sender's devices but the one that sent
-    it, `origin`, as long as this process knows it.
+    `origin` is the device that sent it, as far as that is known. With `audience` it is for those of all alone; with
+    `own_devices` also for the sender's devices but that one.
     """
 
     position: int

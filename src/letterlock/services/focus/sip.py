@@ -34,7 +34,8 @@ from .calls import Calls
 from .limits import FocusLimits
 from .mls.ordering import Ordering
 from .mls.settings import MlsSettings
-from .msrp import MsrpPort, MsrpSettings, MsrpTls
+from .msrp import MsrpPort, MsrpTls
+from .msrp_wire import MsrpSettings
 from .requests import referral_of, sender_of, user_of
 from .room import Room
 from .rooms import Rooms

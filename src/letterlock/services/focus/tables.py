@@ -46,7 +46,7 @@ CREATE TABLE devices (
 CREATE TABLE journal (
     position INTEGER PRIMARY KEY AUTOINCREMENT, conference TEXT NOT NULL REFERENCES conferences ON DELETE CASCADE,
     sender TEXT NOT NULL, recipient TEXT, message_id TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL,
-    audience TEXT, own_devices INTEGER NOT NULL DEFAULT 0
+    audience TEXT, own_devices INTEGER NOT NULL DEFAULT 0, origin TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX journal_conference ON journal (conference, recipient);
 CREATE TABLE known (
@@ -64,7 +64,8 @@ CREATE TABLE descriptions (
 """
 _UPGRADES = {
     1: "ALTER TABLE journal ADD COLUMN audience TEXT;\n"
-    "ALTER TABLE journal ADD COLUMN own_devices INTEGER NOT NULL DEFAULT 0;\n" + _SINCE_2 + MLS_SCHEMA
+    "ALTER TABLE journal ADD COLUMN own_devices INTEGER NOT NULL DEFAULT 0;\n"
+    "ALTER TABLE journal ADD COLUMN origin TEXT NOT NULL DEFAULT '';\n" + _SINCE_2 + MLS_SCHEMA
 }
 
 
@@ -176,7 +177,7 @@ class Tables:
             members = {row[0]: Member(Number(row[0]), row[1], Number(row[2]), bool(row[3])) for row in found}
             places = run("SELECT number, device, position, seen FROM devices WHERE conference = ?", (name,)).fetchall()
             entries = run(
-                "SELECT position, sender, recipient, message_id, LENGTH(data), at, audience, own_devices FROM journal "
+                "SELECT position, sender, recipient, message_id, LENGTH(data), at, audience, own_devices, origin FROM journal "
                 "WHERE conference = ? ORDER BY position",
                 (name,),
             ).fetchall()
@@ -228,13 +229,14 @@ class Tables:
         self,
         conference: str,
         sender: Number,
+        origin: str,
         audience: frozenset[Number] | None,
         message_id: str,
         data: bytes,
         now: Instant,
     ) -> int:
-        """Keep what the focus itself tells because of `sender`'s request: for the audience, or everybody, and for the
-        sender's other devices. Receipts for it go to the sender."""
+        """Keep what the focus itself tells because of `sender`'s request: for the audience, or everybody, the sender's
+        devices but `origin` among them. Receipts for it go to the sender."""
         run = self.connection.execute
         run(
             "INSERT INTO known VALUES (?, ?, ?, '', ?) ON CONFLICT (conference, message_id, sender, recipient) DO NOTHING",
@@ -242,9 +244,9 @@ class Tables:
         )
         names = None if audience is None else " ".join(sorted(audience))
         position: int = run(
-            "INSERT INTO journal (conference, sender, message_id, at, data, audience, own_devices) "
-            "VALUES (?, ?, ?, ?, ?, ?, 1) RETURNING position",
-            (conference, sender, message_id, now, data, names),
+            "INSERT INTO journal (conference, sender, message_id, at, data, audience, own_devices, origin) "
+            "VALUES (?, ?, ?, ?, ?, ?, 1, ?) RETURNING position",
+            (conference, sender, message_id, now, data, names, origin),
         ).fetchone()[0]
         return position
 
@@ -335,6 +337,7 @@ def _entry(
     at: Instant,
     audience: str | None,
     own_devices: int,
+    origin: str,
 ) -> Entry:
     heard = None if audience is None else frozenset(map(Number, audience.split()))
-    return Entry(position, sender, recipient, message_id, size, at, audience=heard, own_devices=bool(own_devices))
+    return Entry(position, sender, recipient, message_id, size, at, None, origin, heard, bool(own_devices))
