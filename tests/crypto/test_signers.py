@@ -13,7 +13,7 @@ import cryptography_vectors
 import pytest
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -241,3 +241,22 @@ def test_published_certificates() -> None:
             assert not known or path.stem == "ec_no_named_curve", path  # spelt-out parameters: RFC 5480 forbids them
     assert read["other"] > 100
     print(read)
+
+
+@pytest.mark.parametrize("hash_name", ["sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("curve", ["p256", "p384", "p521"])
+def test_ecdsa_with_a_hash_that_the_curve_does_not_fix(curve: str, hash_name: str) -> None:
+    private, public = key_pair(curve)
+    kinds = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}
+    digests = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+    key = ec.derive_private_key(int.from_bytes(private, "big"), kinds[curve])
+    signature = key.sign(b"message", ec.ECDSA(digests[hash_name]))
+    CRYPTO.ecdsa_verify(curve, hash_name, public, b"message", signature)
+    for other in digests.keys() - {hash_name}:
+        with pytest.raises(BadSignature):
+            CRYPTO.ecdsa_verify(curve, other, public, b"message", signature)
+    with pytest.raises(BadPublicKey):
+        CRYPTO.ecdsa_verify(curve, hash_name, public[:-1], b"message", signature)
+    for scheme in (("ed25519", hash_name), (curve, "sha1")):
+        with pytest.raises(InputError):
+            CRYPTO.ecdsa_verify(*scheme, public, b"message", signature)
