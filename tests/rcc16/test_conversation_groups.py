@@ -91,7 +91,7 @@ def test_who_leaves_is_gone_at_once_and_another_commits_it() -> None:
 
 def test_two_commits_at_once_and_both_wishes_are_met() -> None:
     world = World()
-    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    ana, ben, _cleo = world.group(ANA, BEN, CLEO)
     dora = world.phone(DORA)
     ana.change(GROUP, AddMembers((DORA,)))
     ben.change(GROUP, RemoveMembers((CLEO,)))

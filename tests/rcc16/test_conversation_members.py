@@ -21,7 +21,7 @@ from letterlock.errors import InputError, TrustRequired
 
 from .certificates import DAY, key_pair
 from .test_conversation_groups import agree, chat_of, members
-from .world import ANA, BEN, CLEO, DORA, GROUP, Phone, World
+from .world import ANA, BEN, CLEO, GROUP, Phone, World
 
 BEN_CHAT = Conversation(peer=BEN)
 
@@ -49,7 +49,7 @@ def test_all_devices_of_a_number_come_and_go_together() -> None:
 
 def test_one_device_leaves_and_the_other_goes_with_it() -> None:
     world = World()
-    ana, ben, ben_tablet, cleo = (world.phone(n) for n in (ANA, BEN, BEN, CLEO))
+    ana, ben, _ben_tablet, cleo = (world.phone(n) for n in (ANA, BEN, BEN, CLEO))
     world.found(GROUP, (ANA, BEN, CLEO))
     ana.upgrade(GROUP, BEN, CLEO)
     world.run()
@@ -163,7 +163,7 @@ def test_without_a_certificate_nothing_is_sealed() -> None:
 def test_keys_are_refreshed_and_a_new_certificate_goes_into_the_group() -> None:
     world = World()
     ana, ben, cleo = world.group(ANA, BEN, CLEO)
-    before = {leaf for leaf in chat_of(ana).members}
+    before = set(chat_of(ana).members)
     world.pass_time(31 * DAY, step=DAY)
     agree(ana, ben, cleo)
     assert ana.view(GROUP).epoch > 3

@@ -6,6 +6,7 @@ sealed has been read by all who stayed, under its root, once; and no ciphertext 
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -56,10 +57,8 @@ class Conversation(RuleBasedStateMachine):
     @rule(who=WHO, whom=WHO)
     def remove(self, who: int, whom: int) -> None:
         if self.inside(self.phones[who]):
-            try:
+            with contextlib.suppress(InputError):
                 self.phones[who].change(GROUP, RemoveMembers((EVERYBODY[whom],)))
-            except InputError:
-                pass
 
     @precondition(lambda self: len(self.roster()) > 2)
     @rule(who=WHO)

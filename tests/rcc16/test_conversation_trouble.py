@@ -7,8 +7,8 @@ import pytest
 from letterlock.conversation_seam import (
     AddMembers,
     Conversation,
-    EndEncryption,
     Ended,
+    EndEncryption,
     LetterReceived,
     Refusal,
     RemoveMembers,
@@ -38,7 +38,7 @@ def test_both_create_at_once_and_the_lower_number_wins() -> None:
 
 def test_a_lost_word_of_acceptance_is_asked_about() -> None:
     world = World()
-    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    ana, ben, _cleo = world.group(ANA, BEN, CLEO)
     world.drop = lambda t: t.packet.message_id.startswith("ack-")
     ana.change(GROUP, RemoveMembers((CLEO,)))
     world.run()
@@ -51,7 +51,7 @@ def test_a_lost_word_of_acceptance_is_asked_about() -> None:
 
 def test_a_lost_acceptance_in_a_chat_of_two_is_said_again() -> None:
     world = World()
-    ana, ben = world.phone(ANA), world.phone(BEN)
+    ana, _ben = world.phone(ANA), world.phone(BEN)
     world.drop = lambda t: t.to is ana and t.packet.content_type == SERVER_CONTROL
     ana.upgrade(Conversation(peer=BEN), BEN)
     world.run()
