@@ -10,7 +10,7 @@ from .conversation import Conversation
 from .environment import Environment
 from .group import Group
 from .provisioned import ProvisioningState
-from .settings import ContentAccount, Settings, SipAccount
+from .settings import ContentAccount, KdsAccount, Settings, SipAccount
 from .transfer import Transfer
 from .transfer_records import TransferInfo, TransferState
 
@@ -26,6 +26,7 @@ __all__ = [
     "Group",
     "GroupInfo",
     "GroupMember",
+    "KdsAccount",
     "Me",
     "ProvisioningState",
     "Settings",

@@ -149,7 +149,9 @@ class Access:
             content = environment.content(environment, settings)
             if content is not None:
                 begun.push_async_callback(content.close)
-            engine = engine_of(identity, environment)
+            engine, requests = engine_of(identity, environment, settings, store)
+            if requests is not None:
+                begun.push_async_callback(requests.close)
             first: list[StepFunction[None]] = []
             if identity.stage is Stage.PENDING:
                 first.append(await first_list(identity, engine, directory, environment))
@@ -170,6 +172,7 @@ class Access:
                 directory,
                 first,
                 content,
+                requests,
             )
             begun.pop_all()
         return profile

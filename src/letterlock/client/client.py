@@ -23,7 +23,7 @@ from .joining import join_profile
 from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
-from .settings import ContentAccount, Settings, SipAccount
+from .settings import ContentAccount, KdsAccount, Settings, SipAccount
 from .setup import create_profile
 from .transfer import Transfer
 
@@ -80,6 +80,8 @@ class Client:
         code: str | Callable[[], Awaitable[str]],
         sip: SipAccount | None = None,
         content: ContentAccount | None = None,
+        kds: KdsAccount | None = None,
+        protocols: Sequence[str] = ("signal",),
         name: str = "",
         directory_ca: str | None = None,
         passphrase: str | None = None,
@@ -89,14 +91,15 @@ class Client:
         """Set up a new profile as the primary device of `number` and claim the number at the directory (SR-21).
 
         `code` is the operator's one-time code, or a function that is awaited after the operator was asked to send
-        one. `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
+        one. `protocols` are those that the profile speaks: `signal`, and `rcc16`, which needs a key distribution server
+        (`kds`). `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
         Safe to call again after any failure. Raises InputError, DirectoryError, TransportError.
         """
         environment = environment or Environment()
         paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
         if unlock is None:
             raise _nothing_unlocks()
-        settings = Settings.new(directory, sip, environment.rng, directory_ca, content)
+        settings = Settings.new(directory, sip, environment.rng, directory_ca, content, kds, protocols)
         await create_profile(paths, ids.number(number), unlock, settings, code, name, environment)
 
     @classmethod

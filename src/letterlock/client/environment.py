@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..crypto.provider import CryptoProvider
 from ..crypto.pyca import Pyca
@@ -22,6 +23,9 @@ from .network import Directory, OnMessage, Provisioning, Transport
 from .settings import Settings
 from .transfers import Content
 
+if TYPE_CHECKING:
+    from .key_server import KeyDistribution
+
 __all__ = ["Environment", "system_clock"]
 
 
@@ -35,7 +39,7 @@ class Environment:
     """Clock, randomness, cryptography, limits, and how to make the connections; the defaults are the real ones.
 
     `transport(settings, identity, on_message)`, `directory(settings, identity)` and `content(settings)` may give
-    None: no such connection. `provisioning(url, ca_file, cookies)` asks the operator. `state` is the folder of the second generation numbers (SR-06).
+    None: no such connection; so may `key_distribution(settings)`. `provisioning(url, ca_file, cookies)` asks the operator. `state` is the folder of the second generation numbers (SR-06).
     """
 
     clock: Callable[[], Instant] = system_clock
@@ -54,6 +58,7 @@ class Environment:
         default_factory=lambda: _rcs
     )
     directory: Callable[[Environment, Settings, Identity], Directory | None] = field(default_factory=lambda: _http)
+    key_distribution: Callable[[Environment, Settings], KeyDistribution | None] = field(default_factory=lambda: _kds)
     content: Callable[[Environment, Settings], Content | None] = field(default_factory=lambda: _files)
     provisioning: Callable[[str, str | None, dict[str, str]], Provisioning] = field(default_factory=lambda: _operator)
 
@@ -83,6 +88,16 @@ def _http(environment: Environment, settings: Settings, identity: Identity) -> D
         signer=identity.signer(environment.crypto),
         tls=ssl.create_default_context(cafile=settings.directory_ca) if settings.directory_ca else None,
     )
+
+
+def _kds(environment: Environment, settings: Settings) -> KeyDistribution | None:
+    from ..transport.kds import KdsClient
+
+    account = settings.kds
+    if account is None:
+        return None
+    tls = ssl.create_default_context(cafile=account.ca_file) if account.ca_file else None
+    return KdsClient(account.url, rng=environment.rng, now=environment.clock, tls=tls)
 
 
 def _operator(url: str, ca_file: str | None, cookies: dict[str, str]) -> Provisioning:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..codec import tls
@@ -16,9 +17,7 @@ from ..trust import DeviceEntry, RequestSigner, create_entry
 from ..trust.device_list import PRIMARY
 from ..trust.enrolment import DeviceOffer
 
-__all__ = ["CAPABILITIES", "IDENTITY", "UNPUBLISHED_LIST", "Identity", "Stage", "linked_identity", "primary_identity"]
-
-CAPABILITIES = ("signal",)
+__all__ = ["IDENTITY", "UNPUBLISHED_LIST", "Identity", "Stage", "linked_identity", "primary_identity"]
 
 
 class Stage(enum.IntEnum):
@@ -59,8 +58,8 @@ class Identity:
         """Signs requests to the directory."""
         return RequestSigner(crypto, self.party, self.identity_private.reveal())
 
-    def entry(self, crypto: CryptoProvider, rng: Rng) -> DeviceEntry:
-        """Our entry for the device list, counter-signed."""
+    def entry(self, crypto: CryptoProvider, rng: Rng, capabilities: Sequence[str]) -> DeviceEntry:
+        """Our entry for the device list, counter-signed; `capabilities` are the protocols that this device speaks."""
         return create_entry(
             number=self.number,
             participant_spki=self.participant_spki,
@@ -68,7 +67,7 @@ class Identity:
             registration_id=self.registration_id,
             identity_key=self.key_pair(crypto).public,
             sign_identity=lambda text: crypto.xeddsa_sign(self.identity_private.reveal(), text, rng),
-            capabilities=CAPABILITIES,
+            capabilities=tuple(capabilities),
             name=self.name,
         )
 

@@ -40,7 +40,7 @@ async def join_profile(
         ):
             identity = linked_identity(decoded, name, crypto, environment.rng)
         await asyncio.to_thread(store.commit, (), {IDENTITY: identity, SETTINGS: settings}, store.generation)
-        return encode_request(identity.entry(crypto, environment.rng))
+        return encode_request(identity.entry(crypto, environment.rng, settings.protocols))
 
 
 async def first_list(

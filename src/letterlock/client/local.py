@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import hmac
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..codec.ft_http import RemoteFile
 from ..crypto.provider import CryptoProvider
@@ -16,13 +16,12 @@ from ..engine.engine import Engine
 from ..engine.events import Recorded
 from ..engine.groups.values import GROUP
 from ..engine.policy import PlainOption
-from ..engine.record_values import Contact
-from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, chat_key, contact_key, event_key
+from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, chat_key, event_key
 from ..engine.security import Security
 from ..engine.step import Step
 from ..engine.view import MessageView
 from ..errors import InputError, StoreError, TrustRequired
-from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, account_uuid, chat_name, group_of
+from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, account_id, account_uuid, chat_name, group_of
 from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
@@ -36,6 +35,9 @@ from .identity import Identity
 from .network import Capabilities, Conferences, Directory, OnMessage, Transport
 from .transfer_records import TransferInfo
 from .transfers import Content, Transfers
+
+if TYPE_CHECKING:
+    from .key_server import KeyServer
 
 __all__ = ["LocalProfile"]
 
@@ -84,6 +86,7 @@ class LocalProfile:
         self._requests = 0
         self._transport: Transport | None = None
         self._directory: Directory | None = None
+        self.key_server: KeyServer | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
         self._alerts = Alerts(self._driver, engine)
         self._transfers = Transfers(store, self._driver, clock)
@@ -94,8 +97,11 @@ class LocalProfile:
         directory: Directory | None,
         first: Sequence[StepFunction[None]] = (),
         content: Content | None = None,
+        requests: KeyServer | None = None,
     ) -> None:
         """Begin to work: `first` steps, then everything that was pending, then the network."""
+        self.key_server = requests
+        self._effects.serve_requests(requests)
         self._transport = transport(self.receive) if transport is not None else None
         self._directory = directory
         self._effects.connect(self._driver, self._transport, directory)
@@ -136,7 +142,9 @@ class LocalProfile:
     async def receive(self, inbound: Inbound) -> None:
         """Something arrived. When this returns it is on disk and may be acknowledged to the network (SR-06)."""
         self._checkpoint("receive.before")
-        await self._driver.submit(lambda state, now, rng: self._engine.received(state, inbound, now, rng))
+        await self._driver.submit(
+            lambda state, now, rng: self._engine.received(state, inbound, now, rng), heavy=_is_heavy(inbound)
+        )
         self._checkpoint("receive.committed")
 
     def _watch(self) -> None:
@@ -224,15 +232,13 @@ class LocalProfile:
 
     # --- trust ---------------------------------------------------------------------------------------------
     async def security_code(self, number: Number) -> SecurityCode:
-        contact = self._contact(number)
+        theirs = self._participant(number)
         mine = self.identity
         # Some 10 ms of hashing.
-        return await asyncio.to_thread(
-            security_code, mine.number, mine.participant_spki, number, contact.list.participant_spki
-        )
+        return await asyncio.to_thread(security_code, mine.number, mine.participant_spki, number, theirs)
 
     async def verify(self, number: Number, scanned: bytes | None, last_group: str | None) -> None:
-        account = self._contact(number).account
+        account = account_id(self._participant(number))
         code = await self.security_code(number)
         if scanned is not None:
             same = matches(code, scanned)
@@ -250,13 +256,8 @@ class LocalProfile:
     async def accept_keys(self, number: Number) -> None:
         await self._driver.submit(lambda s, now, rng: self._engine.accept_keys(s, number, now, rng))
 
-    def _contact(self, number: Number) -> Contact:
-        contact = self._store.get(contact_key(number))
-        if contact is None:
-            raise InputError(
-                f"no keys of {number} are known yet", code="input.no_keys", hint="open the chat and wait for the keys"
-            )
-        return contact
+    def _participant(self, number: Number) -> bytes:
+        return self._engine.participant(self._store, number)
 
     # --- groups --------------------------------------------------------------------------------------------
     async def create_group(self, numbers: Sequence[Number], subject: str, request: str) -> GroupName:
@@ -409,6 +410,8 @@ class LocalProfile:
             try:
                 if self._directory is not None:
                     await self._directory.close()
+                if self.key_server is not None:
+                    await self.key_server.close()
             finally:
                 await asyncio.to_thread(self._store.close)
 
@@ -418,6 +421,11 @@ class LocalProfile:
 
     def __repr__(self) -> str:
         return f"LocalProfile({self.me.number}, device {self.me.device})"
+
+
+def _is_heavy(inbound: Inbound) -> bool:
+    """A commit or a Welcome of a large group costs far more than a slice of the event loop."""
+    return inbound.content_type.startswith("message/mls-rcs")
 
 
 def _consumer(name: str) -> str:

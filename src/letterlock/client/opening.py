@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+from typing import TYPE_CHECKING
 
 from ..engine.engine import Engine
 from ..engine.step import Step
 from ..ids import Instant, Rng
 from ..keystore import Keystore, Unlock
 from ..seam import State
-from ..signal.protocol import SignalProtocol
 from ..store import OLD_COPY, ProfileLock, Store
 from .driver import StepFunction
+from .encryption import device_protocols, rcc16_protocol
 from .environment import Environment
 from .identity import IDENTITY, Identity, Stage
 from .profile import ProfilePaths
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .key_server import KeyServer
 
 __all__ = ["adopting", "engine_of", "open_store", "retiring"]
 
@@ -58,22 +63,27 @@ async def open_store(
         raise
 
 
-def engine_of(identity: Identity, environment: Environment) -> Engine:
-    """The engine of this device, with the protocols that it speaks."""
-    signal = SignalProtocol(
-        environment.crypto,
-        identity.party,
-        identity.key_pair(environment.crypto),
-        environment.signal_limits,
-        registration_id=identity.registration_id,
-    )
-    return Engine(
+def engine_of(
+    identity: Identity, environment: Environment, settings: Settings, state: State
+) -> tuple[Engine, KeyServer | None]:
+    """The engine of this device with the protocols that it speaks, and who asks the key distribution server for it."""
+    rcc16 = rcc16_protocol(identity, environment, settings)
+    engine = Engine(
         identity.party,
         environment.crypto,
-        (signal,),
+        device_protocols(identity, environment, settings),
+        keeping=() if rcc16 is None else (rcc16,),
         limits=environment.engine_limits,
         privacy=environment.privacy,
         sign=lambda text, rng: environment.crypto.xeddsa_sign(identity.identity_private.reveal(), text, rng),
+    )
+    kds = environment.key_distribution(environment, settings) if rcc16 is not None else None
+    if rcc16 is None or kds is None or settings.kds is None:
+        return engine, None
+    from .key_server import KeyServer
+
+    return engine, KeyServer(
+        kds, settings.kds, rcc16, engine=engine, state=state, crypto=environment.crypto, clock=environment.clock
     )
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import DecodeError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
 from ..transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
 
-__all__ = ["SETTINGS", "ContentAccount", "Settings", "SipAccount"]
+__all__ = ["PROTOCOLS", "SETTINGS", "ContentAccount", "KdsAccount", "Settings", "SipAccount"]
+
+PROTOCOLS = ("signal", "rcc16")
+"""All that this client speaks, in the order in which it prefers them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +74,27 @@ class ContentAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class KdsAccount:
+    """The key distribution server of RCC.16, and the operator's word for our participant key (rcc16.md 1.7).
+
+    `identity_proof` is passed on as it is. The trust anchors lie at `anchors_uri`, of this generation, signed by
+    `anchors_signer` (DER SubjectPublicKeyInfo). `vendor` is that of the server's root; it is corrected by the root itself.
+    """
+
+    url: str
+    identity_proof: bytes = field(repr=False)
+    anchors_uri: str
+    anchors_generation: int
+    anchors_signer: bytes
+    ca_file: str | None = None
+    vendor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`sip` None: no carrier yet; messages wait. `instance` is what the carrier knows this device by (RFC 5626).
 
-    `content` None: no uploads; files can be fetched all the same.
+    `content` None: no uploads; files can be fetched all the same. `protocols` are those that are spoken, best first.
     """
 
     directory: str
@@ -79,6 +102,8 @@ class Settings:
     sip: SipAccount | None
     instance: str
     content: ContentAccount | None = None
+    kds: KdsAccount | None = None
+    protocols: tuple[str, ...] = ("signal",)
 
     @classmethod
     def new(
@@ -88,8 +113,13 @@ class Settings:
         rng: Rng,
         directory_ca: str | None = None,
         content: ContentAccount | None = None,
+        kds: KdsAccount | None = None,
+        protocols: Sequence[str] = ("signal",),
     ) -> Settings:
-        return cls(directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)), content)
+        spoken = tuple(name for name in PROTOCOLS if name in protocols)
+        # One that nobody knows stays, to be refused where its name can be said.
+        spoken += tuple(name for name in dict.fromkeys(protocols) if name not in PROTOCOLS)
+        return cls(directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)), content, kds, spoken)
 
 
 _SIP_FIELDS: dict[str, tuple[type, ...]] = {
@@ -119,6 +149,17 @@ _CONTENT_FIELDS: dict[str, tuple[type, ...]] = {
 }
 
 
+_KDS_FIELDS: dict[str, tuple[type, ...]] = {
+    "url": (str,),
+    "identity_proof": (bytes,),
+    "anchors_uri": (str,),
+    "anchors_generation": (int,),
+    "anchors_signer": (bytes,),
+    "ca_file": (str, type(None)),
+    "vendor": (int,),
+}
+
+
 def _encode(settings: Settings) -> bytes:
     sip = settings.sip
     return json.dumps(
@@ -131,8 +172,15 @@ def _encode(settings: Settings) -> bytes:
             "content": None
             if settings.content is None
             else {name: getattr(settings.content, name) for name in _CONTENT_FIELDS},
+            "kds": None if settings.kds is None else {name: _plain(settings.kds, name) for name in _KDS_FIELDS},
+            "protocols": list(settings.protocols),
         }
     ).encode()
+
+
+def _plain(account: KdsAccount, name: str) -> object:
+    value = getattr(account, name)
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _decode(data: bytes) -> Settings:
@@ -152,7 +200,17 @@ def _decode(data: bytes) -> Settings:
             if not all(isinstance(field, _CONTENT_FIELDS[name]) for name, field in named.items()):
                 raise ValueError("type")
             content = ContentAccount(**named)
-        return Settings(value["directory"], value["directory_ca"], sip, value["instance"], content)
+        kds = None
+        if value.get("kds") is not None:
+            given = {name: item for name, item in value["kds"].items() if name in _KDS_FIELDS}
+            read: dict[str, Any] = {
+                name: base64.b64decode(item) if bytes in _KDS_FIELDS[name] else item for name, item in given.items()
+            }
+            if not all(isinstance(item, _KDS_FIELDS[name]) for name, item in read.items()):
+                raise ValueError("type")
+            kds = KdsAccount(**read)
+        protocols = tuple(str(name) for name in value.get("protocols", ("signal",)))  # an older version had this one
+        return Settings(value["directory"], value["directory_ca"], sip, value["instance"], content, kds, protocols)
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError("the settings record is damaged", code="record.settings") from error
 

@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from ..engine.engine import Engine
 from ..errors import InputError
@@ -17,12 +18,16 @@ from ..ids import Number
 from ..keystore import Keystore, Unlock
 from ..store import ProfileLock, Store
 from ..trust import create_list
+from .encryption import check_protocols
 from .environment import Environment
 from .identity import IDENTITY, Identity, Stage, primary_identity
 from .local import LocalProfile
 from .opening import adopting, engine_of, open_store
 from .profile import ProfilePaths
 from .settings import SETTINGS, Settings
+
+if TYPE_CHECKING:
+    from .key_server import KeyServer
 
 __all__ = ["begun_identity", "claimed", "create_profile", "opened_for_setup", "publish_keys"]
 
@@ -42,6 +47,7 @@ async def create_profile(
     the profile is set up already or belongs to another number, DirectoryError when the code is refused (call
     again with the right one), TransportError when the directory cannot be reached.
     """
+    check_protocols(settings)
     async with opened_for_setup(paths, unlock, environment) as store:
         identity = await begun_identity(store, number, name, environment)
         await asyncio.to_thread(store.commit, (), {SETTINGS: settings}, store.generation)
@@ -88,7 +94,7 @@ async def claimed(
         signed = create_list(
             number=identity.number,
             participant_spki=identity.participant_spki,
-            primary=identity.entry(crypto, environment.rng),
+            primary=identity.entry(crypto, environment.rng, settings.protocols),
             sign=lambda text: crypto.p256_sign(key.reveal(), text),
             crypto=crypto,
             now=now,
@@ -96,16 +102,24 @@ async def claimed(
         await directory.claim(code, signed)
     finally:
         await directory.close()
-    engine = engine_of(identity, environment)
+    engine, requests = engine_of(identity, environment, settings, store)
     step = adopting(engine, identity, signed)(store, environment.clock(), environment.rng)
     await asyncio.to_thread(store.commit, (), step.writes, store.generation)
-    await publish_keys(dataclasses.replace(identity, stage=Stage.ACTIVE), store, engine, settings, environment)
+    await publish_keys(
+        dataclasses.replace(identity, stage=Stage.ACTIVE), store, engine, settings, environment, requests
+    )
 
 
 async def publish_keys(
-    identity: Identity, store: Store, engine: Engine, settings: Settings, environment: Environment
+    identity: Identity,
+    store: Store,
+    engine: Engine,
+    settings: Settings,
+    environment: Environment,
+    requests: KeyServer | None = None,
 ) -> None:
-    """Let the engine make and upload its first pre-keys, so that others can write before this profile is opened."""
+    """Let the engine make and upload its first keys, so that others can write before this profile is opened: pre-keys,
+    and with RCC.16 a certificate and key packages."""
     profile = LocalProfile(
         identity,
         store,
@@ -116,7 +130,7 @@ async def publish_keys(
         checkpoint=environment.checkpoint,
     )
     try:
-        await profile.start(None, environment.directory(environment, settings, identity))
+        await profile.start(None, environment.directory(environment, settings, identity), requests=requests)
         await profile.settled()
     finally:
         await profile.close()

@@ -1,0 +1,142 @@
+"""Asks the key distribution server for what RCC.16 wants: certificates, the trust anchors, packages of ours and others'.
+
+Every request gets an answer, also when there is none to be had: then the protocol asks again in its own time. What the
+server says is judged by the protocol; nothing here is believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from ..codec.kds import CertificateRequest
+from ..codec.x509 import decode_certificate
+from ..conversation_seam import Claimed, ClaimKeyPackages, ClaimOutcome, PublishKeyPackages, RenewCertificate, Request
+from ..crypto.provider import CryptoProvider
+from ..engine.engine import Engine
+from ..engine.step import Step
+from ..errors import InputError, LetterlockError
+from ..ids import Instant, Number, Rng
+from ..rcc16.credentials.anchors import TrustAnchors
+from ..rcc16.credentials.extensions import vendor_id
+from ..rcc16.credentials.leaf import MAX_CERTIFICATE_BYTES
+from ..rcc16.enrolment.records import ANCHORS
+from ..rcc16.protocol import Rcc16Protocol
+from ..seam import State
+from ..transport.kds import AnchorSource, KdsSigner
+from .settings import KdsAccount
+
+__all__ = ["KeyDistribution", "KeyServer"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_PATIENCE_S = 60.0
+"""For one request, whatever the transport's own patience is."""
+
+
+class KeyDistribution(Protocol):
+    """The connection; `transport.kds.KdsClient` is one. Methods raise KdsError or TransportError."""
+
+    signer: KdsSigner | None
+    """The leaf key that signs requests."""
+
+    async def enrol(self, request: CertificateRequest) -> tuple[bytes, ...]: ...
+
+    async def anchors(
+        self, source: AnchorSource, held: TrustAnchors | None, crypto: CryptoProvider
+    ) -> TrustAnchors: ...
+
+    async def upload(self, packages: tuple[bytes, ...]) -> int: ...
+
+    async def claim(
+        self, numbers: Iterable[Number], servers: Mapping[Number, int] | None = None
+    ) -> dict[Number, Claimed]: ...
+
+    async def close(self) -> None: ...
+
+
+class KeyServer:
+    """The requests of one device. `trouble` is what went wrong last, for whoever wants to know."""
+
+    def __init__(
+        self,
+        kds: KeyDistribution,
+        account: KdsAccount,
+        protocol: Rcc16Protocol,
+        *,
+        engine: Engine,
+        state: State,
+        crypto: CryptoProvider,
+        clock: Callable[[], Instant],
+    ) -> None:
+        self._kds, self._account, self._protocol = kds, account, protocol
+        self._engine, self._state = engine, state
+        self._crypto, self._clock = crypto, clock
+        self.trouble = ""
+
+    async def perform(self, protocol: str, request: Request) -> Callable[[State, Instant, Rng], Step[None]]:
+        """The step that takes the answer."""
+        engine, name = self._engine, request.request
+        match request:
+            case ClaimKeyPackages(numbers=numbers):
+                found = await self._tried(self._signed, lambda: self._kds.claim(numbers))
+                answers = found or {number: Claimed(ClaimOutcome.FAILED) for number in numbers}
+                return lambda s, now, rng: engine.on_claimed(s, protocol, name, answers, now, rng)
+            case PublishKeyPackages(packages=packages):
+                stored = await self._tried(self._signed, lambda: self._kds.upload(packages))
+                return lambda s, now, rng: engine.on_uploaded(s, protocol, name, stored is not None, now, rng)
+            case RenewCertificate():
+                enrolled = await self._tried(lambda: None, self._enrol)
+                chain, anchors = enrolled if enrolled is not None else (None, ())
+                return lambda s, now, rng: engine.on_enrolled(s, protocol, name, chain, anchors, now, rng)
+
+    async def close(self) -> None:
+        await self._kds.close()
+
+    async def _enrol(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        account = self._account
+        entries = self._state.get(ANCHORS)
+        held = TrustAnchors.of(entries) if entries is not None else None
+        source = AnchorSource(account.anchors_uri, account.anchors_generation, account.anchors_signer)
+        anchors = await self._kds.anchors(source, held, self._crypto)
+        enrolment = self._protocol.enrolment
+        vendor = _vendor_of(anchors)
+        if vendor is not None and vendor != enrolment.settings.vendor_id:
+            # The leaf names the vendor of the server's own root, which stands first in its list (rcc16.md 1.5).
+            enrolment = enrolment.with_settings(replace(enrolment.settings, vendor_id=vendor))
+        request = enrolment.request(self._state, account.identity_proof, self._clock())
+        return await self._kds.enrol(request), anchors.entries()
+
+    def _signed(self) -> None:
+        leaf = self._protocol.enrolment.leaf_key(self._state)
+        if leaf is None:
+            raise InputError("this device has no key that could be certified yet", code="input.not_enrolled")
+        self._kds.signer = KdsSigner(self._protocol.enrolment.number, leaf.public, leaf.sign)
+
+    async def _tried(self, before: Callable[[], None], call: Callable[[], Awaitable[T]]) -> T | None:
+        try:
+            before()
+            async with asyncio.timeout(_PATIENCE_S):
+                answer = await call()
+        except TimeoutError:
+            self.trouble = "no answer from the key distribution server in time"
+        except LetterlockError as error:
+            self.trouble = f"{error} ({error.code})"
+        else:
+            self.trouble = ""
+            return answer
+        _log.info("key distribution: %s", self.trouble)
+        return None
+
+
+def _vendor_of(anchors: TrustAnchors) -> int | None:
+    """Of the server's own root; those that it federates with stand behind it."""
+    if not anchors.certificates:
+        return None
+    root = decode_certificate(anchors.certificates[0], max_bytes=MAX_CERTIFICATE_BYTES)
+    return vendor_id(root)
