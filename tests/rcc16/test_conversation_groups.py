@@ -7,6 +7,7 @@ from letterlock.conversation_seam import (
     KeysSeen,
     Leave,
     LetterReceipt,
+    Packet,
     Refusal,
     RemoveMembers,
     RosterChanged,
@@ -127,6 +128,11 @@ def test_keys_are_shown_before_anything_is_sent_to_them() -> None:
     world.found(GROUP, (ANA, BEN, CLEO))
     sent: list[int] = []
     real = world.send
-    world.send = lambda phone, packet: (sent.append(len(ana.told(KeysSeen))), real(phone, packet))[1]  # type: ignore
+
+    def noting(phone: Phone, packet: Packet) -> None:
+        sent.append(len(ana.told(KeysSeen)))
+        real(phone, packet)
+
+    world.send = noting  # type: ignore[method-assign]
     ana.upgrade(GROUP, ANA, BEN, CLEO)
     assert sent[0] == 2
