@@ -91,7 +91,8 @@ class Device:
         return KdsSigner(self.number, self.participant.public, self.participant.sign)
 
     def request(self, *, proof_days: float = 92, **changes: Any) -> CertificateRequest:
-        changes.setdefault("proof", self.town.proof(self.number, self.participant.spki, days=proof_days))
+        if "proof" not in changes:
+            changes["proof"] = self.town.proof(self.number, self.participant.spki, days=proof_days)
         return self.town.lab.request(
             self.number,
             participant=self.participant,

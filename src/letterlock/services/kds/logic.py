@@ -138,7 +138,7 @@ class Registry:
             return
         if (
             tables.device(admitted.number, device) is None
-            and len(tables.devices(admitted.number)) >= self._limits.max_devices
+            and tables.count_devices(admitted.number) >= self._limits.max_devices
         ):
             raise KdsError(
                 "this number has too many devices",
@@ -205,17 +205,16 @@ class Registry:
         Raises KdsError 404 `kds.never_uploaded` or `kds.withheld`, 429 when only last resorts are left and were given
         too often. Then nothing was taken.
         """
-        uploaded = [device for device in tables.devices(target) if device.uploaded_at and device.ends > now]
+        uploaded = tables.claimable(target, now)
         if not uploaded:
             raise KdsError("nobody there has key packages", code="kds.never_uploaded", status=404)
-        fresh = [tables.count(target, device.device, now) > 0 for device in uploaded]
-        able = [device for device, some in zip(uploaded, fresh, strict=True) if some or device.last_resort_until >= now]
+        able = [(device, fresh) for device, fresh in uploaded if fresh or device.last_resort_until >= now]
         if not able:
             raise KdsError("no key package lasts for 30 days", code="kds.withheld", status=404)
-        for device, some in zip(uploaded, fresh, strict=True):
-            if device in able and not some:
+        for device, fresh in able:
+            if not fresh:
                 self._spend("last resort", (target, device.device), self._limits.last_resort, now)
-        return tuple(self._taken(tables, device, now) for device in able)
+        return tuple(self._taken(tables, device, now) for device, _ in able)
 
     def _taken(self, tables: Tables, device: Device, now: Instant) -> ClaimedPackage:
         # Remembered for as long as somebody could upload it again: its certificate ends 30 days after the last claim.

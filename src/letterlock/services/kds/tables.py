@@ -114,13 +114,19 @@ class Tables:
             (owner.number, owner.participant, owner.proof_expires),
         )
 
-    def devices(self, number: Number) -> tuple[Device, ...]:
+    def count_devices(self, number: Number) -> int:
+        found: int = self.connection.execute("SELECT COUNT(*) FROM devices WHERE number = ?", (number,)).fetchone()[0]
+        return found
+
+    def claimable(self, number: Number, now: Instant) -> tuple[tuple[Device, bool], ...]:
+        """The devices that have uploaded, and whether a one-time package of each could be handed out now."""
         rows = self.connection.execute(
-            "SELECT number, device, ends, uploaded_at, last_resort_until, last_resort_served FROM devices "
-            "WHERE number = ? ORDER BY device",
-            (number,),
+            "SELECT number, device, ends, uploaded_at, last_resort_until, last_resort_served, CASE WHEN EXISTS ("
+            "SELECT 1 FROM packages p WHERE p.number = d.number AND p.device = d.device AND p.usable_until >= ?2"
+            ") THEN 1 ELSE 0 END FROM devices d WHERE number = ?1 AND uploaded_at > 0 AND ends > ?2 ORDER BY device",
+            (number, now),
         )
-        return tuple(Device(*row) for row in rows)
+        return tuple((Device(*row[:6]), row[6] == 1) for row in rows)
 
     def device(self, number: Number, device: bytes) -> Device | None:
         row = self.connection.execute(
