@@ -24,11 +24,11 @@ KEYS = 30
 
 
 @contextlib.asynccontextmanager
-async def directory(database: Path, kill_at: int = 0) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+async def directory(database: str, kill_at: int = 0) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     script = Path(__file__).parent / "directory_process.py"
     env = {**os.environ, "PYTHONPATH": str(Path(letterlock.__file__).parents[1])}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), str(database), str(kill_at), stdout=asyncio.subprocess.PIPE, env=env
+        sys.executable, str(script), database, str(kill_at), stdout=asyncio.subprocess.PIPE, env=env
     )
     assert process.stdout is not None
     try:
@@ -62,9 +62,8 @@ async def fetch(mine: DirectoryClient, owner: Owner) -> PreKeyBundle | None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kill_at", [1, 4, 13, 25])
-async def test_no_key_is_handed_out_twice_across_a_kill_sr13(tmp_path: Path, kill_at: int) -> None:
+async def test_no_key_is_handed_out_twice_across_a_kill_sr13(database: str, kill_at: int) -> None:
     ana, ben = Owner.make("+15550100"), Owner.make("+15550101")
-    database = tmp_path / "directory.db"
     async with directory(database, kill_at) as (url, process):
         await register(url, process, ana)
         await register(url, process, ben)
@@ -85,3 +84,21 @@ async def test_no_key_is_handed_out_twice_across_a_kill_sr13(tmp_path: Path, kil
     assert len(kem) == len(set(kem)) and len(one_time) == len(set(one_time))
     # The key whose answer died was handed out: it must be missing now.
     assert len(kem) < KEYS and len(one_time) < KEYS
+
+
+@pytest.mark.slow
+async def test_two_processes_hand_no_key_out_twice_sr13(postgresql_url: str) -> None:
+    """What a file has by being one process's alone, PostgreSQL has by one writer at a time."""
+    ana, ben = Owner.make("+15550100"), Owner.make("+15550101")
+    async with directory(postgresql_url) as (url, process), directory(postgresql_url) as (other, _):
+        await register(url, process, ana)
+        await register(url, process, ben)
+        async with client(url, ana) as owner:
+            await owner.upload_prekeys(encode_upload(ana.primary.prekeys(1, KEYS)))
+        async with client(url, ben) as one, client(other, ben) as two:
+            asked = [fetch((one, two)[count % 2], ana) for count in range(2 * KEYS)]
+            bundles = [bundle for bundle in await asyncio.gather(*asked) if bundle]
+    assert len(bundles) == 2 * KEYS
+    kem = [b.kem.id for b in bundles if not b.kem_is_last_resort]
+    one_time = [b.one_time.id for b in bundles if b.one_time]
+    assert len(kem) == len(set(kem)) == len(one_time) == len(set(one_time)) == KEYS

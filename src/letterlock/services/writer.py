@@ -31,6 +31,7 @@ class Database(Protocol):
 D = TypeVar("D", bound=Database)
 T = TypeVar("T")
 Outcome = tuple[Any, BaseException | None]
+Step = Callable[[D], Any]
 
 _BATCH = 64
 _ATTEMPTS = 5
@@ -47,7 +48,7 @@ class Writer(Generic[D]):
         self._open = tables
         self._refusal = refusal
         self._name = name
-        self._waiting: queue.SimpleQueue[tuple[Callable[[D], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Step[D], asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -77,8 +78,9 @@ class Writer(Generic[D]):
         """Do one step in a transaction; its result, or its error, once that is durable.
 
         A `refusal` is a decision: what the step wrote before it (a spent try, a nonce) stands.
-        Any other error undoes the step. A step whose transaction met another's is done again: what it does outside
-        the tables must bear that.
+        Any other error undoes the step. On PostgreSQL a step may be done again, after all that it wrote was undone:
+        when another of its batch failed, or another process was in its way. What it does outside the tables must bear
+        that.
         """
         if self._loop is None or self._thread is None:
             raise StoreError(f"the {self._name} is closed", code="store.closed")
@@ -112,18 +114,26 @@ class Writer(Generic[D]):
                 self._tell(futures, self._outcomes(tables, steps))
         tables.close()
 
-    def _outcomes(self, tables: D, steps: tuple[Callable[[D], Any], ...]) -> list[Outcome]:
+    def _outcomes(self, tables: D, steps: tuple[Step[D], ...]) -> list[Outcome]:
         """Of all steps, in one transaction; when that fails, of none."""
-        failure: BaseException
-        for _ in range(_ATTEMPTS):
+        failure: Exception
+        one = _apart if tables.connection.cheap_savepoints else _together
+        tries = _ATTEMPTS
+        while tries:
+            tries -= 1
             try:
                 tables.connection.begin()
-                outcomes = [_one(tables, step, self._refusal) for step in steps]
+                outcomes = [one(tables, step, self._refusal) for step in steps]
                 tables.connection.commit()
                 return outcomes
             except TryAgain as error:
                 tables.connection.rollback()
                 failure = error
+            except _StepFailed as error:
+                tables.connection.rollback()
+                if len(steps) == 1:
+                    return [(None, error.reason)]
+                one, tries = _apart, _ATTEMPTS
             except Exception as error:  # a bug of ours too: the thread goes on, and nobody waits for ever
                 tables.connection.rollback()
                 failure = error
@@ -136,7 +146,15 @@ class Writer(Generic[D]):
             self._loop.call_soon_threadsafe(_resolve, future, outcome)
 
 
-def _one(tables: D, step: Callable[[D], Any], refusal: type[LetterlockError]) -> Outcome:
+class _StepFailed(Exception):
+    """A step of a batch without savepoints failed; all of it is undone, to be done again with them."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+
+
+def _apart(tables: D, step: Step[D], refusal: type[LetterlockError]) -> Outcome:
+    """A step inside a savepoint: when it fails, the others of the batch go on."""
     run = tables.connection.execute
     run("SAVEPOINT step")
     try:
@@ -146,12 +164,24 @@ def _one(tables: D, step: Callable[[D], Any], refusal: type[LetterlockError]) ->
         return None, decision
     except BatchLost:
         raise
-    except Exception as error:  # whatever it is belongs to this step's caller; the others of the batch go on
+    except Exception as error:  # whatever it is belongs to this step's caller
         run("ROLLBACK TO step")
         run("RELEASE step")
         return None, error
     run("RELEASE step")
     return result, None
+
+
+def _together(tables: D, step: Step[D], refusal: type[LetterlockError]) -> Outcome:
+    """A step without one. Few fail, and then the batch is done again."""
+    try:
+        return step(tables), None
+    except refusal as decision:
+        return None, decision
+    except BatchLost:
+        raise
+    except Exception as error:
+        raise _StepFailed(error) from error
 
 
 def _resolve(future: asyncio.Future[Any], outcome: Outcome) -> None:

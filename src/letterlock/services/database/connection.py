@@ -72,6 +72,9 @@ class Rows:
 class Connection(Protocol):
     """One connection, for the thread that opened it. Everything raises StoreError and nothing else."""
 
+    cheap_savepoints: bool
+    """Whether a savepoint costs less than doing a batch again; over a network it is two ways there and back."""
+
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> Rows: ...
 
     def executemany(self, statement: str, rows: Iterable[Sequence[object]]) -> None: ...

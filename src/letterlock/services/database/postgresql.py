@@ -34,6 +34,8 @@ _PAUSE_S = (0.05, 1.0)
 class PostgresqlConnection:
     """A `Connection`. It is made anew by itself when the server went away."""
 
+    cheap_savepoints = False
+
     def __init__(self, server: Server) -> None:
         self._server = server
         self.patience_s = 10.0

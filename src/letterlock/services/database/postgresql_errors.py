@@ -37,7 +37,9 @@ def failure_of(error: Exception, name: str) -> StoreError | None:
         return TryAgain(f"the {name} database is busy", hint="try again")
     if isinstance(error, _LOST):
         return ConnectionLost(f"the connection to the {name} database was lost", hint="it is made again by itself")
-    if isinstance(error, asyncpg.DataError) or (isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)):
+    if isinstance(error, asyncpg.DataError) or (
+        isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    ):
         return StoreError(f"the {name} database does not take a value")
     if isinstance(error, asyncpg.PostgresError):
         constraint = f", {error.constraint_name}" if error.constraint_name else ""

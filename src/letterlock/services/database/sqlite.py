@@ -16,6 +16,8 @@ __all__ = ["SqliteConnection"]
 class SqliteConnection:
     """A `Connection`. `raw` is in autocommit mode."""
 
+    cheap_savepoints = True
+
     def __init__(self, raw: sqlite3.Connection, name: str) -> None:
         self.raw = raw
         self._name = name
