@@ -477,8 +477,11 @@ class World:
     def inject(self, phone: Phone, sender: Number | None, outbound: Outbound, delay: int = 0) -> None:
         self._serial += 1
         pairs = [("NS", f"imdn <{cpim.IMDN}>")]
-        if outbound.receipts:
-            pairs.append(("imdn.Disposition-Notification", "positive-delivery, negative-delivery, display"))
+        asked = (
+            "positive-delivery, negative-delivery, display" if outbound.receipts else ", ".join(outbound.dispositions)
+        )
+        if asked:
+            pairs.append(("imdn.Disposition-Notification", asked))
         inbound = Inbound(
             sender,
             outbound.to,

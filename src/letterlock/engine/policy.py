@@ -83,7 +83,9 @@ def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> S
     if contact.list.expired(now):
         return Security.CHECKING
     if encrypting(core, contact, now) is None:
-        return Security.PLAIN_RCS if plain else Security.NO_KEYS_FOUND
+        if plain:
+            return Security.PLAIN_RCS
+        return Security.CHECKING if keeping(core, chat, contact, now) is not None else Security.NO_KEYS_FOUND
     if chat.waiting:
         return Security.CHECKING
     if contact.keys_new:

@@ -17,7 +17,6 @@ from ...conversation_seam import (
     Leave,
     RemoveMembers,
     Retry,
-    Revive,
     SetMetadata,
 )
 from ...errors import InputError
@@ -156,8 +155,6 @@ def change(core: Core, turn: Turn, name: ChatName, wanted: Change) -> None:
         may_go = True
     if isinstance(wanted, EndEncryption) and chat.standing is not Standing.ENDED:
         chats.save(core, turn, replace(chat, standing=Standing.ENDED))
-    if isinstance(wanted, Revive) and chat.standing is Standing.ENDED:
-        chats.save(core, turn, replace(chat, standing=Standing.SETTING_UP))
     if may_go:
         sending.flush_all(core, turn)
 

@@ -24,7 +24,7 @@ from ...conversation_seam import (
     Unreadable,
 )
 from ...errors import InputError
-from ...ids import ChatName, GroupName, group_of
+from ...ids import ChatName, GroupName, Number, group_of
 from .. import chats, policy, trouble
 from ..core import Core
 from ..events import (
@@ -52,6 +52,9 @@ _AILING = frozenset(
     }
 )
 """States of repair (rcc16.md 5.1)."""
+
+
+_UNSECURED = frozenset((Standing.NONE, Standing.SETTING_UP, Standing.NO_KEYS, Standing.ENDED, Standing.LEFT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def notice(core: Core, turn: Turn, protocol: ConversationProtocol, noted: Notice
         case Ended():
             _ended(core, turn, protocol, name, noted)
         case HealthMoved():
-            return Noticed(_health(turn, protocol, name, noted))
+            return _health(core, turn, protocol, name, noted)
         case Stalled():
             _stalled(core, turn, protocol, name, noted)
     return Noticed()
@@ -98,14 +101,14 @@ def notice(core: Core, turn: Turn, protocol: ConversationProtocol, noted: Notice
 
 # --- encrypted, or not any more ------------------------------------------------------------------------------------
 def _secured(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName, noted: Secured) -> Noticed:
-    known = chats.exists(turn, name)
+    known, stood = chats.exists(turn, name), chats.load(turn, name).standing
     before = members.membership(turn, name)
     after = members.learn(core, turn, protocol, name)
     chat = _latched(core, turn, protocol, name)
     if chat is None:
         return Noticed()  # it goes by sessions: what comes is shown, what is written goes the other way
-    back = chat.standing is Standing.LEFT
-    fresh = chat.standing in (Standing.NONE, Standing.SETTING_UP, Standing.NO_KEYS, Standing.ENDED, Standing.LEFT)
+    back = stood is Standing.LEFT
+    fresh = stood in _UNSECURED
     if before.members != after.members:
         chat = replace(chat, base=chat.sequence)
     chat = chats.save(core, turn, replace(chat, standing=members.standing(turn, name), sticky=True))
@@ -139,13 +142,20 @@ def _stalled(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatN
         chats.save(core, turn, replace(chat, standing=Standing.STALLED))
 
 
-def _health(turn: Turn, protocol: ConversationProtocol, name: ChatName, noted: HealthMoved) -> bool:
-    """Told when it falls ill and when it is well again; the steps between are many, and nobody can do anything about them."""
+def _health(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName, noted: HealthMoved) -> Noticed:
+    """Told when it falls ill and when it is well again; the steps between are many, and nobody can do anything about
+    them. A chat that was ended or stuck and is encrypted again is open again."""
     group, healthy = members.membership(turn, name), noted.state not in _AILING
     if group.healthy is not healthy:
         turn.staged.put(membership_key(name), replace(group, healthy=healthy))
         turn.tell(ProtocolNoted(name, protocol.name, f"health:{noted.state}"))
-    return healthy
+    view = protocol.view(turn.staged, noted.conversation)
+    stood = chats.load(turn, name).standing
+    if view is None or not view.encrypted or view.ended or noted.state != "healthy":
+        return Noticed(healthy)
+    if stood in (Standing.ENDED, Standing.STALLED):
+        return _secured(core, turn, protocol, name, Secured(noted.conversation, view.era, Number("")))
+    return Noticed(True)
 
 
 def _latched(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName) -> Chat | None:
@@ -160,6 +170,9 @@ def _latched(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatN
 
 # --- members ------------------------------------------------------------------------------------------------------------
 def _roster(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName, noted: RosterChanged) -> None:
+    out = core.me.number in noted.removed
+    if chats.load(turn, name).standing in _UNSECURED and not out:
+        return  # what `Secured` finds is how it begins here
     before = members.membership(turn, name)
     members.learn(core, turn, protocol, name)
     chat = _latched(core, turn, protocol, name)
@@ -168,7 +181,6 @@ def _roster(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatNa
     if noted.added:
         # Newcomers expect nothing of what was said before (ordering.py).
         chat = replace(chat, base=chat.sequence)
-    out = core.me.number in noted.removed
     chat = replace(chat, standing=Standing.LEFT if out else members.standing(turn, name))
     chats.save(core, turn, chat)
     if group_of(name) is not None:
