@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import letterlock
 from crypto.deterministic import seeded_rng
 from letterlock.codec.cpim import CpimLimits
 from letterlock.codec.tls import opaque, u16, u32
@@ -81,6 +83,7 @@ from .section11 import AAD, AUTHENTICATOR, TEXT_PAYLOAD
 LIMITS = CpimLimits(65_536, 64, 8_192)
 FIRST = bytes.fromhex(AAD["MxaDOv6I6QTwGK2Xj6V-Ubhw", 6])
 M1 = MessageId("m1")
+SOURCE = Path(letterlock.__file__).parent
 
 
 # --- authenticated data ------------------------------------------------------------------------------------------
@@ -406,12 +409,25 @@ def test_a_new_era_copies_all_but_the_era() -> None:
 
 
 # --- choices, and what a leaf says -------------------------------------------------------------------------------------
-def test_every_choice_is_a_field_and_every_field_a_choice() -> None:
-    rows = [row.id for row in CHOICES]
-    assert sorted(rows) == sorted(Choices.__dataclass_fields__)
-    assert len(set(rows)) == len(rows)
+def test_every_choice_is_in_the_table_and_says_where_it_is_made() -> None:
+    """A row with a field is a switch that some code reads; one without is a fixed decision of the place it names."""
+    rows = {row.id: row for row in CHOICES}
+    assert len(rows) == len(CHOICES)
+    assert {row.id for row in CHOICES if row.switched} == set(Choices.__dataclass_fields__)
     assert {2, 3, 5, 8, 10, 13, 16} <= {row.item for row in CHOICES}
-    assert all(row.open and row.mark and row.ours and row.where for row in CHOICES)
+    for row in CHOICES:
+        assert row.open and row.mark and row.ours
+        sources = [(SOURCE / place).read_text(encoding="utf-8") for place in row.where.split(", ")]
+        if row.switched:
+            assert any(f".{row.id}" in text for text in sources), row.id
+
+
+def test_a_dialect_without_the_resent_component() -> None:
+    component = u16(1) + opaque(b"m1") + u32(4) + b"\x02"
+    assert decode_authenticated_data(component, accept_resent=True).resent == b"\x02"
+    assert decode_authenticated_data(FIRST, accept_resent=False).era == 6
+    with pytest.raises(DecodeError):
+        decode_authenticated_data(component, accept_resent=False)
 
 
 def test_what_our_leaves_say() -> None:

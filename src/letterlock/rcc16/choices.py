@@ -2,7 +2,7 @@
 
 `OURS` is the one switch: code that has to choose reads a field of a `Choices` value and nothing else. `CHOICES` says
 of every field what is not known, how well it is sourced, and where the choice takes effect; docs/rcc16.md is drawn
-from it. The marks are those of rcc16.md: I inferred, N not sourced, D and C a third party's reading or code.
+from it. A row without a field is a decision that has no other side to switch to: `where` is the place that says it. The marks are those of rcc16.md: I inferred, N not sourced, D and C a third party's reading or code.
 
 Numbers of policy that no other side can see (how often we try, how long we wait) are not choices of this kind: they
 stand with the machine that uses them.
@@ -72,9 +72,6 @@ class Choices:
     """Section 12, item 2."""
     accept_resent: bool = True
     """Section 12, item 3."""
-    authenticated_data_required: bool = True
-    security_code: str = "account"
-    """Section 12, item 5."""
     federation_path: str = "/mls/v1/federation"
     """Section 12, item 8."""
     external_commits_a_day: int = 50
@@ -82,22 +79,15 @@ class Choices:
     era_advances_a_day: int = 5
     epoch_advances_an_hour: int = 600
     """Section 12, item 10."""
-    reaction_added: str = "+Reaction"
-    reaction_removed: str = "-Reaction"
     own_namespace: str = "urn:letterlock:cpim:v1"
     """Section 12, item 13."""
-    encrypted_typing: bool = False
-    """Section 12, item 14."""
-    control_over: str = "msrp"
+    control_in_session: bool = True
     """Section 12, item 16."""
     metadata_keys_type: str = "message/mls-rcs-group-metadata-keys"
     """Section 12, item 12."""
     metadata_keys_with: SharedWith = SharedWith.MEMBERS
-    external_pub_in_group_info: bool = True
     generation_must_match: bool = True
-    mls_file_element: bool = False
     kds_selector: int = 2
-    provisioning_prefix: str = "openrcs-"
     identity_proof: str = "rcc16-identity-proof"
     """Section 12, item 6: the label of what an ACS signs."""
     anchor_list: str = "rcc16-trust-anchors"
@@ -109,7 +99,8 @@ OURS: Final = Choices()
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One row. `id` is the field of `Choices`, `item` the number in rcc16.md section 12 (0: only marked in the text)."""
+    """One row. `id` is the field of `Choices` if there is one, `item` the number in rcc16.md section 12 (0: only marked in
+    the text), `where` what reads the field, or says what is fixed: paths in src/letterlock."""
 
     id: str
     item: int
@@ -117,6 +108,11 @@ class Choice:
     mark: str
     ours: str
     where: str
+
+    @property
+    def switched(self) -> bool:
+        """Whether a field of `Choices` decides it."""
+        return self.id in Choices.__dataclass_fields__
 
 
 CHOICES: Final[tuple[Choice, ...]] = (
@@ -126,7 +122,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "which revision's shapes a peer expects; nothing on the wire says",
         "D 10",
         "v3.0, which is deployed, is written; v3.0 and v4.0 are read",
-        "rcc16/wire, rcc16/policy.py",
+        "rcc16/metadata.py, rcc16/conversation/eras.py, rcc16/policy.py",
     ),
     Choice(
         "control_numbers",
@@ -142,7 +138,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "the resent component of the authenticated data: tag, framing, meaning",
         "I 4.6",
         "never written; one that is there is kept as bytes, and the message holds if everything else does",
-        "rcc16/wire/authenticated_data.py",
+        "rcc16/conversation/letters.py, rcc16/wire/authenticated_data.py",
     ),
     Choice(
         "authenticated_data_required",
@@ -166,7 +162,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "how one key distribution server asks another",
         "N 1.8",
         "a protocol of ours beside the client's calls",
-        "services/kds",
+        "services/kds/federation.py",
     ),
     Choice(
         "external_commits_a_day",
@@ -174,22 +170,31 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "quota of external commits of a group",
         "D 5.6",
         "50, as published",
-        "services/focus",
+        "services/focus/mls/settings.py",
     ),
-    Choice("era_advances_an_hour", 10, "quota of new eras of a group", "N 5.6", "2", "services/focus"),
-    Choice("era_advances_a_day", 10, "the same for a day", "N 5.6", "5", "services/focus"),
-    Choice("epoch_advances_an_hour", 10, "quota of commits of a group", "N 5.6", "600", "services/focus"),
+    Choice("era_advances_an_hour", 10, "quota of new eras of a group", "N 5.6", "2", "services/focus/mls/settings.py"),
+    Choice("era_advances_a_day", 10, "the same for a day", "N 5.6", "5", "services/focus/mls/settings.py"),
     Choice(
-        "reaction_added", 13, "Reference-Type of a reaction", "C W 8", "+Reaction, as captured", "rcc16/conversation"
+        "epoch_advances_an_hour", 10, "quota of commits of a group", "N 5.6", "600", "services/focus/mls/settings.py"
     ),
-    Choice("reaction_removed", 13, "Reference-Type of one taken back", "I 8", "-Reaction", "rcc16/conversation"),
+    Choice(
+        "reaction_added",
+        13,
+        "Reference-Type of a reaction",
+        "C W 8",
+        "+Reaction, as captured",
+        "engine/content/reaction.py",
+    ),
+    Choice(
+        "reaction_removed", 13, "Reference-Type of one taken back", "I 8", "-Reaction", "engine/content/reaction.py"
+    ),
     Choice(
         "own_namespace",
         13,
         "headers of replies, edits and recalls",
         "N 8",
         "a namespace of our own inside the ciphertext; others pass it over",
-        "rcc16/wire/secret_payload.py",
+        "rcc16/conversation/letters.py",
     ),
     Choice(
         "encrypted_typing",
@@ -197,15 +202,15 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "whether typing is sent encrypted",
         "N 8",
         "in the clear as deployed: it tells presence and nothing else",
-        "rcc16/conversation",
+        "engine/content/composing.py",
     ),
     Choice(
-        "control_over",
+        "control_in_session",
         16,
         "SIP method and session of control messages",
         "N 3.2",
         "CPIM over the MSRP session of the conference; the acknowledgement in pager mode",
-        "services/focus, transport",
+        "rcc16/conversation/posting.py",
     ),
     Choice(
         "metadata_keys_type",
@@ -229,7 +234,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "whether a published GroupInfo carries external_pub",
         "D 2.5",
         "yes: without it nobody can come back by an external commit",
-        "rcc16/conversation",
+        "rcc16/conversation/operations.py",
     ),
     Choice(
         "generation_must_match",
@@ -237,7 +242,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "whether a SecretPayload whose counter is not its key's generation is refused",
         "I 4.3",
         "refused",
-        "rcc16/conversation",
+        "rcc16/conversation/letters.py",
     ),
     Choice(
         "mls_file_element",
@@ -261,7 +266,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "GSMA names of the provisioning parameters",
         "N 1.7",
         "the vendor names that were seen",
-        "services/provisioning",
+        "codec/provisioning.py",
     ),
     Choice(
         "identity_proof",
@@ -269,7 +274,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "what exactly the ACS signs in .5, who knows its key, how rolled participant keys are followed",
         "N 1.3",
         "a label of ours, number, participant key, home KDS and end; checked by that KDS alone; rolls are refused",
-        "rcc16/credentials/proof.py",
+        "rcc16/credentials/labels.py, rcc16/credentials/proof.py",
     ),
     Choice(
         "anchor_list",
@@ -277,7 +282,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "form of the signed list of trust anchors; how revoked serial numbers get about",
         "C 1.7",
         "generation, certificates and revoked serial numbers, signed under a label of ours",
-        "rcc16/credentials/anchors.py",
+        "rcc16/credentials/labels.py, rcc16/credentials/anchors.py",
     ),
     Choice(
         "leaf_possession",
@@ -285,7 +290,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "how a KDS learns a leaf key that is not the participant key, and that its holder agrees",
         "C 1.8",
         "`leaf_pub` beside the parts of the lab's request, with a signature of that key over number and participant key",
-        "rcc16/credentials/request.py",
+        "rcc16/credentials/labels.py, rcc16/credentials/request.py",
     ),
 )
 """Further rows of other rooms are appended here by who owns the room."""

@@ -177,7 +177,7 @@ def _open(work: Work, packet: Packet, sender: Number, *, agrees: bool) -> None:
     except LetterlockError as error:
         # Nothing has changed. Where both sides name the same epoch the message is broken and the group is not: no
         # repair is begun because of it, so that garbage from the network costs us nothing (SR-07).
-        if agrees:
+        if agrees or packet.message_id in work.retried:
             cannot_read(work, packet, sender, error.code)
         else:
             park(work, packet, sender, work.chat.moment, failed=True)
@@ -204,7 +204,7 @@ def _open(work: Work, packet: Packet, sender: Number, *, agrees: bool) -> None:
 def check_binding(work: Work, data: bytes, message_id: str, certified: Number, sender: Number | None) -> None:
     """What is bound to a message is what its envelope says (SR-03). Raises InvalidRcc16, DecodeError."""
     held = work.chat.group
-    found = decode_authenticated_data(data)
+    found = decode_authenticated_data(data, accept_resent=work.core.settings.choices.accept_resent)
     if found.message_id != message_id:
         _ID.fail("the message was encrypted under another id")
     if held is not None and found.era != held.era:
@@ -220,7 +220,7 @@ def open_application(
     certified = certified_number(result.leaf.credential)
     check_binding(work, result.authenticated_data, message_id, certified, sender)
     payload = decode_secret_payload(result.data)
-    if payload.generation != result.generation:
+    if payload.generation != result.generation and work.core.settings.choices.generation_must_match:
         _GENERATION.fail(f"counter {payload.generation} in generation {result.generation}")
     return decode_content(payload.content, work.core.settings.content) if payload.payload_type == TEXT else None
 

@@ -99,4 +99,7 @@ def _control(
     large: bool = True,
     until: UntilWhen = UntilWhen.NETWORK,
 ) -> Packet:
-    return Packet(work.conversation, None, message_id, content_type, headers, body, _CONTROL_DISPOSITIONS, large, until)
+    in_session = large and work.core.settings.choices.control_in_session
+    return Packet(
+        work.conversation, None, message_id, content_type, headers, body, _CONTROL_DISPOSITIONS, in_session, until
+    )

@@ -41,8 +41,8 @@ def encode_authenticated_data(message: MessageId, era: int) -> bytes:
     return u16(_VERSION) + opaque(message_id(message).encode()) + u32(era) + _ABSENT
 
 
-def decode_authenticated_data(data: bytes) -> AuthenticatedData:
-    """Raises DecodeError."""
+def decode_authenticated_data(data: bytes, *, accept_resent: bool = True) -> AuthenticatedData:
+    """Raises DecodeError. `accept_resent` is `Choices.accept_resent`: whether a component nobody understands may follow."""
     reader = Reader(data)
     version = reader.u16()
     try:
@@ -53,6 +53,6 @@ def decode_authenticated_data(data: bytes) -> AuthenticatedData:
     if era == 0:
         raise DecodeError("era 0 is no era", code="rcc16.era")
     resent = reader.rest()
-    if not resent or (resent[:1] == _ABSENT and len(resent) > 1):
+    if not resent or (resent != _ABSENT and (resent[:1] == _ABSENT or not accept_resent)):
         raise DecodeError("authenticated data end wrongly", code="rcc16.authenticated_data")
     return AuthenticatedData(found, era, version, b"" if resent == _ABSENT else resent)
