@@ -28,13 +28,15 @@ from ..wire.control import (
     ServerMessage,
     decode_server_message,
 )
-from ..wire.extensions import ERA
+from ..wire.extensions import ERA, end_mls_of
 from ..wire.message_ids import new_message_id
 from ..wire.packet_headers import control_headers
 from ..wire.reasons import ClientReason, ServerReason, encode_negative_receipt
 from .adopting import enter, follow
 from .committing import wanted
 from .dates import rfc3339
+from .ending import has_ended
+from .fetched import read_fetched
 from .heads import Head, head_of
 from .joining import take_welcome, unopenable
 from .letters import check_binding, open_application
@@ -79,7 +81,28 @@ def take_server(work: Work, packet: Packet, sender: Number | None) -> None:
         if matches(work, message.message_id, message.identifier):
             accepted(work)
         return
+    if isinstance(message, GroupInfoMessage):
+        _born_ended(work, message)
+        return
     apply_control(work, packet, message, sender)
+
+
+def _born_ended(work: Work, message: GroupInfoMessage) -> None:
+    """A new era without a Welcome: somebody ended encryption without the group (rcc16.md 5.2). It counts if the one who
+    did was in the group with us; anything else that a GroupInfo says is asked about."""
+    chat = work.chat
+    if work.client is None or chat.left or chat.group is None:
+        return
+    fetched = read_fetched(work, message)
+    if fetched.era <= chat.group.era or fetched.group_id != chat.mls_id.encode():
+        return
+    work.update(era_seen=max(chat.era_seen, fetched.era))
+    end = end_mls_of(fetched.extensions)
+    if end is not None and fetched.signer in {(one.number, one.device) for one in chat.members}:
+        work.update(rejoin=True)
+        has_ended(work, fetched.signer[0], end)
+    else:
+        suspect(work, "group-info", certain=True)
 
 
 def accepted(work: Work) -> None:

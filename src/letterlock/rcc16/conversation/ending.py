@@ -25,7 +25,7 @@ __all__ = ["end", "end_failed", "has_ended", "has_revived", "revive", "revive_fa
 def end(work: Work) -> None:
     """The user's wish to end encryption is next."""
     chat = work.chat
-    gap = chat.group is None or chat.rejoin or chat.heal is not None
+    gap = chat.group is None or chat.rejoin or bool(chat.stalled)
     match end_guard(work.health, bool(chat.ended), chat.operation is not None, gap):
         case Ending.DONE | Ending.ONGOING:
             work.update(ends="")
@@ -49,8 +49,13 @@ def _send_end(work: Work) -> None:
 
 
 def _end_here(work: Work) -> None:
-    """State 15: it is ended for us, and nobody else hears of it."""
-    if work.can_move(HealthState.CANNOT_HEAL_DURING_END_MLS):
+    """We cannot commit to the group that counts. In a group others are told by a new era that is born ended, for which
+    nobody's packages are needed ("phoenix"); else it is ended for us alone (state 15)."""
+    if work.chat.stalled and not work.is_pair and work.can_move(HealthState.PHOENIX_MODE_REQUESTED):
+        work.move(HealthState.PHOENIX_MODE_REQUESTED)
+        work.move(HealthState.ONGOING_PHOENIX_MODE)
+        advance(work, Kind.PHOENIX)
+    elif work.can_move(HealthState.CANNOT_HEAL_DURING_END_MLS):
         work.move(HealthState.CANNOT_HEAL_DURING_END_MLS)
     elif work.health in (HealthState.ONGOING_ERA_ADVANCEMENT, HealthState.ERA_ADVANCEMENT_REQUESTED):
         work.force_health(HealthState.CANNOT_HEAL_DURING_END_MLS)
@@ -67,17 +72,19 @@ def end_failed(work: Work, retries_spent: bool) -> None:
 
 def has_ended(work: Work, by: Number, found: EndMls) -> None:
     """The epoch that we are in has end_mls."""
-    if work.chat.ended:
-        return
+    if not work.health.has_end_mls or work.health.is_phoenix:
+        _move_to_end(work)
+    if not work.chat.ended:
+        _mark(work, by, found.reason.name.lower().replace("_", "-"))
+
+
+def _move_to_end(work: Work) -> None:
     for state in (HealthState.DONE_END_MLS, HealthState.CANNOT_HEAL_DURING_END_MLS):
         if work.can_move(state):
             work.move(state)
-            break
-    else:
-        work.restart_health(HealthState.UNKNOWN)
-        work.move(HealthState.DONE_END_MLS)
-    reason = found.reason.name.lower().replace("_", "-")
-    _mark(work, by, reason)
+            return
+    work.restart_health(HealthState.UNKNOWN)
+    work.move(HealthState.DONE_END_MLS)
 
 
 def _mark(work: Work, by: Number | None, reason: str) -> None:

@@ -100,7 +100,8 @@ def _found(work: Work, packages: list) -> None:  # type: ignore[type-arg]
     kind = _ADVANCES[operation.kind]
     end = end_mls_extension(EndReason.UNSET, work.core.settings.choices.revision) if kind is Advance.PHOENIX else None
     extensions = next_era(before, era, kind, end_mls=end)
-    request = Request.NEW_GROUP if chat.era_seen == 0 and chat.group is None else Request.NEW_ERA
+    lost = chat.heal is not None and chat.heal.not_found
+    request = Request.NEW_GROUP if lost or (chat.era_seen == 0 and chat.group is None) else Request.NEW_ERA
     found(work, era, extensions, packages, inside_welcome(work), request=request)
 
 

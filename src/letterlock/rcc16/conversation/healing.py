@@ -48,7 +48,13 @@ def due(work: Work) -> None:
     if heal is None or heal.next_at > work.now or work.client is None or work.chat.operation is not None:
         return
     if heal.asked:
-        work.update(heal=replace(heal, asked=False, looks=heal.looks + 1))  # nobody answered
+        # Nobody has answered: ask again, later each time.
+        looks, budgets = heal.looks + 1, work.core.settings.budgets
+        wait = max(0, look_after(looks, budgets) - budgets.answer_ms)
+        heal = replace(heal, asked=False, looks=looks, next_at=work.now + wait)
+        work.update(heal=heal)
+        if wait:
+            return
     if heal.not_found:
         _climb(work, None, Verdict.GROUP_NOT_FOUND)
     else:
@@ -81,7 +87,14 @@ def take_answer(work: Work, info: EnhancedGroupInfo, sender: Number | None) -> N
     local = None if here is None else Standing(Moment(here.era, here.epoch), here.authenticator)
     if work.chat.rejoin:
         local = None
-    _climb(work, (info, fetched), verdict(local, says), answered=True)
+    found = verdict(local, says)
+    if found is Verdict.LOCAL_AHEAD and not heal.looks:
+        # Most often an answer that was on its way while a commit came: look once more before anything is done.
+        work.update(
+            heal=replace(heal, asked=False, looks=1, next_at=work.now + work.core.settings.budgets.look_short_ms)
+        )
+        return
+    _climb(work, (info, fetched), found, answered=True)
 
 
 def _about_operation(work: Work, latest: EpochIdentifier) -> None:
@@ -178,6 +191,8 @@ def _do(work: Work, step: HealStep, answer: _Answer | None, found: Verdict) -> V
             assert fetched is not None
             end = end_mls_of(fetched.extensions)
             assert end is not None
+            # We are not in that epoch: a revival has to make a new era.
+            work.update(rejoin=found is not Verdict.IN_SYNC)
             has_ended(work, fetched.signer[0], end)
         case Step.REPLAY:
             assert info is not None
@@ -244,6 +259,7 @@ def healed(work: Work) -> None:
 def tried_again(work: Work) -> None:
     """What failed before the repair is tried once more; what fails now is lost, and its sender told."""
     for parked in release_failed(work):
+        work.retried.add(parked.packet.message_id)
         work.unread.append((parked.packet, parked.sender))
 
 

@@ -96,7 +96,7 @@ def _next(work: Work) -> bool:
 def _wish(work: Work) -> Callable[[], None] | None:
     """What is wanted next. Ending and reviving come first; everything else needs a healthy conversation."""
     chat = work.chat
-    if chat.ends:
+    if chat.ends and (chat.heal is None or chat.stalled):
         return lambda: end(work)
     if chat.revives:
         return lambda: revive(work)

@@ -86,6 +86,8 @@ class Work:
     _dropped: set[int] = field(default_factory=set)
     unread: list[tuple[Packet, Number | None]] = field(default_factory=list)
     """Packets that became readable by this step: the caller takes them in as if they had just come."""
+    retried: set[str] = field(default_factory=set)
+    """Message ids of those that had failed before a repair: what fails after it is lost."""
 
     @classmethod
     def on(cls, core: Core, state: State, conversation: Conversation, now: Instant, rng: Rng) -> Work:
