@@ -19,7 +19,7 @@ from ....errors import DecodeError, LetterlockError, StoreError
 from ....ids import Instant, Number, Rng
 from ....rcc16.choices import OURS
 from ....rcc16.wire.control import ClientMessage, decode_client_message, decode_epoch_identifier
-from ....rcc16.wire.group_ids import read_group_id
+from ....rcc16.wire.group_ids import group_of_mls
 from ....rcc16.wire.message_ids import new_message_id
 from ....rcc16.wire.reasons import ServerReason
 from ...writer import Writer
@@ -224,10 +224,8 @@ class Ordering:
         if group is not None:
             return group
         if state is None:
-            try:
-                return OrderedGroup(self._terms, read_group_id(room.conference.contribution.encode()))
-            except DecodeError:
-                return None
+            group_id = _group_id(room.conference.contribution)
+            return None if group_id is None else OrderedGroup(self._terms, group_id)
         snapshot = await self._writer.run(lambda tables: tables.mls.snapshot(name))
         assert snapshot is not None
         try:
@@ -239,6 +237,13 @@ class Ordering:
 
     async def _judged(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._judges, work)
+
+
+def _group_id(contribution: str) -> bytes | None:
+    """What an MLS group of this conference has to be called: the UUID that is its RCS group id, without dashes
+    (rcc16.md 2.1). None if it is none."""
+    text = contribution.replace("-", "").lower().encode()
+    return text if group_of_mls(text) is not None else None
 
 
 def _shown(accepted: Accepted, room: Room) -> MlsGroup:
