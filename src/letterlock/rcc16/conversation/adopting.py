@@ -63,18 +63,19 @@ def follow(work: Work, group: Group, commit: StagedCommit | PendingCommit, by: N
 def _now_in(work: Work, group: Group, by: Number) -> None:
     held = work.chat.group
     assert held is not None
-    after = devices_of(group.members(), work.chat.members, group.epoch)
+    end = end_mls_of(group.state.extensions)
     work.update(
         epoch=group.epoch,
         authenticator=group.epoch_authenticator,
         context=group.state.extensions,
         era_seen=max(work.chat.era_seen, held.era),
         refusals=0,
-        # The order takes a commit only if both rosters are the same after it (rcc16.md 5.8).
-        roster=tuple(number for number in numbers_of(after) if number != work.core.number),
     )
-    show_difference(work, after, by, held.era, group.epoch)
-    end = end_mls_of(group.state.extensions)
+    after = devices_of(group.members(), work.chat.members, group.epoch)
+    if end is None or len(after) > 1:  # a group that was born ended has nobody in it; the conversation still has
+        show_difference(work, after, by, held.era, group.epoch)
+        # The order takes a commit only if both rosters are the same after it (rcc16.md 5.8).
+        work.update(roster=tuple(number for number in numbers_of(after) if number != work.core.number))
     if end is not None:
         has_ended(work, by, end)
     else:
