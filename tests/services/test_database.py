@@ -120,6 +120,21 @@ def test_a_statement_that_fails_says_no_more_than_that(
     connection.rollback()
 
 
+@pytest.mark.parametrize("value", ["\ud800", 2**63, object()])
+def test_a_value_that_it_cannot_keep_fails_its_step_only(connection: Connection, value: object) -> None:
+    connection.begin()
+    connection.execute("UPDATE parents SET count = 5")
+    connection.execute("SAVEPOINT step")
+    with pytest.raises(StoreError):
+        if isinstance(value, str):
+            connection.execute("INSERT INTO parents VALUES (?, ?, 1)", (value, b""))
+        else:
+            connection.executemany("INSERT INTO parents VALUES ('x', ?1, ?2)", [(b"", value)])
+    connection.execute("ROLLBACK TO step")
+    connection.commit()
+    assert in_batch(connection, "SELECT name, count FROM parents") == [("what?", 5)]
+
+
 def test_a_rollback_undoes_a_batch(connection: Connection) -> None:
     connection.begin()
     connection.execute("DELETE FROM parents")

@@ -307,20 +307,21 @@ def test_what_is_answered_is_on_the_disk_whatever_the_server_says(
     try:
         connection = opened(postgresql_url)
         assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+        # And one that stands still in a batch holds the others up no longer than this.
+        assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("10s",)
         connection.close()
     finally:
         postgresql.ask("ALTER DATABASE letterlock RESET synchronous_commit")
 
 
-@pytest.mark.parametrize("value", ["a\x00b", "\ud800", 2**63, object()])
-def test_a_value_that_it_cannot_keep_fails_its_step_only(postgresql_url: str, value: object) -> None:
+def test_a_text_with_a_nul_fails_its_step_only(postgresql_url: str) -> None:
+    """SQLite would keep it; PostgreSQL has no such text."""
     connection = opened(postgresql_url)
     connection.begin()
     connection.execute("INSERT INTO items VALUES (?, 0)", ("kept",))
     connection.execute("SAVEPOINT step")
-    column = ("x", value) if not isinstance(value, str) else (value, 1)
     with pytest.raises(StoreError):
-        connection.execute("INSERT INTO items VALUES (?, ?)", column)
+        connection.execute("INSERT INTO items VALUES (?, 0)", ("a\x00b",))
     connection.execute("ROLLBACK TO step")
     connection.commit()
     connection.close()

@@ -12,6 +12,9 @@ from .connection import Layout, Rows
 
 __all__ = ["SqliteConnection"]
 
+_FAILURES = (sqlite3.Error, OverflowError, UnicodeError)
+"""The last two of values: a number of more than 64 bits, half a character."""
+
 
 class SqliteConnection:
     """A `Connection`. `raw` is in autocommit mode."""
@@ -47,13 +50,13 @@ class SqliteConnection:
         try:
             cursor = self.raw.execute(statement, parameters)
             return Rows(cursor.fetchall(), cursor.rowcount)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._failed(error) from error
 
     def executemany(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         try:
             self.raw.executemany(statement, rows)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._failed(error) from error
 
     def last_identity(self, table: str, column: str) -> int:
@@ -76,7 +79,9 @@ class SqliteConnection:
     def close(self) -> None:
         self.raw.close()
 
-    def _failed(self, error: sqlite3.Error) -> StoreError:
+    def _failed(self, error: Exception) -> StoreError:
+        if not isinstance(error, sqlite3.Error):
+            return StoreError(f"the {self._name} database does not take a value")
         return StoreError(f"the {self._name} database failed: {error}")
 
 
