@@ -5,15 +5,11 @@ Google's are `Mx` and 22 to 26 characters of base64url with `_` written as `=`. 
 
 from __future__ import annotations
 
-import re
 import uuid
-from typing import Final
 
 from ...ids import MessageId, Rng
 
-__all__ = ["is_google_form", "new_message_id", "welcome_id"]
-
-_GOOGLE: Final = re.compile(r"Mx[A-Za-z0-9=-]{22,26}", re.ASCII)
+__all__ = ["new_message_id", "welcome_id"]
 
 
 def new_message_id(rng: Rng) -> MessageId:
@@ -24,8 +20,3 @@ def new_message_id(rng: Rng) -> MessageId:
 def welcome_id(group_id: bytes) -> MessageId:
     """Of the Welcome of a chat of two, which goes to the peer directly (rcc16.md 3.2)."""
     return MessageId(f"mls-welcome-{group_id.decode('ascii')}")
-
-
-def is_google_form(text: str) -> bool:
-    """Whether it looks like one of Google's."""
-    return _GOOGLE.fullmatch(text) is not None

@@ -30,7 +30,6 @@ __all__ = [
     "era_of_headers",
     "find_header",
     "judge_headers",
-    "original_message_id",
     "receipt_headers",
 ]
 
@@ -97,11 +96,6 @@ def authenticator_of(headers: Iterable[PacketHeader]) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return value if len(value) == _AUTHENTICATOR_BYTES else None
-
-
-def original_message_id(headers: Iterable[PacketHeader]) -> str | None:
-    """The id of the message that this one repeats."""
-    return find_header(headers, ORIGINAL_MESSAGE_ID)
 
 
 @dataclass(frozen=True, slots=True)
