@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .api import Delivered, DeviceInfo, GroupInfo, GroupMember, Me
+from .api import CertificateInfo, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
 from .chat import Chat
 from .checkpoints import CHECKPOINTS
 from .client import Client
@@ -16,12 +16,14 @@ from .transfer_records import TransferInfo, TransferState
 
 __all__ = [
     "CHECKPOINTS",
+    "CertificateInfo",
     "Chat",
     "Client",
     "ContentAccount",
     "Conversation",
     "Delivered",
     "DeviceInfo",
+    "EncryptionInfo",
     "Environment",
     "Group",
     "GroupInfo",

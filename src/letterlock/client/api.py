@@ -12,11 +12,22 @@ from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
-from ..ids import ChatName, GroupName, MessageId, Number
+from ..ids import ChatName, GroupName, Instant, MessageId, Number
 from ..trust import SecurityCode
 from .transfer_records import TransferInfo
 
-__all__ = ["MOST_MESSAGES", "ChatState", "Delivered", "DeviceInfo", "GroupInfo", "GroupMember", "Me", "ProfileApi"]
+__all__ = [
+    "MOST_MESSAGES",
+    "CertificateInfo",
+    "ChatState",
+    "Delivered",
+    "DeviceInfo",
+    "EncryptionInfo",
+    "GroupInfo",
+    "GroupMember",
+    "Me",
+    "ProfileApi",
+]
 
 MOST_MESSAGES = 1_000
 """Of a chat's history at once."""
@@ -71,6 +82,37 @@ class GroupInfo:
     cursor: int
     icon: str = ""
     icon_digest: bytes = b""
+    protocol: str = "signal"
+    """`signal`: a log that the members sign, and sessions with each. `rcc16`: an MLS group that the focus orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionInfo:
+    """By which protocol a chat goes, and how that stands. `era`, `epoch` and `health` are of `rcc16` alone.
+
+    `health` is the state of repair, `healthy` when there is nothing to repair (rcc16.md 5.1).
+    """
+
+    chat: ChatName
+    protocol: str
+    security: Security
+    era: int = 0
+    epoch: int = 0
+    health: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateInfo:
+    """What this device has at the key distribution server. `ready`: it can be encrypted to by RCC.16.
+
+    `not_after` is when the certificate ends, 0 if there is none; `packages` how many key packages were published last;
+    `trouble` what the last request to the server came to, empty when it was answered.
+    """
+
+    ready: bool
+    not_after: Instant
+    packages: int
+    trouble: str
 
 
 class Delivered(NamedTuple):
@@ -111,7 +153,7 @@ class ProfileApi(Protocol):
     async def security_code(self, number: Number) -> SecurityCode: ...
     async def verify(self, number: Number, scanned: bytes | None, last_group: str | None) -> None: ...
     async def accept_keys(self, number: Number) -> None: ...
-    async def create_group(self, numbers: Sequence[Number], subject: str, request: str) -> GroupName: ...
+    async def create_group(self, numbers: Sequence[Number], subject: str, request: str, protocol: str) -> GroupName: ...
     async def group(self, group: GroupName) -> GroupInfo: ...
     async def groups(self) -> Sequence[GroupInfo]: ...
     async def add_members(self, group: GroupName, numbers: Sequence[Number], request: str) -> None: ...
@@ -119,6 +161,11 @@ class ProfileApi(Protocol):
     async def leave_group(self, group: GroupName, request: str) -> None: ...
     async def set_subject(self, group: GroupName, subject: str, request: str) -> None: ...
     async def set_icon(self, group: GroupName, digest: bytes, url: str, request: str) -> None: ...
+    async def encryption(self, number: ChatName) -> EncryptionInfo: ...
+    async def end_encryption(self, number: ChatName) -> None: ...
+    async def revive_encryption(self, number: ChatName) -> None: ...
+    async def retry_encryption(self, number: ChatName) -> None: ...
+    async def certificate(self) -> CertificateInfo | None: ...
     async def delivered(self, message_id: MessageId) -> Delivered: ...
     async def devices(self) -> Sequence[DeviceInfo]: ...
     async def device_offer(self) -> str: ...

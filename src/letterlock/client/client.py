@@ -14,7 +14,7 @@ from .. import ids
 from ..codec.ft_http import FileDocument, RemoteFile
 from ..engine.events import Recorded
 from ..errors import InputError, StoreError
-from .api import DeviceInfo, GroupInfo, Me, ProfileApi
+from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
 from .attach import Access
 from .chat import Chat
 from .environment import Environment
@@ -23,7 +23,7 @@ from .joining import join_profile
 from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
-from .settings import ContentAccount, KdsAccount, Settings, SipAccount
+from .settings import ContentAccount, KdsAccount, Settings, SipAccount, spoken
 from .setup import create_profile
 from .transfer import Transfer
 
@@ -80,7 +80,7 @@ class Client:
         code: str | Callable[[], Awaitable[str]],
         sip: SipAccount | None = None,
         content: ContentAccount | None = None,
-        kds: KdsAccount | None = None,
+        kds: KdsAccount | Callable[[bytes], Awaitable[KdsAccount]] | None = None,
         protocols: Sequence[str] = ("signal",),
         name: str = "",
         directory_ca: str | None = None,
@@ -92,15 +92,18 @@ class Client:
 
         `code` is the operator's one-time code, or a function that is awaited after the operator was asked to send
         one. `protocols` are those that the profile speaks: `signal`, and `rcc16`, which needs a key distribution server
-        (`kds`). `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
+        (`kds`): the account there, or a function that is awaited with the participant key (DER) once it is made, because
+        the operator vouches for that key. `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
         Safe to call again after any failure. Raises InputError, DirectoryError, TransportError.
         """
         environment = environment or Environment()
         paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
         if unlock is None:
             raise _nothing_unlocks()
-        settings = Settings.new(directory, sip, environment.rng, directory_ca, content, kds, protocols)
-        await create_profile(paths, ids.number(number), unlock, settings, code, name, environment)
+        account = None if callable(kds) else kds
+        settings = Settings.new(directory, sip, environment.rng, directory_ca, content, account, spoken(protocols))
+        vouch = kds if callable(kds) else None
+        await create_profile(paths, ids.number(number), unlock, settings, code, name, environment, vouch)
 
     @classmethod
     async def provision(
@@ -112,6 +115,7 @@ class Client:
         code: str | Callable[[], Awaitable[str]],
         name: str = "",
         ca: str | None = None,
+        protocols: Sequence[str] = ("signal",),
         passphrase: str | None = None,
         key_file: str | os.PathLike[str] | None = None,
         environment: Environment | None = None,
@@ -127,7 +131,7 @@ class Client:
         paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
         if unlock is None:
             raise _nothing_unlocks()
-        await provision_profile(paths, ids.number(number), unlock, url, ca, code, name, environment)
+        await provision_profile(paths, ids.number(number), unlock, url, ca, code, name, environment, spoken(protocols))
 
     @classmethod
     async def join(
@@ -202,15 +206,22 @@ class Client:
         return await (self.chat(checked) if ids.group_of(checked) is None else self.group(checked))
 
     # --- groups --------------------------------------------------------------------------------------------
-    async def create_group(self, numbers: Sequence[str], subject: str = "", *, patience: float = 10.0) -> Group:
+    async def create_group(
+        self, numbers: Sequence[str], subject: str = "", *, protocol: str = "", patience: float = 10.0
+    ) -> Group:
         """A new encrypted group of ourselves and these numbers; any member may add more.
+
+        Without a `protocol` it is `signal` if everybody has that on every device, else `rcc16`, whose group is set up
+        at the carrier's focus: what is sent before that is done waits.
 
         Waits up to `patience` seconds for keys that are being looked up. Raises NotEncrypted when somebody has none:
         there are no unencrypted groups, so it carries no options. Raises InputError for a bad number or subject.
         """
         checked = [ids.number(number) for number in numbers]
         request = uuid.uuid4().hex
-        name = await with_keys(self, checked, patience, lambda profile: profile.create_group(checked, subject, request))
+        name = await with_keys(
+            self, checked, patience, lambda profile: profile.create_group(checked, subject, request, protocol)
+        )
         return Group(name, self)
 
     async def group(self, name: str) -> Group:
@@ -280,6 +291,10 @@ class Client:
     async def remove_device(self, device: int) -> None:
         """Take a device off the list; contacts stop encrypting for it."""
         await self.ask(lambda profile: profile.remove_device(device))
+
+    async def certificate(self) -> CertificateInfo | None:
+        """What this device has at the key distribution server; None for a profile that does not speak RCC.16."""
+        return await self.ask(lambda profile: profile.certificate())
 
     # --- files ---------------------------------------------------------------------------------------------
     async def upload(

@@ -12,7 +12,7 @@ from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
 from ..ids import ChatName, MessageId
-from .api import ProfileApi
+from .api import EncryptionInfo, ProfileApi
 
 __all__ = ["Asks", "Conversation"]
 
@@ -121,6 +121,25 @@ class Conversation:
         Edits, deletes and reactions are part of the messages that they are for.
         """
         return await self._asks.ask(lambda profile: profile.messages(self.name, limit, before))
+
+    # --- encryption as a whole ---------------------------------------------------------------------------------
+    async def encryption(self) -> EncryptionInfo:
+        """By which protocol this chat goes, and how that stands."""
+        return await self._asks.ask(lambda profile: profile.encryption(self.name))
+
+    async def end_encryption(self) -> None:
+        """End encryption here, for everybody in it. Nothing is sent until the user decides again: `revive_encryption`, or
+        an option of the NotEncrypted that the next send raises. Raises InputError (`input.protocol`) for a chat that goes
+        by sessions with each device."""
+        await self._asks.ask(lambda profile: profile.end_encryption(self.name))
+
+    async def revive_encryption(self) -> None:
+        """Begin it again after it was ended. Raises as `end_encryption` does."""
+        await self._asks.ask(lambda profile: profile.revive_encryption(self.name))
+
+    async def retry_encryption(self) -> None:
+        """Have repair tried again after it came to nothing. Raises as `end_encryption` does."""
+        await self._asks.ask(lambda profile: profile.retry_encryption(self.name))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"

@@ -12,6 +12,7 @@ import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 
+from ..codec.provisioning import ProvisioningDocument
 from ..engine.events import ProvisioningChanged
 from ..engine.step import Step, Turn
 from ..errors import InputError, ProvisioningError, StoreError, TransportError
@@ -23,7 +24,7 @@ from ..trust.requests import participant_key_hash
 from .driver import StepFunction
 from .environment import Environment
 from .identity import Identity
-from .provisioned import PROVISIONED, STATES, Provisioned, ProvisioningState, settings_of
+from .provisioned import PROVISIONED, STATES, Provisioned, ProvisioningState, key_server_of, settings_of
 from .provisioning import check_time
 from .settings import SETTINGS, Settings
 
@@ -88,7 +89,9 @@ class Keeping:
             # After a reset nothing is left of the configuration, so all of it is asked for.
             version = 0 if known.state is ProvisioningState.RESET else known.version
             key_hash = participant_key_hash(self._identity.participant_spki)
-            document = await server.contact(Contact(self._identity.number, key_hash, version, known.token))
+            document = await server.contact(
+                Contact(self._identity.number, key_hash, version, known.token, participant_spki=self._shown(settings))
+            )
         finally:
             await server.close()
         if document is None:
@@ -110,16 +113,20 @@ class Keeping:
         if document.ims is None:
             if document.version != known.version:
                 raise ProvisioningError("a new version without a configuration", code="provisioning.document")
-            await self._take(new, None, known)
+            # Our key's proof runs out before the configuration does.
+            await self._take(new, _with_proof(settings, document, new), known)
             return
         try:
-            configured = settings_of(document, self._identity.number, new, settings.instance)
+            configured = settings_of(document, self._identity.number, new, settings.instance, settings.protocols)
         except ProvisioningError as error:
             await self._submit(_told("refused", document.version, error.code))
             raise
         # Which directory speaks for our number is no business of a later document: contacts know this one.
         kept = dataclasses.replace(configured, directory=settings.directory, directory_ca=settings.directory_ca)
         await self._take(new, kept, known)
+
+    def _shown(self, settings: Settings) -> bytes:
+        return self._identity.participant_spki if "rcc16" in settings.protocols else b""
 
     async def _take(self, new: Provisioned, settings: Settings | None, known: Provisioned) -> None:
         """Commit both at once, tell if anything changed, and work with it."""
@@ -138,6 +145,16 @@ class Keeping:
         current = self._store.get(SETTINGS)
         if changed and current is not None:
             await self._use(current, new)
+
+
+def _with_proof(settings: Settings, document: ProvisioningDocument, source: Provisioned) -> Settings | None:
+    """The same settings with the operator's new word about our key, if there is one that can be used."""
+    try:
+        kds = key_server_of(document, source) if settings.kds is not None else None
+    except InputError as error:
+        _log.warning("the operator's key distribution server is not used: %s", error)
+        return None
+    return None if kds is None else dataclasses.replace(settings, kds=kds)
 
 
 def _told(state: str, version: int, reason: str) -> StepFunction[None]:

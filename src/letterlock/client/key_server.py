@@ -23,10 +23,11 @@ from ..ids import Instant, Number, Rng
 from ..rcc16.credentials.anchors import TrustAnchors
 from ..rcc16.credentials.extensions import vendor_id
 from ..rcc16.credentials.leaf import MAX_CERTIFICATE_BYTES
-from ..rcc16.enrolment.records import ANCHORS
+from ..rcc16.enrolment.records import ANCHORS, CERTIFICATE, UPKEEP
 from ..rcc16.protocol import Rcc16Protocol
 from ..seam import State
 from ..transport.kds import AnchorSource, KdsSigner
+from .api import CertificateInfo
 from .settings import KdsAccount
 
 __all__ = ["KeyDistribution", "KeyServer"]
@@ -94,6 +95,17 @@ class KeyServer:
                 enrolled = await self._tried(lambda: None, self._enrol)
                 chain, anchors = enrolled if enrolled is not None else (None, ())
                 return lambda s, now, rng: engine.on_enrolled(s, protocol, name, chain, anchors, now, rng)
+
+    def certificate(self) -> CertificateInfo:
+        """What there is now."""
+        now, chain, schedule = self._clock(), self._state.get(CERTIFICATE), self._state.get(UPKEEP)
+        enrolment = self._protocol.enrolment
+        return CertificateInfo(
+            enrolment.ready(self._state, now),
+            decode_certificate(chain[0], max_bytes=MAX_CERTIFICATE_BYTES).not_after if chain else 0,
+            0 if schedule is None or not schedule.published_pool else enrolment.settings.one_time_packages + 1,
+            self.trouble,
+        )
 
     async def close(self) -> None:
         await self._kds.close()

@@ -26,7 +26,17 @@ from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
 from .alerts import Alerts
-from .api import MOST_MESSAGES, ChatState, Delivered, DeviceInfo, GroupInfo, GroupMember, Me
+from .api import (
+    MOST_MESSAGES,
+    CertificateInfo,
+    ChatState,
+    Delivered,
+    DeviceInfo,
+    EncryptionInfo,
+    GroupInfo,
+    GroupMember,
+    Me,
+)
 from .checkpoints import Checkpoint
 from .devices import Devices
 from .driver import Driver, StepFunction
@@ -260,8 +270,11 @@ class LocalProfile:
         return self._engine.participant(self._store, number)
 
     # --- groups --------------------------------------------------------------------------------------------
-    async def create_group(self, numbers: Sequence[Number], subject: str, request: str) -> GroupName:
-        made = await self._once(lambda s, now, rng: self._engine.create_group(s, numbers, subject, now, rng), request)
+    async def create_group(self, numbers: Sequence[Number], subject: str, request: str, protocol: str) -> GroupName:
+        engine = self._engine
+        made = await self._once(
+            lambda s, now, rng: engine.create_group(s, numbers, subject, now, rng, protocol=protocol), request
+        )
         return GroupName(made)
 
     async def group(self, group: GroupName) -> GroupInfo:
@@ -280,7 +293,15 @@ class LocalProfile:
         )
         security = self.security(name)
         return GroupInfo(
-            name, group.subject, members, group.joined, security, self._newest(), group.icon, group.icon_digest
+            name,
+            group.subject,
+            members,
+            group.joined,
+            security,
+            self._newest(),
+            group.icon,
+            group.icon_digest,
+            self._engine.conversation(self._store, name)[0] or "signal",
         )
 
     async def add_members(self, group: GroupName, numbers: Sequence[Number], request: str) -> None:
@@ -297,6 +318,25 @@ class LocalProfile:
 
     async def set_icon(self, group: GroupName, digest: bytes, url: str, request: str) -> None:
         await self._once(lambda s, now, rng: self._engine.set_icon(s, group, digest, url, now, rng), request)
+
+    async def encryption(self, number: ChatName) -> EncryptionInfo:
+        name, view = self._engine.conversation(self._store, number)
+        protocol, security = name or ("signal" if self._engine.speaks("signal") else ""), self.security(number)
+        if view is None:
+            return EncryptionInfo(number, protocol, security)
+        return EncryptionInfo(number, protocol, security, view.era, view.epoch, view.health)
+
+    async def end_encryption(self, number: ChatName) -> None:
+        await self._driver.submit(lambda s, now, rng: self._engine.end_encryption(s, number, now, rng), heavy=True)
+
+    async def revive_encryption(self, number: ChatName) -> None:
+        await self._driver.submit(lambda s, now, rng: self._engine.revive_encryption(s, number, now, rng), heavy=True)
+
+    async def retry_encryption(self, number: ChatName) -> None:
+        await self._driver.submit(lambda s, now, rng: self._engine.retry_encryption(s, number, now, rng), heavy=True)
+
+    async def certificate(self) -> CertificateInfo | None:
+        return None if self.key_server is None else self.key_server.certificate()
 
     async def delivered(self, message_id: MessageId) -> Delivered:
         return Delivered(*self._engine.delivery(self._store, message_id))

@@ -19,9 +19,9 @@ from ..errors import DecodeError, InputError, ProvisioningError
 from ..ids import Instant, Number
 from ..seam import Key, RecordKind
 from ..transport.rcs.config import check
-from .settings import ContentAccount, Settings, SipAccount
+from .settings import ContentAccount, KdsAccount, Settings, SipAccount
 
-__all__ = ["PROVISIONED", "Provisioned", "ProvisioningState", "effective", "settings_of"]
+__all__ = ["PROVISIONED", "Provisioned", "ProvisioningState", "effective", "key_server_of", "settings_of"]
 
 
 class ProvisioningState(enum.Enum):
@@ -63,16 +63,45 @@ def effective(settings: Settings, provisioned: Provisioned | None) -> Settings:
     return dataclasses.replace(settings, sip=None, content=None)
 
 
-def settings_of(document: ProvisioningDocument, number: Number, source: Provisioned, instance: str) -> Settings:
+def settings_of(
+    document: ProvisioningDocument,
+    number: Number,
+    source: Provisioned,
+    instance: str,
+    protocols: tuple[str, ...] = ("signal",),
+) -> Settings:
     """The settings of a document with a configuration. Raises ProvisioningError, with one code, for anything wrong."""
     try:
-        return _settings(document, number, source, instance)
+        settings = _settings(document, number, source, instance)
+        kds = key_server_of(document, source) if "rcc16" in protocols else None
+        return dataclasses.replace(settings, kds=kds, protocols=protocols)
     except InputError as error:
         raise ProvisioningError(
             f"the operator's configuration cannot be used: {error}",
             code="provisioning.document",
             hint="nothing of it was taken; tell your operator",
         ) from error
+
+
+def key_server_of(document: ProvisioningDocument, source: Provisioned) -> KdsAccount | None:
+    """The key distribution server that a document names, None for none. Raises InputError for one that is not to be used."""
+    named = document.encryption
+    if named is None or not named.kds_uri:
+        return None
+    local = is_loopback(urlsplit(source.url).hostname or "")
+    for address in (named.kds_uri, named.anchors_uri):
+        if not _may_be_used(address, ("https", "http"), local):
+            raise InputError("its key distribution server is not to be used")
+    if not named.identity_proof or not named.anchors_signer:
+        raise InputError("it names a key distribution server, and not what one needs there")
+    return KdsAccount(
+        named.kds_uri,
+        named.identity_proof,
+        named.anchors_uri,
+        named.anchors_generation,
+        named.anchors_signer,
+        source.ca_file,
+    )
 
 
 def _settings(document: ProvisioningDocument, number: Number, source: Provisioned, instance: str) -> Settings:

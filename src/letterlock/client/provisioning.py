@@ -18,6 +18,7 @@ from ..keystore import Unlock
 from ..store import Store
 from ..transport.provisioning_config import Contact
 from ..trust.requests import participant_key_hash
+from .encryption import check_protocols
 from .environment import Environment
 from .identity import Identity
 from .network import Provisioning
@@ -40,6 +41,7 @@ async def provision_profile(
     code: str | Callable[[], Awaitable[str]],
     name: str,
     environment: Environment,
+    protocols: tuple[str, ...] = ("signal",),
 ) -> None:
     """Make a profile, configure it from the operator's document, and claim its number.
 
@@ -49,7 +51,8 @@ async def provision_profile(
     """
     async with opened_for_setup(paths, unlock, environment) as store:
         identity = await begun_identity(store, number, name, environment)
-        settings, claim_code = await _configured(store, identity, url, ca_file, code, environment)
+        settings, claim_code = await _configured(store, identity, url, ca_file, code, environment, protocols)
+        check_protocols(settings)
         await claimed(store, identity, settings, claim_code, environment)
 
 
@@ -60,6 +63,7 @@ async def _configured(
     ca_file: str | None,
     code: str | Callable[[], Awaitable[str]],
     environment: Environment,
+    protocols: tuple[str, ...],
 ) -> tuple[Settings, str]:
     """The settings, stored, and the code for the directory."""
     known = store.get(PROVISIONED)
@@ -68,7 +72,8 @@ async def _configured(
     key_hash = participant_key_hash(identity.participant_spki)
     server = environment.provisioning(url, ca_file, dict(known.cookies))
     try:
-        document = await _document(store, server, identity.number, key_hash, known, code)
+        shown = identity.participant_spki if "rcc16" in protocols else b""
+        document = await _document(store, server, identity.number, key_hash, known, code, shown)
     finally:
         await server.close()
     if document.version <= 0:
@@ -84,7 +89,7 @@ async def _configured(
         document.token,
         check_time(document, environment.clock()),
     )
-    settings = settings_of(document, identity.number, source, instance)
+    settings = settings_of(document, identity.number, source, instance, protocols)
     services = document.services
     if services is None or not services.claim_code:
         raise ProvisioningError(
@@ -104,10 +109,11 @@ async def _document(
     key_hash: bytes,
     known: Provisioned,
     code: str | Callable[[], Awaitable[str]],
+    participant_spki: bytes,
 ) -> ProvisioningDocument:
     # A code that is here already belongs to the contact that was begun: a new one would make it void.
     if not isinstance(code, str) or not known.cookies:
-        document = await server.contact(Contact(number, key_hash, 0, known.token))
+        document = await server.contact(Contact(number, key_hash, 0, known.token, participant_spki=participant_spki))
         begun = Provisioned(known.url, known.ca_file, ProvisioningState.BEGUN, cookies=tuple(server.cookies.items()))
         if document is not None:
             return document
@@ -117,7 +123,7 @@ async def _document(
     digits = "".join(code.split())
     if not digits.isascii() or not digits.isdecimal() or len(digits) > 16:
         raise InputError("a code has digits only", code="input.code")
-    document = await server.contact(Contact(number, key_hash, 0, code=digits))
+    document = await server.contact(Contact(number, key_hash, 0, code=digits, participant_spki=participant_spki))
     if document is None:
         raise ProvisioningError("the provisioning server does not go on", code="provisioning.refused", status=511)
     return document

@@ -18,7 +18,7 @@ from ..engine.view import MessageView
 from ..errors import DecodeError, InputError, LimitExceeded, StoreError
 from ..ids import ChatName, GroupName, MessageId, Number, group_of
 from ..trust import SecurityCode
-from .api import MOST_MESSAGES, ChatState, Delivered, DeviceInfo, GroupInfo, Me
+from .api import MOST_MESSAGES, CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, Me
 from .peer import same_user
 from .transfer_records import TransferInfo
 from .wire import MAX_LINE, MAX_REQUEST, METHODS, VERSION, decode_error, decode_line, encode_line
@@ -138,10 +138,29 @@ class RemoteProfile:
         await self._call("accept_keys", number=number)
         await self.open_chat(number)
 
-    async def create_group(self, numbers: Sequence[Number], subject: str, request: str) -> GroupName:
-        name = GroupName(await self._call("create_group", numbers=numbers, subject=subject, request=request))
+    async def create_group(self, numbers: Sequence[Number], subject: str, request: str, protocol: str) -> GroupName:
+        name = GroupName(
+            await self._call("create_group", numbers=numbers, subject=subject, request=request, protocol=protocol)
+        )
         await self.group(name)
         return name
+
+    async def encryption(self, number: ChatName) -> EncryptionInfo:
+        info: EncryptionInfo = await self._call("encryption", number=number)
+        return info
+
+    async def end_encryption(self, number: ChatName) -> None:
+        await self._call("end_encryption", number=number)
+
+    async def revive_encryption(self, number: ChatName) -> None:
+        await self._call("revive_encryption", number=number)
+
+    async def retry_encryption(self, number: ChatName) -> None:
+        await self._call("retry_encryption", number=number)
+
+    async def certificate(self) -> CertificateInfo | None:
+        info: CertificateInfo | None = await self._call("certificate")
+        return info
 
     async def group(self, group: GroupName) -> GroupInfo:
         info: GroupInfo = await self._call("group", group=group)

@@ -14,7 +14,7 @@ from ..ids import Number, Rng
 from ..seam import Key, RecordKind
 from ..transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
 
-__all__ = ["PROTOCOLS", "SETTINGS", "ContentAccount", "KdsAccount", "Settings", "SipAccount"]
+__all__ = ["PROTOCOLS", "SETTINGS", "ContentAccount", "KdsAccount", "Settings", "SipAccount", "spoken"]
 
 PROTOCOLS = ("signal", "rcc16")
 """All that this client speaks, in the order in which it prefers them."""
@@ -116,10 +116,15 @@ class Settings:
         kds: KdsAccount | None = None,
         protocols: Sequence[str] = ("signal",),
     ) -> Settings:
-        spoken = tuple(name for name in PROTOCOLS if name in protocols)
-        # One that nobody knows stays, to be refused where its name can be said.
-        spoken += tuple(name for name in dict.fromkeys(protocols) if name not in PROTOCOLS)
-        return cls(directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)), content, kds, spoken)
+        return cls(
+            directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)), content, kds, tuple(protocols)
+        )
+
+
+def spoken(protocols: Sequence[str]) -> tuple[str, ...]:
+    """These in our order of preference. One that nobody knows stays, to be refused where its name can be said."""
+    known = tuple(name for name in PROTOCOLS if name in protocols)
+    return known + tuple(name for name in dict.fromkeys(protocols) if name not in PROTOCOLS)
 
 
 _SIP_FIELDS: dict[str, tuple[type, ...]] = {

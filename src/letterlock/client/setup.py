@@ -24,7 +24,7 @@ from .identity import IDENTITY, Identity, Stage, primary_identity
 from .local import LocalProfile
 from .opening import adopting, engine_of, open_store
 from .profile import ProfilePaths
-from .settings import SETTINGS, Settings
+from .settings import SETTINGS, KdsAccount, Settings
 
 if TYPE_CHECKING:
     from .key_server import KeyServer
@@ -40,16 +40,23 @@ async def create_profile(
     code: str | Callable[[], Awaitable[str]],
     name: str,
     environment: Environment,
+    vouch: Callable[[bytes], Awaitable[KdsAccount]] | None = None,
 ) -> None:
     """Make a profile and claim its number.
+
+    `vouch` is awaited with the participant key and gives the account at the key distribution server.
 
     A `code` that is a function is awaited after the operator has been asked to send one. Raises InputError when
     the profile is set up already or belongs to another number, DirectoryError when the code is refused (call
     again with the right one), TransportError when the directory cannot be reached.
     """
-    check_protocols(settings)
+    if vouch is None:
+        check_protocols(settings)
     async with opened_for_setup(paths, unlock, environment) as store:
         identity = await begun_identity(store, number, name, environment)
+        if vouch is not None:
+            settings = dataclasses.replace(settings, kds=await vouch(identity.participant_spki))
+            check_protocols(settings)
         await asyncio.to_thread(store.commit, (), {SETTINGS: settings}, store.generation)
         await claimed(store, identity, settings, code, environment)
 

@@ -1,6 +1,6 @@
 """The JSON lines between the owner of a profile and other processes of the same user.
 
-The owner greets with `{"letterlock": 2}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
+The owner greets with `{"letterlock": 3}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
 has the same id and `result` or `error`. `events` is answered with any number of `{"id": n, "event": {...}}`
 until the connection ends, so it has one of its own. Errors travel as class, code, message, hint and the
 class's own fields, so that a caller catches the same class on both sides.
@@ -21,7 +21,7 @@ from ..engine.security import Security
 from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockError, NotEncrypted, ServiceError
 from ..ids import GroupName, MessageId, Number, chat_name, group_of, number
 from ..trust import SecurityCode
-from .api import ChatState, Delivered, DeviceInfo, GroupInfo, GroupMember, Me
+from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
 from .contents import content_from_json, content_to_json, message_from_json, message_to_json
 from .transfer_records import info_from_json, info_to_json
 
@@ -37,7 +37,7 @@ __all__ = [
     "encode_line",
 ]
 
-VERSION = 2
+VERSION = 3
 MAX_LINE = 8 << 20
 MAX_REQUEST = 1 << 20
 
@@ -134,6 +134,22 @@ def _group_from_json(value: Any) -> GroupInfo:
     return GroupInfo(**{**value, **changes})
 
 
+def _encryption_to_json(info: EncryptionInfo) -> Any:
+    return {**dataclasses.asdict(info), "security": info.security.value}
+
+
+def _encryption_from_json(value: Any) -> EncryptionInfo:
+    return EncryptionInfo(**{**value, "chat": chat_name(value["chat"]), "security": Security(value["security"])})
+
+
+def _certificate_to_json(info: CertificateInfo | None) -> Any:
+    return None if info is None else dataclasses.asdict(info)
+
+
+def _certificate_from_json(value: Any) -> CertificateInfo | None:
+    return None if value is None else CertificateInfo(**value)
+
+
 def _group(text: Any) -> GroupName:
     name = chat_name(str(text))
     if group_of(name) is None:
@@ -178,6 +194,11 @@ METHODS: dict[str, Method] = {
     "leave_group": Method(_GROUP, _same, _same),
     "set_subject": Method(_GROUP, _same, _same),
     "set_icon": Method({**_GROUP, "digest": (_bytes_to_json, _bytes_from_json)}, _same, _same),
+    "encryption": Method(_CHAT, _encryption_to_json, _encryption_from_json),
+    "end_encryption": Method(_CHAT, _same, _same),
+    "revive_encryption": Method(_CHAT, _same, _same),
+    "retry_encryption": Method(_CHAT, _same, _same),
+    "certificate": Method({}, _certificate_to_json, _certificate_from_json),
     "delivered": Method({}, _same, lambda value: Delivered(*map(int, value))),
     "devices": Method({}, _list(dataclasses.asdict), _list(lambda value: DeviceInfo(**value))),
     "device_offer": _PLAIN,

@@ -65,6 +65,10 @@ class Engine(GroupSteps, ConversationSteps):
         """Our number, account and device."""
         return self._core.me
 
+    def speaks(self, protocol: str) -> bool:
+        """Whether this engine has the protocol of this name."""
+        return protocol in self._core.protocols or protocol in self._core.keeping
+
     # --- life ------------------------------------------------------------------------------------------
     def adopt_list(self, state: State, signed: bytes, now: Instant, rng: Rng) -> Step[None]:
         """Take our own signed device list (a new profile, or the primary made a new one). Needed before anything is sent.

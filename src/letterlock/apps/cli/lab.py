@@ -16,12 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...carrier import Accounts, ApplicationServer, Carrier
+from ...crypto.pyca import Pyca
 from ...ids import Number
 from ...rcc16.choices import OURS
 from ...services.content import ContentServer
 from ...services.credentials import derived_passwords
 from ...services.directory import Directory
 from ...services.focus import Focus
+from ...services.focus.mls.settings import MlsSettings
 from ...services.kds import KeyDistributionServer
 from ...services.kds.folder import OUR_VENDOR, make_folder, open_folder
 from ...services.provisioning import EncryptionOffer, IssuedCode, Offer, ProvisioningServer
@@ -126,10 +128,13 @@ class Lab:
         await self.carrier.start()
         stack.push_async_callback(self.carrier.close)
         assert self.carrier.server_port is not None and self.carrier.msrp_uri is not None
+        encryption = await self._start_kds(stack)
         self.focus = Focus(
             str(self._folder / "focus.db"),
             domain=self.carrier.domain,
             proxy=(self.carrier.server_host, self.carrier.server_port),
+            # It judges who may enter a group as clients do: by the anchors that the key distribution server publishes.
+            mls=MlsSettings(self.kds.anchors, Pyca()),
         )
         await self.focus.start()
         stack.push_async_callback(self.focus.close)
@@ -145,7 +150,6 @@ class Lab:
         )
         await self.content.start()
         stack.push_async_callback(self.content.close)
-        encryption = await self._start_kds(stack)
         offer = Offer(
             version=1,
             validity_s=86_400,
