@@ -1,5 +1,6 @@
 """Write the generated pages: docs/threat-model.md (requirements with their tests), docs/spec/mls-validation.md and
-docs/spec/rcc16-validation.md (the rules of MLS and of RCC.16 with theirs), docs/spec/conformance.md (inputs and their verdicts), the verbs in docs/cli.md, and what is unreleased in CHANGELOG.md.
+docs/spec/rcc16-validation.md (the rules of MLS and of RCC.16 with theirs), docs/spec/rcc16-choices.md (what no source says), docs/spec/conformance.md
+(inputs and their verdicts), the verbs in docs/cli.md, and what is unreleased in CHANGELOG.md.
 
 `python docs/generate.py` rewrites them, `--check` only says whether they are up to date (a test does that).
 """
@@ -23,6 +24,7 @@ sys.path[:0] = [str(HERE.parent / "src"), str(HERE)]
 
 from conformance_page import conformance  # noqa: E402 - this folder is not a package
 from health_diagram import diagram, page  # noqa: E402
+from rcc16_choices_page import choices  # noqa: E402
 from rcc16_validation_page import rcc16_validation  # noqa: E402
 
 HEAD = """\
@@ -264,6 +266,7 @@ PAGES = {
     HERE / "cli.md": command_line,
     HERE / "spec" / "mls-validation.md": mls_validation,
     HERE / "spec" / "rcc16-validation.md": rcc16_validation,
+    HERE / "spec" / "rcc16-choices.md": choices,
     HERE / "spec" / "conformance.md": conformance,
     HERE / "rcc16-health.svg": diagram,
     HERE / "rcc16-health.md": page,
