@@ -322,7 +322,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class HealthMoved:
-    """The health machine took an edge of its table (rcc16.md 5.3)."""
+    """The health machine took an edge of its table (rcc16.md 5.3). `edge` empty: it took none, but what letters waited
+    for is over, or has come to nothing: try again."""
 
     conversation: Conversation
     state: str

@@ -33,12 +33,12 @@ from .parking import park
 from .pins import broken
 from .posting import letter_packet
 from .receipts import acknowledge, acknowledge_again
-from .records import RECEIVED, SENT, Kind, Received, Sent, chat_text
+from .records import RECEIVED, SENT, Chat, Kind, Received, Sent, chat_text
 from .reports import cannot_read
 from .step import Work
 from .trouble import suspect
 
-__all__ = ["check_binding", "open_application", "seal", "take_letter"]
+__all__ = ["check_binding", "open_application", "seal", "take_letter", "waiting"]
 
 _ID = rule(
     "RCC-7.5.3.1-01",
@@ -82,10 +82,10 @@ def seal(work: Work, letter: Letter) -> None:
     if refused is not None:
         work.refused = refused
         return
-    waits = _waiting(work)
+    waits = waiting(work.chat)
     group, held = work.group(), work.chat.group
-    if waits is not None or group is None or held is None:
-        work.waits = waits or Waits.SETTING_UP
+    if waits is not None or group is None or held is None or list(group.proposals()):
+        work.waits = waits or Waits.HEALING
         return
     original = letter.root if letter.root != letter.message_id else None
     root = () if original is None else (PacketHeader(work.core.settings.choices.own_namespace, _ROOT, original),)
@@ -123,18 +123,17 @@ def _refusal(work: Work) -> Refusal | None:
     return None
 
 
-def _waiting(work: Work) -> Waits | None:
-    chat, operation = work.chat, work.chat.operation
+def waiting(chat: Chat) -> Waits | None:
+    """What a letter would wait for now."""
+    operation = chat.operation
     if chat.rejoin or (chat.heal is not None and chat.heal.begun):
         return Waits.HEALING
     if chat.group is None:
         return Waits.SETTING_UP
     if operation is not None and operation.kind in _CHANGES_READERS and operation.control_id:
         return Waits.COMMITTING
-    group = work.group()
-    if group is None or chat.commit_at or list(group.proposals()):
-        return Waits.COMMITTING  # RFC 9420 section 12.4: what was proposed is committed first
-    return None
+    # RFC 9420 section 12.4: what was proposed is committed first. And who is to be removed reads nothing more.
+    return Waits.COMMITTING if chat.commit_at or chat.removes else None
 
 
 # --- reading ---------------------------------------------------------------------------------------------------

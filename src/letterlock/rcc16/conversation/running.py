@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ...conversation_seam import Packet, Progress
+from ...conversation_seam import HealthMoved, KeysSeen, Packet, Progress, Secured
 from ...errors import LetterlockError
 from ...ids import Instant, Number
 from ..health.states import State as HealthState
@@ -17,6 +17,7 @@ from . import eras
 from .committing import commit_proposals, refresh, remove
 from .ending import end, revive, revive_failed
 from .healing import due as heal_due
+from .letters import waiting
 from .metadata import set_subject
 from .operations import overdue
 from .records import Heal
@@ -39,8 +40,17 @@ def settle(work: Work, take_in: TakeIn) -> Progress:
             continue
         packet, sender = work.unread.pop(0)
         take_in(work, packet, sender)
+    _say_that_waiting_is_over(work)
     progress = work.finish()
     return replace(progress, wake_at=wake_at(work))
+
+
+def _say_that_waiting_is_over(work: Work) -> None:
+    """Letters that wait are tried again at a Secured, HealthMoved or KeysSeen: give one if the step has none."""
+    over = waiting(work.before) is not None and waiting(work.chat) is None
+    failed = bool(work.chat.blocked) and not work.before.blocked
+    if (over or failed) and not any(isinstance(one, (Secured, HealthMoved, KeysSeen)) for one in work.notices):
+        work.notices.append(HealthMoved(work.conversation, work.health.label, ""))
 
 
 def on_time(work: Work) -> None:

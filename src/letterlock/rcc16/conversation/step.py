@@ -103,6 +103,11 @@ class Work:
         return self.chat.conversation
 
     @property
+    def before(self) -> Chat:
+        """The record as the step found it."""
+        return self._before or Chat(conversation=self.chat.conversation)
+
+    @property
     def is_pair(self) -> bool:
         """Whether the peer itself orders commits, instead of a focus (our choice)."""
         return self.chat.conversation.group is None
@@ -236,7 +241,7 @@ class Work:
             held = self._held(number)
             if held is not None:
                 self.core.live.put(self.conversation, held, group)
-        if self.chat != (self._before or Chat(conversation=self.conversation)):
+        if self.chat != self.before:
             self.state.put(chat_key(self.conversation), self.chat)
         return Progress(
             writes=dict(self.state.writes),
