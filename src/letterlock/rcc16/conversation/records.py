@@ -20,11 +20,11 @@ from ...conversation_seam import Conversation, Packet, PacketHeader, UntilWhen
 from ...ids import GroupId, Instant, Number, group_name
 from ...mls.wire.extensions import Extension
 from ...seam import Key, RecordKind
+from ..forms import BOOL, BYTES, TEXT, U64, Form, choice, kind_of, many, maybe, nested, record
 from ..health.budgets import Ledger, decode_ledger, encode_ledger
 from ..health.ending import Backoff
 from ..health.states import State as HealthState
 from ..health.transitions import Health, Moment
-from .forms import BOOL, BYTES, TEXT, U64, Form, choice, kind_of, many, maybe, nested, record
 
 __all__ = [
     "CHATS",

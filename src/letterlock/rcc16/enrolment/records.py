@@ -13,7 +13,7 @@ from typing import Final
 
 from ...ids import Instant
 from ...seam import Key, RecordKind
-from ..conversation.forms import BOOL, BYTES, TEXT, U64, kind_of, many, maybe, record
+from ..forms import BOOL, BYTES, TEXT, U64, kind_of, many, maybe, record
 
 __all__ = ["ANCHORS", "CERTIFICATE", "LEAF", "PACKAGES", "UPKEEP", "USED", "Link", "Own", "Package", "Schedule"]
 

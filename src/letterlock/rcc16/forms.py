@@ -1,4 +1,4 @@
-"""How the records of a conversation become bytes: one `Form` for each sort of value, put together from smaller ones.
+"""How the records of RCC.16 become bytes: one `Form` for each sort of value, put together from smaller ones.
 
 A record is what its class says, field by field in the order of the form, behind a version. What is read back was
 written here; whatever does not fit is one DecodeError.
@@ -10,9 +10,9 @@ import enum
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
-from ...codec.tls import Reader, opaque, u8, u64
-from ...errors import DecodeError, LetterlockError
-from ...seam import RecordKind
+from ..codec.tls import Reader, opaque, u8, u64
+from ..errors import DecodeError, LetterlockError
+from ..seam import RecordKind
 
 __all__ = ["BOOL", "BYTES", "TEXT", "U64", "Form", "choice", "kind_of", "many", "maybe", "nested", "record"]
 
