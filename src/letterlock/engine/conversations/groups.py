@@ -27,6 +27,7 @@ from .. import chats, trouble
 from ..carriage import Conference, ConferenceView
 from ..core import Core
 from ..effects import MakeConference
+from ..events import EncryptionEnded
 from ..groups import history as groups_history
 from ..groups.security import MemberState
 from ..groups.values import Group
@@ -154,6 +155,8 @@ def change(core: Core, turn: Turn, name: ChatName, wanted: Change) -> None:
         chats.save(core, turn, replace(chat, standing=members.standing(turn, name)))
         may_go = True
     if isinstance(wanted, EndEncryption) and chat.standing is not Standing.ENDED:
+        # At once: nothing more is written here while the others are being told.
+        turn.tell(EncryptionEnded(name, core.me.number, "user"))
         chats.save(core, turn, replace(chat, standing=Standing.ENDED))
     if may_go:
         sending.flush_all(core, turn)
