@@ -268,19 +268,29 @@ class Phone:
 class World:
     """People, an ordering focus without storage, and a roster."""
 
-    def __init__(self, count: int = 0, *, limits: OrderingLimits = LIMITS, lab: Lab | None = None) -> None:
+    def __init__(
+        self,
+        count: int = 0,
+        *,
+        limits: OrderingLimits = LIMITS,
+        lab: Lab | None = None,
+        group_id: bytes = GROUP_ID,
+        people: Sequence[Phone] = (),
+    ) -> None:
         self.lab = lab or Lab()
         self.authentication: CertificateAuthentication = self.lab.authentication()
         self.terms = Terms(SUITE, lab_policy(), self.authentication, limits)
-        self.group = OrderedGroup(self.terms, GROUP_ID)
+        self.group = OrderedGroup(self.terms, group_id)
         self.phones: list[Phone] = []
         self.roster: frozenset[Number] = frozenset()
         self.snapshot: Snapshot | None = None
         self.data: dict[int, bytes] = {}
         if count:
-            people = [self.enrol(index) for index in range(count)]
-            self.roster = frozenset(each.number for each in people)
-            self.do(people[0], people[0].found(people[1:]))
+            members = [*people, *(self.enrol(index) for index in range(count - len(people)))]
+            self.phones = members
+            self.roster = frozenset(each.number for each in members)
+            self.founded = members[0].found(members[1:], group_id=group_id)
+            self.do(members[0], self.founded)
 
     def enrol(self, index: int, **more: Any) -> Phone:
         """The person of that index, or another device of it."""

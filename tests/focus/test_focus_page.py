@@ -10,7 +10,9 @@ import io
 import re
 from pathlib import Path
 
-from letterlock.services.focus import FocusLimits, FocusSettings
+from letterlock.rcc16.credentials.anchors import TrustAnchors
+from letterlock.services.focus import FocusLimits, FocusSettings, MlsSettings
+from rcc16.certificates import CRYPTO
 
 PAGE = Path(__file__).parents[2] / "docs" / "focus.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -49,3 +51,20 @@ def test_the_bounds_are_those_of_the_code() -> None:
     ):
         assert said in TEXT, said
     assert limits.max_devices == 8  # "the ninth"
+
+
+def test_the_bounds_of_mls_groups_are_those_of_the_code() -> None:
+    limits = FocusLimits()
+    settings = MlsSettings(TrustAnchors(1, ()), CRYPTO)
+    ordering, day, mebi = settings.limits, 86_400_000, 1 << 20
+    for said in (
+        f"{ordering.max_eras_an_hour} eras an hour and {ordering.max_eras_a_day} a day, {ordering.max_epochs_an_hour} commits an "
+        f"hour, {ordering.max_external_commits_a_day} external commits a day",
+        f"{limits.controls.burst} requests and {limits.pulls.burst} questions a minute",
+        f"| {limits.max_control // mebi} MiB | one request",
+        f"{ordering.max_history} requests, or {ordering.max_history_bytes // mebi} MiB of them",
+        f"in pages of {ordering.max_page_bytes // mebi} MiB",
+        f"{ordering.recent_epochs} epochs, for {ordering.recent_ms // day} days",
+        f"Trees of {settings.max_kept_leaves:,} leaves",
+    ):
+        assert said in TEXT, said

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import re
 import ssl
+from pathlib import Path
 
 from ...carrier.settings import DEFAULT_DOMAIN
+from ...crypto.pyca import Pyca
 from ...errors import InputError
+from ...rcc16.credentials.anchors import TrustAnchors
 from ...services.database import shown
-from ...services.focus import Focus, FocusLimits, MsrpTls
+from ...services.focus import Focus, FocusLimits, MlsSettings, MsrpTls
 from .serving import add_database, database, listening
 from .serving import port as port_number
 from .stopping import stop_signals
 from .terminal import Terminal
 
 __all__ = ["add_parsers"]
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 LAB_FOCUS_PORT = 5070
 LAB_SERVER_PORT = 5062
@@ -50,6 +56,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     focus.add_argument(
         "--max-members", type=int, default=FocusLimits().max_members, metavar="N", help="default %(default)s"
     )
+    focus.add_argument(
+        "--mls-anchor", action="append", default=[], metavar="FILE",
+        help="PEM certificates of authorities whose RCC.16 credentials may enter encrypted groups, several if need be; "
+        "without any the focus orders no MLS groups",
+    )  # fmt: skip
     focus.set_defaults(run=run_focus)
 
 
@@ -67,6 +78,7 @@ async def run_focus(arguments: argparse.Namespace, terminal: Terminal) -> int:
         msrp_port=arguments.msrp_port,
         msrp_tls=_tls(arguments),
         limits=FocusLimits(max_members=arguments.max_members),
+        mls=_mls(arguments.mls_anchor),
     )
     await listening(focus.start(), arguments)
     try:
@@ -101,3 +113,17 @@ def _tls(arguments: argparse.Namespace) -> MsrpTls | None:
         return MsrpTls.of_files(arguments.certificate, arguments.key)
     except (OSError, ssl.SSLError, ValueError) as error:
         raise InputError(f"the certificate cannot be used: {error}", code="input.tls") from error
+
+
+def _mls(files: list[str]) -> MlsSettings | None:
+    ders: list[bytes] = []
+    for name in files:
+        try:
+            text = Path(name).read_text(encoding="ascii")
+            found = [ssl.PEM_cert_to_DER_cert(each) for each in _CERTIFICATE.findall(text)]
+        except (OSError, ValueError) as error:
+            raise InputError(f"no certificates in {name}: {error}", code="input.mls_anchor") from error
+        if not found:
+            raise InputError(f"no certificates in {name}", code="input.mls_anchor", hint="PEM is wanted")
+        ders += found
+    return MlsSettings(TrustAnchors(1, tuple(ders)), Pyca()) if ders else None
