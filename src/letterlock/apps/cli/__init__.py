@@ -46,6 +46,8 @@ _VERBS = {
     "upload": "content",
     "download": "content",
     "verify": "trust",
+    "security": "encryption",
+    "encryption": "encryption",
     "doctor": "doctor",
 }
 """Verb to the module that adds it. Only what is asked for is imported: `listen` starts without the carrier's code."""

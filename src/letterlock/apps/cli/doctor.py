@@ -10,6 +10,7 @@ import platform
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 
 from ...client import Client, Environment, Settings
 from ...client.environment import system_clock
@@ -29,6 +30,7 @@ from .terminal import EXIT, Terminal
 __all__ = ["add_parsers"]
 
 _SECONDS = 10.0
+_LEAST_DAYS = 30
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -92,6 +94,8 @@ async def run_doctor(arguments: argparse.Namespace, terminal: Terminal) -> int:
     carrier = await findings.check("carrier", lambda: _carrier(settings))
     if directory and carrier:
         await findings.check("account", lambda: _account(arguments, unlock))
+    if settings.kds is not None:
+        await findings.check("rcc16", lambda: _certificate(arguments, unlock))
     return EXIT["network"] if findings.failed else EXIT["ok"]
 
 
@@ -170,6 +174,29 @@ async def _account(arguments: argparse.Namespace, unlock: Unlock | None) -> str:
                     hint="ask the directory's operator; compare codes with your contacts",
                 )
         return f"{me.number} with {len(devices)} device{'s' if len(devices) != 1 else ''}"
+
+
+async def _certificate(arguments: argparse.Namespace, unlock: Unlock) -> str:
+    """What this device has at the key distribution server; without it nobody can write to us by RCC.16."""
+    async with open_client(arguments, unlock=unlock) as me:
+        await me.settled()
+        info = await me.certificate()
+    if info is None or not info.ready:
+        trouble = info.trouble if info is not None else ""
+        raise InputError(
+            f"no certificate that is valid, or no key packages{f': {trouble}' if trouble else ''}",
+            code="doctor.rcc16",
+            hint="is the key distribution server there? the profile asks again by itself while it is open",
+        )
+    days = (info.not_after - system_clock()) // 86_400_000
+    until = datetime.fromtimestamp(info.not_after / 1000, UTC).strftime("%Y-%m-%d")
+    if days < _LEAST_DAYS:
+        raise InputError(
+            f"the certificate ends on {until}, in {days} days",
+            code="doctor.certificate",
+            hint="groups refuse members whose certificate ends within 30 days; open the profile where it has network",
+        )
+    return f"certificate until {until} ({days} days), {info.packages} key packages published"
 
 
 async def _new_events(me: Client, cursor: int) -> AsyncIterator[Recorded]:

@@ -32,6 +32,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     create = verbs.add_parser("create", help="a new group of you and these numbers")
     create.add_argument("subject", metavar="SUBJECT")
     create.add_argument("numbers", metavar="NUMBER", nargs="+")
+    create.add_argument(
+        "--protocol",
+        choices=("signal", "rcc16"),
+        default="",
+        help="default: signal if everybody has it on every device, else rcc16",
+    )
     add_profile(create)
     create.set_defaults(run=run_create)
 
@@ -69,7 +75,9 @@ def _verb(
 
 async def run_create(arguments: argparse.Namespace, terminal: Terminal) -> int:
     async with open_client(arguments) as me:
-        group = await me.create_group(arguments.numbers, arguments.subject, patience=_SECONDS)
+        group = await me.create_group(
+            arguments.numbers, arguments.subject, protocol=arguments.protocol, patience=_SECONDS
+        )
         await me.settled()
         _print_group(await group.info(), terminal)
     return 0
@@ -156,6 +164,7 @@ def _print_group(info: GroupInfo, terminal: Terminal) -> None:
             "subject": info.subject,
             "joined": info.joined,
             "security": info.security.value,
+            "protocol": info.protocol,
             "members": members,
         },
         f"{info.group}  {visible(info.subject) or '(no subject)'}  {who}",

@@ -17,7 +17,7 @@ from .asking import ask, interactive
 from .options import Unlock, add_profile, open_client, profile_path, unlock_arguments
 from .terminal import Terminal, visible
 
-__all__ = ["add_parsers"]
+__all__ = ["add_parsers", "protocols"]
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,6 +38,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="let the operator's provisioning server say everything else",
     )
     setup.add_argument("--provisioning-ca", metavar="FILE", help="trust this authority for the operator's servers")
+    setup.add_argument(
+        "--protocols",
+        default=os.environ.get("LETTERLOCK_PROTOCOLS") or "signal",
+        metavar="NAMES",
+        help="what this profile speaks, with commas: signal, rcc16, or signal,rcc16 (default: %(default)s)",
+    )
     setup.add_argument("--name", default="", help="what you call this device")
     setup.add_argument("--code", help="the operator's code, if you have it already")
     setup.add_argument("--new-key-file", metavar="FILE", help="make a key file and protect the profile with it alone")
@@ -133,6 +139,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 directory_ca=arguments.directory_ca,
                 sip=sip,
                 content=content,
+                protocols=protocols(arguments),
                 name=arguments.name,
                 **unlock,
             )
@@ -145,6 +152,11 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             if not given:
                 raise
     return _done(arguments, terminal, path)
+
+
+def protocols(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """What was given with --protocols."""
+    return tuple(name.strip().lower() for name in arguments.protocols.split(",") if name.strip())
 
 
 def _done(arguments: argparse.Namespace, terminal: Terminal, path: Path) -> int:

@@ -17,6 +17,7 @@ from ...ids import Number, number
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, LAB_PROVISIONING_PORT
 from .asking import ask, interactive
 from .options import Unlock
+from .profile import protocols
 from .serving import add_database, add_listening, database, listening, operator_secret, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -161,6 +162,7 @@ async def set_up(arguments: argparse.Namespace, terminal: Terminal, path: Path, 
                 code=given or code,
                 name=arguments.name,
                 ca=ca,
+                protocols=protocols(arguments),
                 **unlock,
             )
             return

@@ -17,7 +17,16 @@ from ...engine.view import MessageView
 from .group_words import chat_label, group_event_text, notice_text
 from .terminal import visible
 
-__all__ = ["event_text", "message_record", "message_text", "security_label", "security_sentence"]
+__all__ = [
+    "chat_label",
+    "event_text",
+    "health_words",
+    "message_record",
+    "message_text",
+    "protocol_words",
+    "security_label",
+    "security_sentence",
+]
 
 
 def security_label(state: Security, name: str) -> str:
@@ -28,6 +37,21 @@ def security_label(state: Security, name: str) -> str:
 def security_sentence(state: Security, name: str, date: str = "an earlier day") -> str:
     """One sentence that says who can read. `date`: when codes were compared, where that is known."""
     return WORDS[state].sentence.replace(" ({wait})", "").format(name=name, date=date)
+
+
+def protocol_words(protocol: str) -> str:
+    """A protocol by what it does; one of a later version by its name."""
+    return _PROTOCOLS.get(protocol, f"encrypted by {protocol}")
+
+
+def health_words(state: str) -> str:
+    """How the repair of a conversation stands, by the name of its state (rcc16.md 5.1)."""
+    return {
+        "healthy": "nothing to repair",
+        "initializing": "being set up",
+        "done-end-mls": "encryption was ended",
+        "self-heal-failed": "repair has not worked so far",
+    }.get(state, f"being repaired ({state})")
 
 
 def event_text(recorded: Recorded) -> str:
@@ -103,6 +127,21 @@ def _text(event: Event) -> str:
             return "the directory has few one-time keys of yours left; new ones are on their way"
         case ev.SessionWithoutOneTimePrekey():
             return f"first contact with {event.chat} was made without a one-time key"
+        case ev.EncryptionStarted():
+            by = f", set up by {event.by}" if event.by else ""
+            return f"chat with {chat_label(event.chat)}: encrypted from here on{by}; {protocol_words(event.protocol)}"
+        case ev.EncryptionEnded():
+            who = f"{event.by} ended encryption" if event.by else f"encryption has ended ({event.reason})"
+            return f"chat with {chat_label(event.chat)}: {who}; nothing is sent until you decide"
+        case ev.EncryptionStalled():
+            return (
+                f"chat with {chat_label(event.chat)}: encryption is stuck ({event.reason}); have it tried again, or end "
+                f"it: letterlock encryption retry {event.chat[:16]}"
+            )
+        case ev.ProtocolSwitched():
+            return f"chat with {chat_label(event.chat)}: from here on {protocol_words(event.after)}"
+        case ev.ProtocolNoted() if event.chat is not None and event.note.startswith(_HEALTH):
+            return f"chat with {chat_label(event.chat)}: {health_words(event.note.removeprefix(_HEALTH))}"
         case ev.ProtocolNoted() if event.chat is not None and event.note.startswith(_REFUSED):
             reason = event.note.removeprefix(_REFUSED)
             return (
@@ -125,6 +164,12 @@ def _text(event: Event) -> str:
 
 
 _REFUSED = "seal-refused:"
+_HEALTH = "health:"
+_PROTOCOLS = {
+    "signal": "encrypted for each device by itself (Signal's protocol)",
+    "rcc16": "encrypted for the conversation as a whole (RCC.16, MLS)",
+    "": "no protocol yet",
+}
 _REASONS = {
     "not-author": "it is somebody else's message",
     "unencrypted": "it came unencrypted, and the message was encrypted",
