@@ -87,8 +87,8 @@ async def _ended_and_begun_again(tmp_path: Path) -> None:
     async with town(tmp_path) as place:
         ana, ben = await place.person(ANA, BOTH), await place.person(BEN, RCC16)
         chat = await ana.client.chat(BEN)
-        await chat.send("one")
-        await _reads(ben, ANA, "one")
+        await chat.send("the first of them")
+        await _reads(ben, ANA, "the first of them")
         theirs = await ben.client.chat(ANA)
         await theirs.end_encryption()
         await ana.until(lambda events: any(isinstance(event, ev.EncryptionEnded) for event in events))
@@ -105,9 +105,9 @@ async def _ended_and_begun_again(tmp_path: Path) -> None:
                 await asyncio.sleep(0)
         await theirs.revive_encryption()
         await ana.until(lambda events: sum(isinstance(event, ev.EncryptionStarted) for event in events) == 2)
-        await chat.send("two")
-        await _reads(ben, ANA, "two")
-    _clean(place, "in the clear by mistake", "one", "two")
+        await chat.send("the second of them")
+        await _reads(ben, ANA, "the second of them")
+    _clean(place, "in the clear by mistake", "the first of them", "the second of them")
 
 
 def test_five_at_a_focus_one_added_one_removed_one_back_after_ten_epochs(tmp_path: Path) -> None:
