@@ -262,7 +262,7 @@ def test_we_accept_what_cryptography_writes(kind: hashes.HashAlgorithm) -> None:
         written.credential, anchors=written.anchors, policy=STRICT, now=NOW, crypto=CRYPTO, number=ANA
     )
     assert certified.leaf.number == ANA
-    assert certified.leaf.client_id == "client-1"
+    assert certified.leaf.certificate.subject == subject_name("client-1")
     assert certified.leaf.key.point == written.leaf_key.public
 
 

@@ -326,7 +326,7 @@ def test_what_a_credential_says() -> None:
     assert certified_number(person.credential) == ANA
     assert participant_key(person.credential) == person.participant.spki
     leaf = read_leaf(person.credential)
-    assert leaf.client_id == "00000000-0000-4000-8000-001555010003"
+    assert leaf.certificate.subject == person.request.subject
     assert leaf.key.point == person.leaf.public
     assert leaf.proof is not None
 

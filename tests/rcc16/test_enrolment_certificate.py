@@ -283,7 +283,7 @@ def test_a_linked_device_enrols_by_the_primarys_word() -> None:
     linked.adopt(lab, lab.issue(request))
     leaf, first = read_leaf(linked.client.credential), read_leaf(primary.client.credential)
     assert leaf.participant.participant_spki == first.participant.participant_spki
-    assert (leaf.key, leaf.client_id) != (first.key, first.client_id)
+    assert leaf.key != first.key and leaf.certificate.subject != first.certificate.subject
     assert leaf.number == first.number
     assert any(isinstance(request, PublishKeyPackages) for request in linked.upkeep().requests)
 

@@ -33,7 +33,8 @@ class CertificateAuthentication:
         self._crypto = crypto
         self._known = KnownIssuers(crypto)
         self._remember = remember
-        self._verdicts: OrderedDict[bytes, Certified] = OrderedDict()
+        # By type and body: a basic credential may hold the very bytes of a chain that was judged (SR-04).
+        self._verdicts: OrderedDict[tuple[int, bytes], Certified] = OrderedDict()
 
     def validate(self, credential: Credential, signature_key: bytes, now: Instant) -> str | None:
         """The whole path and profile now, and that the certified key is the member's; None if all is well."""
@@ -55,9 +56,10 @@ class CertificateAuthentication:
 
     def certify(self, credential: Credential, now: Instant, number: Number | None = None) -> Certified:
         """The verdict with what the leaf says. Raises InvalidRcc16, also if it is not certified for `number`."""
-        known = self._verdicts.get(credential.body)
+        key = credential.credential_type, credential.body
+        known = self._verdicts.get(key)
         if known is not None and known.since <= now < known.until and number in (None, known.leaf.number):
-            self._verdicts.move_to_end(credential.body)
+            self._verdicts.move_to_end(key)
             return known
         certified = check_chain(
             credential,
@@ -68,8 +70,8 @@ class CertificateAuthentication:
             number=number,
             known=self._known,
         )
-        self._verdicts[credential.body] = certified
-        self._verdicts.move_to_end(credential.body)
+        self._verdicts[key] = certified
+        self._verdicts.move_to_end(key)
         if len(self._verdicts) > self._remember:
             self._verdicts.popitem(last=False)
         return certified

@@ -20,7 +20,7 @@ from ...mls.wire.credential import Credential
 from ..rules import rule
 from .algorithms import Key, key_of
 from .numbers import certified
-from .oids import ACS_PARTICIPANT_INFORMATION, COMMON_NAME, PARTICIPANT_INFORMATION
+from .oids import ACS_PARTICIPANT_INFORMATION, PARTICIPANT_INFORMATION
 from .participant import ParticipantInformation, decode_participant_information
 from .proof import IdentityProof, decode_proof
 
@@ -84,14 +84,6 @@ class Leaf:
     key: Key
     participant: ParticipantInformation
     proof: IdentityProof | None
-
-    @property
-    def client_id(self) -> str:
-        """The commonName: the client's UUID."""
-        for (attribute,) in self.certificate.subject_name:
-            if attribute.oid == COMMON_NAME:
-                return attribute.value.decode("utf-8", "replace")
-        return ""
 
 
 def read_leaf(credential: Credential) -> Leaf:
