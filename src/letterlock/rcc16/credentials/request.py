@@ -24,7 +24,14 @@ from .oids import COMMON_NAME
 from .participant import decode_participant_information
 from .proof import check_proof, decode_proof
 
-__all__ = ["CertificateRequest", "check_possession", "check_request", "prove_number", "prove_possession"]
+__all__ = [
+    "CertificateRequest",
+    "check_possession",
+    "check_request",
+    "prove_number",
+    "prove_possession",
+    "proves_number",
+]
 
 _POSSESSION = rule(
     "RCC-P.1.8-01",
@@ -78,6 +85,12 @@ def prove_possession(number: Number, participant_public: bytes, leaf_public: byt
     return sign(_agreed(number, participant_public, leaf_public))
 
 
+def proves_number(number: Number, participant_public: bytes, csr_pop: bytes, crypto: CryptoProvider) -> bool:
+    """Whether the participant key has asked for the number: for the KDS, and for a linked device that was answered."""
+    signed = _numbered(number, participant_public)
+    return ecdsa_holds(crypto, spki_of(participant_public), ECDSA_SHA256, signed, csr_pop)
+
+
 def check_possession(
     number: Number, participant_public: bytes, leaf_public: bytes, leaf_pop: bytes, crypto: CryptoProvider
 ) -> None:
@@ -99,8 +112,7 @@ def check_request(
 ) -> None:
     """The KDS's side, before anything is issued. `number` is who was authenticated by the network. Raises InvalidRcc16."""
     participant_spki = spki_of(request.participant_public)
-    signed = _numbered(request.number, request.participant_public)
-    if not ecdsa_holds(crypto, participant_spki, ECDSA_SHA256, signed, request.csr_pop):
+    if not proves_number(request.number, request.participant_public, request.csr_pop, crypto):
         _POSSESSION.fail("the participant key has not signed the request")
     if request.leaf_public != request.participant_public:
         check_possession(request.number, request.participant_public, request.leaf_public, request.leaf_pop, crypto)

@@ -232,8 +232,10 @@ class Enrolment:
         if before is not None:
             check_successor(Credential.x509(before), credential)
         staged.put(CERTIFICATE, chain)
-        schedule = staged.get(UPKEEP) or Schedule()
-        staged.put(UPKEEP, replace(schedule, certificate_failures=0, certificate_asked_at=0))
+        # One that is due for renewal at once, the old one again say, is no success: the next request waits its time.
+        if self._renew_at(staged) > now:
+            schedule = staged.get(UPKEEP) or Schedule()
+            staged.put(UPKEEP, replace(schedule, certificate_failures=0, certificate_asked_at=0))
         return staged.writes
 
     # --- key packages ------------------------------------------------------------------------------------------------

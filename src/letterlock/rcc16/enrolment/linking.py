@@ -17,7 +17,7 @@ from ...ids import Instant, Number
 from ..credentials.algorithms import spki_of
 from ..credentials.numbers import subject_alt_name, subject_name
 from ..credentials.participant import decode_participant_information, participant_information
-from ..credentials.request import check_possession, prove_number
+from ..credentials.request import check_possession, prove_number, proves_number
 from ..rules import rule
 from .records import Link, Own
 from .settings import EnrolmentSettings, ParticipantKey
@@ -112,6 +112,7 @@ def accepted(
         not good
         or participant.participant_spki != participant_spki
         or not participant.not_before <= now <= participant.not_after
+        or not proves_number(number, crypto.p256_from_spki(participant_spki), answered.csr_pop, crypto)
     ):
         _ANSWERED.fail("what the primary signed is not for this device")
     return Link(participant_spki, answered.participant_information, answered.csr_pop, participant.not_after)

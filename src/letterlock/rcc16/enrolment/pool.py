@@ -3,7 +3,7 @@
 Eleven are published, the last of them of last resort. A new pool replaces the old one at the server daily, when few are
 left by the Welcomes that came, at once when the package of last resort was used, after a Welcome that could not be
 opened, and after every change of the certificate, which is in each of them. Private halves of a pool that was replaced
-are kept for a while: a Welcome may be on its way.
+are kept for a while, and of so many pools at most: a Welcome may be on its way.
 """
 
 from __future__ import annotations
@@ -144,12 +144,16 @@ def _due(schedule: Schedule, client: Client, settings: EnrolmentSettings) -> Ins
 def _make(
     staged: Staged, schedule: Schedule, client: Client, settings: EnrolmentSettings, now: Instant, rng: Rng
 ) -> Schedule:
+    number = schedule.pool + 1
     for key in staged.scan(PACKAGES):
         package = staged.get(key)
-        if package is not None and not package.replaced_at:
+        if package is None:
+            continue
+        if package.pool <= number - settings.kept_pools:
+            staged.delete(key)
+        elif not package.replaced_at:
             staged.put(key, replace(package, replaced_at=now))
     not_before, lifetime = _lifetime(client, settings)
-    number = schedule.pool + 1
     for count in range(settings.one_time_packages + 1):
         bundle = make_key_package(
             client,

@@ -64,6 +64,8 @@ class EnrolmentSettings:
     """Between pools that are published because packages are used up: our choice, against somebody who uses them up."""
     kept_ms: Instant = 14 * _DAY
     """How long a package that was replaced still opens, and one that was used is remembered."""
+    kept_pools: int = 64
+    """As many pools at most, the last one included: our choice, against somebody who uses them up all day (SR-08)."""
     renew_before_ms: Instant = 45 * _DAY
     """What a certificate has left when a new one is asked for: our choice, well before the floor of 30 days."""
     retry_ms: Instant = 60_000
