@@ -48,6 +48,8 @@ _HBA = """
 local all doubtful scram-sha-256
 local all all trust
 """
+# Ends with the tests, however they end: then its input does, too.
+_KEEPER = '"$@" </dev/null & server=$!; read _; kill -INT $server 2>/dev/null; wait $server'
 _TIDY = """
 DO $$ DECLARE found TEXT; BEGIN
     FOR found IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)' LOOP
@@ -93,10 +95,11 @@ class PostgresqlServer:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *("sh", "-c", _KEEPER, "sh"),
                     *(self._binaries / "postgres", "-D", self.folder / "data", "-k", self.folder),
                     *(part for setting in settings for part in ("-c", setting)),
                 ],
-                stdout=log, stderr=log, cwd=self.folder, **self._user,
+                stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=self.folder, **self._user,
             )  # fmt: skip
         until = time.monotonic() + 30
         while True:
@@ -109,20 +112,22 @@ class PostgresqlServer:
 
     def kill(self) -> None:
         """SIGKILL to all of it, as when the power fails."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)  # so that it starts no new ones meanwhile
-        children = _children(self._process.pid)
-        for pid in (*children, self._process.pid):
+        server = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGSTOP)  # so that it starts no new ones meanwhile
+        children = _children(server)
+        for pid in (*children, server):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait()
+        self.stop()
         while any(Path(f"/proc/{pid}").exists() for pid in children):
             time.sleep(0.005)
 
     def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(30)
+        if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._process.wait(60)
+            self._process = None
 
     def close(self) -> None:
         self.stop()
