@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
-import sqlite3
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +15,7 @@ from letterlock.crypto.pyca import Pyca
 from letterlock.errors import DecodeError, InvalidRcc16, ProvisioningError
 from letterlock.ids import Number
 from letterlock.rcc16.credentials.proof import check_proof, decode_proof
+from letterlock.services.database import open_database
 from letterlock.services.provisioning import AccountState, EncryptionOffer
 from letterlock.services.provisioning.tables import Account, Tables
 from letterlock.transport.provisioning import ProvisioningClient
@@ -169,30 +169,39 @@ async def test_a_key_that_is_not_that_of_its_hash(tmp_path: Path, key: str) -> N
         assert operator.codes == []
 
 
+OLD_SCHEMA = """
+CREATE TABLE accounts (
+    number TEXT PRIMARY KEY, key_hash BLOB NOT NULL, state INTEGER NOT NULL, changed_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE tokens (hash BLOB PRIMARY KEY);
+"""
+
+
 @ONLY_SQLITE
-async def test_a_database_of_the_version_before(tmp_path: Path) -> None:
-    """Numbers that were set up before there was RCC.16 keep their token, and show their key at the next contact."""
-    path = tmp_path / "old.db"
+async def test_a_database_of_the_version_before(database: str) -> None:
+    """Numbers that were set up before there was RCC.16 keep their state, and show their key at the next contact."""
 
     def make() -> None:
-        old = Tables(str(path))
-        old.put_account(Account(ANA, HASH, 1), NOW)
+        old = open_database(
+            database, OLD_SCHEMA, version=1, application_id=0x4C4C5052, name="provisioning", hint="", exclusive=False
+        )
+        old.begin()
+        old.execute("INSERT INTO accounts VALUES (?, ?, ?, ?)", (ANA, HASH, 1, NOW))
+        old.commit()
         old.close()
-        raw = sqlite3.connect(path)
-        raw.executescript("ALTER TABLE accounts DROP COLUMN participant; PRAGMA user_version = 1;")
-        raw.close()
 
-    def upgraded() -> Account | None:
-        tables = Tables(str(path))
+    def upgraded() -> tuple[Account | None, Account | None]:
+        tables = Tables(database)
+        tables.connection.begin()
         found = tables.account(ANA)
-        tables.put_account(dataclasses.replace(found, participant=ANAS.spki), NOW)  # type: ignore[type-var]
+        tables.put_account(Account(ANA, HASH, 1, ANAS.spki), NOW)
         again = tables.account(ANA)
+        tables.connection.commit()
         tables.close()
-        assert found == Account(ANA, HASH, 1)
-        return again
+        return found, again
 
     await asyncio.to_thread(make)
-    assert await asyncio.to_thread(upgraded) == Account(ANA, HASH, 1, ANAS.spki)
+    assert await asyncio.to_thread(upgraded) == (Account(ANA, HASH, 1), Account(ANA, HASH, 1, ANAS.spki))
 
 
 # --- the document ----------------------------------------------------------------------------------------------

@@ -56,11 +56,6 @@ def kds_decoders() -> tuple[tuple[str, Callable[[bytes], Any], tuple[bytes, ...]
         ),
         ("kds withdrawal", limited(kds.decode_withdrawal), (kds.encode(kds.Withdrawal(_ANA, bytes(16))),)),
         ("kds pool", limited(kds.decode_pool), (kds.encode(kds.Pool(10, 2)),)),
-        (
-            "kds trust anchors",
-            limited(kds.decode_trust_anchors),
-            (kds.encode(kds.TrustAnchors(3, "https://kds.test/mls/v1/trust-anchors/3", b"signer")),),
-        ),
         ("kds refusal", limited(kds.decode_refused), (kds.encode(kds.Refused("kds.rate", "too many", "wait")),)),
         (
             "kds signature",

@@ -49,8 +49,6 @@ def test_what_is_written_is_read_again() -> None:
     assert kds.decode_withdrawal(kds.encode(withdrawal), LIMITS) == withdrawal
     assert kds.decode_pool(kds.encode(kds.Pool(3, 4)), LIMITS) == kds.Pool(3, 4)
     assert kds.decode_stored(kds.encode_stored(11), LIMITS) == 11
-    anchors = kds.TrustAnchors(7, "https://k/7", b"spki")
-    assert kds.decode_trust_anchors(kds.encode(anchors), LIMITS) == anchors
 
 
 def test_the_recorded_names_of_members() -> None:

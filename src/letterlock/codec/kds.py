@@ -39,7 +39,6 @@ __all__ = [
     "decode_pool",
     "decode_refused",
     "decode_stored",
-    "decode_trust_anchors",
     "decode_upload",
     "decode_withdrawal",
     "encode",
@@ -320,12 +319,6 @@ def decode_pool(data: bytes, limits: BodyLimits) -> Pool:
     """Raises DecodeError, LimitExceeded."""
     body = _read(data, limits)
     return Pool(body.integer("one_time", 2**31 - 1), body.integer("last_resort_served", 2**31 - 1))
-
-
-def decode_trust_anchors(data: bytes, limits: BodyLimits) -> TrustAnchors:
-    """Raises DecodeError, LimitExceeded."""
-    body = _read(data, limits)
-    return TrustAnchors(body.integer("generation", 2**63 - 1), body.text("uri", 1024), body.octets("signer", 256))
 
 
 def decode_refused(data: bytes, limits: BodyLimits) -> Refused:
