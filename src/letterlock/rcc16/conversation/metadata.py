@@ -72,8 +72,10 @@ def set_subject(work: Work) -> None:
 def apply_own(work: Work) -> None:
     """Our change was accepted."""
     subject = work.chat.next_subject
-    work.update(subject=subject, next_subject=None, subject_wish=None)
     text = "" if subject is None else subject.text
+    # The user may have wished for another one since this was sent.
+    wish = work.chat.subject_wish
+    work.update(subject=subject, next_subject=None, subject_wish=None if wish == text else wish)
     work.notices.append(MetadataChanged(work.conversation, work.core.number, text, None))
 
 
