@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from letterlock.conversation_seam import (
     HealthMoved,
     LetterReceived,
     Refusal,
+    RemoveMembers,
     Retry,
     Revive,
     RosterChanged,
@@ -231,3 +233,23 @@ def test_a_letter_of_an_era_that_is_over_is_asked_for_again() -> None:
     (report,) = progress.packets
     assert b"failed-to-decrypt" in report.body and report.to == BEN
     assert MessageId("late") not in [one.message_id for one in ana.told(LetterReceived)]
+
+
+def test_a_focus_that_goes_back_brings_nobody_back_who_was_removed() -> None:
+    """SR-04: an old state of the group, in which a removed member still stands, is not joined again."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    focus = world.groups[GROUP]
+    old = copy.copy(focus.group), focus.snapshot, set(focus.roster), dict(focus.data)
+    ana.change(GROUP, RemoveMembers((CLEO,)))
+    world.run()
+    agree(ana, ben)
+    focus.group, focus.snapshot, focus.roster, focus.data = old
+    ben.change(GROUP, SetMetadata(subject="without cleo"))
+    world.run()
+    world.pass_time(3_600_000, step=20_000)
+    for phone in (ana, ben):
+        assert CLEO not in [member.number for member in phone.view(GROUP).members]
+        assert Operation.EXTERNAL_COMMIT not in requests(phone)
+        assert not [one for one in phone.told(RosterChanged) if CLEO in one.added and one.epoch > 1]
+    assert not cleo.read()

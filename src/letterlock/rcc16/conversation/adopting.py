@@ -11,6 +11,7 @@ from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.group.results import PendingCommit, StagedCommit
 from ..health.states import State as HealthState
+from ..health.transitions import Moment
 from ..wire.extensions import end_mls_of
 from .ending import has_ended, has_revived
 from .members import devices_of, numbers_of, show_difference
@@ -69,6 +70,7 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
         authenticator=group.epoch_authenticator,
         context=group.state.extensions,
         era_seen=max(work.chat.era_seen, held.era),
+        held=max(work.chat.held, Moment(held.era, group.epoch)),
         refusals=0,
     )
     after = devices_of(group.members(), work.chat.members, group.epoch)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from ...conversation_seam import Ended
 from ...ids import Number
 from ..health.ending import Cause, Ending, Reviving, end_guard, revive_guard
+from ..health.latch import latched_after
 from ..health.states import State as HealthState
-from ..health.upgrade import latched_after
 from ..wire.control import EndReason
 from ..wire.extensions import END_MLS, EndMls, end_mls_extension, merge
 from .committing import change_context

@@ -148,7 +148,9 @@ def _facts(work: Work, answer: _Answer | None, found: Verdict, pulled: bool) -> 
         server_has_end_mls=fetched is not None and _ended_by_member(work, fetched),
         replayable=info is not None and bool(info.messages) and not chat.rejoin,
         replay_failed=heal.replay_failed,
-        external_pub=fetched is not None and fetched.joinable,
+        # Not into the past: in an earlier epoch stand those who were removed since, and the order may be one with them
+        # (SR-04). Then a new era is made, with whom we know to be there.
+        external_pub=fetched is not None and fetched.joinable and Moment(fetched.era, fetched.epoch) >= chat.held,
         external_failed=heal.external_failed,
         election_waits=max(0, heal.election_waits),
         looks=heal.looks,

@@ -55,6 +55,7 @@ __all__ = [
 _NEW: Final = Health(HealthState.INITIALIZING)
 _EMPTY: Final = Ledger()
 _NONE: Final = Backoff()
+_NOWHERE: Final = Moment(0, 0)
 
 
 class Kind(enum.IntEnum):
@@ -184,6 +185,8 @@ class Chat:
     backoff: Backoff = _NONE
     era_seen: int = 0
     """The highest era that we held, or that the order has spoken of."""
+    held: Moment = _NOWHERE
+    """The latest moment that we were in: we never go back before it, whatever the order shows us."""
     context: tuple[Extension, ...] = ()
     """The GroupContext's extensions when last seen: a new era takes them over, known or not."""
     runs: int = 0
@@ -369,6 +372,7 @@ _CHAT = record(
     ledger=nested(encode_ledger, decode_ledger),
     backoff=_BACKOFF,
     era_seen=U64,
+    held=_MOMENT,
     context=many(_EXTENSION),
     runs=U64,
     stalled=TEXT,

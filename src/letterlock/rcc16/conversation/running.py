@@ -63,6 +63,8 @@ def on_time(work: Work) -> None:
         elif not operation.request:
             eras.ask_again(work)
     budgets = work.core.settings.budgets
+    if chat.ledger.entries:
+        work.update(ledger=chat.ledger.pruned(budgets, now))
     old = now - chat.refreshed_at >= budgets.rotate_after_ms or chat.sends >= budgets.rotate_after_sends
     if old and chat.group is not None and not chat.ended:
         work.update(refreshes=True)
