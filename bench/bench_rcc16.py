@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from postgresql import postgresql
 from processes import run, tell
 from rcc16_claim import claim
+from rcc16_focus import commit_hot, commit_many, group_memory
 from report import Row, show
 
 Measure = Callable[[str, str], Awaitable[list[Row]]]
@@ -25,7 +26,15 @@ _DATABASES = ("", "_postgresql")
 
 def _operations(arguments: argparse.Namespace) -> dict[str, Measure]:
     """By name; each is run on both databases. Those without one ignore it and are listed in `_ALONE`."""
-    return {"claim": lambda database, suffix: claim(database, suffix, claims=arguments.claims)}
+    return {
+        "claim": lambda database, suffix: claim(database, suffix, claims=arguments.claims),
+        "commit_hot": lambda database, suffix: commit_hot(database, suffix, commits=arguments.commits),
+        "commit_many": lambda database, suffix: commit_many(
+            database, suffix, groups=32, commits=max(1, arguments.commits // 20)
+        ),
+        "focus_group_memory_100": lambda database, suffix: group_memory(database, suffix, members=100, groups=20),
+        "focus_group_memory_1000": lambda database, suffix: group_memory(database, suffix, members=1000, groups=4),
+    }
 
 
 _ALONE: frozenset[str] = frozenset()
@@ -51,10 +60,9 @@ async def _measured(arguments: argparse.Namespace) -> tuple[list[Row], dict[str,
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument(
-        "--op", action="append", choices=list(_operations(argparse.Namespace(claims=0))), help="only this"
-    )
+    parser.add_argument("--op", action="append", choices=list(_operations(argparse.Namespace())), help="only this")
     parser.add_argument("--claims", type=int, default=5_120, metavar="N", help="default %(default)s")
+    parser.add_argument("--commits", type=int, default=200, metavar="N", help="to the hot group, default %(default)s")
     arguments = parser.parse_args()
     rows, failed = run(_measured(arguments))
     show("rcc16", rows, as_json=arguments.json, failed=failed)

@@ -43,7 +43,7 @@ def _ordering_limits() -> OrderingLimits:
 @dataclass(frozen=True, slots=True)
 class MlsSettings:
     """`anchors` are the roots of the credentials that may enter a group. `max_kept_leaves`: trees of so many leaves in all
-    stay in memory (a leaf costs about 8 KiB), `max_kept_states` so many groups without their trees."""
+    stay in memory (a leaf costs some twelve kilobytes), `max_kept_states` so many groups without their trees."""
 
     anchors: TrustAnchors
     crypto: CryptoProvider
@@ -51,7 +51,7 @@ class MlsSettings:
     limits: OrderingLimits = field(default_factory=_ordering_limits)
     max_members: int = 4_000
     """Leaves of one tree: devices, not numbers."""
-    max_kept_leaves: int = 20_000
+    max_kept_leaves: int = 10_000
     max_kept_states: int = 2_000
 
     def terms(self, max_control: int) -> Terms:
