@@ -45,11 +45,18 @@ def test_the_numbers_of_the_source(charge: Charge, allowed: list[tuple[int, int]
     assert [(a.count, a.per) for a in DEFAULTS.allowances(charge)] == allowed
 
 
+def free_at(ledger: Ledger, charge: Charge, now: int) -> int:
+    """When one more is given, at the earliest."""
+    stamps = [t for _, _, stamps in ledger.entries for t in stamps]
+    ends = {t + allowance.per for t in stamps for allowance in DEFAULTS.allowances(charge)}
+    return min(at for at in (now, *ends) if at >= now and ledger.left(charge, DEFAULTS, at, "x"))
+
+
 @charges
 def test_every_charge_has_an_end_and_comes_back(charge: Charge) -> None:
     ledger = spend_all(charge, NOW)
     assert not ledger.left(charge, DEFAULTS, NOW, "x")
-    free = ledger.free_at(charge, DEFAULTS, NOW, "x")
+    free = free_at(ledger, charge, NOW)
     assert free > NOW
     assert ledger.spend(charge, DEFAULTS, free - 1, "x") is None
     assert ledger.spend(charge, DEFAULTS, free, "x") is not None
@@ -84,7 +91,7 @@ def test_never_more_than_allowed_in_any_window(charge: Charge, steps: list[int])
 def test_a_clock_that_was_set_back_blocks_for_three_windows_at_most(charge: Charge, set_back: int) -> None:
     ledger = spend_all(charge, NOW)
     now = NOW - set_back
-    free = ledger.free_at(charge, DEFAULTS, now, "x")
+    free = free_at(ledger, charge, now)
     assert free <= now + 3 * longest(charge)
     assert ledger.spend(charge, DEFAULTS, free, "x") is not None
 
@@ -98,6 +105,17 @@ def test_what_no_longer_counts_is_dropped() -> None:
     ledger = spend_all(Charge.RESEND, NOW)
     assert ledger.pruned(DEFAULTS, NOW + HOUR - 1) == ledger
     assert ledger.pruned(DEFAULTS, NOW + HOUR) == Ledger()
+
+
+def test_messages_without_end_do_not_fill_the_record() -> None:
+    """SR-08: their ids are the sender's choice. The last ones are counted still, and other charges stay."""
+    ledger = spend_all(Charge.SELF_HEAL, NOW)
+    for n in range(1_000):
+        spent = ledger.spend(Charge.REPORT, DEFAULTS, NOW, f"message-{n}")
+        assert spent is not None
+        ledger = spent.pruned(DEFAULTS, NOW)
+    assert len(ledger.entries) == DEFAULTS.reports_kept + 1
+    assert {subject for _, subject, _ in ledger.entries} >= {"x", "message-999", "message-968"}
 
 
 def test_try_again_gives_back_repair_but_not_what_others_pay_for() -> None:

@@ -13,27 +13,17 @@ from letterlock.ids import Number
 from letterlock.rcc16.health.budgets import DEFAULTS
 from letterlock.rcc16.health.election import Presence, looks_to_wait, precedes, rank
 from letterlock.rcc16.health.ending import (
-    AdvanceKind,
     Cause,
     Ending,
     Reviving,
     end_guard,
-    phoenix_guard,
     revive_guard,
 )
 from letterlock.rcc16.health.ladder import Facts, HealStep, Step, look_after, next_step
+from letterlock.rcc16.health.latch import latched_after
 from letterlock.rcc16.health.states import State
 from letterlock.rcc16.health.transitions import Moment
-from letterlock.rcc16.health.upgrade import (
-    KDS_TAG,
-    VERSION_TAG,
-    Sending,
-    conversation_passes,
-    latched_after,
-    passes,
-    sending,
-)
-from letterlock.rcc16.health.verdict import Agreement, ServerSays, Standing, Verdict, agreement, verdict
+from letterlock.rcc16.health.verdict import ServerSays, Standing, Verdict, verdict
 
 A, B = b"\xaa" * 32, b"\xbb" * 32
 LOOK = 30_000
@@ -164,21 +154,6 @@ def test_verdicts(local: Standing | None, server: Standing | ServerSays, found: 
     assert verdict(local, server) is found
 
 
-@pytest.mark.parametrize(
-    ("asked", "server", "found"),
-    [
-        (False, None, Agreement.NOT_ASKED),
-        (False, OURS, Agreement.NOT_ASKED),
-        (True, None, Agreement.UNKNOWN),
-        (True, OURS, Agreement.MATCHES),
-        (True, Standing(Moment(2, 5), B), Agreement.DIFFERS),
-        (True, Standing(Moment(2, 6), A), Agreement.DIFFERS),
-    ],
-)
-def test_verify_then_adopt(asked: bool, server: Standing | None, found: Agreement) -> None:
-    assert agreement(OURS, asked, server) is found
-
-
 # --- who advances the era --------------------------------------------------------------------------------
 MEMBERS = tuple(Number(f"+1555010000{n}") for n in range(4))
 
@@ -235,73 +210,12 @@ def test_asking_for_a_revival(state: int, has: bool, slot: bool, in_sync: bool, 
     assert revive_guard(State(state), has, slot, in_sync, now=100, due=due) is found
 
 
-@pytest.mark.parametrize(
-    ("state", "slot", "ending", "allowed"),
-    [
-        (13, False, False, True),
-        (13, True, False, False),
-        (9, True, True, True),
-        (16, False, False, False),
-        (17, True, True, False),
-    ],
-)
-def test_asking_for_a_phoenix(state: int, slot: bool, ending: bool, allowed: bool) -> None:
-    assert phoenix_guard(State(state), slot, ending) is allowed
-
-
 def test_numbers_as_deployed() -> None:
-    assert [kind.value for kind in AdvanceKind] == [0, 1, 2]
     assert [cause.value for cause in Cause] == list(range(1, 22))
     assert Cause.NO_KEY_PACKAGES_FOR_EXPIRED_MEMBERS.label == "no-key-packages-for-expired-members"
 
 
-# --- when it is encrypted, and what that binds us to -----------------------------------------------------
-KDS = {KDS_TAG: "2"}
-
-
-@pytest.mark.parametrize(
-    ("tags", "group", "found"),
-    [
-        ({**KDS, VERSION_TAG: "v1"}, False, True),
-        ({VERSION_TAG: "v1"}, False, False),
-        ({**KDS, VERSION_TAG: "v2"}, False, False),
-        (KDS, True, False),
-        ({**KDS, "+g.google.rcs.mls-launch-iteration": "1"}, False, True),
-        ({**KDS, "+g.google.rcs.mls-launch-iteration": "2"}, False, False),
-        ({**KDS, "+g.google.rcs.mls-supports-groups": "true"}, True, True),
-        ({**KDS, "+g.google.rcs.mls-supports-groups": "true"}, False, False),
-        ({KDS_TAG: "", VERSION_TAG: "v1"}, False, False),
-        ({}, True, False),
-    ],
-)
-def test_the_capability_gate(tags: dict[str, str], group: bool, found: bool) -> None:
-    assert passes(tags, group) is found
-
-
-def test_a_conversation_passes_when_everybody_does() -> None:
-    good, bad = {**KDS, VERSION_TAG: "v1"}, {VERSION_TAG: "v1"}
-    assert conversation_passes([good, good], group=True)
-    assert not conversation_passes([good, bad], group=True)
-    assert not conversation_passes([], group=True)
-
-
-@pytest.mark.parametrize(
-    ("sealable", "latched", "readable", "found"),
-    [
-        (True, True, True, Sending.SEAL),
-        (True, False, True, Sending.SEAL),
-        (False, True, True, Sending.REFUSE),
-        (False, True, False, Sending.REFUSE),
-        (True, True, False, Sending.REFUSE),
-        (False, False, True, Sending.PLAINTEXT_ALLOWED),
-        (False, False, False, Sending.PLAINTEXT_ALLOWED),
-    ],
-)
-def test_sr01_the_send_rule(sealable: bool, latched: bool, readable: bool, found: Sending) -> None:
-    """SR-01: once latched, what cannot be sealed is refused, and what cannot be read counts as not sealable."""
-    assert sending(sealable, latched, readable) is found
-
-
+# --- what it binds us to -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("state", list(State))
 def test_sr02_only_a_downgrade_clears_the_latch(state: State) -> None:
     """SR-02: no capability, and no state but 8, 9, 10 and 15."""

@@ -311,7 +311,7 @@ def test_who_takes_part(tags: dict[str, str], pair: bool, group: bool) -> None:
     assert (passes(tags, group=False), passes(tags, group=True)) == (pair, group)
     ours = dict(capability_tags(OURS))
     assert all_pass([ours, tags], group=True) is group
-    assert all_pass([], group=False)
+    assert not all_pass([], group=False)
 
 
 # --- extensions ------------------------------------------------------------------------------------------------------

@@ -2,5 +2,5 @@
 
 Pure values and decisions; the conversation machine asks them and does what they say. `states` and `transitions` are
 what deployed clients have in common; `budgets` holds every number; `ladder`, `verdict`, `election`, `ending` and
-`upgrade` are one decision each.
+`latch` are one decision each.
 """

@@ -189,13 +189,6 @@ class Ledger:
         stamps = self._stamps(charge, subject)
         return all(_fits(stamps, allowance, now) for allowance in budgets.allowances(charge))
 
-    def free_at(self, charge: Charge, budgets: Budgets, now: Instant, subject: str = "") -> Instant:
-        """When the next would be given: `now` if it would be already."""
-        stamps, at = self._stamps(charge, subject), now
-        while full := [a for a in budgets.allowances(charge) if not _fits(stamps, a, at)]:
-            at = max(sorted(t for t in stamps if abs(at - t) < a.per)[-a.count] + a.per for a in full)
-        return at
-
     def cleared(self, charge: Charge, subject: str = "") -> Ledger:
         """Given back: a peer's success, or forward progress."""
         return self._with(charge, subject, ())
@@ -205,8 +198,12 @@ class Ledger:
         return Ledger(tuple(entry for entry in self.entries if entry[0] not in _RETRIED))
 
     def pruned(self, budgets: Budgets, now: Instant) -> Ledger:
-        """Without what no longer counts: the record stays small (SR-08)."""
-        return Ledger(tuple(_pruned(self.entries, budgets, now)))
+        """Without what no longer counts: the record stays small (SR-08). Of reports, whose subjects are messages that
+        others name as they like, the last `reports_kept`."""
+        kept = tuple(_pruned(self.entries, budgets, now))
+        reports = [entry for entry in kept if entry[0] is Charge.REPORT]
+        dropped = {subject for _, subject, _ in reports[: max(0, len(reports) - budgets.reports_kept)]}
+        return Ledger(tuple(entry for entry in kept if entry[0] is not Charge.REPORT or entry[1] not in dropped))
 
     def _stamps(self, charge: Charge, subject: str) -> tuple[Instant, ...]:
         return next((stamps for c, s, stamps in self.entries if c is charge and s == subject), ())

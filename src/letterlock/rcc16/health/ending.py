@@ -13,7 +13,7 @@ from ...ids import Instant
 from .budgets import Budgets
 from .states import State
 
-__all__ = ["AdvanceKind", "Backoff", "Cause", "Ending", "Reviving", "end_guard", "phoenix_guard", "revive_guard"]
+__all__ = ["Backoff", "Cause", "Ending", "Reviving", "end_guard", "revive_guard"]
 
 
 class Cause(enum.IntEnum):
@@ -45,17 +45,6 @@ class Cause(enum.IntEnum):
     def label(self) -> str:
         """As `Ended.reason` has it."""
         return self.name.lower().replace("_", "-")
-
-
-class AdvanceKind(enum.IntEnum):
-    """What an era advance does with end_mls. All other context extensions except the era are copied."""
-
-    NORMAL = 0
-    """Copies F002 if it is there."""
-    REVIVAL = 1
-    """Drops it."""
-    PHOENIX = 2
-    """Installs it: the new era is born ended, and needs no key packages."""
 
 
 class Ending(enum.Enum):
@@ -106,11 +95,6 @@ def revive_guard(
     if now < due:
         return Reviving.LATER
     return Reviving.IN_PLACE if in_sync and state is State.DONE_END_MLS else Reviving.NEW_ERA
-
-
-def phoenix_guard(state: State, slot_held: bool, slot_is_ending: bool) -> bool:
-    """Whether a phoenix may be asked for: it may supersede end_mls, nothing else."""
-    return not state.is_phoenix and (not slot_held or slot_is_ending)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .transitions import Moment
 
-__all__ = ["Agreement", "ServerSays", "Standing", "Verdict", "agreement", "verdict"]
+__all__ = ["ServerSays", "Standing", "Verdict", "verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,6 @@ class Verdict(enum.Enum):
     """Wait."""
 
 
-class Agreement(enum.Enum):
-    """The four answers of verify-then-adopt: only MATCHES adopts."""
-
-    MATCHES = "matches"
-    DIFFERS = "differs"
-    UNKNOWN = "unknown"
-    NOT_ASKED = "not-asked"
-
-
 def verdict(local: Standing | None, server: Standing | ServerSays) -> Verdict:
     """Compares what we hold (None: no group) with what the server holds."""
     if isinstance(server, ServerSays):
@@ -74,15 +65,6 @@ def verdict(local: Standing | None, server: Standing | ServerSays) -> Verdict:
     if local.moment.epoch != server.moment.epoch:
         return Verdict.BEHIND
     return Verdict.IN_SYNC if _same(local, server) else Verdict.DIVERGED
-
-
-def agreement(ours: Standing, asked: bool, server: Standing | None) -> Agreement:
-    """Whether the server holds what we made: after every create, advance and unanswered commit."""
-    if not asked:
-        return Agreement.NOT_ASKED
-    if server is None:
-        return Agreement.UNKNOWN
-    return Agreement.MATCHES if ours.moment == server.moment and _same(ours, server) else Agreement.DIFFERS
 
 
 def _same(a: Standing, b: Standing) -> bool:

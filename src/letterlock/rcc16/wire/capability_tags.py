@@ -42,5 +42,6 @@ def passes(tags: Mapping[str, str], *, group: bool) -> bool:
 
 
 def all_pass(peers: Iterable[Mapping[str, str]], *, group: bool) -> bool:
-    """A conversation is capable if everybody in it is."""
-    return all(passes(tags, group=group) for tags in peers)
+    """A conversation is capable if everybody in it is; one with nobody is not."""
+    found = [passes(tags, group=group) for tags in peers]
+    return bool(found) and all(found)
