@@ -182,3 +182,39 @@ def test_wishes_that_make_no_sense_are_refused() -> None:
             ana.change(chat, wanted)
     with pytest.raises(InputError):
         ana.upgrade(GROUP, ANA)
+
+
+def test_who_left_and_was_added_again_comes_back_even_without_its_welcome() -> None:
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    cleo.change(GROUP, Leave())
+    world.run()
+    world.pass_time(20_000)
+    assert cleo.write(GROUP, "x").refused is Refusal.LEFT
+    world.drop = lambda travelling: travelling.to is cleo
+    ben.change(GROUP, AddMembers((CLEO,)))
+    world.run()
+    world.drop = lambda travelling: False
+    assert cleo.view(GROUP).left
+    cleo.upgrade(GROUP, ANA, BEN)  # the engine sees that the conference has us again
+    world.run()
+    world.pass_time(60_000)
+    agree(ana, ben, cleo)
+    ana.write(GROUP, "welcome back")
+    world.run()
+    assert cleo.read() == ["welcome back"]
+
+
+def test_who_left_stays_out_whatever_the_focus_sends() -> None:
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    cleo.change(GROUP, Leave())
+    rows = [name for name in cleo.state.rows if name.startswith("rcc16-row")]
+    assert not rows and cleo.view(GROUP).left
+    world.run()
+    world.pass_time(20_000)
+    ana.write(GROUP, "not for cleo")
+    world.run()
+    for packet in [packet for phone in (ana, ben) for packet in phone.sent]:
+        assert not cleo.receive(packet, ANA).packets
+    assert cleo.view(GROUP).left and not cleo.read()

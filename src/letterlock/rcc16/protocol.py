@@ -35,6 +35,7 @@ from .conversation.running import on_time, settle
 from .conversation.settings import Settings
 from .conversation.step import Core, Work
 from .conversation.sweeping import sweep
+from .conversation.trouble import suspect
 from .conversation.viewing import view_of
 from .enrolment.enrolment import Enrolment, Upkeep
 from .wire.content_types import media_types
@@ -105,10 +106,12 @@ class Rcc16Protocol:
             others = tuple(sorted({number for number in members if number != self._core.number}))
             if not others:
                 raise InputError("there is nobody else to encrypt to", code="rcc16.input.members")
-            if not work.chat.left:
-                work.update(roster=others)
-                if work.chat.group is None and not work.chat.ended:
-                    work.update(wants=True, blocked="")
+            came_back = work.chat.left
+            work.update(roster=others, left=False)
+            if came_back:
+                suspect(work, "no-group", certain=True)  # back in the RCS group, and no Welcome has come
+            elif work.chat.group is None and not work.chat.ended:
+                work.update(wants=True, blocked="")
 
         return self._step(state, conversation, now, rng, act)
 
