@@ -35,17 +35,21 @@ def test_nothing_is_lost_doubled_or_readable(tmp_path: Path) -> None:
     said = "the parcel lies under the third bench"
     code, lines, result = demo(tmp_path, "--say", said, "--say", "and again", "--log", str(log))
     assert code == 0
-    assert result == {"messages": 23, "delivered": 23, **CLEAN, "plaintext_on_wire": 0}
+    assert result == {"messages": 29, "delivered": 29, **CLEAN, "plaintext_on_wire": 0}
     shown = "\n".join(lines)
     assert "SIGKILL" in shown
     assert "application/vnd.letterlock.signal" in shown
-    assert shown.count("(delivered, seen)") == 12
+    assert shown.count("(delivered, seen)") == 14
     assert "now reads: 'The bill is on Hopper, I meant to say.'; the second is gone" in shown
     assert "no more oma.cpm.session" in shown
     # The group: two members get what is said before the fourth is added, three after it, two when one is removed.
     assert [shown.count(f"(delivered by {n} of {n}, seen by {n} of {n})") for n in (2, 3)] == [3, 3]
     assert "it knows that it was removed, and has nothing of what was said since" in shown
     assert "Encrypted, verified" in shown
+    # RCC.16: two people, then five at the focus; one was away for twelve epochs and is back.
+    assert "message/mls" in shown
+    assert "encrypted for the conversation as a whole (RCC.16, MLS), era 1, epoch 1" in shown
+    assert "Eve's phone is back and in epoch 14, as Ben's, which was in 14" in shown
     # The log is real: the numbers are in it, what was said is not.
     assert search(log, "+15550199")
     assert not search(log, said)

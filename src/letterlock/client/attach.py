@@ -15,6 +15,7 @@ from ..errors import InputError, StoreError, StoreLocked
 from ..keystore import Unlock
 from ..store import OLD_COPY, ProfileLock, Store
 from .driver import StepFunction
+from .encryption import advertised
 from .environment import Environment
 from .identity import IDENTITY, Stage
 from .joining import first_list
@@ -168,7 +169,9 @@ class Access:
             )
             begun.push_async_callback(profile.close)
             await profile.start(
-                lambda on_message: environment.transport(environment, settings, identity, on_message),
+                lambda on_message: environment.transport(
+                    environment, advertised(settings, engine, store, environment.clock()), identity, on_message
+                ),
                 directory,
                 first,
                 content,

@@ -5,10 +5,13 @@ The participant key is the account's, in the keystore's care; RCC.16 is given a 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
+from ..engine.engine import Engine
 from ..errors import InputError
-from ..seam import DeviceProtocol
+from ..ids import Instant
+from ..seam import DeviceProtocol, State
 from ..signal.protocol import SignalProtocol
 from .environment import Environment
 from .identity import Identity
@@ -17,7 +20,7 @@ from .settings import PROTOCOLS, Settings
 if TYPE_CHECKING:
     from ..rcc16.protocol import Rcc16Protocol
 
-__all__ = ["check_protocols", "device_protocols", "rcc16_protocol"]
+__all__ = ["advertised", "check_protocols", "device_protocols", "rcc16_protocol"]
 
 _MAX_PACKAGE_SECONDS = 400 * 86_400
 
@@ -52,6 +55,16 @@ def device_protocols(identity: Identity, environment: Environment, settings: Set
             registration_id=identity.registration_id,
         ),
     )
+
+
+def advertised(settings: Settings, engine: Engine, state: State, now: Instant) -> Settings:
+    """The settings with the tags of RCC.16, once there is a certificate and key packages, and not before (rcc16.md 1.9)."""
+    if settings.sip is None or "rcc16" not in engine.encryption_ready(state, now):
+        return settings
+    from ..rcc16.choices import OURS
+    from ..rcc16.wire.capability_tags import capability_tags
+
+    return dataclasses.replace(settings, sip=dataclasses.replace(settings.sip, tags=capability_tags(OURS)))
 
 
 def rcc16_protocol(identity: Identity, environment: Environment, settings: Settings) -> Rcc16Protocol | None:

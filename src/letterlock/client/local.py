@@ -25,6 +25,7 @@ from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, account_
 from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
+from .addresses import Addresses
 from .alerts import Alerts
 from .api import (
     MOST_MESSAGES,
@@ -42,7 +43,7 @@ from .devices import Devices
 from .driver import Driver, StepFunction
 from .effects import Effects
 from .identity import Identity
-from .network import Capabilities, Conferences, Directory, OnMessage, Transport
+from .network import Capabilities, Conferences, Directory, KeptConferences, OnMessage, Transport
 from .transfer_records import TransferInfo
 from .transfers import Content, Transfers
 
@@ -160,6 +161,8 @@ class LocalProfile:
     def _watch(self) -> None:
         if isinstance(self._transport, Conferences):
             self._transport.watch_conferences(self._conference_seen)
+        if isinstance(self._transport, KeptConferences):
+            self._transport.remember_conferences(Addresses(self._store, self._effects.note))
         if isinstance(self._transport, Capabilities):
             self._transport.watch_capabilities(self._capabilities_seen)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from ..codec.provisioning import ProvisioningDocument
@@ -72,6 +72,10 @@ class Conferences(Protocol):
 @runtime_checkable
 class KeptConferences(Protocol):
     """What a transport has when it can hold conferences whose members change with the messages of their protocol."""
+
+    def remember_conferences(self, kept: MutableMapping[str, str]) -> None:
+        """Called once, before `start`: where the conferences of groups are, to be read and written."""
+        ...
 
     async def make_conference(self, conference: Conference) -> None:
         """Have it made, or find it, with these members, and nothing beyond. Raises TransportError when it cannot now."""

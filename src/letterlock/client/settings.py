@@ -39,6 +39,8 @@ class SipAccount:
     idle_s: int = 30
     conference_factory: str | None = None
     max_group: int | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    """Further feature tags to register with. Not kept: what can be done is found anew when the profile is opened."""
 
     def config(self, number: Number, instance: str) -> RcsConfig:
         """What the transport takes."""
@@ -56,6 +58,7 @@ class SipAccount:
             insecure_lab=self.insecure_lab,
             trust_from=self.trust_from,
             tel_addresses=self.tel_addresses,
+            tags=self.tags,
             sessions=SessionConfig(msrp_relay=self.msrp_relay, idle_s=float(self.idle_s)),
             conferences=ConferenceConfig(
                 factory=self.conference_factory, max_members=self.max_group or ConferenceConfig().max_members

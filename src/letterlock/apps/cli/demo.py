@@ -1,7 +1,7 @@
 """`letterlock demo`: phones talk through a carrier that sees only ciphertext. Nothing in it is staged.
 
 The network side runs in this process on loopback, each phone in one of its own. First two people talk, then a group of
-four. At the end the phones' own records say what was delivered, and the carrier's wire log, every byte of every
+four, by Signal's protocol; then, by RCC.16, two people and a group of five over the carrier's focus. At the end the phones' own records say what was delivered, and the carrier's wire log, every byte of every
 connection, is searched for every word that was said.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from ...carrier import Searcher
 from ...errors import InputError
 from .asking import interactive
+from .demo_focus import Boathouse
 from .demo_group import Regatta
 from .demo_pair import Pair
 from .demo_stage import Stage
@@ -28,7 +29,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     demo = commands.add_parser(
         "demo",
         help="watch phones talk, beside what the carrier sees",
-        description="Two phones, then a group of four, talk over real SIP on this machine. The last line is JSON; "
+        description="Two phones, then a group of four, talk over real SIP on this machine; then two and a group of five by RCC.16. "
+        "The last line is JSON; "
         "plaintext_on_wire counts the messages that were found in the carrier's log, in any of the usual encodings.",
     )
     demo.add_argument("--headless", action="store_true", help="end by itself; else you may go on writing")
@@ -62,6 +64,9 @@ async def run_demo(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 cleo, dan = await stage.bring_up(("Cleo", "+15550142"), ("Dan", "+15550177"))
                 await Regatta(stage, ana, ben, cleo, dan).talk()
                 secrets.append(Regatta.subject)
+                (eve,) = await stage.bring_up(("Eve", "+15550163"), protocols=("rcc16",))
+                await Boathouse(stage, ana, ben, cleo, dan, eve).talk()
+                secrets.append(Boathouse.subject)
             if not arguments.headless and interactive():
                 await pair.improvise()
             result = await stage.result()

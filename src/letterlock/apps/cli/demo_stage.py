@@ -18,11 +18,14 @@ from pathlib import Path
 
 from ...carrier import Accounts, ApplicationServer, Carrier
 from ...client import Client, SipAccount
+from ...crypto.pyca import Pyca
 from ...engine import events as ev
 from ...engine.events import Event
 from ...keystore import KeyFile
 from ...services.directory import Directory, IssuedCode
 from ...services.focus import Focus
+from ...services.focus.mls.settings import MlsSettings
+from .demo_keys import DemoKeys
 from .demo_phone import Phone
 from .demo_view import beside, sights, width
 from .terminal import Terminal
@@ -79,6 +82,7 @@ class Stage:
     _carrier: Carrier | None = None
     _directories: list[Directory] = field(default_factory=list)
     _codes: dict[str, asyncio.Future[str]] = field(default_factory=dict)
+    _keys: DemoKeys | None = None
     _shown: int = 0
 
     # --- before ------------------------------------------------------------------------------------------
@@ -88,10 +92,12 @@ class Stage:
             Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), wire_log=self.log, server_port=0, msrp_port=0)
         )
         assert self._carrier.server_port is not None
+        self._keys = await DemoKeys.start(self.folder, self.stack)
         focus = Focus(
             str(self.folder / "focus.db"),
             domain=self._carrier.domain,
             proxy=(self._carrier.server_host, self._carrier.server_port),
+            mls=MlsSettings(self._keys.server.anchors, Pyca()),
         )
         await focus.start()
         self.stack.push_async_callback(focus.close)
@@ -99,19 +105,22 @@ class Stage:
         # In the control each phone has a directory of its own, so that neither finds keys of the other.
         self._directories = [await self._directory(name) for name in (("a", "b") if self.plain else ("a",))]
 
-    async def bring_up(self, *people: tuple[str, str]) -> list[Phone]:
+    async def bring_up(self, *people: tuple[str, str], protocols: tuple[str, ...] = ("signal", "rcc16")) -> list[Phone]:
         """A phone for each (name, number), all at once."""
         began = time.monotonic()
         phones = [Phone(name, number, self.folder / name.lower()) for name, number in people]
-        await asyncio.gather(*(self._bring_up(phone, at) for at, phone in enumerate(phones)))
+        # In the control nobody finds keys, so there are none of this kind either.
+        spoken = ("signal",) if self.plain else protocols
+        await asyncio.gather(*(self._bring_up(phone, at, spoken) for at, phone in enumerate(phones)))
         self.phones += phones
         names = " and ".join(phone.name for phone in phones)
-        self.narrate(f"{names} are up after {time.monotonic() - began:.1f} s")
+        self.narrate(f"{names} {'are' if len(phones) > 1 else 'is'} up after {time.monotonic() - began:.1f} s")
         return phones
 
-    async def _bring_up(self, phone: Phone, at: int) -> None:
+    async def _bring_up(self, phone: Phone, at: int, protocols: tuple[str, ...]) -> None:
         """A profile with a number, and the phone's own process on it."""
-        assert self._carrier is not None
+        assert self._carrier is not None and self._keys is not None
+        keys = self._keys
         phone.folder.mkdir()
         KeyFile(phone.key_file).create(phone.environment.rng)
         self._codes[phone.number] = asyncio.get_running_loop().create_future()
@@ -132,6 +141,8 @@ class Stage:
                 msrp_relay=carrier.msrp_uri.encode() if carrier.msrp_uri is not None else None,
                 conference_factory=f"sip:{_FACTORY}@{carrier.domain}",
             ),
+            kds=(lambda spki: keys.account(phone.number, spki)) if "rcc16" in protocols else None,
+            protocols=protocols,
             name=f"{phone.name}'s phone",
             key_file=phone.key_file,
             environment=phone.environment,

@@ -100,6 +100,10 @@ class Conferences:
         """Report every roster that a focus claims there."""
         self._on_conference = on_conference
 
+    def remember(self, kept: MutableMapping[str, str]) -> None:
+        """Keep the addresses there from now on."""
+        self._kept = kept
+
     async def sync(self, conference: Conference, leave: bool) -> None:
         """Make the group's conference look like this, or leave it; try on by itself when that fails.
 

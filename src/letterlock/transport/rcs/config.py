@@ -146,13 +146,16 @@ class RcsConfig:
     pong_s: float = 10.0
     backoff_s: tuple[float, float] = (1.0, 60.0)
     refused_wait_s: float = 900.0
+    tags: tuple[tuple[str, str], ...] = ()
+    """Further feature tags, name and value: those of RCC.16 once this device can be encrypted to by it."""
 
     @property
     def features(self) -> FeatureTags:
         """What we say that we can do."""
+        ours = replace(LETTERLOCK_FEATURES, bare=(*LETTERLOCK_FEATURES.bare, *self.tags))
         if self.sessions.offered:
-            return LETTERLOCK_FEATURES
-        return replace(LETTERLOCK_FEATURES, icsi=LETTERLOCK_FEATURES.icsi - {CPM_SESSION, CPM_GROUP})
+            return ours
+        return replace(ours, icsi=ours.icsi - {CPM_SESSION, CPM_GROUP})
 
     @property
     def identity(self) -> Uri:

@@ -174,6 +174,10 @@ class RcsTransport:
         if self._config.sessions.offered:
             await self.conferences.sync(conference, leave)
 
+    def remember_conferences(self, kept: MutableMapping[str, str]) -> None:
+        """Read and write the addresses of conferences there. Before `start`."""
+        self.conferences.remember(kept)
+
     async def make_conference(self, conference: Conference) -> None:
         """Have the group's conference made, or find it: with these members, and nothing beyond. Raises TransportError."""
         if not self._config.sessions.offered:
