@@ -22,19 +22,15 @@ from ..rules import rule
 from ..wire.control import (
     Accepted,
     CommitBundle,
-    EpochIdentifier,
     GroupInfoMessage,
     MlsMessage,
     ServerMessage,
     decode_server_message,
 )
 from ..wire.extensions import ERA, end_mls_of
-from ..wire.message_ids import new_message_id
-from ..wire.packet_headers import control_headers
-from ..wire.reasons import ClientReason, ServerReason, encode_negative_receipt
+from ..wire.reasons import ClientReason, ServerReason
 from .adopting import enter, follow
 from .committing import wanted
-from .dates import rfc3339
 from .ending import has_ended
 from .fetched import read_fetched
 from .heads import Head, head_of
@@ -44,14 +40,14 @@ from .members import numbers_of
 from .metadata import apply_own, push_keys, take_delivery
 from .operations import matches, release
 from .parking import park
-from .posting import imdn_packet, to_peer
 from .records import Kind
 from .refusals import lost
 from .reports import report
+from .standing_in import accept, refuse, said_before
 from .step import Work
 from .trouble import suspect
 
-__all__ = ["accepted", "apply_control", "refuse", "take_server"]
+__all__ = ["accepted", "apply_control", "take_server"]
 
 _MEMBER = rule(
     "RCC-9.5-01",
@@ -64,8 +60,6 @@ _PAIR = rule("RCC-P-02", "our choice (SR-04)", "nobody is added to a chat of two
 _COMMITTER = rule(
     "RCC-7.5.3.1-04", "RCC.16 7.5.3 (rcc16.md 4.1)", "a commit is by whom the envelope names", module=__name__
 )
-_REMEMBERED = 8
-"""Commits of the peer whose acceptance can be said again."""
 
 
 def take_server(work: Work, packet: Packet, sender: Number | None) -> None:
@@ -166,7 +160,7 @@ def apply_control(work: Work, packet: Packet, message: ServerMessage, sender: Nu
 
 def _welcome(work: Work, packet: Packet, bundle: CommitBundle, sender: Number | None) -> bool:
     by: list[Number | None] = [None]
-    repeated = _said_before(work, packet)
+    repeated = said_before(work, packet)
     if repeated:
         return False
 
@@ -180,7 +174,7 @@ def _welcome(work: Work, packet: Packet, bundle: CommitBundle, sender: Number | 
         return False
     if by[0] is None:
         return False
-    _accept(work, packet)
+    accept(work, packet)
     return True
 
 
@@ -194,7 +188,7 @@ def _handshake(work: Work, packet: Packet, bundle: CommitBundle, head: Head, sen
         suspect(work, "future-commit", from_future=True)
         return False
     if at < chat.moment:
-        if not _said_before(work, packet):
+        if not said_before(work, packet):
             refuse(work, packet, ServerReason.INCORRECT_EPOCH)
         return False
     taken: list[bool] = [False]
@@ -228,7 +222,7 @@ def _take(work: Work, packet: Packet, bundle: CommitBundle, group: Group, sender
             lost(work)
     external = result.effects.external
     follow(work, group, result, by)
-    _accept(work, packet)
+    accept(work, packet)
     if bundle.key_delivery:
         _delivered(work, group, bundle.key_delivery, packet.message_id, by)
     if external and not work.chat.left:
@@ -294,41 +288,6 @@ def _delivered(work: Work, group: Group, delivery: bytes, message_id: MessageId,
                 take_delivery(work, now_in, content, by)
 
     work.attempt(take)
-
-
-# --- a chat of two: what a focus would say -------------------------------------------------------------------------
-def _accept(work: Work, packet: Packet) -> None:
-    """The peer waits for the word that its commit, or its group, counts."""
-    if not work.is_pair or work.chat.group is None:
-        return
-    chat = work.chat
-    assert chat.group is not None
-    entry = (str(packet.message_id), chat.group.era, chat.epoch, chat.authenticator)
-    work.update(accepted=(*chat.accepted, entry)[-_REMEMBERED:])
-    _say(work, entry)
-
-
-def _said_before(work: Work, packet: Packet) -> bool:
-    """The peer has not heard that we accepted: say it again."""
-    for entry in work.chat.accepted:
-        if entry[0] == packet.message_id:
-            _say(work, entry)
-            return True
-    return False
-
-
-def _say(work: Work, entry: tuple[str, int, int, bytes]) -> None:
-    message_id, era, epoch, authenticator = entry
-    word = Accepted(message_id, EpochIdentifier(era, epoch, authenticator))
-    headers = control_headers(era, authenticator)
-    work.packets.append(to_peer(work, new_message_id(work.rng), word, headers, large=False))
-
-
-def refuse(work: Work, packet: Packet, reason: ServerReason) -> None:
-    """In the focus's stead; in a group that is the focus's own business."""
-    if work.is_pair:
-        body = encode_negative_receipt(packet.message_id, rfc3339(work.now), reason)
-        work.packets.append(imdn_packet(work, None, new_message_id(work.rng), body, ()))
 
 
 def _invalid(work: Work, packet: Packet, sender: Number | None, error: LetterlockError) -> None:

@@ -11,7 +11,7 @@ from ..wire.content_types import APPLICATION, GROUP_INFO, SERVER_CONTROL
 from ..wire.control import EnhancedGroupInfo, GroupInfoMessage, decode_enhanced_group_info, decode_epoch_identifier
 from ..wire.packet_headers import DERIVED_CONTENT_SIGNATURE, find_header
 from ..wire.reasons import ServerReason
-from .control import refuse, take_server
+from .control import take_server
 from .healing import take_answer
 from .letters import take_letter
 from .operations import standing
@@ -19,6 +19,7 @@ from .parking import park
 from .posting import answer_packet
 from .receipts import read_receipt, sent_letter, take_positive
 from .reports import take_negative
+from .standing_in import refuse
 from .step import Work
 
 __all__ = ["IMDN", "concerns", "take_in"]

@@ -1,0 +1,158 @@
+"""What the steps of the ladder do (rcc16.md 5.5); which one is next, `healing` finds out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...conversation_seam import Packet, Stalled
+from ...ids import MessageId
+from ..health.budgets import Charge
+from ..health.election import Presence, looks_to_wait, rank
+from ..health.ladder import Step
+from ..health.states import State as HealthState
+from ..health.verdict import Verdict
+from ..wire.content_types import SERVER_CONTROL
+from ..wire.control import EnhancedGroupInfo
+from . import eras
+from .control import apply_control
+from .fetched import Fetched
+from .joining import come_in
+from .members import numbers_of
+from .operations import standing
+from .parking import release_due, release_failed
+from .posting import pull_packet
+from .records import Heal, Kind
+from .reports import cannot_read
+from .step import Work
+
+__all__ = ["ask_user", "begin_repair", "charge", "come_back", "give_up", "healed", "make_era", "pull", "replay"]
+
+
+def begin_repair(work: Work) -> None:
+    """State 1."""
+    heal = work.chat.heal
+    assert heal is not None
+    if work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
+        work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED, heal.cause)
+    work.update(heal=replace(heal, begun=True))
+
+
+def charge(work: Work) -> bool:
+    heal = work.chat.heal
+    ledger = work.chat.ledger.spend(Charge.SELF_HEAL, work.core.settings.budgets, work.now)
+    if ledger is None or heal is None:
+        return False
+    work.update(ledger=ledger, heal=replace(heal, spent=True))
+    return True
+
+
+def pull(work: Work) -> None:
+    heal, budgets = work.chat.heal, work.core.settings.budgets
+    assert heal is not None
+    ledger = work.chat.ledger.spend(Charge.FETCH, budgets, work.now)
+    if ledger is not None:
+        work.update(ledger=ledger.pruned(budgets, work.now))
+    here = None if work.chat.rejoin else standing(work)
+    work.packets.append(pull_packet(work, here))
+    work.update(heal=replace(heal, asked=True, not_found=False, next_at=work.now + budgets.answer_ms))
+
+
+def healed(work: Work) -> None:
+    """We hold what the order holds."""
+    work.update(heal=None, runs=0, stalled="")
+    if work.can_move(HealthState.HEALTHY):
+        work.move(HealthState.HEALTHY)
+    tried_again(work)
+    release_due(work)
+
+
+def tried_again(work: Work) -> None:
+    """What failed before the repair is tried once more; what fails now is lost, and its sender told."""
+    for parked in release_failed(work):
+        work.retried.add(parked.packet.message_id)
+        work.unread.append((parked.packet, parked.sender))
+
+
+def replay(work: Work, info: EnhancedGroupInfo) -> Verdict | None:
+    """The missed control messages, strictly in order. Any failure abandons this way (10.1.2)."""
+    heal = work.chat.heal
+    assert heal is not None
+    if work.can_move(HealthState.ONGOING_EPOCH_ADVANCEMENT):
+        work.move(HealthState.ONGOING_EPOCH_ADVANCEMENT)
+    before = work.chat.moment
+    for missed in info.messages:
+        packet = Packet(work.conversation, None, MessageId(missed.message_id), SERVER_CONTROL, (), b"")
+        apply_control(work, packet, missed.message, work.conversation.peer)
+        if work.chat.left or work.chat.ended:
+            return None
+    now_at = standing(work)
+    heal = work.chat.heal or heal
+    if now_at is not None and now_at == info.latest:
+        work.update(heal=heal)
+        work.update(ledger=work.chat.ledger.cleared(Charge.SELF_HEAL))
+        return Verdict.IN_SYNC
+    if work.chat.moment > before and info.page_end is not None and now_at == info.page_end:
+        work.update(heal=replace(heal, begun=True))
+        pull(work)  # the next page
+        return None
+    work.update(heal=replace(heal, begun=True, replay_failed=True))
+    return Verdict.BEHIND
+
+
+def come_back(work: Work, fetched: Fetched) -> Verdict | None:
+    heal, budgets = work.chat.heal, work.core.settings.budgets
+    assert heal is not None
+    ledger = work.chat.ledger.spend(Charge.EXTERNAL_COMMIT, budgets, work.now)
+    if ledger is not None:
+        work.update(ledger=ledger)
+    if work.can_move(HealthState.ONGOING_EPOCH_ADVANCEMENT):
+        work.move(HealthState.ONGOING_EPOCH_ADVANCEMENT)
+    error = work.attempt(lambda: come_in(work, fetched))
+    if error is None:
+        return None
+    work.update(heal=replace(heal, external_failed=True))
+    return Verdict.NOT_IN_GROUP
+
+
+def make_era(work: Work, step: Step, found: Verdict) -> Verdict | None:
+    """A new era, if it is our turn (rcc16.md 2.3)."""
+    heal, budgets, chat = work.chat.heal, work.core.settings.budgets, work.chat
+    assert heal is not None
+    others = [number for number in numbers_of(chat.members) if number != work.core.number]
+    if step is Step.ADVANCE_ERA and heal.election_waits < 0:
+        waits = looks_to_wait(rank(work.core.number, others), Presence.QUIET)
+        work.update(heal=replace(heal, election_waits=waits))
+        if waits:
+            if work.can_move(HealthState.ERA_ADVANCEMENT_REQUESTED):
+                work.move(HealthState.ERA_ADVANCEMENT_REQUESTED)
+            return found
+    kind = Charge.ERA_ADVANCE if step is Step.ADVANCE_ERA else Charge.REBUILD
+    ledger = chat.ledger.spend(kind, budgets, work.now)
+    if ledger is not None:
+        work.update(ledger=ledger)
+    work.update(runs=chat.runs + 1)
+    for state in (HealthState.ERA_ADVANCEMENT_REQUESTED, HealthState.ONGOING_ERA_ADVANCEMENT):
+        if work.can_move(state):
+            work.move(state)
+    eras.advance(work, Kind.ERA_ADVANCE)
+    return None
+
+
+def give_up(work: Work) -> None:
+    """State 6: reporting is allowed now."""
+    if work.can_move(HealthState.SELF_HEAL_FAILED):
+        work.move(HealthState.SELF_HEAL_FAILED)
+    else:
+        work.restart_health(HealthState.UNKNOWN)
+        work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED)
+        work.move(HealthState.SELF_HEAL_FAILED)
+    for parked in release_failed(work):
+        cannot_read(work, parked.packet, parked.sender, "repair-failed")
+
+
+def ask_user(work: Work) -> None:
+    """Nothing is left to try by ourselves."""
+    heal = work.chat.heal
+    cause = heal.cause if isinstance(heal, Heal) else "repair"
+    work.update(stalled=cause, heal=None)
+    work.notices.append(Stalled(work.conversation, cause))
