@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import ids
 from ..ids import ChatName
 from . import changing
-from .content import TEXT_TYPE, Change, Reaction, Reference, Sendable, Text, encode, express, read
+from .content import TEXT_TYPE, Change, File, Reaction, Reference, Sendable, Text, encode, express, read, with_keys
 from .core import Core
 from .events import MessageSent
 from .record_values import Chat, Message, Status
@@ -35,6 +35,8 @@ def draft(
                 content = Reaction(Reference(target.message_id, target.sender), content.emoji, content.remove)
         parts = express(content, message_id, core.me.number, turn.now)
         entity, content_type = encode(parts, turn.now), parts.content_type
+        if isinstance(content, File):
+            entity = with_keys(entity, content)
     return Message(
         order=order,
         message_id=message_id,

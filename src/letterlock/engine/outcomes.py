@@ -38,6 +38,10 @@ _REASONS = {
         "what this message changes was encrypted, and the chat with {name} is not any more",
         "write it as a message of its own",
     ),
+    "file-encrypted": Outcome(
+        "this file was encrypted, and the chat with {name} is not any more",
+        "send the file once more, unencrypted",
+    ),
 }
 _LARGE = Outcome("the message to {name} is larger than the network takes", "shorten it, or send it as a file")
 _CONTENT = Outcome(

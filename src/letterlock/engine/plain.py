@@ -15,7 +15,7 @@ from ..codec import imdn, iscomposing
 from ..codec.cpim import IMDN, CpimHeader
 from ..codec.ft_http import instant_of
 from ..codec.mime import ContentType, decode_content_type
-from ..errors import DecodeError
+from ..errors import DecodeError, InputError
 from ..ids import Instant, MessageId, Number
 from . import changing, chats, drafts, outbox, policy, posting, trouble
 from .carriage import Inbound, NetworkResult, Outbound
@@ -23,6 +23,7 @@ from .content import (
     Content,
     Delete,
     Edit,
+    File,
     Parts,
     Reaction,
     Read,
@@ -54,7 +55,16 @@ _KEPT_HEADERS = 16
 
 # --- out -----------------------------------------------------------------------------------------------------
 def send(core: Core, turn: Turn, chat: Chat, content: Sendable) -> MessageId:
-    """Store and transmit unencrypted. The caller has the user's decision (SR-01)."""
+    """Store and transmit unencrypted. The caller has the user's decision (SR-01).
+
+    Raises InputError for an encrypted file: its key does not travel in the clear, and without it nobody can open it.
+    """
+    if isinstance(content, File) and content.sealed is not None:
+        raise InputError(
+            "this file was encrypted for an encrypted chat",
+            code="input.file_sealed",
+            hint="upload it once more, as it is, for a chat that you left unencrypted",
+        )
     order = order_of(chat.lamport + 1, core.me.account, core.me.device, 0)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=False)
     chat = replace(chat, accepted=True, lamport=chat.lamport + 1)

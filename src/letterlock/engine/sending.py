@@ -12,8 +12,8 @@ from ..errors import InputError, TrustRequired
 from ..ids import MessageId, Number
 from . import chats, drafts, fetching, outbox, plain, policy, posting, queue, sealing, waiting
 from .carriage import Outbound
-from .content import File, Sendable, check, encode_typing
-from .conversations import choosing
+from .content import File, Sendable, check, encode_typing, is_sealed_file
+from .conversations import choosing, files
 from .conversations import sending as letters
 from .core import Core, media_type_of
 from .effects import Transmit
@@ -92,6 +92,11 @@ def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
             put(turn, number, replace(message, status=Status.FAILED))
             turn.tell(MessageFailed(number, message.message_id, "target-encrypted"))
             continue
+        if is_sealed_file(message.entity, core.limits):
+            # What is at the server is ciphertext, and its key is nothing to send in the clear.
+            put(turn, number, replace(message, status=Status.FAILED))
+            turn.tell(MessageFailed(number, message.message_id, "file-encrypted"))
+            continue
         plain.transmit(core, turn, number, replace(message, encrypted=False, status=Status.SENDING))
         count += 1
     chats.save(core, turn, replace(chat, waiting=0, accepted=True, sequence=sequence))
@@ -162,11 +167,7 @@ def _choose(core: Core, turn: Turn, chat: Chat, allow: PlainOption) -> Chat:
 def _place(core: Core, turn: Turn, chat: Chat, content: Sendable, status: Status) -> Message:
     """The message, or change, with its place in the order. Raises InputError for what cannot be sent encrypted."""
     if isinstance(content, File):
-        raise InputError(
-            "files cannot be sent in an encrypted chat yet",
-            code="input.file_encrypted",
-            hint="the bytes at the server would not be encrypted; encrypted files come with a later version",
-        )
+        raise files.no_files()
     order = order_of(chat.lamport + 1, core.me.account, core.me.device, chat.sequence + 1)
     return drafts.draft(core, turn, chat, content, order, status, encrypted=True)
 

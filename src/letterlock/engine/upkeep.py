@@ -10,6 +10,7 @@ from ..ids import Instant, chat_name
 from ..seam import Key, Publish, RecordKind, TimerStep
 from . import changing, chats, clock, fetching, inbox, ordering, outbox, queue, receipts, shelf, waiting
 from .conversations import working
+from .conversations.file_records import KEY_LETTER
 from .conversations.records import COPY
 from .core import Core
 from .effects import PublishMaterial
@@ -200,7 +201,7 @@ def _prune(core: Core, turn: Turn) -> None:
 
 
 def _older(turn: Turn, before: Instant) -> list[Key[Any]]:
-    kinds: tuple[RecordKind[Any], ...] = (INBOX, DELIVERY, CHANGE, COPY)
+    kinds: tuple[RecordKind[Any], ...] = (INBOX, DELIVERY, CHANGE, COPY, KEY_LETTER)
     found: list[Key[Any]] = []
     for kind in kinds:
         for key in turn.staged.scan(kind):

@@ -108,12 +108,12 @@ def describe(message: Message, limits: EngineLimits) -> dict[str, Any] | None:
                 "label": place.label,
                 "radius": place.radius,
             }
-        case File(file=file, thumbnail=thumbnail, digest=digest):
+        case File(file=file, thumbnail=thumbnail, digest=digest) as content:
             return {
                 "kind": "file",
-                "name": file.name,
-                "size": file.size,
-                "content_type": file.content_type,
+                "name": content.name,
+                "size": content.size,
+                "content_type": content.content_type,
                 "url": file.url,
                 "until": file.until,
                 "digest": digest,

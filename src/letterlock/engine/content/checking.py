@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...errors import InputError
+from ...errors import InputError, InvalidRcc16
+from ...rcc16.files import check_descriptor
 from ..limits import EngineLimits
 from .changes import Delete, Edit
 from .entity import Sendable
@@ -59,6 +60,17 @@ def _file(file: File) -> None:
             raise InputError("not a media type", code="input.file")
     if len(file.digest) > 128 or not file.digest.isascii() or (file.digest and not file.digest.isprintable()):
         raise InputError("not a digest", code="input.file")
+    if file.sealed is None:
+        return
+    try:
+        check_descriptor(file.file)
+    except InvalidRcc16:
+        raise InputError(
+            "the document of an encrypted file says what the file is called", code="input.file_name"
+        ) from None
+    for metadata in (file.sealed, *((file.sealed_thumbnail,) if file.sealed_thumbnail else ())):
+        if not metadata.name or _size(metadata.name) > FILE_LIMITS.max_name:
+            raise InputError("the name of a file has 1 to 255 bytes", code="input.file")
 
 
 def _size(text: str) -> int:

@@ -2,9 +2,9 @@
 
 Version 1 is a MIME entity (a text, a receipt, typing). Version 2 has a block of CPIM headers and an empty line before
 it, as RCS clients put it inside their ciphertext (rcs.md 1.4, 2.9); it begins with `NS:`, or with the empty line
-alone. Three MIME fields are ours: `Letterlock-Sent`, the sender's clock in milliseconds; in the copy for our own
+alone. Four MIME fields are ours: `Letterlock-Sent`, the sender's clock in milliseconds; in the copy for our own
 other devices `Letterlock-To`, the name of the chat; in a group `Letterlock-Group`, the heads of its log that the sender
-knows, in hexadecimal.
+knows, in hexadecimal; in the message of an encrypted file, as it is kept, `Letterlock-File-Info`, its keys.
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ from ...trust.group_log_entry import EntryId
 from ..limits import EngineLimits
 from .changes import Delete, Edit, Emptied, express_delete, express_edit, express_emptied, read_change
 from .composing import Typing, read_typing
-from .file import FILE_TYPE, File, express_file, read_file
+from .file import (
+    FILE_INFO_FIELD,
+    FILE_TYPE,
+    File,
+    express_file,
+    field_of_keys,
+    keyed,
+    keys_in_field,
+    keys_of,
+    read_file,
+)
 from .group import (
     GROUP_TYPE,
     REQUEST_TYPE,
@@ -60,12 +70,14 @@ __all__ = [
     "encode",
     "encode_text",
     "express",
+    "is_sealed_file",
     "names_group",
     "parts_of",
     "read",
     "read_parts",
     "with_chat",
     "with_heads",
+    "with_keys",
     "without_chat",
     "without_heads",
 ]
@@ -145,6 +157,18 @@ def without_chat(entity: bytes, to: ChatName) -> bytes:
 def with_heads(entity: bytes, heads: Iterable[EntryId]) -> bytes:
     """The entity as the members of a group get it."""
     return _with_line(entity, _heads_line(heads))
+
+
+def with_keys(entity: bytes, file: File) -> bytes:
+    """The entity of a file as it is kept: with its keys, if it is encrypted."""
+    info = keys_of(file)
+    return entity if info is None else _with_line(entity, field_of_keys(info))
+
+
+def is_sealed_file(entity: bytes, limits: EngineLimits) -> bool:
+    """Whether a message of ours is an encrypted file."""
+    content = read(entity, limits).content if entity else None
+    return isinstance(content, File) and content.sealed is not None
 
 
 def names_group(entity: bytes) -> bool:
@@ -232,6 +256,9 @@ def read(body: bytes, limits: EngineLimits) -> Entity:
     if kind.media_type == REQUEST_TYPE:
         return Entity(read_group_request(found, limits.group), kind.media_type, 0, to, heads)
     content = read_parts(found, limits)
+    keys = part.header(FILE_INFO_FIELD)
+    if keys is not None and isinstance(content, File):
+        content = keyed(content, keys_in_field(keys))
     size = part.header("Letterlock-Size")
     if size is not None and isinstance(content, Unknown) and _is_cut(body):
         content = Unknown(content.content_type, int(size), None)

@@ -10,11 +10,12 @@ import hashlib
 from dataclasses import replace
 
 from ...conversation_seam import LetterReceipt, LetterReceived
-from ...errors import DecodeError
+from ...errors import DecodeError, InvalidRcc16
 from ...ids import AccountId, ChatName, DeviceId, MessageId, Number, group_of
 from ...seam import Header, Party
 from .. import chats, ordering, outbox
 from ..content import (
+    File,
     GroupChange,
     GroupRequest,
     Receipt,
@@ -22,6 +23,7 @@ from ..content import (
     ResendRequest,
     Typing,
     read,
+    with_keys,
 )
 from ..core import Core
 from ..events import MessageDelivered, MessageDisplayed, MessageUnreadable
@@ -29,7 +31,7 @@ from ..received import message_of, typing_seen
 from ..record_values import InboxEntry, Status
 from ..records import change_key, delivery_key, held_key, inbox_key, message_key
 from ..step import Turn
-from . import members
+from . import files, members
 from . import outbox as packets
 from .letters import Placed, placed, read_letter, referring_to, refers_to
 from .records import copy_key
@@ -46,6 +48,11 @@ def letter(core: Core, turn: Turn, name: ChatName, come: LetterReceived) -> None
     key = inbox_key(name, come.root, AccountId(come.device[:16].ljust(16, b"\0")), 0)
     if turn.staged.get(key) is not None:
         return
+    if files.is_key(come):
+        waited = files.take_key(core, turn, name, come)
+        if waited is not None:
+            letter(core, turn, name, waited)
+        return
     digest = hashlib.sha256(come.entity).digest()[:16]
     if come.message_id != come.root:
         turn.staged.put(copy_key(come.message_id), Copy(name, come.root, turn.now))
@@ -57,7 +64,12 @@ def letter(core: Core, turn: Turn, name: ChatName, come: LetterReceived) -> None
     try:
         body = read_letter(come.entity, headers, place.sent_at)
         entity = read(body, core.limits)
-    except DecodeError as error:
+        if isinstance(entity.content, File):
+            file = files.complete(core, turn, name, come, entity.content)
+            if file is None:
+                return  # until its key comes (rcc16.md 7.3)
+            body, entity = with_keys(body, file), replace(entity, content=file)
+    except (DecodeError, InvalidRcc16) as error:
         turn.staged.put(key, InboxEntry(digest, "", turn.now, turn.now, letter=True))
         sender = "" if group_of(name) is None else come.sender
         turn.tell(MessageUnreadable(name, come.root, place.device, f"content:{error.code}", sender=sender))

@@ -17,8 +17,10 @@ from ...codec.mime import MimeLimits, MimePart, decode_part
 from ...codec.mime import encode as encode_part
 from ...conversation_seam import LetterReceived, PacketHeader
 from ...ids import AccountId, DeviceId, Instant, MessageId
+from ...rcc16.wire.content_types import FILE
 from ...seam import Seen
 from ..content import Parts, encode
+from ..content.file import FILE_TYPE
 from ..content.parts import LETTERLOCK, RCS
 
 __all__ = ["Placed", "headers_of", "placed", "read_letter", "referring_to", "refers_to", "write_letter"]
@@ -112,6 +114,8 @@ def read_letter(entity: bytes, headers: tuple[PacketHeader, ...], sent_at: Insta
     """The entity as the engine keeps and reads it, its headers in front. Raises DecodeError."""
     part = decode_part(entity, MimeLimits(len(entity), _MAX_FIELDS, _MAX_FIELD_BYTES, 0, 0))
     kind = part.header("content-type") or "application/octet-stream"
+    if kind.partition(";")[0].strip().lower() == FILE:
+        kind = FILE_TYPE  # deployed clients call the document of an encrypted file either way (rcc16.md 4.3)
     return encode(
         Parts(kind if kind.isprintable() else "application/octet-stream", part.content(), _cpim(headers)), sent_at
     )

@@ -37,6 +37,7 @@ from ..record_values import Chat, Standing
 from ..records import delivery_key
 from ..step import Turn
 from . import arriving, choosing, history, members, outbox
+from .file_records import key_letter_key
 from .records import again_key, copy_key, membership_key
 from .values import Again, chat_of
 
@@ -201,7 +202,7 @@ def _metadata(core: Core, turn: Turn, protocol: ConversationProtocol, name: Chat
 
 # --- letters ------------------------------------------------------------------------------------------------------------
 def _send_again(core: Core, turn: Turn, name: ChatName, noted: SendAgain) -> bool:
-    copy = turn.staged.get(copy_key(noted.message_id))
+    copy = turn.staged.get(copy_key(noted.message_id)) or turn.staged.get(key_letter_key(noted.message_id))
     root = copy.root if copy is not None else noted.message_id
     delivery = turn.staged.get(delivery_key(root))
     if delivery is None or delivery.chat != name or not delivery.order:

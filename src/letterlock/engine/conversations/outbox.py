@@ -21,6 +21,7 @@ from ..events import MessageAccepted, MessageExpired, MessageFailed
 from ..record_values import Status
 from ..records import delivery_key
 from ..step import Turn
+from .file_records import key_letter_key
 from .records import PACKET, packet_key
 from .values import PacketRow, chat_of
 
@@ -30,6 +31,7 @@ __all__ = [
     "confirmed",
     "drop",
     "on_network",
+    "outbound_of",
     "put_off_no_longer",
     "resend_all",
     "retry_due",
@@ -59,7 +61,7 @@ def add(
     if chat is None:
         return
     if packet.until is UntilWhen.ONCE:
-        turn.effects.append(Transmit("", _outbound(core, packet, packet.to)))
+        turn.effects.append(Transmit("", outbound_of(core.me.number, packet, packet.to)))
         return
     lives = core.limits.expiry_ms
     row = PacketRow(
@@ -74,7 +76,7 @@ def add(
     )
     key = packet_key(packet.message_id, packet.to)
     turn.staged.put(key, row)
-    turn.effects.append(Transmit(_name(key), _outbound(core, packet, packet.to)))
+    turn.effects.append(Transmit(_name(key), outbound_of(core.me.number, packet, packet.to)))
     turn.wake(row.next_at)
 
 
@@ -182,9 +184,11 @@ def resend_all(core: Core, turn: Turn) -> None:
 def fail(turn: Turn, row: PacketRow, reason: str, status: int = 0) -> None:
     """A letter will not arrive; a packet that is none concerns no message."""
     chat = chat_of(row.packet.conversation)
-    delivery = turn.staged.get(delivery_key(row.root)) if row.order else None
+    key = turn.staged.get(key_letter_key(row.root))  # a file without its key is no use to anybody
+    root = row.root if key is None else key.root
+    delivery = turn.staged.get(delivery_key(root)) if row.order else None
     if chat is not None and delivery is not None and outbox.raise_status(turn, delivery, Status.FAILED):
-        turn.tell(MessageFailed(chat, row.root, reason, status))
+        turn.tell(MessageFailed(chat, root, reason, status))
 
 
 # --- inside ----------------------------------------------------------------------------------------------------
@@ -223,19 +227,20 @@ def _transmit(core: Core, turn: Turn, key: Key[PacketRow], row: PacketRow) -> No
     to_all = packet.conversation.group is not None and packet.to is None
     if to_all and row.accepted and 0 < len(row.pending) <= _MOST_SINGLE:
         # What the network says of these is of no interest: the row has had its answer.
-        turn.effects.extend(Transmit("", _outbound(core, packet, member)) for member in row.pending)
+        turn.effects.extend(Transmit("", outbound_of(core.me.number, packet, member)) for member in row.pending)
     else:
-        turn.effects.append(Transmit(_name(key), _outbound(core, packet, packet.to)))
+        turn.effects.append(Transmit(_name(key), outbound_of(core.me.number, packet, packet.to)))
 
 
-def _outbound(core: Core, packet: Packet, to: Number | None) -> Outbound:
+def outbound_of(me: Number, packet: Packet, to: Number | None) -> Outbound:
+    """A packet for the transport: to whom it says, or to the one member `to`."""
     group, peer = packet.conversation.group, packet.conversation.peer
     chat = chat_of(packet.conversation)
     assert chat is not None, "a packet without a conversation is not added"
     return Outbound(
         to=to if group is not None else (to or peer),
         message_id=packet.message_id,
-        conversation=conversation(core.me.number, chat),
+        conversation=conversation(me, chat),
         content_type=packet.content_type,
         body=packet.body,
         large=packet.large or len(packet.body) > outbox.LARGE,

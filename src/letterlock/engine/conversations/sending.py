@@ -21,7 +21,7 @@ from ..records import delivery_key, order_of, order_parts
 from ..security import Security
 from ..shelf import lookup, put
 from ..step import Turn
-from . import choosing, members, progress
+from . import choosing, files, members, progress
 from .letters import Placed, headers_of, write_letter
 from .records import AGAIN, copy_key
 from .values import Again, Copy, conversation_of_chat
@@ -62,11 +62,11 @@ def send(
         )
     if chat.standing in _CLOSED:
         raise refusal(chat, _CLOSED[chat.standing])
-    if isinstance(content, File):
+    if isinstance(content, File) and content.sealed is None:
         raise InputError(
-            "files cannot be sent in an encrypted chat yet",
+            "this file lies at the server as it is, and the chat is encrypted",
             code="input.file_encrypted",
-            hint="the bytes at the server would not be encrypted; encrypted files come with a later version",
+            hint="send the file by its path: then it is encrypted before it is uploaded",
         )
     if chat.standing is Standing.NONE:
         chat = chats.save(core, turn, replace(chat, standing=Standing.SETTING_UP))
@@ -141,7 +141,8 @@ def flush(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName
 
 
 def expire(core: Core, turn: Turn) -> None:
-    """Give up what a member asked for again and that could not be sealed in time."""
+    """Give up what a member asked for again and that could not be sealed in time, and files without their keys."""
+    files.expire(core, turn)
     for key in list(turn.staged.scan(AGAIN)):
         again = turn.staged.get(key)
         if again is not None and again.expires <= turn.now:
@@ -250,8 +251,21 @@ def _sealed(
     seen = ordering.seen_of(core, chats.load(turn, name))
     place = Placed(lamport, sequence, core.me.device, seen, message.sent_at)
     letter = Letter(message_id, message.message_id, headers_of(parts, place), write_letter(parts), audience)
-    step = protocol.seal(turn.staged, conversation_of_chat(name), letter, turn.now, turn.rng)
     expires: Instant = message.at + core.limits.expiry_ms
+    key = files.key_letter(core, turn, message, audience)
+    if key is not None:
+        # It counts for nothing but itself: that it arrived says nothing about the file.
+        sent = progress.Sent(key.message_id, key.message_id, message.order, pending, expires)
+        if (held := _put(core, turn, protocol, name, key, sent)) is not None:
+            return held
+        files.remember(turn, name, key, message.message_id)
     sent = progress.Sent(message_id, message.message_id, message.order, pending, expires)
+    return _put(core, turn, protocol, name, letter, sent)
+
+
+def _put(
+    core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName, letter: Letter, sent: progress.Sent
+) -> Waits | Refusal | None:
+    step = protocol.seal(turn.staged, conversation_of_chat(name), letter, turn.now, turn.rng)
     progress.take(core, turn, protocol, step, sent=sent)
     return step.refused or step.waits

@@ -19,7 +19,7 @@ from ...seam import State
 from ..core import Core
 from ..records import chat_key
 from ..step import Step, Turn
-from . import groups, progress, requests, sending
+from . import files, groups, progress, requests, sending
 from .values import conversation_of_chat
 
 __all__ = ["ConversationSteps"]
@@ -84,6 +84,13 @@ class ConversationSteps:
     def encryption_ready(self, state: State, now: Instant) -> frozenset[str]:
         """The protocols of this shape that could encrypt now: only these are advertised to others (rcc16.md 1.9)."""
         return frozenset(name for name, it in self._core.keeping.items() if it.ready(state, now))
+
+    def seals_files(self, state: State, chat: ChatName, now: Instant) -> bool:
+        """Whether a file for this chat is encrypted before it is uploaded; False: it goes as it is, by the user's decision.
+
+        Raises NotEncrypted as `send` would; InputError (`input.file_encrypted`) where no file can be sent.
+        """
+        return files.seals_files(self._core, state, chat, now)
 
     def conversation(self, state: State, chat: ChatName) -> tuple[str, ConversationView | None]:
         """The protocol that a chat goes by, empty for sessions, and how its conversation stands there."""

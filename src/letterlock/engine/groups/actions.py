@@ -19,6 +19,7 @@ from ...trust.group_log_entry import Add, Icon, Leave, Member, Operation, Remove
 from .. import chats, drafts, fetching, policy, receipts, trouble
 from ..carriage import ConferenceView
 from ..content import File, Sendable, check
+from ..conversations import files
 from ..core import Core
 from ..record_values import Status
 from ..records import inbox_key, order_parts
@@ -142,11 +143,7 @@ def send(core: Core, turn: Turn, name: GroupName, content: Sendable) -> MessageI
     group = _joined(turn, name)
     check(content, core.limits)
     if isinstance(content, File):
-        raise InputError(
-            "files cannot be sent in an encrypted chat yet",
-            code="input.file_encrypted",
-            hint="the bytes at the server would not be encrypted; encrypted files come with a later version",
-        )
+        raise files.no_files()
     chat, order = groups_posting.next_place(core, turn, name)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=True)
     message = groups_posting.post(core, turn, chat, group, message, group.members)
