@@ -24,7 +24,7 @@ from letterlock.rcc16.wire.extensions import era_extension
 from mls.any_credential import AnyCredential
 from rcc16.certificates import Identity, Lab, key_pair, lab_policy
 
-from .people import LAB, START
+from .people import START
 
 __all__ = [
     "MALLORY",
@@ -43,13 +43,13 @@ MALLORY: Number = number("+15559990001")
 
 @cache
 def mallory() -> Identity:
-    return LAB.enrol(MALLORY, now=START)
+    return Lab().enrol(MALLORY, now=START)
 
 
 @cache
 def twin(of: Number) -> Identity:
     """Certified for a member's number by the authority that all trust."""
-    return LAB.enrol(of, now=START, participant=key_pair(f"twin of {of}"), device=90)
+    return Lab().enrol(of, now=START, participant=key_pair(f"twin of {of}"), device=90)
 
 
 @cache

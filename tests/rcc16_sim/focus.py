@@ -56,8 +56,8 @@ class Room:
     order: OrderedGroup
     roster: set[Number]
     snapshot: Snapshot | None = None
-    packets: dict[MessageId, Packet] = field(default_factory=dict)
-    """Application messages that were let through, for whoever asks again."""
+    data: dict[int, bytes] = field(default_factory=dict)
+    """What was handed on of each accepted request, by its serial."""
 
 
 class Focus:
@@ -140,6 +140,8 @@ class Focus:
             return
         self.counts[f"accepted {request.operation.name.lower()}"] += 1
         where = outcome.record.epoch
+        if outcome.record.data is not None:
+            room.data[outcome.record.serial] = outcome.record.data
         if room.conversation.group is not None and outcome.snapshot is not None:
             self.accepted.append((room.conversation.group, where.era, where.epoch, request.message_id))
             self.world.watch.accepted(room, where, outcome)
@@ -163,7 +165,7 @@ class Focus:
             return
         state, snapshot = room.order.state, room.snapshot
         assert state is not None and snapshot is not None
-        data = {record.serial: record.data or b"" for record in plan.records}
+        data = {record.serial: room.data[record.serial] for record in plan.records}
         body = room.order.answer_pull(snapshot, plan, data, CONTROL)
         headers = control_headers(state.at.era, state.at.authenticator)
         self.counts["pulls"] += 1
@@ -176,7 +178,6 @@ class Focus:
             self.refuse(room, sender, packet.message_id, refused)
             return
         self.counts["letters"] += 1
-        room.packets.setdefault(packet.message_id, packet)
         self.fan_out(room, sender, packet)
 
     # --- down ----------------------------------------------------------------------------------------------------

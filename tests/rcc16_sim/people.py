@@ -79,9 +79,18 @@ def proof_of(of: Number, now: Instant) -> bytes:
     return LAB.proof(of, participant_of(of).spki, now=now)
 
 
-@cache
 def enrolled(of: Number) -> tuple[Records, tuple[bytes, ...]]:
     """Records with a certificate, and the pool that was published."""
+    return _everybody_enrolled()[of]
+
+
+@cache
+def _everybody_enrolled() -> dict[Number, tuple[Records, tuple[bytes, ...]]]:
+    """All at once, so that a seed comes to the same whatever ran before it."""
+    return {of: _enrolled(of) for of in EVERYBODY}
+
+
+def _enrolled(of: Number) -> tuple[Records, tuple[bytes, ...]]:
     mine, records, rng = enrolment(of), Records(), seeded_rng(f"enrolling {of}")
     records.commit(mine.upkeep(records, START, rng).writes)
     chain = LAB.issue(mine.request(records, proof_of(of, START), START), now=START)

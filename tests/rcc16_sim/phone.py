@@ -60,6 +60,7 @@ _RETRY_MS = 4_000
 _AGAIN_MS = 30_000
 _TRIES = 12
 _ASK_AGAIN_MS = 5_000
+_ASK_AGAIN_MOST_MS = 20 * 60_000
 
 
 @dataclass
@@ -119,6 +120,7 @@ class Phone:
         self._letter_of: dict[MessageId, Written] = {}
         self._wakes: set[Instant] = set()
         self._asking = False
+        self._asked_times = 0
 
     def rng(self, n: int) -> bytes:
         return self.random.randbytes(n)
@@ -141,6 +143,7 @@ class Phone:
         if progress.wake_at is not None:
             self._wake(progress.wake_at)
         if progress.notices and self.waiting:
+            self._asked_times = 0
             self._seal_waiting()
         return progress
 
@@ -288,10 +291,11 @@ class Phone:
     def _ask_again(self) -> None:
         if not self._asking:
             self._asking = True
-            self.world.agenda.after(_ASK_AGAIN_MS, self._asked)
+            self.world.agenda.after(min(_ASK_AGAIN_MS << self._asked_times, _ASK_AGAIN_MOST_MS), self._asked)
 
     def _asked(self) -> None:
         self._asking = False
+        self._asked_times = min(self._asked_times + 1, 16)
         self._seal_waiting()
 
     def _seal_waiting(self) -> None:

@@ -283,6 +283,7 @@ class World:
             if self._quiet(conversations):
                 self.counts["calm minutes"] += (self.agenda.now - START - self.plan.chaos_ms) // _MINUTE
                 return
+            self._open_again(conversations)
             for phone in self.phones.values():
                 for conversation in list(phone.stalled):
                     self.counts["retries"] += 1
@@ -290,6 +291,23 @@ class World:
                 for conversation in list(phone.ended):
                     if self.plan.ends:
                         phone.change(conversation, Revive())
+
+    def _open_again(self, conversations: list[Conversation]) -> None:
+        """A user opens a conversation that could not be encrypted so far."""
+        for each in conversations:
+            if each.group is None:
+                a, b = self.pair(each)
+                if chat_of(a, each) is None or not self._pair_agrees(each):
+                    a.upgrade(each, (b.number,))
+            elif self.focus.rooms[each.group].order.state is None:
+                roster = sorted(self.focus.rooms[each.group].roster & self.phones.keys())
+                self.phones[roster[0]].upgrade(each, tuple(roster[1:]))
+            else:
+                for number in sorted(self.focus.rooms[each.group].roster & self.phones.keys()):
+                    chat = chat_of(self.phones[number], each)
+                    if chat is None or chat.left:
+                        # It was put back into the RCS group, and its Welcome was withheld.
+                        self.phones[number].upgrade(each, tuple(sorted(self.focus.rooms[each.group].roster)))
 
     def _quiet(self, conversations: list[Conversation]) -> bool:
         """Everybody holds what the focus holds, and nothing is under way."""
