@@ -61,6 +61,13 @@ class OrderedGroup:
         self._facts: Facts = {}
 
     @classmethod
+    def without_tree(cls, terms: Terms, state: GroupState | None) -> OrderedGroup:
+        """For questions and messages, which need no tree. Requests need one: it refuses them."""
+        group = cls(terms, b"" if state is None else state.group_id)
+        group.state = state
+        return group
+
+    @classmethod
     def stored(cls, terms: Terms, state: GroupState, snapshot: Snapshot, now: Instant) -> OrderedGroup:
         """From what was written. Nothing that was accepted is judged again: a group must load after one of its
         certificates has run out. Raises InvalidGroupMessage, InvalidRcc16, DecodeError for what is not ours."""
@@ -78,11 +85,6 @@ class OrderedGroup:
         group.state, group._public = state, public
         group._facts = {leaf_index: facts_of(leaf) for leaf_index, leaf in public.members()}
         return group
-
-    @property
-    def live(self) -> bool:
-        """Whether messages here are encrypted: there is a group, and it has no end_mls."""
-        return self.state is not None and not self.state.ended
 
     @property
     def leaves(self) -> int:

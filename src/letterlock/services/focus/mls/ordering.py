@@ -35,7 +35,6 @@ from .kept import KeptGroups
 from .logic import OrderedGroup
 from .outcome import Accepted, Refused, Repeated
 from .packets import acceptance_packet, control_packet, pull_packet
-from .passing import judge_application, judge_receipt
 from .pulling import PullPlan
 from .reshaping import reshape
 from .settings import MlsSettings
@@ -76,7 +75,6 @@ class Ordering:
         clock: Callable[[], Instant],
         rng: Rng,
     ) -> None:
-        self._settings = settings
         self._terms = settings.terms(limits.max_control)
         self._wire = settings.control(limits.max_control)
         self._writer = writer
@@ -172,8 +170,7 @@ class Ordering:
         name = room.conference.name
         async with self._rooms.lock(room):  # so that state, tree and records are of one moment
             state = await self.state(room)
-            group = OrderedGroup(self._terms, b"" if state is None else state.group_id)
-            group.state = state
+            group = OrderedGroup.without_tree(self._terms, state)
             plan = group.plan_pull(requester, known, max_messages=self._wire.max_page)
             if not isinstance(plan, PullPlan):
                 return plan
@@ -191,11 +188,14 @@ class Ordering:
     ) -> Refused | None:
         """Whether an application message may go to the members: None if so. Raises StoreError."""
         state = await self.state(room) if room.group is not None else None
-        return judge_application(state, sender, era, authenticator, body, self._settings.limits, self._clock())
+        group = OrderedGroup.without_tree(self._terms, state)
+        return group.judge_application(sender, era, authenticator, body, self._clock())
 
     async def may_pass_receipt(self, room: Room, era: int | None) -> Refused | None:
         """The same of a receipt."""
-        return judge_receipt(await self.state(room), era) if room.group is not None else None
+        if room.group is None:
+            return None
+        return OrderedGroup.without_tree(self._terms, await self.state(room)).judge_receipt(era)
 
     # --- groups --------------------------------------------------------------------------------------
     async def state(self, room: Room) -> GroupState | None:
