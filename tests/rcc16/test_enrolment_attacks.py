@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from letterlock.conversation_seam import RenewCertificate
 from letterlock.mls.wire.key_package import KeyPackage
 from letterlock.mls.wire.message import decode_message
 from letterlock.mls.wire.proposals import RFC_PROPOSALS
+from letterlock.rcc16.credentials.anchors import TrustAnchors
 from letterlock.rcc16.enrolment.linking import LinkAnswer
-from letterlock.rcc16.enrolment.records import PACKAGES, UPKEEP
+from letterlock.rcc16.enrolment.records import ANCHORS, PACKAGES, UPKEEP
 from rcc16.certificates import DAY, NOW, SUITE, Lab, key_pair
 from rcc16.enrolled import ANA, PARTICIPANT, Device
 from rcc16.refusing import refuses
+from rcc16.world import World
 
 MINUTE = 60_000
 
@@ -91,3 +95,38 @@ def test_a_primary_that_does_not_ask_for_the_number(place: str) -> Callable[[], 
     }[place]
     crooked = LinkAnswer(answer.participant_information, signed)
     return lambda: linked.enrolment.adopt_link(linked.state, crooked, PARTICIPANT.spki, NOW)
+
+
+@pytest.mark.parametrize("answer", ["nothing", "a revoked authority's", "garbage"])
+def test_a_withdrawn_authority_does_not_keep_the_list_that_withdraws_it_from_us(answer: str) -> None:
+    """rcc16.md 1.7: whose authority was revoked is the one who answers; the list counts without his certificate."""
+    phone = World().phone(ANA)
+    lab = phone.world.lab
+    chain = {
+        "nothing": None,
+        "a revoked authority's": phone.protocol.enrolment.client(phone.state, NOW).credential.certificates,  # type: ignore[union-attr]
+        "garbage": (b"x", b"y"),
+    }[answer]
+    newer = TrustAnchors(2, lab.anchors.certificates, frozenset({lab.client_ca.certificate.serial}))
+    entries = newer.entries()
+    phone.do(lambda: phone.protocol.enrolled(phone.state, "certificate", chain, entries, phone.world.now, phone.rng))
+    assert phone.state.get(ANCHORS) == entries
+    assert phone.protocol.enrolment.client(phone.state, phone.world.now) is None
+    older = lab.anchors.entries()
+    phone.do(lambda: phone.protocol.enrolled(phone.state, "certificate", chain, older, phone.world.now, phone.rng))
+    assert phone.state.get(ANCHORS) == entries
+
+
+def test_whose_authority_was_revoked_asks_another_one_at_once() -> None:
+    lab, device = Lab(), Device().enrolled(Lab())
+    assert not _asks(device)
+    newer = TrustAnchors(2, lab.anchors.certificates, frozenset({lab.client_ca.certificate.serial}))
+    device.state.apply(device.enrolment.adopt(device.state, None, newer.entries(), device.now))
+    assert _asks(device)
+    assert not _asks(device)
+    lab.client_ca = lab.authority(lab.ica, "second", key_pair("second"), path_length=0, days=200)
+    chain = lab.issue(device.request(lab), now=device.now)
+    device.state.apply(device.enrolment.adopt(device.state, chain, (), device.now))
+    device.now += 2 * MINUTE
+    assert not _asks(device)
+    assert device.client.credential.certificates == chain

@@ -66,23 +66,29 @@ class Rcc16Protocol:
         now: Instant,
         rng: Rng,
     ) -> Progress:
-        """A chain that does not hold counts as none."""
+        """A chain that does not hold counts as none. The anchors count by themselves: the authority that a new list
+        withdraws may be the one that answered (rcc16.md 1.7)."""
         staged = Staged(state)
-        try:
-            staged.merge(self.enrolment.adopt(staged, chain, anchors, now))
-        except LetterlockError:
-            return self._with_upkeep(staged, self.enrolment.upkeep(staged, now, rng))
+        self._adopt(staged, None, anchors, now)
+        renewed = chain is not None and self._adopt(staged, chain, (), now)
         self._core.live.clear()
         progress = self._with_upkeep(staged, self.enrolment.upkeep(staged, now, rng))
         for key in list(state.scan(CHATS)):
             found = staged.get(key)
             if found is None:
                 continue
-            if chain is not None and found.group is not None:
+            if renewed and found.group is not None:
                 staged.put(key, replace(found, refreshes=True))  # the new certificate goes into every group (9.5.3)
             progress = _joined(progress, self._step(staged, found.conversation, now, rng, lambda work: None))
             staged.merge(progress.writes)
         return progress
+
+    def _adopt(self, staged: Staged, chain: tuple[bytes, ...] | None, anchors: tuple[bytes, ...], now: Instant) -> bool:
+        try:
+            staged.merge(self.enrolment.adopt(staged, chain, anchors, now))
+        except LetterlockError:
+            return False
+        return True
 
     def uploaded(self, state: State, request: str, stored: bool, now: Instant, rng: Rng) -> Progress:
         staged = Staged(state)

@@ -137,7 +137,7 @@ class Enrolment:
         requests: list[Request] = []
         times: list[Instant] = []
         needs_link = not self._can_ask(staged, now)
-        renew_at = self._renew_at(staged)
+        renew_at = self._renew_at(staged, now)
         if renew_at > now:
             times.append(renew_at)
         elif not needs_link:
@@ -233,7 +233,7 @@ class Enrolment:
             check_successor(Credential.x509(before), credential)
         staged.put(CERTIFICATE, chain)
         # One that is due for renewal at once, the old one again say, is no success: the next request waits its time.
-        if self._renew_at(staged) > now:
+        if self._renew_at(staged, now) > now:
             schedule = staged.get(UPKEEP) or Schedule()
             staged.put(UPKEEP, replace(schedule, certificate_failures=0, certificate_asked_at=0))
         return staged.writes
@@ -308,10 +308,11 @@ class Enrolment:
             return self._participant.spki
         return b"" if own.link is None else own.link.participant_spki
 
-    def _renew_at(self, state: State) -> Instant:
-        """Not before a third of its time: a KDS whose certificates are short is not asked again and again."""
+    def _renew_at(self, state: State, now: Instant) -> Instant:
+        """Not before a third of its time: a KDS whose certificates are short is not asked again and again. At once where
+        ours does not hold any more, because its authority was revoked, say."""
         chain = state.get(CERTIFICATE)
-        if chain is None:
+        if chain is None or self.client(state, now) is None:
             return 0
         credential = Credential.x509(chain)
         start, end = decode_chain(credential)[0].not_before, expires_at(credential)
