@@ -92,9 +92,11 @@ class KeyServer:
                 stored = await self._tried(self._signed, lambda: self._kds.upload(packages))
                 return lambda s, now, rng: engine.on_uploaded(s, protocol, name, stored is not None, now, rng)
             case RenewCertificate():
-                enrolled = await self._tried(lambda: None, self._enrol)
-                chain, anchors = enrolled if enrolled is not None else (None, ())
-                return lambda s, now, rng: engine.on_enrolled(s, protocol, name, chain, anchors, now, rng)
+                # The list counts even if no certificate comes: it may revoke the authority that is to give one.
+                anchors = await self._tried(lambda: None, self._anchors)
+                chain = None if anchors is None else await self._tried(lambda: None, lambda: self._enrol(anchors))
+                entries = () if anchors is None else anchors.entries()
+                return lambda s, now, rng: engine.on_enrolled(s, protocol, name, chain, entries, now, rng)
 
     def certificate(self) -> CertificateInfo:
         """What there is now."""
@@ -110,19 +112,21 @@ class KeyServer:
     async def close(self) -> None:
         await self._kds.close()
 
-    async def _enrol(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    async def _anchors(self) -> TrustAnchors:
         account = self._account
         entries = self._state.get(ANCHORS)
         held = TrustAnchors.of(entries) if entries is not None else None
         source = AnchorSource(account.anchors_uri, account.anchors_generation, account.anchors_signer)
-        anchors = await self._kds.anchors(source, held, self._crypto)
+        return await self._kds.anchors(source, held, self._crypto)
+
+    async def _enrol(self, anchors: TrustAnchors) -> tuple[bytes, ...]:
         enrolment = self._protocol.enrolment
         vendor = _vendor_of(anchors)
         if vendor is not None and vendor != enrolment.settings.vendor_id:
             # The leaf names the vendor of the server's own root, which stands first in its list (rcc16.md 1.5).
             enrolment = enrolment.with_settings(replace(enrolment.settings, vendor_id=vendor))
-        request = enrolment.request(self._state, account.identity_proof, self._clock())
-        return await self._kds.enrol(request), anchors.entries()
+        request = enrolment.request(self._state, self._account.identity_proof, self._clock())
+        return await self._kds.enrol(request)
 
     def _signed(self) -> None:
         leaf = self._protocol.enrolment.leaf_key(self._state)
