@@ -34,6 +34,7 @@ __all__ = [
     "SALT",
     "SealedFile",
     "check_descriptor",
+    "ciphertext_length",
     "describe",
     "open_file",
     "padded_length",
@@ -85,6 +86,11 @@ def padded_length(length: int) -> int:
     return -(-length // unit) * unit
 
 
+def ciphertext_length(length: int) -> int:
+    """How many bytes the ciphertext of a file of that length has."""
+    return padded_length(length) + _TRAILER
+
+
 def seal_file(content: bytes, name: str, content_type: str, *, crypto: CryptoProvider, rng: Rng) -> SealedFile:
     """Encrypt under a fresh key and IV. Raises InputError for a file of 2 GiB."""
     if len(content) >= _MAX_LENGTH:
@@ -100,7 +106,7 @@ def seal_file(content: bytes, name: str, content_type: str, *, crypto: CryptoPro
 
 def open_file(metadata: FileMetadata, ciphertext: bytes, *, crypto: CryptoProvider, max_bytes: int) -> bytes:
     """The content. Raises InvalidRcc16; LimitExceeded, before anything is computed, for more than `max_bytes`."""
-    if len(ciphertext) > padded_length(max_bytes) + _TRAILER:
+    if len(ciphertext) > ciphertext_length(max_bytes):
         raise LimitExceeded(f"a file of {len(ciphertext)} bytes, at most {max_bytes} allowed", code="rcc16.limit")
     sealed = metadata.encryption
     encryption_key, tag_key = _keys(crypto, sealed.key_material, metadata.name)
