@@ -130,7 +130,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "field numbers of ClientMlsRcsMessage and of ServerCommitBundle",
         "N 2.6",
         "our own, one table",
-        "rcc16/wire/control.py",
+        "rcc16/wire/control",
     ),
     Choice(
         "accept_resent",
