@@ -17,7 +17,7 @@ from letterlock.conversation_seam import (
     Secured,
 )
 from letterlock.ids import MessageId, Number
-from letterlock.rcc16.conversation.records import Chat, chat_key
+from letterlock.rcc16.conversation.records import Chat, load_chat
 from letterlock.rcc16.wire.control import EpochIdentifier
 from letterlock.rcc16.wire.reasons import ServerReason
 from letterlock.rcc16.wire.secret_payload import text_entity
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Watch"]
 
+_SENT_AGAIN_MOST = 3
+"""For one member, in the hours of a seed: twice an hour is allowed (rcc16.md 5.6)."""
 _OWN_BUG = frozenset({ServerReason.UNPARSABLE_COMMIT, ServerReason.INVALID_INPUT, ServerReason.INVALID_COMMIT})
 
 
@@ -129,6 +131,13 @@ class Watch:
         if known != body:
             self.broken("one key for two letters", phone.number, f"leaf {leaf}", f"generation {generation}")
 
+    def addressed(self, phone: Phone, conversation: Conversation) -> None:
+        """Where the key of a contact was compared, letters go to that key and to no other (SR-04)."""
+        chat = chat_of(phone, conversation)
+        for device in () if chat is None else chat.members:
+            if phone.verified.get(device.number, device.spki) != device.spki:
+                self.broken("a letter for another key than the one that was compared", phone.number, device.number)
+
     def accepted(self, room: Room, where: EpochIdentifier, outcome: Accepted) -> None:
         """The focus took a commit: at most one for each epoch."""
         group = room.order.group_id
@@ -148,6 +157,10 @@ class Watch:
             self.broken("plaintext on the wire", finding)
         for finding in world.carrier.wire.two_ciphertexts:
             self.broken("one message id for two ciphertexts", finding)
+        for phone in world.phones.values():
+            for written in phone.letters.values():
+                if len(written.ids) > _SENT_AGAIN_MOST * max(1, len(written.expected)) + 4:
+                    self.broken("a letter was sent again too often", phone.number, f"{len(written.ids)} times")
         for room in world.focus.rooms.values():
             self._agreed(room)
 
@@ -197,5 +210,5 @@ class Watch:
 
 def chat_of(phone: Phone, conversation: Conversation) -> Chat | None:
     """The record of the protocol itself."""
-    found: Chat | None = phone.records.get(chat_key(conversation))
+    found: Chat | None = load_chat(phone.records, conversation)
     return found

@@ -30,7 +30,7 @@ from .conversation.operations import overdue
 from .conversation.pins import trusted
 from .conversation.receipts import show
 from .conversation.receiving import IMDN, concerns, take_in
-from .conversation.records import CHATS, CLAIMS, Chat, chat_key, row_key
+from .conversation.records import CHATS, CLAIMS, Chat, chat_key, load_chat, row_key
 from .conversation.running import on_time, settle
 from .conversation.settings import Settings
 from .conversation.step import Core, Work
@@ -184,7 +184,7 @@ class Rcc16Protocol:
         return replace(progress, writes=dict(staged.writes))
 
     def view(self, state: State, conversation: Conversation) -> ConversationView | None:
-        chat = state.get(chat_key(conversation))
+        chat = load_chat(state, conversation)
         return None if chat is None else view_of(state, chat, self._core.number)
 
     def rolled_back(self, state: State) -> Writes:

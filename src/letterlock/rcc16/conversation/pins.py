@@ -15,7 +15,7 @@ from ...errors import TrustRequired
 from ...ids import Number
 from ...seam import Staged, State, Writes
 from ..credentials.leaf import participant_key
-from .records import PINS, Device, Pin
+from .records import PINS, VERIFIED, Device, Pin
 from .step import Work
 
 __all__ = ["broken", "key_state", "pin_of", "see_keys", "trusted"]
@@ -56,10 +56,11 @@ def key_state(state: State, number: Number, spki: bytes) -> KeyState:
 
 def broken(work: Work, devices: Iterable[Device]) -> bool:
     """Whether somebody whose key was verified shows another one: nothing is sent then."""
-    return any(
+    compared = work.state.get(VERIFIED) or ()
+    return bool(compared) and any(
         key_state(work.state, one.number, one.spki) is KeyState.BROKEN
         for one in devices
-        if one.number != work.core.number
+        if one.number in compared and one.number != work.core.number
     )
 
 
@@ -72,5 +73,8 @@ def trusted(state: State, number: Number, spki: bytes, verified: bool) -> Writes
             f"{number} has another key than this one", hint="look at the key that is shown now, and compare again"
         )
     # A comparison is kept when the same key is merely accepted again.
-    staged.put(PINS.key(number), Pin(spki=spki, verified=verified or (pin.verified and spki == pin.spki)))
+    kept = Pin(spki=spki, verified=verified or (pin.verified and spki == pin.spki))
+    staged.put(PINS.key(number), kept)
+    others = {each for each in staged.get(VERIFIED) or () if each != number}
+    staged.put(VERIFIED, tuple(sorted({*others, number} if kept.verified else others)))
     return staged.writes

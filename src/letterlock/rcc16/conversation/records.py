@@ -1,6 +1,8 @@
 """What is kept about a conversation, and under which keys (SR-06).
 
 * `rcc16-chat/<chat>`: the `Chat`, one small record that every step reads first.
+* `rcc16-people/<chat>`: its members and roster. A record of their own: every letter writes the chat, and in a group of
+  a thousand these alone are 150 kB.
 * `rcc16-row/<chat>/<group>/<row>`: one row of an MLS group. `<group>` counts the groups that a chat ever had, because
   two may be there at once: the one in force, and one of ours that nobody has accepted yet.
 * `rcc16-packet/<chat>`: the packet of the pending operation; a retry sends these bytes again (rcc16.md 2.3).
@@ -13,13 +15,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...conversation_seam import Conversation, Packet, PacketHeader, UntilWhen
 from ...ids import GroupId, Instant, Number, group_name
 from ...mls.wire.extensions import Extension
-from ...seam import Key, RecordKind
+from ...seam import Key, RecordKind, Staged, State
 from ..forms import BOOL, BYTES, TEXT, U64, Form, choice, kind_of, many, maybe, nested, record
 from ..health.budgets import Ledger, decode_ledger, encode_ledger
 from ..health.ending import Backoff
@@ -31,10 +33,12 @@ __all__ = [
     "CLAIMS",
     "PACKETS",
     "PARKED",
+    "PEOPLE",
     "PINS",
     "RECEIVED",
     "ROWS",
     "SENT",
+    "VERIFIED",
     "Chat",
     "Device",
     "Heal",
@@ -43,12 +47,15 @@ __all__ = [
     "Metadata",
     "Operation",
     "Parked",
+    "People",
     "Pin",
     "Received",
     "Sent",
     "chat_key",
     "chat_text",
+    "load_chat",
     "row_key",
+    "store_chat",
 ]
 
 
@@ -156,6 +163,14 @@ class Metadata:
     ciphertext: bytes = field(repr=False)
     text: str
     at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who is in a conversation; these two fields of `Chat`."""
+
+    members: tuple[Device, ...] = ()
+    roster: tuple[Number, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +298,25 @@ def chat_key(conversation: Conversation) -> Key[Chat]:
     return CHATS.key(chat_text(conversation))
 
 
+def load_chat(state: State, conversation: Conversation) -> Chat | None:
+    """The record with its people."""
+    chat = state.get(chat_key(conversation))
+    if chat is None:
+        return None
+    people = state.get(PEOPLE.key(chat_text(conversation))) or People()
+    if chat.members is people.members and chat.roster is people.roster:
+        return chat
+    return replace(chat, members=people.members, roster=people.roster)
+
+
+def store_chat(staged: Staged, chat: Chat, before: Chat | None) -> None:
+    """What of it has changed."""
+    if chat != before:
+        staged.put(chat_key(chat.conversation), chat)
+    if before is None or chat.members != before.members or chat.roster != before.roster:
+        staged.put(PEOPLE.key(chat_text(chat.conversation)), People(chat.members, chat.roster))
+
+
 def row_key(conversation: Conversation, group: int, row: str) -> Key[bytes]:
     return ROWS.key(chat_text(conversation), f"{group:08d}", row)
 
@@ -361,8 +395,6 @@ _CHAT = record(
     group=maybe(_HELD),
     epoch=U64,
     authenticator=BYTES,
-    members=many(_DEVICE),
-    roster=many(TEXT),
     latched=BOOL,
     left=BOOL,
     ended=TEXT,
@@ -395,6 +427,7 @@ _CHAT = record(
     subject=maybe(_METADATA),
     next_subject=maybe(_METADATA),
 )
+_PEOPLE = record(People, members=many(_DEVICE), roster=many(TEXT))
 _SENT = record(Sent, root=TEXT, at=U64, era=U64, epoch=U64, waiting=many(TEXT), packet=maybe(_PACKET), again=U64)
 _RECEIVED = record(
     Received, sender=TEXT, device=BYTES, digest=BYTES, at=U64, era=U64, wants_display=BOOL, displayed=BOOL
@@ -403,6 +436,7 @@ _PARKED = record(Parked, packet=_PACKET, sender=maybe(TEXT), at=U64, era=U64, ep
 _PIN = record(Pin, spki=BYTES, verified=BOOL, seen=BYTES)
 
 CHATS: Final = kind_of("rcc16-chat", _CHAT)
+PEOPLE: Final = kind_of("rcc16-people", _PEOPLE)
 ROWS: Final[RecordKind[bytes]] = RecordKind("rcc16-row", bytes, bytes)
 PACKETS: Final = kind_of("rcc16-packet", _PACKET)
 SENT: Final = kind_of("rcc16-sent", _SENT)
@@ -410,3 +444,5 @@ RECEIVED: Final = kind_of("rcc16-received", _RECEIVED)
 PARKED: Final = kind_of("rcc16-parked", _PARKED)
 CLAIMS: Final = kind_of("rcc16-claim", _CONVERSATION)
 PINS: Final = kind_of("rcc16-pin", _PIN)
+VERIFIED: Final = Key(kind_of("rcc16-verified", many(TEXT)), "rcc16-verified/numbers")
+"""Numbers whose key was verified: few, so that not every pin of a large group is looked at with every letter."""

@@ -33,7 +33,7 @@ from ..credentials.authentication import CertificateAuthentication
 from ..health.states import State as HealthState
 from ..health.transitions import Health, arrive, force
 from .live import LiveGroups, row_names
-from .records import Chat, HeldGroup, Operation, chat_key, row_key
+from .records import Chat, HeldGroup, Operation, load_chat, row_key, store_chat
 from .settings import Settings
 
 __all__ = ["Core", "Enrolled", "Work"]
@@ -93,7 +93,7 @@ class Work:
     def on(cls, core: Core, state: State, conversation: Conversation, now: Instant, rng: Rng) -> Work:
         """A step on a conversation that may be new."""
         staged = state if isinstance(state, Staged) else Staged(state)
-        found = staged.get(chat_key(conversation))
+        found = load_chat(staged, conversation)
         chat = found if found is not None else Chat(conversation=conversation)
         return cls(core, staged, chat, core.enrolment.client(staged, now), now, rng, _before=found)
 
@@ -241,8 +241,7 @@ class Work:
             held = self._held(number)
             if held is not None:
                 self.core.live.put(self.conversation, held, group)
-        if self.chat != self.before:
-            self.state.put(chat_key(self.conversation), self.chat)
+        store_chat(self.state, self.chat, self.before)
         return Progress(
             writes=dict(self.state.writes),
             packets=tuple(self.packets),

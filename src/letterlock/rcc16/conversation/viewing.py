@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...conversation_seam import ConversationView, KeyState, MemberView
 from ...ids import Number
 from ...seam import State
-from .members import numbers_of
 from .pins import key_state
-from .records import Chat
+from .records import Chat, Device
 
 __all__ = ["view_of"]
 
@@ -24,14 +25,20 @@ def view_of(state: State, chat: Chat, own: Number) -> ConversationView:
         era=chat.moment.era,
         epoch=chat.epoch,
         health=chat.health.state.label,
-        members=tuple(_member(state, chat, number, own) for number in numbers_of(chat.members)),
+        members=_members(state, chat, own),
         subject="" if chat.subject is None else chat.subject.text,
     )
 
 
-def _member(state: State, chat: Chat, number: Number, own: Number) -> MemberView:
+def _members(state: State, chat: Chat, own: Number) -> tuple[MemberView, ...]:
+    devices: dict[Number, list[Device]] = {}
+    for one in chat.members:
+        devices.setdefault(one.number, []).append(one)
+    return tuple(_member(state, number, devices[number], own) for number in sorted(devices))
+
+
+def _member(state: State, number: Number, devices: Sequence[Device], own: Number) -> MemberView:
     """Of several participant keys under one number the one that we think worst of."""
-    devices = [one for one in chat.members if one.number == number]
     states = {one.spki: KeyState.VERIFIED if number == own else key_state(state, number, one.spki) for one in devices}
     worst = min(states, key=lambda spki: _WORST.index(states[spki]))
     return MemberView(number, worst, states[worst], len(devices), min(one.since_epoch for one in devices))
