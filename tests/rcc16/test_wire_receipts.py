@@ -129,7 +129,7 @@ def test_a_receipt_that_was_changed(place: str) -> None:
 OTHER = MessageId("another")
 
 
-@refuses("RCC-7.7-01", "own id", "reported id", "status", "kind", "reason", "no reason", "extension")
+@refuses("RCC-7.7-01", "own id", "reported id", "status", "kind", "reason", "no reason", "a server's reason", "extension")
 def test_a_signature_for_another_receipt(place: str) -> Callable[[], object]:
     ana, ben = pair()
     said, claimed, own = DELIVERED, DELIVERED, OWN
@@ -146,6 +146,8 @@ def test_a_signature_for_another_receipt(place: str) -> Callable[[], object]:
             said, claimed = FAILED, replace(FAILED, reason=ClientReason.INVALID_COMMIT)
         case "no reason":
             said, claimed = FAILED, replace(FAILED, reason=None)
+        case "a server's reason":
+            said, claimed = replace(FAILED, reason=None), replace(FAILED, reason=ServerReason.EXPIRED_CREDENTIAL)
         case "extension":
             claimed = replace(DELIVERED, imdn=replace(DELIVERED.imdn, status=Status.EXTENSION))
     text = signed(ben, said)

@@ -130,7 +130,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "field numbers of ClientMlsRcsMessage and of ServerCommitBundle",
         "N 2.6",
         "our own, one table",
-        "rcc16/wire/control",
+        "rcc16/wire/control/client.py, rcc16/wire/control/server.py",
     ),
     Choice(
         "accept_resent",

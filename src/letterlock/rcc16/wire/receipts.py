@@ -33,7 +33,7 @@ from .derived_content import (
 )
 from .extensions import era_of
 from .proposals import RCS_SIGNATURE
-from .reasons import ClientReason, Receipt
+from .reasons import Receipt, ServerReason
 
 __all__ = ["SignedReceipt", "report_of", "sign_receipt", "verify_receipt"]
 
@@ -119,7 +119,6 @@ def report_of(receipt: Receipt) -> Delivery | Display | None:
         shown = _DISPLAYS.get(document.status)
         return None if shown is None else Display(shown, reported)
     sent = _DELIVERIES.get(document.status)
-    if document.disposition is not Disposition.DELIVERY or sent is None:
-        return None
-    reason = int(receipt.reason) if isinstance(receipt.reason, ClientReason) else 0
-    return Delivery(sent, reported, reason)
+    if document.disposition is not Disposition.DELIVERY or sent is None or isinstance(receipt.reason, ServerReason):
+        return None  # a member signs no reason of a server, and who carries a signed failure must not add one
+    return Delivery(sent, reported, int(receipt.reason or 0))
