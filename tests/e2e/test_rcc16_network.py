@@ -156,6 +156,10 @@ async def _five_at_a_focus_one_added_one_removed_one_back_after_ten_epochs(tmp_p
         info = await Group(name, dan.client).info()
         assert {member.number for member in info.members} == {ANA, BEN, DAN, EVE}
         assert (info.subject, info.protocol) == ("Regatta, attempt 3", "rcc16")
+        await ben.go()
+        await ben.come()  # its process has forgotten where the conference is; its profile has not
+        await Group(name, ben.client).send("from a fresh start")
+        await _reads(ana, name, "from a fresh start")
         assert "north pier now" not in _shown(await cleo.events(), name)
         for person in (ana, ben, dan, eve):
             assert max(Counter(_shown(await person.events(), name)).values()) == 1

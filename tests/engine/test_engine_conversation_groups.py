@@ -134,6 +134,15 @@ def test_somebody_without_key_packages_keeps_a_group_from_being_encrypted() -> N
         alice.send(name, "anyone?")
     assert refused.value.reason == "no-keys-found" and refused.value.options == ()
     assert world.plaintexts_sent == 0
+    # Whoever looks at it again, later, asks again.
+    del world.claim_outcome[CAROL]
+    world.now += 3_600_000
+    alice.do(alice.engine.open_group, name)
+    world.run()
+    alice.send(name, "now then")
+    world.run()
+    assert world.plaintexts_sent == 0
+    assert alice.engine.security(alice.state, name, world.now) is Security.ENCRYPTED
 
 
 def test_a_ghost_at_the_focus_is_told_and_believed_by_nobody() -> None:

@@ -8,6 +8,7 @@ from engine.rcc16 import BOTH, RCC16, Rcc16World
 from engine.world import ALICE, BOB, Hostility
 from letterlock.engine.content import Edit, Reaction, Reference, Text
 from letterlock.engine.events import (
+    ContactKeysSeen,
     EncryptionEnded,
     EncryptionStarted,
     MessageDelivered,
@@ -60,6 +61,24 @@ def test_changes_of_messages_and_a_security_code_of_both() -> None:
     assert len(codes) == 1
     alice.do(alice.engine.mark_verified, BOB, account_id(alice.engine.participant(alice.state, BOB)))
     assert alice.engine.security(alice.state, BOB, world.now) is Security.VERIFIED
+
+
+def test_a_foreign_number_is_found_at_the_key_server_alone() -> None:
+    """SR-02: no list, no tag; its packages and its certificate decide."""
+    world = Rcc16World()
+    (alice,), (bob,) = world.person(ALICE, capability=BOTH), world.person(BOB, capability=RCC16)
+    world.hidden |= {ALICE, BOB}
+    alice.send(BOB, "hello stranger")
+    world.run()
+    assert bob.shown() == ["hello stranger"]
+    assert [event.chat for event in alice.told(ContactKeysSeen)] == [BOB]
+    assert alice.engine.security_code(alice.state, BOB).digits
+    alice.do(alice.engine.mark_verified, BOB, account_id(alice.engine.participant(alice.state, BOB)))
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.VERIFIED
+    alice.restart()
+    alice.send(BOB, "still verified")
+    world.run()
+    assert bob.shown()[-1] == "still verified"
 
 
 def test_end_mls_closes_the_composer_and_revive_opens_it() -> None:

@@ -46,6 +46,7 @@ __all__ = [
     "create",
     "group_of_name",
     "leave",
+    "look_up",
     "make_all",
     "members_of",
     "remove",
@@ -189,6 +190,14 @@ def group_of_name(core: Core, state: State, name: GroupName) -> Group | None:
         entries=1,
         joined=joined,
     )
+
+
+def look_up(core: Core, turn: Turn, name: GroupName) -> Group | None:
+    """The user looks at it: where somebody had no key packages, ask once more. None when it is not of this kind."""
+    protocol, chat = choosing.of(core, turn, name), turn.staged.get(chat_key(name))
+    if protocol is not None and chat is not None:
+        sending.open_chat(core, turn, protocol, chat)
+    return group_of_name(core, turn.staged, name)
 
 
 def members_of(core: Core, state: State, name: GroupName) -> tuple[MemberState, ...] | None:

@@ -7,6 +7,7 @@ compared in one counts in the other.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 
 from ...conversation_seam import ConversationProtocol, KeysSeen, KeyState, Progress
@@ -29,6 +30,7 @@ __all__ = [
     "membership",
     "refresh",
     "standing",
+    "without_keys",
 ]
 
 _MOST_FORMER = 64
@@ -96,6 +98,19 @@ def refresh(core: Core, turn: Turn, number: Number) -> None:
         chat = turn.staged.get(chat_key(group.chat))
         if chat is not None and chat.protocol and chat.standing in _ENCRYPTED:
             chats.save(core, turn, replace(chat, standing=standing(turn, group.chat)))
+
+
+def without_keys(core: Core, turn: Turn, numbers: Collection[Number]) -> None:
+    """The key distribution server has no packages of these: what was being set up with them is not, for now (SR-02)."""
+    names: set[ChatName] = set(numbers)
+    for key in turn.staged.scan(MEMBERSHIP) if numbers else ():
+        group = turn.staged.get(key)
+        if group is not None and any(member.number in numbers for member in group.members):
+            names.add(group.chat)
+    for name in sorted(names):
+        chat = turn.staged.get(chat_key(name))
+        if chat is not None and chat.protocol and chat.standing is Standing.SETTING_UP:
+            chats.save(core, turn, replace(chat, standing=Standing.NO_KEYS, absent_at=turn.now))
 
 
 # --- what the protocol saw -----------------------------------------------------------------------------------------

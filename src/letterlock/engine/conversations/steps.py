@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ...conversation_seam import (
     Claimed,
+    ClaimOutcome,
     ConversationProtocol,
     ConversationView,
     EndEncryption,
@@ -19,7 +20,7 @@ from ...seam import State
 from ..core import Core
 from ..records import chat_key
 from ..step import Step, Turn
-from . import files, groups, progress, requests, sending
+from . import files, groups, members, progress, requests, sending
 from .values import conversation_of_chat
 
 __all__ = ["ConversationSteps"]
@@ -34,9 +35,13 @@ class ConversationSteps:
         self, state: State, protocol: str, request: str, answers: Mapping[Number, Claimed], now: Instant, rng: Rng
     ) -> Step[None]:
         """The server answered ClaimKeyPackages, number by number."""
-        return self._answer(
-            state, protocol, request, now, rng, lambda it, turn: it.claimed(turn.staged, request, answers, now, rng)
-        )
+        missing = {number for number, answer in answers.items() if answer.outcome is ClaimOutcome.NONE}
+
+        def take(it: ConversationProtocol, turn: Turn) -> Progress:
+            members.without_keys(self._core, turn, missing)
+            return it.claimed(turn.staged, request, answers, now, rng)
+
+        return self._answer(state, protocol, request, now, rng, take)
 
     def on_uploaded(
         self, state: State, protocol: str, request: str, stored: bool, now: Instant, rng: Rng

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from ...conversation_seam import ConversationProtocol, Packet, Progress
-from ...seam import Key
 from ..carriage import NetworkResult
 from ..core import Core
 from ..record_values import Upkeep
 from ..records import UPKEEP
 from ..step import Turn
 from . import groups, outbox, progress, requests, sending
-from .records import COPY
-from .values import Copy, chat_of
+from .values import chat_of
 
-__all__ = ["forgettable", "network", "put_off_no_longer", "retry_due", "start", "timers", "trusted"]
+__all__ = ["network", "put_off_no_longer", "retry_due", "start", "timers", "trusted"]
 
 _DAY_MS = 86_400_000
 
@@ -68,11 +66,6 @@ def trusted(core: Core, turn: Turn, steps: list[tuple[ConversationProtocol, Prog
         progress.take(core, turn, protocol, step)
     if steps:
         sending.flush_all(core, turn)
-
-
-def forgettable(turn: Turn) -> list[Key[Copy]]:
-    """Records of this kind that grow old."""
-    return list(turn.staged.scan(COPY))
 
 
 def _hear(core: Core, turn: Turn, packet: Packet, accepted: bool) -> None:

@@ -77,7 +77,7 @@ class GroupSteps:
     def open_group(self, state: State, name: GroupName, now: Instant, rng: Rng) -> Step[Group]:
         """The user looks at the group: have the keys of all members looked up that are not known. Raises InputError."""
         turn = Turn(state, now, rng)
-        group = kept.group_of_name(self._core, turn.staged, name)
+        group = kept.look_up(self._core, turn, name)
         return turn.finish(group or groups.look_up(self._core, turn, name))
 
     def on_conference(self, state: State, view: ConferenceView, now: Instant, rng: Rng) -> Step[None]:
