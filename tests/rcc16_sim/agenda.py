@@ -9,7 +9,7 @@ from letterlock.ids import Instant
 
 __all__ = ["Agenda"]
 
-Act = Callable[[], None]
+Act = Callable[[], object]
 
 
 class Agenda:

@@ -187,7 +187,7 @@ class SecretGuest(Spontaneous):
 
     def strike(self, focus: Focus, room: Room) -> None:
         found = inside(focus.world, room)
-        if found is None:
+        if found is None or any(leaf.signature_key == mallory().leaf.public for _, leaf in found.group.members()):
             return
         message_id = MessageId(new_message_id(self.rng))
         options = CommitOptions(
@@ -216,4 +216,4 @@ class SecretGuest(Spontaneous):
         focus.handle(room, INSIDER, focus.packet(room, CLIENT_CONTROL, body, headers, message_id=message_id))
 
 
-INSIDERS = (WrongCounter, Impersonation, WrongConfirmation, SecretGuest)
+INSIDERS: tuple[type[Lie], ...] = (WrongCounter, Impersonation, WrongConfirmation, SecretGuest)

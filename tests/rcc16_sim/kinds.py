@@ -11,7 +11,7 @@ from .lies import LIES, Lie
 
 __all__ = ["KINDS", "make_lies"]
 
-KINDS: Final[dict[str, type[Lie]]] = {made.kind: made for made in (*LIES, *INSIDERS)}
+KINDS: Final[dict[str, type[Lie]]] = {made.kind: made for made in [*LIES, *INSIDERS]}
 
 
 def make_lies(kinds: Iterable[str], seed: int, share: float | None = None) -> list[Lie]:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 from letterlock.conversation_seam import Conversation, Packet, PacketHeader
 from letterlock.errors import LetterlockError
 from letterlock.ids import GroupId, MessageId, Number
+from letterlock.mls.wire.extensions import Extension
 from letterlock.mls.wire.key_package import KeyPackage
 from letterlock.mls.wire.message import decode_message, encode_message
+from letterlock.mls.wire.welcome import GroupInfo
 from letterlock.rcc16.choices import OURS, Revision
 from letterlock.rcc16.conversation.records import chat_key
 from letterlock.rcc16.wire.content_types import (
@@ -68,6 +70,7 @@ from .attacker import (
 )
 from .carrier import Mail
 from .focus import CONTROL, Focus, Room
+from .people import START
 
 if TYPE_CHECKING:
     from .world import World
@@ -292,6 +295,35 @@ class ForgedAcceptance(Lie):
         return True
 
 
+class ForgedAcceptanceOfAnother(Lie):
+    """ "Accepted", with the authenticator of a state that the committer did not make."""
+
+    kind = "forged-acceptance-of-another"
+
+    def up(self, focus: Focus, room: Room, sender: Number, packet: Packet) -> bool:
+        if packet.content_type != CLIENT_CONTROL or room.order.state is None or not self.now():
+            return False
+        request = decode_client_message(packet.body, NUMBERS, CONTROL)
+        epoch = decode_epoch(request.group_info)
+        if epoch is None:
+            return False
+        body = written(Accepted(request.message_id, EpochIdentifier(request.era, epoch, self.rng(32))))
+        focus.send(sender, [Mail(focus.packet(room, SERVER_CONTROL, body, to=sender), None, self.kind)])
+        return True
+
+
+class SwappedCommitId(Lie):
+    """A commit under another control id than the one that is bound to it."""
+
+    kind = "swapped-commit-id"
+
+    def tampered(self, world: World, to: Number, mail: Mail) -> list[Mail]:
+        message = server_message(mail.packet)
+        if not isinstance(message, CommitBundle) or message.ratchet_tree or not self.now():
+            return [mail]
+        return [self.forged(mail, message_id=new_message_id(self.rng)), mail]
+
+
 def decode_epoch(group_info: bytes) -> int | None:
     try:
         message = decode_message(group_info, lab_policy().proposal_types, 1 << 24)
@@ -497,7 +529,7 @@ class OtherParticipant(Lie):
     share = 0.1
 
     def claim(self, world: World, claimer: Number, of: Number, package: bytes) -> bytes:
-        if not self.now():
+        if not self.now() or (world.plan.verified and world.agenda.now < START + 60_000):
             return package
         world.lies_told[self.kind] += 1
         world.lied_keys.add((of, twin(of).participant.spki))
@@ -529,9 +561,9 @@ class AlteredPackage(Lie):
         world.lies_told[self.kind] += 1
         genuine, other = read_package(package), read_package(key_package(mallory(), self.rng))
         if self.random.random() < 0.5:
-            return encode_message(replace(genuine, init_key=other.init_key))
-        leaf = replace(genuine.leaf_node, encryption_key=other.leaf_node.encryption_key)
-        return encode_message(replace(genuine, leaf_node=leaf))
+            return package.replace(genuine.init_key, other.init_key)
+        world.attackers_keys.add(other.leaf_node.encryption_key)
+        return package.replace(genuine.leaf_node.encryption_key, other.leaf_node.encryption_key)
 
 
 def read_package(data: bytes) -> KeyPackage:
@@ -611,6 +643,21 @@ def _positive(message_id: str) -> bytes:
         f"<message-id>{message_id}</message-id><datetime>2026-11-23T05:00:00Z</datetime>"
         "<delivery-notification><status><delivered/></status></delivery-notification></imdn>"
     ).encode()
+
+
+class ForgedFailures(Lie):
+    """ "Could not be decrypted", unsigned, for every letter that was: as often as it is sent again."""
+
+    kind = "forged-failures"
+    share = 0.5
+
+    def tampered(self, world: World, to: Number, mail: Mail) -> list[Mail]:
+        if mail.packet.content_type == APPLICATION and mail.sender is not None and self.now():
+            body = encode_negative_receipt(mail.packet.message_id, "2026-11-23T05:00:00Z", None)
+            made = Packet(mail.packet.conversation, None, new_message_id(self.rng), _IMDN, (), body)
+            if made.conversation.group is not None:
+                world.focus.send(mail.sender, [Mail(made, to, self.kind)])
+        return [mail]
 
 
 class SwappedSender(Lie):
@@ -725,12 +772,23 @@ class ForgedEnd(Spontaneous):
             return [mail]
         room = focus.rooms[group_of(mail.packet)]
         end = end_mls_extension(EndReason.UNSET, Revision.V3)
+        if self.random.random() < 0.5:
+            return [self.forged(mail, body=encode_enhanced_group_info(with_end(info, end), NUMBERS))]
         made = found_group(
             mallory(), room.order.group_id, info.latest.era, [], new_message_id(self.rng), self.rng, (end,)
         )
         where = EpochIdentifier(info.latest.era, info.latest.epoch + 1, made.group.epoch_authenticator)
         changed = EnhancedGroupInfo(where, GroupInfoMessage(made.group_info, made.tree, where.authenticator), (), None)
         return [self.forged(mail, body=encode_enhanced_group_info(changed, NUMBERS))]
+
+
+def with_end(info: EnhancedGroupInfo, end: Extension) -> EnhancedGroupInfo:
+    """The genuine GroupInfo with end_mls put into it; its signature does not hold any more."""
+    found = decode_message(info.group_info.group_info, lab_policy().proposal_types, 1 << 24)
+    assert isinstance(found, GroupInfo)
+    context = replace(found.group_context, extensions=(*found.group_context.extensions, end))
+    made = encode_message(replace(found, group_context=context))
+    return replace(info, group_info=replace(info.group_info, group_info=made), messages=(), page_end=None)
 
 
 class StrippedCapability(Lie):
@@ -789,6 +847,7 @@ LIES: Final[tuple[type[Lie], ...]] = (
     WithheldMessages,
     ForgedReceipts,
     ForgedAcceptance,
+    ForgedAcceptanceOfAnother,
     WrongGroupInfo,
     WrongTree,
     NonMember,
@@ -798,6 +857,8 @@ LIES: Final[tuple[type[Lie], ...]] = (
     GhostInRoster,
     SwappedSender,
     SwappedId,
+    SwappedCommitId,
+    ForgedFailures,
     SwappedRoot,
     AlteredLetter,
     RepeatedUnderNewId,

@@ -40,7 +40,7 @@ from letterlock.conversation_seam import (
     Unreadable,
     UntilWhen,
 )
-from letterlock.errors import InputError
+from letterlock.errors import InputError, TrustRequired
 from letterlock.ids import Instant, MessageId, Number
 from letterlock.rcc16.wire.message_ids import new_message_id
 from letterlock.rcc16.wire.secret_payload import text_entity
@@ -111,6 +111,7 @@ class Phone:
         self.heard: list[LetterReceived] = []
         self.notices: list[tuple[Instant, Notice]] = []
         self.keys_seen: set[tuple[Number, bytes]] = set()
+        self.verified: dict[Number, bytes] = {}
         self.ended: dict[Conversation, str] = {}
         self.stalled: dict[Conversation, str] = {}
         self.refusals: Counter[str] = Counter()
@@ -273,6 +274,14 @@ class Phone:
         found: ConversationView | None = self.protocol.view(self.records, conversation)
         return found
 
+    def verify(self, number: Number, spki: bytes) -> None:
+        """The user has compared the security code of a contact."""
+        try:
+            self.step(lambda state: self.protocol.trust(state, number, spki, True, self.now))
+        except TrustRequired:
+            return
+        self.verified[number] = spki
+
     def _seal(self, letter: Letter, conversation: Conversation) -> None:
         written = self.letters[letter.root]
         progress = self.step(lambda state: self.protocol.seal(state, conversation, letter, self.now, self.rng))
@@ -285,6 +294,7 @@ class Phone:
         written.ids.append(letter.message_id)
         self._letter_of[letter.message_id] = written
         view = self.view(conversation)
+        self.world.watch.addressed(self, conversation)
         if view is not None and not letter.audience:
             written.expected = {member.number for member in view.members} - {self.number}
 

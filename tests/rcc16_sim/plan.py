@@ -38,6 +38,10 @@ class Plan:
     crashes: float
     rollbacks: int
     kds_failures: float
+    verified: bool = False
+    """Everybody has compared security codes; then somebody is removed and added again."""
+    crowds: int = 0
+    """How often all members change something at the same instant."""
 
 
 def plan_of(seed: int, lies: tuple[str, ...]) -> Plan:
@@ -68,6 +72,8 @@ def plan_of(seed: int, lies: tuple[str, ...]) -> Plan:
         crashes=0.01 if wild or pairs else 0.001,
         rollbacks=int(random.random() < (0.5 if wild else 0.2)),
         kds_failures=random.choice((0.0, 0.2)),
+        verified=random.random() < 0.2,
+        crowds=int(random.random() < 0.3),
     )
 
 

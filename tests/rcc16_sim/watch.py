@@ -17,6 +17,8 @@ from letterlock.conversation_seam import (
     Secured,
 )
 from letterlock.ids import MessageId, Number
+from letterlock.mls.wire.leaf_node import LeafNode, LeafNodeSource
+from letterlock.rcc16.conversation.members import device_id
 from letterlock.rcc16.conversation.records import Chat, load_chat
 from letterlock.rcc16.wire.control import EpochIdentifier
 from letterlock.rcc16.wire.reasons import ServerReason
@@ -140,10 +142,22 @@ class Watch:
 
     def accepted(self, room: Room, where: EpochIdentifier, outcome: Accepted) -> None:
         """The focus took a commit: at most one for each epoch."""
+        added = () if outcome.staged is None else outcome.staged.effects.added
+        founded = () if outcome.founded is None else outcome.founded.members()
+        for _, leaf in (*added, *founded):
+            self._leaf(leaf)
         group = room.order.group_id
         known = self._epochs.setdefault((group, where.era, where.epoch), where.authenticator)
         if known != where.authenticator and not self.world.split:
             self.broken("two commits for one epoch", where.era, where.epoch)
+
+    def _leaf(self, leaf: LeafNode) -> None:
+        """Who is added comes in with a leaf of its own, the encryption key in it too (SR-12)."""
+        known = self.world.devices.get(device_id(leaf.signature_key))
+        if known is None or leaf.leaf_node_source != LeafNodeSource.KEY_PACKAGE:
+            return
+        if leaf.encryption_key in self.world.attackers_keys:
+            self.broken("a leaf with somebody else's encryption key", known[0])
 
     def refused(self, sender: Number, refused: Refused) -> None:
         """What an honest phone sends is no nonsense, if it was not lied to before."""

@@ -89,6 +89,8 @@ class World:
         """Keys that the key distribution server showed for a number, and that are not its."""
         self.devices: dict[bytes, tuple[Number, bytes]] = {}
         """Every honest leaf key, by its digest: whose it is, and the participant key behind it."""
+        self.attackers_keys: set[bytes] = set()
+        """Encryption keys that a liar has put into somebody's key package."""
         self.split = False
         self.keys_of: dict[bytes, tuple[bytes, int, int]] = {}
         """Of each ciphertext: authenticator of the epoch, leaf, generation."""
@@ -206,8 +208,33 @@ class World:
         if plan.ends:
             self.agenda.at(end - 5 * _MINUTE, lambda: self._somebody_ends(conversations))
             self.agenda.at(end - 2 * _MINUTE, lambda: self._somebody_revives(conversations))
+        if plan.verified:
+            for conversation in conversations:
+                self.agenda.at(START + 30_000, partial(self._all_compare, conversation))
+        for _ in range(plan.crowds):
+            self.agenda.at(random.randrange(START + 30_000, end), partial(self._all_change, conversations))
         for lie in self.focus.lies:
             lie.begin(self)
+
+    def _all_compare(self, conversation: Conversation) -> None:
+        """Everybody compares security codes with everybody, as far as they have met; then one is replaced."""
+        for phone in self.phones.values():
+            for number, spki in sorted(phone.keys_seen):
+                if spki == participant_of(number).spki and number != phone.number:
+                    phone.verify(number, spki)
+        if conversation.group is None:
+            return
+        creator, guest = self.phones[EVERYBODY[0]], EVERYBODY[self.plan.members - 1]
+        self.agenda.after(20_000, lambda: creator.change(conversation, RemoveMembers((guest,))))
+        self.agenda.after(90_000, lambda: creator.change(conversation, AddMembers((guest,))))
+
+    def _all_change(self, conversations: list[Conversation]) -> None:
+        """A race: of all these commits the focus takes one for each epoch."""
+        for conversation in conversations:
+            if conversation.group is not None:
+                for number in sorted(self.focus.rooms[conversation.group].roster & self.phones.keys()):
+                    subject = f"{MARK.decode()} {self.random.randrange(1_000)}"
+                    self.phones[number].change(conversation, SetMetadata(subject=subject))
 
     def _member(self, conversation: Conversation) -> tuple[Phone, Conversation]:
         """Somebody of a conversation, and what it is called there."""
