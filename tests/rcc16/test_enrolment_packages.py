@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from crypto.deterministic import seeded_rng
 from letterlock.conversation_seam import PublishKeyPackages
 from letterlock.mls.group.group import Group
 from letterlock.mls.key_packages import is_last_resort
+from letterlock.mls.wire.commit import HPKECiphertext
 from letterlock.mls.wire.key_package import KeyPackage
 from letterlock.mls.wire.message import decode_message
 from letterlock.mls.wire.proposals import RFC_PROPOSALS, Add
@@ -211,6 +214,18 @@ def test_the_last_resort_opens_many_and_none_twice() -> None:
     assert _join(device, welcome)
     assert not _join(device, welcome)
     assert _join(device, _welcome(pool[10], "another group"))
+
+
+def test_the_last_resort_knows_a_welcome_in_another_dress() -> None:
+    """SR-13: the entries of others in it are nobody's signature; who carries it takes one away, or adds one."""
+    device, pool = _ready()
+    message = _welcome(pool[10])
+    welcome = _parsed(message)
+    assert _join(device, message)
+    stranger = replace(welcome.secrets[0], new_member=bytes(32))
+    junk = replace(welcome.secrets[0], encrypted_group_secrets=HPKECiphertext(bytes(65), bytes(64)))
+    for secrets in ((*welcome.secrets, stranger), (stranger, *welcome.secrets), (*welcome.secrets, junk)):
+        assert device.enrolment.bundle_for(device.state, replace(welcome, secrets=secrets)) is None
 
 
 def test_a_replaced_package_opens_for_14_days() -> None:

@@ -23,7 +23,7 @@ from .wire.extensions import Extension, find_extension
 from .wire.key_package import KeyPackage
 from .wire.leaf_node import LeafNodeSource, Lifetime
 from .wire.message import encode_message
-from .wire.welcome import Welcome
+from .wire.welcome import EncryptedGroupSecrets, Welcome
 
 __all__ = [
     "LAST_RESORT_COMPONENT",
@@ -56,7 +56,7 @@ class KeyPackageBundle:
     encryption_private: bytes = field(repr=False)
     last_resort: bool
     welcomes: tuple[bytes, ...] = ()
-    """SHA-256 of the Welcomes that a last-resort package has opened."""
+    """SHA-256 of the secrets in each Welcome that a last-resort package has opened."""
 
     @property
     def message(self) -> bytes:
@@ -192,10 +192,10 @@ class KeyPackages:
 
     def find(self, welcome: Welcome) -> KeyPackageBundle | None:
         """The package that a Welcome is for; None if it is for none of ours, or was opened before."""
-        digest = hashlib.sha256(welcome.encode()).digest()
-        for entry in welcome.secrets:
-            bundle = self._bundles.get(entry.new_member)
-            if bundle is not None and digest not in bundle.welcomes:
+        # The first entry for a package counts, here as where it is opened.
+        for reference, entry in {entry.new_member: entry for entry in reversed(welcome.secrets)}.items():
+            bundle = self._bundles.get(reference)
+            if bundle is not None and _digest(entry) not in bundle.welcomes:
                 return bundle
         return None
 
@@ -205,12 +205,12 @@ class KeyPackages:
         known = self._bundles.get(bundle.reference)
         if known is None:
             return
-        digest = hashlib.sha256(welcome.encode()).digest()
+        digest = next((_digest(entry) for entry in welcome.secrets if entry.new_member == known.reference), b"")
         if (
             not known.last_resort or len(known.welcomes) >= _MAX_WELCOMES
         ):  # of so many it is long overdue for replacement
             self.forget(known.reference)
-        elif digest not in known.welcomes:
+        elif digest and digest not in known.welcomes:
             self.add(replace(known, welcomes=(*known.welcomes, digest)))
 
     def forget(self, reference: bytes) -> None:
@@ -229,6 +229,11 @@ class KeyPackages:
         """Rows by KeyPackageRef since the last call."""
         changes, self._changes = self._changes, {}
         return changes
+
+
+def _digest(entry: EncryptedGroupSecrets) -> bytes:
+    """By what was encrypted to us: the rest of a Welcome is signed by nobody, so whoever carries it can change it."""
+    return hashlib.sha256(entry.encode()).digest()
 
 
 def _has_component(data: bytes) -> bool:
