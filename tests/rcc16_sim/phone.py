@@ -59,6 +59,8 @@ __all__ = ["Outgoing", "Phone", "Written"]
 _RETRY_MS = 4_000
 _AGAIN_MS = 30_000
 _TRIES = 12
+_OVERDUE_MOST = 500
+"""Wake-ups in the past: more is a busy loop of whoever drives the protocol."""
 _ASK_AGAIN_MS = 5_000
 _ASK_AGAIN_MOST_MS = 20 * 60_000
 
@@ -122,6 +124,7 @@ class Phone:
         self._wakes: set[Instant] = set()
         self._asking = False
         self._asked_times = 0
+        self._overdue = 0
 
     def rng(self, n: int) -> bytes:
         return self.random.randbytes(n)
@@ -164,7 +167,11 @@ class Phone:
         self._tick()
 
     def _wake(self, at: Instant) -> None:
-        at = max(at, self.now + 1)
+        if at <= self.now:
+            self._overdue += 1
+            if self._overdue == _OVERDUE_MOST:
+                self.world.watch.broken("asked to be woken at once, over and over", self.number)
+        at = max(at, self.now + (1 if self._overdue < _OVERDUE_MOST else 60_000))
         if any(self.now < known <= at for known in self._wakes):
             return
         self._wakes.add(at)

@@ -71,14 +71,18 @@ def on_time(work: Work) -> None:
 
 
 def wake_at(work: Work) -> Instant | None:
-    """When something of this conversation is due."""
+    """When something of this conversation is due; only what could then be done, or it would be due for ever."""
     chat = work.chat
-    times = [chat.commit_at]
+    if work.client is None or chat.left:
+        return None
+    times = []
     if chat.operation is not None:
         times.append(chat.operation.next_at)
-    if chat.heal is not None and chat.operation is None:
+    elif chat.heal is not None:
         times.append(chat.heal.next_at)
-    if chat.group is not None and not chat.ended and not chat.left:
+    elif work.health is HealthState.HEALTHY and not chat.ended and not chat.stalled:
+        times.append(chat.commit_at)
+    if chat.group is not None and not chat.ended and not chat.refreshes:
         times.append(chat.refreshed_at + work.core.settings.budgets.rotate_after_ms)
     return min((at for at in times if at), default=None)
 
