@@ -360,6 +360,7 @@ def test_names_have_single_parts() -> Act:
 
 @refuses(
     "RCC-A.3-05",
+    (oids.COMMON_NAME, 0),
     (oids.COMMON_NAME, 65),
     (oids.ORGANIZATION_NAME, 65),
     (oids.COUNTRY_NAME, 3),

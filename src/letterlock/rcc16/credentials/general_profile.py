@@ -33,7 +33,7 @@ _CLAUSE: Final = "RCC.16 A.3 (rcc16.md 1.3)"
 _VERSION = rule("RCC-A.3-02", _CLAUSE, "a certificate is of X.509 version 3", module=__name__)
 _SERIAL = rule("RCC-A.3-03", _CLAUSE, "a serial number is positive and has at most 20 octets", module=__name__)
 _SINGLE = rule("RCC-A.3-04", _CLAUSE, "names have one attribute in each part", module=__name__)
-_BOUNDS = rule("RCC-A.3-05", _CLAUSE, "attributes of names are not longer than their bounds", module=__name__)
+_BOUNDS = rule("RCC-A.3-05", _CLAUSE, "attributes of names are within their bounds", module=__name__)
 _NAMED = rule("RCC-A.3-06", _CLAUSE, "the subject has a commonName, or is an issuer's and not empty", module=__name__)
 _IDENTIFIER = rule("RCC-A.3-07", _CLAUSE, "a certificate has a subject key identifier", module=__name__)
 _AUTHORITY = rule(
@@ -104,5 +104,5 @@ def _check_name(name: Name) -> None:
             _SINGLE.fail("a name with several attributes in one part")
         for attribute in part:
             bound = _BOUND.get(attribute.oid)
-            if bound is not None and len(attribute.value.decode("utf-8", "replace")) > bound:
-                _BOUNDS.fail(f"attribute {attribute.oid} of a name is longer than {bound}")
+            if bound is not None and not 0 < len(attribute.value.decode("utf-8", "replace")) <= bound:
+                _BOUNDS.fail(f"attribute {attribute.oid} of a name has not 1 to {bound} characters")

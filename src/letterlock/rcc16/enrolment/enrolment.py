@@ -77,7 +77,7 @@ class Enrolment:
         self._crypto: Final = crypto
         self._participant: Final = participant
         self._suite: Final[CipherSuite] = cipher_suite(CIPHER_SUITE, crypto)
-        self._judge: CertificateAuthentication | None = None
+        self._judge: tuple[tuple[bytes, ...], CertificateAuthentication] | None = None
         self._client: tuple[Own, tuple[bytes, ...], Client] | None = None
 
     def with_settings(self, settings: EnrolmentSettings) -> Enrolment:
@@ -104,13 +104,12 @@ class Enrolment:
         entries = state.get(ANCHORS)
         if entries is None:
             return None
-        if self._judge is None or self._judge.anchors.entries() != entries:
+        if self._judge is None or self._judge[0] != entries:
             policy = CredentialPolicy(tolerant=self.settings.tolerant, floor=False)
-            anchors = TrustAnchors.of(entries)
-            self._judge = CertificateAuthentication(
-                self._crypto, anchors, policy, remember=self.settings.remembered_verdicts
-            )
-        return self._judge
+            remember = self.settings.remembered_verdicts
+            judge = CertificateAuthentication(self._crypto, TrustAnchors.of(entries), policy, remember=remember)
+            self._judge = entries, judge
+        return self._judge[1]
 
     def ready(self, state: State, now: Instant) -> bool:
         """Whether the capability may be advertised: a valid certificate, and packages with it at the KDS."""
