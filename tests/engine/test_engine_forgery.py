@@ -10,7 +10,7 @@ import pytest
 from engine.signal_keys import SignalKeys
 from engine.world import ALICE, BOB, CAROL, Account, Phone, ToyKeys, World
 from letterlock.codec.frame import FrameCopy, WireFrame, decode_frame, encode_frame
-from letterlock.engine import inbox
+from letterlock.engine import parking
 from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.contacts import Unknown
 from letterlock.engine.content import encode_receipt, encode_text
@@ -542,11 +542,11 @@ def test_sr08_strangers_share_one_bound_of_waiting_frames() -> None:
     for n in range(9):
         stranger = Number(f"+1777000000{n}")
         inbound = Inbound(stranger, BOB, MessageId(f"s-{n}"), "application/vnd.letterlock.signal", b"", world.now)
-        inbox._park(core, turn, inbound, bytes((n,)) * 16, Unknown(stranger, 0))
+        parking.park(core, turn, inbound, bytes((n,)) * 16, Unknown(stranger, 0))
     assert len(list(turn.staged.scan(PARKED))) == 5
     # A contact's frames still find a place.
     inbound = Inbound(ALICE, BOB, MessageId("c-1"), "application/vnd.letterlock.signal", b"", world.now)
-    inbox._park(core, turn, inbound, bytes(16), Unknown(ALICE, 1))
+    parking.park(core, turn, inbound, bytes(16), Unknown(ALICE, 1))
     assert len(list(turn.staged.scan(PARKED))) == 6
 
 

@@ -7,7 +7,6 @@ NotEncrypted, TrustRequired); whatever comes from outside becomes events.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 from ..conversation_seam import ConversationProtocol
@@ -16,7 +15,19 @@ from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, group_of
 from ..seam import DeviceProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
-from . import chats, contacts, fetching, inbox, outbox, plain, policy, queue, receipts, sending, upkeep, waiting
+from . import (
+    chats,
+    contacts,
+    displaying,
+    inbox,
+    key_material,
+    outbox,
+    policy,
+    receipts,
+    sending,
+    upkeep,
+    waiting,
+)
 from .carriage import Inbound, NetworkResult
 from .content import Sendable
 from .conversations import choosing, members, receiving, working
@@ -32,8 +43,8 @@ from .groups.steps import GroupSteps
 from .groups.values import Group, group_key
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
-from .record_values import Chat, Message, Status
-from .records import INBOX, WAITING, chat_key, contact_key, material_key, message_key
+from .record_values import Chat, Message
+from .records import chat_key, contact_key
 from .security import Security
 from .step import Step, Turn
 from .view import MessageView, view
@@ -174,7 +185,7 @@ class Engine(GroupSteps, ConversationSteps):
         if receiving.displayed(self._core, turn, chat, message_id):
             return turn.finish(None)
         if group_of(chat) is None:
-            _mark_displayed(self._core, turn, Number(chat), message_id)
+            displaying.mark(self._core, turn, Number(chat), message_id)
         else:
             groups.mark_displayed(self._core, turn, GroupName(chat), message_id)
         return turn.finish(None)
@@ -233,7 +244,7 @@ class Engine(GroupSteps, ConversationSteps):
     ) -> Step[None]:
         """The directory answered FetchMaterial; None when there is none or it could not be asked."""
         turn = Turn(state, now, rng)
-        _on_material(self._core, turn, needed, material)
+        key_material.came(self._core, turn, needed, material)
         return turn.finish(None)
 
     def on_published(
@@ -302,42 +313,3 @@ class Engine(GroupSteps, ConversationSteps):
         working.trusted(self._core, turn, steps)
         waiting.keys_came(self._core, turn, number)
         return turn.finish(None)
-
-
-def _mark_displayed(core: Core, turn: Turn, number: Number, message_id: MessageId) -> None:
-    contact = chats.contact_of(turn, number)
-    for key in list(turn.staged.scan(INBOX, f"{number}/{message_id}/")):
-        entry = turn.staged.get(key)
-        if entry is None or entry.displayed or not entry.order:
-            continue
-        message = turn.staged.get(message_key(number, entry.order))
-        if message is None or message.mine:
-            continue
-        turn.staged.put(key, dataclasses.replace(entry, displayed=True))
-        turn.staged.put(message_key(number, entry.order), dataclasses.replace(message, status=Status.SEEN))
-        chat = chats.load(turn, number)
-        if not message.encrypted:
-            if entry.wants_display:
-                plain.displayed_here(core, turn, chat, message)
-        elif contact is not None:
-            receipts.displayed_here(core, turn, chat, contact, message_id, message.sent_at)
-
-
-def _on_material(core: Core, turn: Turn, needed: MaterialNeeded, material: bytes | None) -> None:
-    key = material_key(needed.account, needed.device)
-    asked = fetching.pending(turn, needed)
-    if material is None:
-        fetching.failed(core, turn, needed)
-    else:
-        turn.staged.put(key, material)
-    if needed.number == core.me.number:
-        for chat in queue.chats_waiting(turn):
-            waiting.flush(core, turn, chat)
-    else:
-        waiting.keys_came(core, turn, needed.number)
-    if material is not None and fetching.pending(turn, needed) is asked:
-        # Not before it was tried: a bundle that is refused counts as no answer, and is asked for ever more rarely.
-        fetching.answered(turn, needed)
-    if not any(True for _ in turn.staged.scan(WAITING)):
-        # Nobody waits for it any more: a bundle that lies about would only age.
-        turn.staged.delete(key)

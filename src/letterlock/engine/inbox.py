@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import replace
 
 from ..codec.frame import FrameCopy, WireFrame, decode_frame
 from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
@@ -17,7 +16,7 @@ from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
 from ..errors import DecodeError, DeviceListError
 from ..ids import ConversationId, GroupId, Number, group_name
 from ..seam import Device, DeviceProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
-from . import chats, contacts, delivering, fetching, plain, resend, trouble, waiting
+from . import chats, contacts, delivering, fetching, parking, plain, resend, trouble, waiting
 from .carriage import Inbound
 from .contacts import Unknown
 from .content import names_group
@@ -26,11 +25,11 @@ from .core import Core
 from .events import ProtocolNoted, SessionWithoutOneTimePrekey
 from .groups.values import group_key
 from .received import TYPING_MS
-from .record_values import Contact, Parked
-from .records import PARKED, inbox_key, parked_key
+from .record_values import Contact
+from .records import PARKED, inbox_key
 from .step import Turn
 
-__all__ = ["drop_parked", "received", "unpark"]
+__all__ = ["received", "unpark"]
 
 _MAX_SEQUENCE = (1 << 32) - 2
 
@@ -87,22 +86,6 @@ def unpark(core: Core, turn: Turn, number: Number) -> None:
                 _frame(core, turn, protocol, parked.inbound, may_park=False)
 
 
-def drop_parked(core: Core, turn: Turn) -> None:
-    """Give up what has waited too long for a list; its sender sends it again."""
-    for key in list(turn.staged.scan(PARKED)):
-        parked = turn.staged.get(key)
-        if parked is None:
-            continue
-        until = parked.at + core.limits.parked_ms
-        if until > turn.now:
-            turn.wake(until)
-            continue
-        turn.staged.delete(key)
-        inbound = parked.inbound
-        digest = hashlib.sha256(inbound.body).digest()[:16]
-        trouble.unreadable(core, turn, inbound.sender, inbound.message_id, 0, "device_list", digest=digest)
-
-
 # --- one frame ----------------------------------------------------------------------------------------------
 def _frame(core: Core, turn: Turn, protocol: DeviceProtocol, inbound: Inbound, *, may_park: bool) -> None:
     digest = hashlib.sha256(inbound.body).digest()[:16]
@@ -113,7 +96,7 @@ def _frame(core: Core, turn: Turn, protocol: DeviceProtocol, inbound: Inbound, *
             return
         _take(core, turn, protocol, inbound, frame, digest, may_park)
     except _Parked as parked:
-        _park(core, turn, inbound, digest, parked.unknown)
+        parking.park(core, turn, inbound, digest, parked.unknown)
     except _Refused as refused:
         if refused.silent:
             return
@@ -307,26 +290,6 @@ def _notes(turn: Turn, protocol: DeviceProtocol, sender: Number, result: Opened)
 
 
 # --- what could not be taken --------------------------------------------------------------------------------------
-def _park(core: Core, turn: Turn, inbound: Inbound, digest: bytes, unknown: Unknown) -> None:
-    """Keep a frame until the directory has answered; bounded, and whoever is dropped is sent again by its sender."""
-    number = unknown.number
-    contact = chats.contact_of(turn, number)
-    parked = list(turn.staged.scan(PARKED, f"{number}/"))
-    key = parked_key(number, digest)
-    if key not in parked:
-        if len(parked) >= core.limits.parked_per_peer:
-            return
-        # Numbers cost a hostile carrier nothing: all that we do not know share one bound (SR-08).
-        if contact is None and len(list(turn.staged.scan(PARKED))) >= core.limits.parked_strangers:
-            return
-        # What a frame says stands inside it; its CPIM headers are not asked.
-        turn.staged.put(key, Parked(replace(inbound, headers=()), turn.now))
-        turn.wake(turn.now + core.limits.parked_ms)
-    # Forged frames must not make us ask the directory without end.
-    not_before = contact.fetched_at + core.limits.fetch_first_ms if contact is not None else 0
-    fetching.lists(core, turn, number, unknown.since_serial, not_before)
-
-
 def _ask_again(
     core: Core, turn: Turn, protocol: DeviceProtocol, inbound: Inbound, frame: WireFrame, digest: bytes
 ) -> bool:

@@ -13,20 +13,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from ..ids import AccountId, ChatName, DeviceId, GroupName, MessageId, Number, group_of
+from ..ids import AccountId, DeviceId, GroupName, MessageId, Number, group_of
 from ..seam import Header, Seen
-from . import changing
-from .content import GROUP_TYPE
 from .conversations.records import membership_key
 from .conversations.values import Membership
 from .core import Core
-from .events import MessageMissing, MessageReceived, MessageSent
+from .events import MessageMissing
 from .groups.values import group_key
-from .record_values import Chat, Delivery, Gap, Head, HeldNote, Message, Status
-from .records import delivery_key, held_key, message_key, order_of, order_parts
-from .shelf import put, remember_place
+from .record_values import Chat, Gap, Head, HeldNote, Message, Status
+from .records import held_key, message_key, order_of, order_parts
+from .showing import show
 from .step import Turn
-from .view import describe
 
 __all__ = ["admit", "admit_unplaced", "begin_again", "next_due", "overdue", "reset_account", "seen_of"]
 
@@ -64,7 +61,7 @@ def admit(core: Core, turn: Turn, chat: Chat, peers: Collection[AccountId], head
         return _late(core, turn, chat, head, header.sequence, message)
     causes = _open_causes(core, chat, peers, header)
     if not causes and header.sequence == head.sequence + 1:
-        chat = _show(core, turn, chat, message)
+        chat = show(core, turn, chat, message)
         chat = _with_head(chat, replace(head, sequence=header.sequence))
     else:
         until = turn.now + core.limits.reorder_ms
@@ -76,7 +73,7 @@ def admit(core: Core, turn: Turn, chat: Chat, peers: Collection[AccountId], head
 
 def admit_unplaced(core: Core, turn: Turn, chat: Chat, header: Header, message: Message) -> Chat:
     """Take a message without a sequence: it is shown at once, and nothing waits for it."""
-    chat = _show(core, turn, chat, message)
+    chat = show(core, turn, chat, message)
     return replace(chat, lamport=max(chat.lamport, header.lamport))
 
 
@@ -161,7 +158,7 @@ def _release(core: Core, turn: Turn, chat: Chat, note: HeldNote) -> Chat:
     message = turn.staged.get(key)
     turn.staged.delete(key)
     if message is not None:
-        chat = _show(core, turn, chat, message)
+        chat = show(core, turn, chat, message)
     return _with_head(chat, replace(head, sequence=max(head.sequence, note.sequence)))
 
 
@@ -238,7 +235,7 @@ def _sender(core: Core, turn: Turn, chat: Chat, account: AccountId) -> Number:
 def _late(core: Core, turn: Turn, chat: Chat, head: Head, sequence: int, message: Message) -> Chat:
     """A message whose turn is over: show it at its place, and close its gap if it had one."""
     gap = next((gap for gap in head.gaps if gap.first <= sequence <= gap.last), None)
-    chat = _show(core, turn, chat, message, fills_gap=gap is not None)
+    chat = show(core, turn, chat, message, fills_gap=gap is not None)
     if gap is None:
         return chat
     rest = [
@@ -261,83 +258,6 @@ def _late(core: Core, turn: Turn, chat: Chat, head: Head, sequence: int, message
 def _marker_order(head: Head, gap: Gap) -> str:
     """Before the message that overtook, which has a higher sequence, and never the name of a message's own place."""
     return order_of(gap.lamport, head.account, head.device, gap.first) + "~"
-
-
-# --- showing ---------------------------------------------------------------------------------------------------
-def _show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool = False) -> Chat:
-    """The turn of a message, or of a change of one, has come."""
-    if message.mine:
-        message = _adopt_early_receipts(turn, chat.number, message)
-    if message.content_type == GROUP_TYPE:
-        # It took effect when it came (groups_receiving.py); of ours there is something to send again.
-        if message.mine:
-            put(turn, chat.number, message)
-        return chat
-    if message.change:
-        return changing.take(core, turn, chat, message)
-    put(turn, chat.number, message)
-    device = order_parts(message.order)[2]
-    content = describe(message, core.limits)
-    if message.mine:
-        cursor = turn.tell(
-            MessageSent(
-                chat.number,
-                message.message_id,
-                device,
-                message.order,
-                message.text,
-                message.content_type,
-                message.encrypted,
-                reply_to=message.reply_to,
-                content=content,
-            )
-        )
-    else:
-        cursor = turn.tell(
-            MessageReceived(
-                chat.number,
-                message.message_id,
-                device,
-                message.order,
-                message.text,
-                message.content_type,
-                message.encrypted,
-                message.sent_at,
-                fills_gap,
-                message.reply_to,
-                content,
-                "" if group_of(chat.number) is None else message.sender,
-            )
-        )
-    remember_place(turn, chat.number, message, cursor)
-    return changing.settle_pending(core, turn, chat, message.message_id) if chat.pending else chat
-
-
-def _adopt_early_receipts(turn: Turn, number: ChatName, message: Message) -> Message:
-    """A receipt may be faster than the copy of another device of ours; from now on it finds the message."""
-    key = delivery_key(message.message_id)
-    known, members = turn.staged.get(key), _others(turn, number)
-    if known is None:
-        turn.staged.put(key, Delivery(number, message.order, at=turn.now, members=members))
-        return message
-    if known.chat != number or known.order:
-        return message
-    turn.staged.put(key, replace(known, order=message.order, members=members))
-    for status, confirmed in ((Status.DISPLAYED, known.displayed), (Status.DELIVERED, known.delivered)):
-        if confirmed and len({account for account, _ in confirmed}) >= members:
-            return replace(message, status=status)
-    return message
-
-
-def _others(turn: Turn, chat: ChatName) -> int:
-    """How many members have to confirm a message of a group; 0 in the chat with a number."""
-    if group_of(chat) is None:
-        return 0
-    group = turn.staged.get(group_key(GroupName(chat)))
-    if group is None:
-        kept = turn.staged.get(membership_key(chat))
-        return max(1, len(kept.members)) if kept is not None else 0
-    return max(1, len(group.members) - 1)
 
 
 def _head(chat: Chat, address: Address) -> Head | None:

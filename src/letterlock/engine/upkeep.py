@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InputError
 from ..ids import Instant, chat_name
 from ..seam import Key, Publish, RecordKind, TimerStep
-from . import changing, chats, clock, fetching, inbox, ordering, outbox, queue, receipts, shelf, waiting
+from . import changing, chats, clock, fetching, ordering, outbox, parking, queue, receipts, shelf, waiting
 from .conversations import working
 from .conversations.file_records import KEY_LETTER
 from .conversations.records import COPY
@@ -91,7 +91,7 @@ def _work(core: Core, turn: Turn) -> None:
     waiting.expire_waiting(core, turn)
     for chat in queue.chats_waiting(turn):
         waiting.flush(core, turn, chat)
-    inbox.drop_parked(core, turn)
+    parking.drop(core, turn)
     _overdue(core, turn)
     groups_receiving.ask_again(core, turn)
     groups_receiving.drop_letters(core, turn)
