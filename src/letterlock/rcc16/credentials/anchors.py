@@ -20,6 +20,7 @@ from ...errors import DecodeError, LimitExceeded
 from ..rules import rule
 from .algorithms import ECDSA_SHA256, Sign, ecdsa_holds
 from .labels import ANCHOR_LIST
+from .leaf import MAX_CERTIFICATE_BYTES
 
 __all__ = ["TrustAnchors", "accept_anchor_list", "check_replacement", "decode_anchor_list", "sign_anchor_list"]
 
@@ -49,7 +50,6 @@ _SAME = rule(
 )
 
 MAX_LIST_BYTES: Final = 1 << 18
-MAX_CERTIFICATE_BYTES: Final = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)

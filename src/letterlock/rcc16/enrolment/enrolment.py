@@ -22,20 +22,19 @@ from ...mls.suites import CipherSuite, cipher_suite
 from ...mls.wire.credential import Credential
 from ...mls.wire.welcome import Welcome
 from ...seam import Staged, State, Writes
-from ..credentials.algorithms import spki_of
 from ..credentials.anchors import TrustAnchors, check_replacement
 from ..credentials.authentication import CertificateAuthentication
 from ..credentials.checking import CredentialPolicy, check_chain
 from ..credentials.leaf import decode_chain, expires_at
 from ..credentials.numbers import subject_alt_name, subject_name
-from ..credentials.participant import participant_information
-from ..credentials.request import prove_number, prove_possession
+from ..credentials.request import prove_possession
 from ..credentials.successor import check_successor
 from ..policy import CIPHER_SUITE
 from ..rules import rule
 from . import linking, pool
 from .records import ANCHORS, CERTIFICATE, LEAF, UPKEEP, Own, Schedule
 from .settings import EnrolmentSettings, LeafKey, ParticipantKey
+from .vouching import vouch
 
 __all__ = ["Enrolment", "Upkeep"]
 
@@ -50,7 +49,6 @@ _PARTICIPANT = rule(
 )
 
 _CERTIFICATE_REQUEST: Final = "certificate"
-_BACKDATED_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +162,12 @@ class Enrolment:
         own = state.get(LEAF)
         if own is None or not self._can_ask(state, now):
             raise InputError("there is nothing to have certified yet", code="input.not_enrolled")
-        subject, names = subject_name(own.client_id), subject_alt_name(self.number)
         participant = self._participant
         if participant is not None:
             public = self._crypto.p256_from_spki(participant.spki)
-            information = participant_information(
-                subject=subject,
-                subject_alt_name=names,
-                leaf_spki=spki_of(own.public),
-                vendor_id=self.settings.vendor_id,
-                not_before=now - _BACKDATED_MS,
-                not_after=now + self.settings.signature_window_ms,
-                participant_spki=participant.spki,
-                sign=participant.sign,
+            information, csr_pop = vouch(
+                participant, self.number, own.client_id, own.public, self.settings, self._crypto, now
             )
-            csr_pop = prove_number(self.number, public, participant.sign)
         else:
             assert own.link is not None
             public = self._crypto.p256_from_spki(own.link.participant_spki)
@@ -187,8 +176,8 @@ class Enrolment:
             number=self.number,
             participant_public=public,
             leaf_public=own.public,
-            subject=subject,
-            subject_alt_name=names,
+            subject=subject_name(own.client_id),
+            subject_alt_name=subject_alt_name(self.number),
             participant_information=information,
             proof=proof,
             csr_pop=csr_pop,

@@ -16,11 +16,12 @@ from ...errors import DecodeError, LimitExceeded
 from ...ids import Instant, Number
 from ..credentials.algorithms import spki_of
 from ..credentials.numbers import subject_alt_name, subject_name
-from ..credentials.participant import decode_participant_information, participant_information
-from ..credentials.request import check_possession, prove_number, proves_number
+from ..credentials.participant import decode_participant_information
+from ..credentials.request import check_possession, proves_number
 from ..rules import rule
 from .records import Link, Own
 from .settings import EnrolmentSettings, ParticipantKey
+from .vouching import vouch
 
 __all__ = ["LinkAnswer", "LinkRequest", "accepted", "answer", "decode_link_answer", "decode_link_request"]
 
@@ -33,7 +34,6 @@ _ANSWERED = rule(
 
 _MAX_BYTES: Final = 8_192
 _POINT_BYTES: Final = 65
-_BACKDATED_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +80,7 @@ def answer(
     """The primary's word. Raises InvalidRcc16 if the device has not shown that it holds the key."""
     public = crypto.p256_from_spki(participant.spki)
     check_possession(number, public, request.leaf_public, request.leaf_pop, crypto)
-    information = participant_information(
-        subject=subject_name(request.client_id),
-        subject_alt_name=subject_alt_name(number),
-        leaf_spki=spki_of(request.leaf_public),
-        vendor_id=settings.vendor_id,
-        not_before=now - _BACKDATED_MS,
-        not_after=now + settings.signature_window_ms,
-        participant_spki=participant.spki,
-        sign=participant.sign,
-    )
-    return LinkAnswer(information, prove_number(number, public, participant.sign))
+    return LinkAnswer(*vouch(participant, number, request.client_id, request.leaf_public, settings, crypto, now))
 
 
 def accepted(

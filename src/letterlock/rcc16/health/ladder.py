@@ -111,6 +111,7 @@ def next_step(facts: Facts, budgets: Budgets) -> HealStep:
         return _look(facts, budgets)
     if facts.verdict is Verdict.GROUP_NOT_FOUND:
         return _rebuild(facts)
+    # Also where we diverged or are ahead, for which rcc16.md 5.5 has a rebuild: it costs the others less (our choice).
     if facts.external_pub and facts.external_left and not facts.external_failed:
         return HealStep(Step.EXTERNAL_COMMIT)
     if facts.verdict is Verdict.NOT_IN_GROUP and facts.looks < budgets.looks_short:
