@@ -149,6 +149,11 @@ def test_a_file_that_is_too_large_is_not_even_looked_at() -> None:
     sealed = sealed_block(block(bytes(1000)))
     with pytest.raises(LimitExceeded):
         open_file(sealed.metadata, sealed.ciphertext, crypto=CRYPTO, max_bytes=900)
+    # As long as the padding of the longest that is allowed, and all of it content.
+    assert padded_length(1_000) == 1_024
+    full = sealed_block(block(bytes(1_024)))
+    with pytest.raises(LimitExceeded):
+        open_file(full.metadata, full.ciphertext, crypto=CRYPTO, max_bytes=1_000)
 
 
 @given(st.data())

@@ -105,7 +105,8 @@ def seal_file(content: bytes, name: str, content_type: str, *, crypto: CryptoPro
 
 
 def open_file(metadata: FileMetadata, ciphertext: bytes, *, crypto: CryptoProvider, max_bytes: int) -> bytes:
-    """The content. Raises InvalidRcc16; LimitExceeded, before anything is computed, for more than `max_bytes`."""
+    """The content. Raises InvalidRcc16; LimitExceeded for more than `max_bytes`, before anything is computed where
+    the ciphertext shows it."""
     if len(ciphertext) > ciphertext_length(max_bytes):
         raise LimitExceeded(f"a file of {len(ciphertext)} bytes, at most {max_bytes} allowed", code="rcc16.limit")
     sealed = metadata.encryption
@@ -118,6 +119,8 @@ def open_file(metadata: FileMetadata, ciphertext: bytes, *, crypto: CryptoProvid
     length, zeros = int.from_bytes(block[-8:-4], "big"), int.from_bytes(block[-4:], "big")
     if length >= _MAX_LENGTH:
         _LONG.fail(f"a length of {length}")
+    if length > max_bytes:
+        raise LimitExceeded(f"a file of {length} bytes, at most {max_bytes} allowed", code="rcc16.limit")
     if sealed.length_hint and length != sealed.length_hint:
         _HINT.fail(f"{length} bytes where {sealed.length_hint} were announced")
     if len(ciphertext) != length + zeros + _TRAILER:
