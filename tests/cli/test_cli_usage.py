@@ -41,7 +41,7 @@ def nobody_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         (["lisen"], "no such verb: 'lisen'", "did you mean 'listen'?"),
         (["nonsense"], "no such verb: 'nonsense'", "letterlock --help lists them"),
-        (["send", "+15550199"], "the following arguments are required: TEXT", "letterlock send --help"),
+        (["send", "+15550199"], "give a text, or --file", "letterlock send --help"),
         (["send", "+15550199", "hi", "--fast"], "unrecognized arguments: --fast", "letterlock --help"),
         (["chats", "--limit", "many"], "argument --limit: invalid int value: 'many'", "letterlock chats --help"),
         (["carrier", "--port", "70000"], "argument --port: a port is a number from 0 to 65535", "letterlock carrier"),

@@ -13,6 +13,7 @@ from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
 from ..ids import ChatName, GroupName, Instant, MessageId, Number
+from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
 from .transfer_records import TransferInfo
 
@@ -171,11 +172,25 @@ class ProfileApi(Protocol):
     async def device_offer(self) -> str: ...
     async def add_device(self, request: str) -> int: ...
     async def remove_device(self, device: int) -> None: ...
+    async def seals_files(self, number: ChatName) -> bool: ...
     async def upload(
-        self, transfer: str, path: str, name: str, content_type: str, thumbnail: str | None, thumbnail_type: str
+        self,
+        transfer: str,
+        path: str,
+        name: str,
+        content_type: str,
+        thumbnail: str | None,
+        thumbnail_type: str,
+        sealed: bool = False,
     ) -> TransferInfo: ...
     async def download(
-        self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
+        self,
+        transfer: str,
+        file: RemoteFile,
+        size: int | None,
+        to: str,
+        sha256: bytes | None,
+        sealed: FileMetadata | None = None,
     ) -> TransferInfo: ...
     async def transfers(self) -> Sequence[TransferInfo]: ...
     async def transfer(self, transfer: str) -> TransferInfo: ...

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ..codec.ft_http import FileDocument
-from ..engine.content import File
 from ..engine.policy import PlainOption
 from ..errors import InputError
-from ..ids import MessageId, Number
+from ..ids import Number
 from ..trust import SecurityCode
 from .conversation import Asks, Conversation
 
@@ -21,16 +19,6 @@ class Chat(Conversation):
     def __init__(self, number: Number, asks: Asks) -> None:
         super().__init__(number, asks)
         self.number = number
-
-    async def send_file(
-        self, file: File | FileDocument, *, allow: PlainOption | None = None, wait: bool = True
-    ) -> MessageId:
-        """Send where a file lies at a content server: what an upload has given. In a chat that the user left
-        unencrypted only, because the bytes there are not encrypted: in any other it raises InputError
-        `input.file_encrypted`."""
-        if isinstance(file, FileDocument):
-            file = File(file.file, file.thumbnail, render=file.render, playing_seconds=file.playing_seconds)
-        return await self._send(file, allow, wait)
 
     async def capabilities(self, *, fresh: bool = False) -> tuple[str, ...] | None:
         """What the carrier says that the contact's phones can do: names of RCS services as `oma.cpm.session`; none for a

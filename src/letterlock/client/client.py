@@ -6,12 +6,12 @@ import contextlib
 import os
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from .. import ids
 from ..codec.ft_http import FileDocument, RemoteFile
+from ..engine.content import File
 from ..engine.events import Recorded
 from ..errors import InputError, StoreError
 from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
@@ -25,7 +25,7 @@ from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
 from .settings import ContentAccount, KdsAccount, Settings, SipAccount, spoken
 from .setup import create_profile
-from .transfer import Transfer
+from .transfer import Transfer, absolute
 
 __all__ = ["Client"]
 
@@ -309,34 +309,48 @@ class Client:
         """Begin to upload a file to the content server; it survives a crash and lost connections.
 
         The server, and whoever gets the address, can read what is uploaded: these are opaque bytes, sent as they are,
-        with `name` and `content_type` beside them. For an encrypted chat the file must have been encrypted before.
+        with `name` and `content_type` beside them. For an encrypted chat use `Conversation.upload`, which encrypts.
         Raises InputError when the file cannot be read.
         """
-        transfer, source = str(uuid.uuid4()), _absolute(path)
-        picture = None if thumbnail is None else _absolute(thumbnail)
+        transfer, source = str(uuid.uuid4()), absolute(path)
+        picture = None if thumbnail is None else absolute(thumbnail)
         return Transfer(
             await self.ask(
-                lambda profile: profile.upload(transfer, source, name, content_type, picture, thumbnail_type)
+                lambda profile: profile.upload(transfer, source, name, content_type, picture, thumbnail_type, False)
             ),
             self,
         )
 
     async def download(
-        self, pointer: FileDocument | RemoteFile | str, to: str | os.PathLike[str], *, sha256: bytes | None = None
+        self,
+        pointer: File | FileDocument | RemoteFile | str,
+        to: str | os.PathLike[str],
+        *,
+        sha256: bytes | None = None,
+        thumbnail: bool = False,
     ) -> Transfer:
         """Begin to fetch a file: to a path where nothing is yet, or into a folder, under a safe form of its name.
 
-        It appears there when it is whole and has the announced size and digest, `sha256` included, if given. An
-        address in a private network is refused unless it is the configured content server's (SR-14). A text as
-        `pointer` is an address of which nothing else is known. Raises InputError.
+        It appears there when it is whole and has the announced size and digest, `sha256` included, if given; an
+        encrypted one, the `File` of a message, when its tag was verified and it was decrypted (SR-15). `thumbnail`
+        fetches that of such a `File` instead. An address in a private network is refused unless it is the configured
+        content server's (SR-14). A text as `pointer` is an address of which nothing else is known. Raises InputError.
         """
-        known = not isinstance(pointer, str)
+        known, sealed = not isinstance(pointer, str), None
+        if isinstance(pointer, File):
+            sealed = pointer.sealed_thumbnail if thumbnail else pointer.sealed
+            found = pointer.thumbnail if thumbnail else pointer.file
+            if found is None:
+                raise InputError("this file has no thumbnail", code="input.thumbnail")
+            pointer = found
         if isinstance(pointer, FileDocument):
             pointer = pointer.file
         file = RemoteFile(0, "application/octet-stream", pointer) if isinstance(pointer, str) else pointer
-        transfer, target = str(uuid.uuid4()), _absolute(to)
+        transfer, target = str(uuid.uuid4()), absolute(to)
         size = file.size if known else None
-        return Transfer(await self.ask(lambda profile: profile.download(transfer, file, size, target, sha256)), self)
+        return Transfer(
+            await self.ask(lambda profile: profile.download(transfer, file, size, target, sha256, sealed)), self
+        )
 
     async def transfers(self) -> Sequence[Transfer]:
         """All transfers, oldest first; those that a crash interrupted can be resumed."""
@@ -368,10 +382,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._access.paths.folder})"
-
-
-def _absolute(path: str | os.PathLike[str]) -> str:
-    return str(Path(path).expanduser().absolute())
 
 
 def _nothing_unlocks() -> InputError:

@@ -24,8 +24,16 @@ from ..engine.content import (
 from ..engine.record_values import Status
 from ..engine.view import MessageView, Quote, Reacted
 from ..ids import MessageId
+from ..rcc16.wire.file_info import FileMetadata, decode_file_metadata, encode_file_metadata
 
-__all__ = ["content_from_json", "content_to_json", "message_from_json", "message_to_json"]
+__all__ = [
+    "content_from_json",
+    "content_to_json",
+    "message_from_json",
+    "message_to_json",
+    "metadata_from_json",
+    "metadata_to_json",
+]
 
 _KINDS: dict[str, type[Any]] = {
     "text": Text,
@@ -70,6 +78,8 @@ def message_from_json(value: Any) -> MessageView:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, FileMetadata):
+        return metadata_to_json(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, bytes):
@@ -93,7 +103,23 @@ def _remote_file(value: Any) -> RemoteFile | None:
     return None if value is None else RemoteFile(**value)
 
 
+def _metadata(value: Any) -> FileMetadata | None:
+    return None if value is None else metadata_from_json(value)
+
+
+def metadata_to_json(metadata: FileMetadata) -> str:
+    """The keys of a file, for the same user's other processes."""
+    return encode_file_metadata(metadata).hex()
+
+
+def metadata_from_json(value: Any) -> FileMetadata:
+    """The other way. Raises DecodeError, ValueError or TypeError for what is none."""
+    return decode_file_metadata(bytes.fromhex(value))
+
+
 _FIELDS = {
+    "sealed": _metadata,
+    "sealed_thumbnail": _metadata,
     "target": _target,
     "reply_to": _target,
     "file": _remote_file,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from .. import ids
-from ..engine.content import Delete, Edit, Location, Reaction, Reference, Sendable, Text
+from ..codec.ft_http import FileDocument
+from ..engine.content import Delete, Edit, File, Location, Reaction, Reference, Sendable, Text
+from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
 from ..ids import ChatName, MessageId
 from .api import EncryptionInfo, ProfileApi
+from .transfer import Transfer, absolute
 
 __all__ = ["Asks", "Conversation"]
 
@@ -26,6 +30,10 @@ class Asks(Protocol):
 
     @property
     def profile(self) -> ProfileApi: ...
+
+    def events(self, after: int | None = None) -> AsyncGenerator[Recorded, None]: ...
+
+    async def cursor(self) -> int: ...
 
 
 class Conversation:
@@ -93,6 +101,55 @@ class Conversation:
     ) -> MessageId:
         """Send a place: degrees of WGS 84, a radius in metres, a label."""
         return await self._send(Location(latitude, longitude, label, radius), allow, wait)
+
+    async def upload(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str = "",
+        content_type: str = "application/octet-stream",
+        thumbnail: str | os.PathLike[str] | None = None,
+        thumbnail_type: str = "image/jpeg",
+        allow: PlainOption | None = None,
+    ) -> Transfer:
+        """Begin to upload a file for this chat: where the chat encrypts files (RCC.16), its ciphertext under a fresh key.
+
+        `send_file(await transfer.file())` sends it when it is there. Up to 100 MiB where it is encrypted; a thumbnail
+        that cannot be is left out. In a chat that the user left unencrypted, or with `allow`, the file goes as it is,
+        and the content server can read it. Raises NotEncrypted as `send` does, and InputError: `input.file_encrypted` in
+        a chat that goes by sessions with each device, which cannot carry files yet.
+        """
+        source, picture = absolute(path), None if thumbnail is None else absolute(thumbnail)
+        sealed = allow is None and await self._asks.ask(lambda profile: profile.seals_files(self.name))
+        transfer = str(uuid.uuid4())
+        info = await self._asks.ask(
+            lambda profile: profile.upload(
+                transfer, source, name or os.path.basename(source), content_type, picture, thumbnail_type, sealed
+            )
+        )
+        return Transfer(info, self._asks)
+
+    async def send_file(
+        self,
+        file: str | os.PathLike[str] | File | FileDocument,
+        *,
+        name: str = "",
+        content_type: str = "application/octet-stream",
+        thumbnail: str | os.PathLike[str] | None = None,
+        allow: PlainOption | None = None,
+        wait: bool = True,
+    ) -> MessageId:
+        """Send a file: by its path, which uploads it first; or one that was uploaded, `await transfer.file()`.
+
+        What was uploaded as it is cannot go into an encrypted chat (`input.file_encrypted`), and what was encrypted not
+        into another one (`input.file_sealed`). Raises as `upload` and `send` do, and what made the upload fail.
+        """
+        if isinstance(file, str | os.PathLike):
+            transfer = await self.upload(file, name=name, content_type=content_type, thumbnail=thumbnail, allow=allow)
+            file = await transfer.file()
+        elif isinstance(file, FileDocument):
+            file = File(file.file, file.thumbnail, render=file.render, playing_seconds=file.playing_seconds)
+        return await self._send(file, allow, wait)
 
     async def _send(self, content: Sendable, allow: PlainOption | None, wait: bool) -> MessageId:
         # When the owner dies before it answers, the next one is asked again: by this name it knows what was sent.

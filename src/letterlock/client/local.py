@@ -22,6 +22,7 @@ from ..engine.step import Step
 from ..engine.view import MessageView
 from ..errors import InputError, StoreError, TrustRequired
 from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, account_id, account_uuid, chat_name, group_of
+from ..rcc16.wire.file_info import FileMetadata
 from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
@@ -42,6 +43,7 @@ from .checkpoints import Checkpoint
 from .devices import Devices
 from .driver import Driver, StepFunction
 from .effects import Effects
+from .encrypted_files import Ciphertexts
 from .identity import Identity
 from .network import Capabilities, Conferences, Directory, KeptConferences, OnMessage, Transport
 from .transfer_records import TransferInfo
@@ -100,7 +102,8 @@ class LocalProfile:
         self.key_server: KeyServer | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
         self._alerts = Alerts(self._driver, engine)
-        self._transfers = Transfers(store, self._driver, clock)
+        ciphertexts = Ciphertexts(store.path.with_name("transfers"), crypto, rng)
+        self._transfers = Transfers(store, self._driver, clock, ciphertexts)
 
     async def start(
         self,
@@ -358,15 +361,31 @@ class LocalProfile:
         await self._devices.remove(device)
 
     # --- files ---------------------------------------------------------------------------------------------
+    async def seals_files(self, number: ChatName) -> bool:
+        return self._engine.seals_files(self._store, number, self._clock())
+
     async def upload(
-        self, transfer: str, path: str, name: str, content_type: str, thumbnail: str | None, thumbnail_type: str
+        self,
+        transfer: str,
+        path: str,
+        name: str,
+        content_type: str,
+        thumbnail: str | None,
+        thumbnail_type: str,
+        sealed: bool = False,
     ) -> TransferInfo:
-        return await self._transfers.upload(transfer, path, name, content_type, thumbnail, thumbnail_type)
+        return await self._transfers.upload(transfer, path, name, content_type, thumbnail, thumbnail_type, sealed)
 
     async def download(
-        self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
+        self,
+        transfer: str,
+        file: RemoteFile,
+        size: int | None,
+        to: str,
+        sha256: bytes | None,
+        sealed: FileMetadata | None = None,
     ) -> TransferInfo:
-        return await self._transfers.download(transfer, file, size, to, sha256)
+        return await self._transfers.download(transfer, file, size, to, sha256, sealed)
 
     async def transfers(self) -> Sequence[TransferInfo]:
         return await self._transfers.listed()

@@ -17,6 +17,7 @@ from ..engine.security import Security
 from ..engine.view import MessageView
 from ..errors import DecodeError, InputError, LimitExceeded, StoreError
 from ..ids import ChatName, GroupName, MessageId, Number, group_of
+from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
 from .api import MOST_MESSAGES, CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, Me
 from .peer import same_user
@@ -205,8 +206,18 @@ class RemoteProfile:
     async def remove_device(self, device: int) -> None:
         await self._call("remove_device", device=device)
 
+    async def seals_files(self, number: ChatName) -> bool:
+        return bool(await self._call("seals_files", number=number))
+
     async def upload(
-        self, transfer: str, path: str, name: str, content_type: str, thumbnail: str | None, thumbnail_type: str
+        self,
+        transfer: str,
+        path: str,
+        name: str,
+        content_type: str,
+        thumbnail: str | None,
+        thumbnail_type: str,
+        sealed: bool = False,
     ) -> TransferInfo:
         info: TransferInfo = await self._call(
             "upload",
@@ -216,13 +227,22 @@ class RemoteProfile:
             content_type=content_type,
             thumbnail=thumbnail,
             thumbnail_type=thumbnail_type,
+            sealed=sealed,
         )
         return info
 
     async def download(
-        self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
+        self,
+        transfer: str,
+        file: RemoteFile,
+        size: int | None,
+        to: str,
+        sha256: bytes | None,
+        sealed: FileMetadata | None = None,
     ) -> TransferInfo:
-        info: TransferInfo = await self._call("download", transfer=transfer, file=file, size=size, to=to, sha256=sha256)
+        info: TransferInfo = await self._call(
+            "download", transfer=transfer, file=file, size=size, to=to, sha256=sha256, sealed=sealed
+        )
         return info
 
     async def transfers(self) -> Sequence[TransferInfo]:

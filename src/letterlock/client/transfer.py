@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ..codec.ft_http import FileDocument
+from ..engine.content import File
 from ..engine.events import Recorded, TransferChanged
 from ..errors import ContentError, InputError, LetterlockError, TransportError
 from .api import ProfileApi
+from .encrypted_files import file_of
 from .transfer_records import TransferInfo, TransferState
 
-__all__ = ["Transfer"]
+__all__ = ["Transfer", "absolute"]
 
 T = TypeVar("T")
 
@@ -82,6 +86,13 @@ class Transfer:
             raise ContentError("the upload is not complete", code="transfer.unfinished", hint="resume it")
         return info.document
 
+    async def file(self) -> File:
+        """Wait for the end of an upload; what to send: `Conversation.send_file`. Raises as `document` does."""
+        document = await self.document()
+        if self.info.encrypted is not None:
+            return file_of(document, self.info.encrypted)
+        return File(document.file, document.thumbnail, render=document.render, playing_seconds=document.playing_seconds)
+
     async def pause(self) -> None:
         """Stop until `resume`, in this program or a later one."""
         self.info = await self._asks.ask(lambda profile: profile.pause_transfer(self.id))
@@ -96,6 +107,11 @@ class Transfer:
 
     def __repr__(self) -> str:
         return f"Transfer({self.id}, {self.info.state.value})"
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """As the owner of the profile finds it, whose working directory is another one."""
+    return str(Path(path).expanduser().absolute())
 
 
 def _failure(info: TransferInfo) -> LetterlockError:

@@ -11,8 +11,10 @@ from typing import Any
 from ..codec.ft_http import FileDocument, RemoteFile
 from ..errors import DecodeError
 from ..ids import Instant
+from ..rcc16.wire.file_info import FileInfo, decode_file_info, encode_file_info
 from ..seam import RecordKind
 from ..transport.content.config import DownloadState, UploadState
+from .encrypted_files import Encrypted
 
 __all__ = ["TRANSFER", "TransferInfo", "TransferState", "info_from_json", "info_to_json"]
 
@@ -56,7 +58,8 @@ class TransferInfo:
     """One transfer. `document` is what the server gave for an upload that is done, for whoever is to fetch it.
 
     `task` is all that is needed to go on with it. `done` counts bytes, of `task.size` where that is known. `sha256`
-    and `checked` are of a download that is done: whether its digest was compared with what was announced.
+    and `checked` are of a download that is done: whether its digest was compared with what was announced, or its tag
+    was verified. `encrypted` of a transfer of ciphertext: its keys, and the file in the clear.
     """
 
     id: str
@@ -70,6 +73,7 @@ class TransferInfo:
     document: FileDocument | None = None
     sha256: bytes | None = None
     checked: bool = False
+    encrypted: Encrypted | None = None
 
     @property
     def upload(self) -> bool:
@@ -78,6 +82,8 @@ class TransferInfo:
     @property
     def path(self) -> str:
         """The file that is sent, or that will be there."""
+        if self.encrypted is not None:
+            return self.encrypted.path
         return self.task.path if isinstance(self.task, UploadState) else self.task.target
 
     @property
@@ -99,6 +105,7 @@ def info_to_json(info: TransferInfo) -> dict[str, Any]:
     out["task"] = {name: _plain(value) for name, value in dataclasses.asdict(info.task).items()}
     out["document"] = None if info.document is None else dataclasses.asdict(info.document)
     out["sha256"] = _plain(info.sha256)
+    out["encrypted"] = None if info.encrypted is None else _encrypted_to_json(info.encrypted)
     return out
 
 
@@ -116,6 +123,7 @@ def info_from_json(value: Any) -> TransferInfo:
         given["state"] = TransferState(given["state"])
         given["document"] = _document(given.get("document"))
         given["sha256"] = _bytes(given.get("sha256"))
+        given["encrypted"] = _encrypted(given.get("encrypted"))
         return TransferInfo(**given)
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError("the record of a transfer is damaged", code="record.transfer") from error
@@ -126,6 +134,20 @@ def _document(value: Any) -> FileDocument | None:
         return None
     thumbnail = None if value["thumbnail"] is None else RemoteFile(**value["thumbnail"])
     return FileDocument(**{**value, "file": RemoteFile(**value["file"]), "thumbnail": thumbnail})
+
+
+def _encrypted_to_json(value: Encrypted) -> dict[str, Any]:
+    keys = FileInfo(file=value.file, thumbnail=value.thumbnail)
+    return {"path": value.path, "keys": encode_file_info(keys).hex()}
+
+
+def _encrypted(value: Any) -> Encrypted | None:
+    if value is None:
+        return None
+    keys = decode_file_info(bytes.fromhex(value["keys"]))
+    if keys.file is None:
+        raise ValueError("keys of no file")
+    return Encrypted(str(value["path"]), keys.file, keys.thumbnail)
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 What a transfer needs to go on is committed before the first byte moves. A program that ends in the middle, killed or
 not, leaves a record that says "running"; whoever opens the profile next finds it as interrupted, and resumes it when
-somebody asks. Nothing here encrypts: an encrypted chat's files are encrypted before they come here.
+somebody asks. A file for an encrypted chat is encrypted before its transfer begins, and what is fetched from one is
+decrypted before it ends (encrypted_files.py); what moves between is ciphertext.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from ..engine.events import TransferChanged
 from ..engine.step import Step, Turn
 from ..errors import InputError, LetterlockError
 from ..ids import Instant, Rng
+from ..rcc16.files import ciphertext_length
+from ..rcc16.wire.file_info import FileMetadata
 from ..seam import State
 from ..store import Store
 from ..transport.content.config import Downloaded, DownloadState, UploadState
 from .driver import Driver
+from .encrypted_files import MAX_FILE, Ciphertexts, Encrypted
 from .transfer_records import TRANSFER, TransferInfo, TransferState
 
 __all__ = ["Content", "Transfers"]
@@ -57,8 +61,9 @@ class Content(Protocol):
 class Transfers:
     """Those of one profile that this process owns. All calls but `listed` and `one` may be made twice."""
 
-    def __init__(self, store: Store, driver: Driver, clock: Callable[[], Instant]) -> None:
+    def __init__(self, store: Store, driver: Driver, clock: Callable[[], Instant], ciphertexts: Ciphertexts) -> None:
         self._store, self._driver, self._clock = store, driver, clock
+        self._ciphertexts = ciphertexts
         self._content: Content | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._notes: set[asyncio.Task[None]] = set()
@@ -69,6 +74,8 @@ class Transfers:
         """Say what to work with; what was running when the last owner ended is interrupted from now on."""
         self._content = content
         await self._driver.submit(_interrupt)
+        kept = [info.id for info in await self.listed() if info.state is not TransferState.DONE]
+        await asyncio.to_thread(self._ciphertexts.keep_only, kept)
 
     async def work_with(self, content: Content | None) -> None:
         """Change the server: what runs is paused, for the user to decide."""
@@ -97,24 +104,56 @@ class Transfers:
         content_type: str,
         thumbnail: str | None,
         thumbnail_type: str,
+        sealed: bool,
     ) -> TransferInfo:
-        """Begin to upload a file. Raises InputError when it cannot be read."""
+        """Begin to upload a file, or its ciphertext. Raises InputError when it cannot be read."""
         if (known := self._store.get(TRANSFER.key(transfer))) is not None:
             return known
         size, modified_ns = await asyncio.to_thread(_looked_at, path)
+        if sealed:
+            seal = self._ciphertexts.seal
+            encrypted, task = await asyncio.to_thread(
+                seal, transfer, path, name, content_type, thumbnail, thumbnail_type
+            )
+            return await self._begin(
+                TransferInfo(transfer, TransferState.RUNNING, self._clock(), task, encrypted=encrypted)
+            )
         task = UploadState(transfer, path, size, modified_ns, name, content_type, thumbnail, thumbnail_type)
         return await self._begin(TransferInfo(transfer, TransferState.RUNNING, self._clock(), task))
 
     async def download(
-        self, transfer: str, file: RemoteFile, size: int | None, to: str, sha256: bytes | None
+        self,
+        transfer: str,
+        file: RemoteFile,
+        size: int | None,
+        to: str,
+        sha256: bytes | None,
+        sealed: FileMetadata | None,
     ) -> TransferInfo:
         """Begin to fetch a file to a path, or into a folder under a safe form of its name (SR-14)."""
         if (known := self._store.get(TRANSFER.key(transfer))) is not None:
             return known
+        if sealed is not None:
+            return await self._fetch_sealed(transfer, file, to, sealed)
         target = await asyncio.to_thread(_target, to, file.name)
         part = target.with_name(f".{target.name[:80]}.{transfer[:12]}.part")
         task = DownloadState(file.url, str(target), str(part), size, sha256)
         return await self._begin(TransferInfo(transfer, TransferState.RUNNING, self._clock(), task))
+
+    async def _fetch_sealed(self, transfer: str, file: RemoteFile, to: str, sealed: FileMetadata) -> TransferInfo:
+        """Only the ciphertext is fetched; the file gets its place when it was verified."""
+        if file.size > ciphertext_length(MAX_FILE):
+            raise InputError(
+                f"an encrypted file of {file.size} bytes is more than this device takes", code="transfer.too_large"
+            )
+        target = await asyncio.to_thread(_target, to, sealed.name)
+        await asyncio.to_thread(self._ciphertexts.prepare)
+        place, part = (str(self._ciphertexts.path(transfer, kind)) for kind in ("sealed", "part"))
+        task = DownloadState(file.url, place, part, file.size)
+        encrypted = Encrypted(str(target), sealed)
+        return await self._begin(
+            TransferInfo(transfer, TransferState.RUNNING, self._clock(), task, encrypted=encrypted)
+        )
 
     async def listed(self) -> Sequence[TransferInfo]:
         """All of them, oldest first."""
@@ -156,10 +195,12 @@ class Transfers:
             return turn.finish(None)
 
         await self._driver.submit(step)
+        await asyncio.to_thread(self._ciphertexts.forget, transfer)
         if found.state is TransferState.DONE:
             return
         if isinstance(found.task, DownloadState):
-            part = Path(found.task.part)
+            encrypted = found.encrypted
+            part = Path(found.task.part) if encrypted is None else self._ciphertexts.part(transfer, encrypted)
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(part.unlink, missing_ok=True)
         elif self._content is not None:
@@ -195,6 +236,8 @@ class Transfers:
                     hint=error.hint,
                 )
             await self._say(ended, ended.state)
+            if ended.state is TransferState.DONE and ended.encrypted is not None:
+                await asyncio.to_thread(self._ciphertexts.forget, info.id)
         except LetterlockError as error:
             _log.warning("the end of a transfer was not recorded: %s (%s)", error, error.code)
 
@@ -211,6 +254,18 @@ class Transfers:
         async def keep(state: DownloadState) -> None:
             await self._say(dataclasses.replace(await self.one(info.id), task=state), TransferState.RUNNING, tell=False)
 
+        if info.encrypted is not None:
+            if not await asyncio.to_thread(self._ciphertexts.is_whole, info.id):
+                await self._content.download(info.task, self._progress(info.id), keep)
+            opened = await asyncio.to_thread(self._ciphertexts.open, info.id, info.encrypted)
+            return dataclasses.replace(
+                await self.one(info.id),
+                state=TransferState.DONE,
+                encrypted=dataclasses.replace(info.encrypted, path=opened.path),
+                done=info.task.size or 0,
+                sha256=opened.sha256,
+                checked=True,
+            )
         got = await self._content.download(info.task, self._progress(info.id), keep)
         return dataclasses.replace(
             await self.one(info.id),

@@ -22,7 +22,14 @@ from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockEr
 from ..ids import GroupName, MessageId, Number, chat_name, group_of, number
 from ..trust import SecurityCode
 from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
-from .contents import content_from_json, content_to_json, message_from_json, message_to_json
+from .contents import (
+    content_from_json,
+    content_to_json,
+    message_from_json,
+    message_to_json,
+    metadata_from_json,
+    metadata_to_json,
+)
 from .transfer_records import info_from_json, info_to_json
 
 __all__ = [
@@ -204,9 +211,17 @@ METHODS: dict[str, Method] = {
     "device_offer": _PLAIN,
     "add_device": _PLAIN,
     "remove_device": _PLAIN,
+    "seals_files": Method(_CHAT, _same, _same),
     "upload": _TRANSFER,
     "download": Method(
-        {"file": (dataclasses.asdict, lambda value: RemoteFile(**value)), "sha256": (_bytes_to_json, _bytes_from_json)},
+        {
+            "file": (dataclasses.asdict, lambda value: RemoteFile(**value)),
+            "sha256": (_bytes_to_json, _bytes_from_json),
+            "sealed": (
+                lambda value: None if value is None else metadata_to_json(value),
+                lambda value: None if value is None else metadata_from_json(value),
+            ),
+        },
         info_to_json,
         info_from_json,
     ),

@@ -7,6 +7,7 @@ import asyncio
 
 from ...client import Client
 from ...engine import events as ev
+from ...errors import InputError
 from .asking import read_all
 from .group import conversation_named
 from .options import add_profile, open_client
@@ -26,7 +27,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "and the error carries the token of what you may choose instead.",
     )
     send.add_argument("number", metavar="NUMBER", help="or a group: letterlock group list")
-    send.add_argument("text", metavar="TEXT", help="- reads standard input")
+    send.add_argument("text", nargs="?", metavar="TEXT", help="- reads standard input")
+    send.add_argument("--file", metavar="PATH", help="send a file, encrypted as the chat is, instead of a text")
+    send.add_argument("--type", default="application/octet-stream", help="media type of the file (default %(default)s)")
+    send.add_argument("--name", default="", help="what the contact is told that the file is called (default: as here)")
+    send.add_argument("--thumbnail", metavar="FILE", help="a small picture of the file")
     add_sending(send)
     send.set_defaults(run=run_send)
 
@@ -68,6 +73,20 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = arguments.text
+    if (text is None) == (arguments.file is None):
+        raise InputError("give a text, or --file", code="input.send", hint="letterlock send --help")
+    if arguments.file is not None:
+        return await say(
+            arguments,
+            terminal,
+            lambda chat, allow: chat.send_file(
+                arguments.file,
+                name=arguments.name,
+                content_type=arguments.type,
+                thumbnail=arguments.thumbnail,
+                allow=allow,
+            ),
+        )
     if text == "-":
         text = read_all().rstrip("\n")
     return await say(arguments, terminal, lambda chat, allow: chat.send(text, allow=allow))

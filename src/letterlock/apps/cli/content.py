@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...engine.content import File
 from ...errors import InputError
 from .account import LAB_CONTENT_PORT
+from .group import conversation_named
+from .messages import message_named
 from .options import add_profile, open_client
 from .serving import add_accounts, add_database, add_listening, database, listening, passwords, server_tls
 from .stopping import stop_signals
@@ -57,10 +60,16 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     download = commands.add_parser(
         "download",
         help="fetch a file from a content server",
-        description="Fetch a file from the address that its sender was given. Ctrl-C pauses; 'letterlock download "
-        "--resume' goes on with what was paused or interrupted.",
+        description="Fetch the file of a message, decrypted and verified where it is an encrypted one, or one from the "
+        "address that its sender was given. Ctrl-C pauses; 'letterlock download --resume' goes on with what was paused "
+        "or interrupted.",
     )
     download.add_argument("url", nargs="?", metavar="URL")
+    download.add_argument("--chat", metavar="NUMBER", help="or a group: the chat of --message")
+    download.add_argument(
+        "--message", metavar="MESSAGE", help="its id, or the beginning of it: letterlock chats NUMBER"
+    )
+    download.add_argument("--picture", action="store_true", help="the message's thumbnail in place of its file")
     download.add_argument("--to", default=".", metavar="PATH", help="a folder, or a file that is not there yet")
     download.add_argument("--name", default="", help="what the sender calls it; made safe before it is used")
     download.add_argument("--size", type=int, metavar="BYTES", help="what its sender said; another size is refused")
@@ -116,6 +125,8 @@ async def run_upload(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def run_download(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from ...codec.ft_http import RemoteFile
 
+    if arguments.message is not None or arguments.chat is not None:
+        return await _download_of_message(arguments, terminal)
     _one_of(arguments.url, arguments.resume, "URL")
     sha256 = _digest(arguments.sha256)
     async with open_client(arguments) as me:
@@ -129,6 +140,20 @@ async def run_download(arguments: argparse.Namespace, terminal: Terminal) -> int
         else:
             transfers = [item for item in await me.transfers() if not item.info.upload and item.info.resumable]
         return await _follow(transfers, arguments, terminal)
+
+
+async def _download_of_message(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if arguments.message is None or arguments.chat is None or arguments.url is not None or arguments.resume:
+        raise InputError("a file of a message needs --chat and --message, and nothing else", code="input.transfer")
+    async with open_client(arguments) as me:
+        chat = await conversation_named(me, arguments.chat)
+        message_id = await message_named(chat, arguments.message)
+        found = [each.content for each in await chat.messages(limit=1_000) if each.message_id == message_id]
+        file = found[0] if found else None
+        if not isinstance(file, File):
+            raise InputError("there is no file in this message", code="input.target")
+        transfer = await me.download(file, arguments.to, thumbnail=arguments.picture)
+        return await _follow([transfer], arguments, terminal)
 
 
 async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -15,7 +15,7 @@ from .asking import read_all
 from .sending import add_sending, say
 from .terminal import Terminal
 
-__all__ = ["add_parsers"]
+__all__ = ["add_parsers", "message_named"]
 
 _LOOKED_AT = 1_000
 _ID = "its id, or the beginning of it: letterlock chats NUMBER"
@@ -78,14 +78,14 @@ async def run_reply(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = _text(arguments.text)
 
     async def reply(chat: Conversation, allow: PlainOption | None) -> MessageId:
-        return await chat.reply(await _message(chat, arguments.message), text, allow=allow)
+        return await chat.reply(await message_named(chat, arguments.message), text, allow=allow)
 
     return await say(arguments, terminal, reply)
 
 
 async def run_react(arguments: argparse.Namespace, terminal: Terminal) -> int:
     async def react(chat: Conversation, allow: PlainOption | None) -> MessageId:
-        message = await _message(chat, arguments.message)
+        message = await message_named(chat, arguments.message)
         return await chat.react(message, arguments.emoji, remove=arguments.remove, allow=allow)
 
     return await say(arguments, terminal, react)
@@ -95,14 +95,14 @@ async def run_edit(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = _text(arguments.text)
 
     async def edit(chat: Conversation, allow: PlainOption | None) -> MessageId:
-        return await chat.edit(await _message(chat, arguments.message), text, allow=allow)
+        return await chat.edit(await message_named(chat, arguments.message), text, allow=allow)
 
     return await say(arguments, terminal, edit)
 
 
 async def run_delete(arguments: argparse.Namespace, terminal: Terminal) -> int:
     async def delete(chat: Conversation, allow: PlainOption | None) -> MessageId:
-        return await chat.delete(await _message(chat, arguments.message), allow=allow)
+        return await chat.delete(await message_named(chat, arguments.message), allow=allow)
 
     return await say(arguments, terminal, delete)
 
@@ -120,7 +120,7 @@ def _text(given: str) -> str:
     return read_all().rstrip("\n") if given == "-" else given
 
 
-async def _message(chat: Conversation, given: str) -> MessageId:
+async def message_named(chat: Conversation, given: str) -> MessageId:
     """The message whose id begins so. Raises InputError when there is none, or more than one."""
     ids = {message.message_id for message in await chat.messages(limit=_LOOKED_AT)}
     found = [given] if given in ids else [message_id for message_id in ids if message_id.startswith(given)]

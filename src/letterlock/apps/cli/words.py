@@ -241,11 +241,11 @@ def message_record(message: MessageView) -> dict[str, Any]:
                 "label": place.label,
                 "radius": place.radius,
             }
-        case File(file=file):
+        case File(file=file) as content:
             record["file"] = {
-                "name": file.name,
-                "size": file.size,
-                "content_type": file.content_type,
+                "name": content.name,
+                "size": content.size,
+                "content_type": content.content_type,
                 "url": file.url,
                 "until": file.until,
             }
@@ -268,7 +268,7 @@ def _shown(message: MessageView) -> str:
     match message.content:
         case Location() as place:
             return _place(place.latitude, place.longitude, place.label)
-        case File(file=file):
+        case File() as file:
             return _file(file.name, file.content_type, file.size)
         case Unknown() as unknown if unknown.text is None:
             return f"({unknown.content_type}, {unknown.size} bytes)"
