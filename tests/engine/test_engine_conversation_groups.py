@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from engine.conversations import BOTH, KEEP, ConversationWorld
+from engine.toy_conversation import ToyConversations
 from engine.world import ALICE, BOB, CAROL, Phone
-from letterlock.conversation_seam import ClaimOutcome
+from letterlock.conversation_seam import ClaimOutcome, Conversation, ConversationView
 from letterlock.engine.carriage import ConferenceView
 from letterlock.engine.effects import MakeConference, SyncConference
 from letterlock.engine.events import (
+    ContactKeysSeen,
     GroupCreated,
     GroupJoined,
     MemberAdded,
@@ -25,6 +29,7 @@ from letterlock.engine.record_values import Status
 from letterlock.engine.security import Security
 from letterlock.errors import InputError, NotEncrypted
 from letterlock.ids import GroupName, Number, group_of
+from letterlock.seam import State
 
 DAVE = Number("+15550004")
 
@@ -198,3 +203,27 @@ def test_bad_changes_are_the_callers_own_mistakes() -> None:
         with pytest.raises(InputError) as refused:
             wrong()
         assert refused.value.code == code
+
+
+def test_a_large_group_is_looked_at_a_few_times_and_not_once_for_each_of_its_keys() -> None:
+    """SR-08."""
+    world = ConversationWorld()
+    (alice,) = world.person(ALICE, capability=BOTH)
+    numbers = [Number(f"+1555{n:07d}") for n in range(200)]
+    for number in numbers:
+        spki = hashlib.sha256(number.encode()).digest()
+        world.packages[number] = [ToyConversations(number, spki).package()]
+    protocol, looked = world.keeping(alice), 0
+    view = protocol.view
+
+    def counted(state: State, conversation: Conversation) -> ConversationView | None:
+        nonlocal looked
+        looked += 1
+        return view(state, conversation)
+
+    protocol.view = counted  # type: ignore[method-assign]
+    name = alice.do(alice.engine.create_group, numbers, "", protocol="keep")
+    world.run()
+    assert alice.engine.security(alice.state, name, world.now) is Security.ENCRYPTED
+    assert len(alice.told(ContactKeysSeen)) == 200
+    assert looked < 10

@@ -24,6 +24,7 @@ from .values import Member, Membership, Participant, conversation_of_chat
 __all__ = [
     "accept",
     "account_of",
+    "keys_changed",
     "keys_seen",
     "learn",
     "mark_verified",
@@ -67,12 +68,12 @@ def account_of(core: Core, turn: Turn, chat: ChatName, number: Number) -> Accoun
     account of its own, made of the number alone: two numbers are never taken for one author."""
     if number == core.me.number:
         return core.me.account
-    known = membership(turn, chat).account(number)
-    if known is not None and known != NOBODY:
-        return known
     participant = turn.staged.get(participant_key(number))
     if participant is not None:
         return account_id(participant.spki)
+    known = membership(turn, chat).account(number)
+    if known is not None and known != NOBODY:
+        return known
     return AccountId(hashlib.sha256(_LABEL + number.encode()).digest()[:16])
 
 
@@ -89,11 +90,21 @@ def standing(turn: Turn, chat: ChatName) -> Standing:
     return Standing.VERIFIED if states and set(states) == {KeyState.VERIFIED} else Standing.ENCRYPTED
 
 
-def refresh(core: Core, turn: Turn, number: Number) -> None:
-    """Something was decided about the keys of this number: where its conversations stand now."""
+def keys_changed(core: Core, turn: Turn, protocol: ConversationProtocol, numbers: Collection[Number]) -> None:
+    """Keys of these were seen in this step: who is in their conversations, and where those stand. Once for all of them: a
+    large group brings as many keys as it has members (SR-08)."""
     for key in list(turn.staged.scan(MEMBERSHIP)):
         group = turn.staged.get(key)
-        if group is None or all(member.number != number for member in group.members):
+        if group is not None and any(member.number in numbers for member in group.members):
+            learn(core, turn, protocol, group.chat)
+    refresh(core, turn, numbers)
+
+
+def refresh(core: Core, turn: Turn, numbers: Collection[Number]) -> None:
+    """Something was decided about the keys of these numbers: where their conversations stand now."""
+    for key in list(turn.staged.scan(MEMBERSHIP)):
+        group = turn.staged.get(key)
+        if group is None or not any(member.number in numbers for member in group.members):
             continue
         chat = turn.staged.get(chat_key(group.chat))
         if chat is not None and chat.protocol and chat.standing in _ENCRYPTED:
@@ -151,11 +162,6 @@ def keys_seen(core: Core, turn: Turn, protocol: ConversationProtocol, seen: Keys
     progress = Progress()
     if state is KeyState.VERIFIED or (seen.before and state is KeyState.PINNED):
         progress = protocol.trust(turn.staged, seen.number, seen.spki, state is KeyState.VERIFIED, turn.now)
-    for key in list(turn.staged.scan(MEMBERSHIP)):
-        group = turn.staged.get(key)
-        if group is not None and any(member.number == seen.number for member in group.members):
-            learn(core, turn, protocol, group.chat)
-    refresh(core, turn, seen.number)
     return progress
 
 
@@ -169,7 +175,7 @@ def mark_verified(
         return []
     turn.staged.put(participant_key(number), replace(participant, state=KeyState.VERIFIED, verified_at=turn.now))
     found = _trusted(core, turn, number, participant.spki, True)
-    refresh(core, turn, number)
+    refresh(core, turn, (number,))
     return found
 
 
@@ -180,7 +186,7 @@ def accept(core: Core, turn: Turn, number: Number) -> list[tuple[ConversationPro
         return []
     turn.staged.put(participant_key(number), replace(participant, state=KeyState.PINNED, verified_at=0))
     found = _trusted(core, turn, number, participant.spki, False)
-    refresh(core, turn, number)
+    refresh(core, turn, (number,))
     return found
 
 

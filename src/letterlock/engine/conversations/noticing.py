@@ -64,12 +64,14 @@ class Noticed:
 
     may_go: bool = False
     steps: tuple[Progress, ...] = field(default=())
+    keys_of: Number | None = None
+    """Keys of this number were seen."""
 
 
 def notice(core: Core, turn: Turn, protocol: ConversationProtocol, noted: Notice) -> Noticed:
     """Take one notice."""
     if isinstance(noted, KeysSeen):
-        return Noticed(True, (members.keys_seen(core, turn, protocol, noted),))
+        return Noticed(True, (members.keys_seen(core, turn, protocol, noted),), noted.number)
     name = chat_of(noted.conversation)
     if name is None or name == core.me.number:
         return Noticed()

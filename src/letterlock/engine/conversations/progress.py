@@ -14,7 +14,7 @@ from ..core import Core
 from ..record_values import Upkeep
 from ..records import UPKEEP
 from ..step import Turn
-from . import noticing, outbox, requests
+from . import members, noticing, outbox, requests
 
 __all__ = ["Sent", "next_due", "take"]
 
@@ -42,6 +42,7 @@ def take(
     """Take it over. Gives whether what waits in some chat may go now. A packet that `allow` refuses is not sent: a
     receipt that the user does not want to give (SR-18)."""
     may_go, steps = False, [progress]
+    numbers: set[Number] = set()
     while steps:
         step = steps.pop(0)
         turn.staged.merge(step.writes)
@@ -60,6 +61,10 @@ def take(
             noticed = noticing.notice(core, turn, protocol, notice)
             may_go = may_go or noticed.may_go
             steps.extend(noticed.steps)
+            if noticed.keys_of is not None:
+                numbers.add(noticed.keys_of)
+    if numbers:
+        members.keys_changed(core, turn, protocol, numbers)
     return may_go
 
 
