@@ -46,6 +46,7 @@ class Boathouse:
         await self._until(ev.GroupJoined, [cleo])
         await self._until(ev.MemberAdded, [ana, dan, eve])
         await self._say(cleo, "I know a slater; his name is Vernam.")
+        await stage.show()
         stage.narrate(
             f"Eve's phone goes off; Dan is removed, and {_COMMITS} changes of keys pass that she does not see"
         )
