@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -14,6 +16,7 @@ from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
+from ..errors import NotEncrypted
 from ..ids import ChatName, MessageId
 from .api import EncryptionInfo, ProfileApi
 from .transfer import Transfer, absolute
@@ -21,6 +24,8 @@ from .transfer import Transfer, absolute
 __all__ = ["Asks", "Conversation"]
 
 T = TypeVar("T")
+
+_ANSWER_SECONDS = 5.0
 
 
 class Asks(Protocol):
@@ -120,7 +125,7 @@ class Conversation:
         a chat that goes by sessions with each device, which cannot carry files yet.
         """
         source, picture = absolute(path), None if thumbnail is None else absolute(thumbnail)
-        sealed = allow is None and await self._asks.ask(lambda profile: profile.seals_files(self.name))
+        sealed = allow is None and await self._seals_files()
         transfer = str(uuid.uuid4())
         info = await self._asks.ask(
             lambda profile: profile.upload(
@@ -128,6 +133,18 @@ class Conversation:
             )
         )
         return Transfer(info, self._asks)
+
+    async def _seals_files(self) -> bool:
+        try:
+            return await self._asks.ask(lambda profile: profile.seals_files(self.name))
+        except NotEncrypted as error:
+            if error.reason != Security.CHECKING.value:
+                raise
+        # A text waits for the directory in its chat; a file has to know before the first byte is uploaded.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._asks.ask(lambda profile: profile.settled())
+        return await self._asks.ask(lambda profile: profile.seals_files(self.name))
 
     async def send_file(
         self,
