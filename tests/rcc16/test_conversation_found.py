@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from letterlock.conversation_seam import EndEncryption, KeysSeen, Leave, LetterReceived, PacketHeader
-from letterlock.rcc16.wire.content_types import APPLICATION
+from letterlock.conversation_seam import (
+    Conversation,
+    EndEncryption,
+    KeysSeen,
+    Leave,
+    LetterReceived,
+    Packet,
+    PacketHeader,
+    SetMetadata,
+)
+from letterlock.rcc16.choices import OURS
+from letterlock.rcc16.conversation.settings import DEPLOYED
+from letterlock.rcc16.wire.content_types import APPLICATION, CLIENT_CONTROL, SERVER_CONTROL
+from letterlock.rcc16.wire.control import Accepted, EpochIdentifier, decode_client_message, encode_server_message
 from letterlock.rcc16.wire.packet_headers import NAMESPACE, ORIGINAL_MESSAGE_ID
 
 from .certificates import key_pair
-from .world import ANA, BEN, CLEO, GROUP, Travelling, World
+from .test_conversation_groups import agree
+from .world import ANA, BEN, CLEO, DORA, GROUP, Travelling, World
 
 
 def test_nothing_is_due_for_ever_where_encryption_is_ended() -> None:
@@ -62,3 +75,67 @@ def test_sr04_another_key_under_our_own_number_is_shown() -> None:
     seen = [one for one in genuine.told(KeysSeen) if one.number == BEN]
     assert [(one.spki, one.before) for one in seen] == [(key_pair("somebody else").spki, genuine.participant.spki)]
     assert [one.number for one in twin.told(KeysSeen)].count(BEN) == 1
+
+
+def test_a_welcome_that_nobody_can_open_does_not_keep_two_apart() -> None:
+    """The key distribution server gave Ana a package that is not Ben's; Ben tries at the same time, and Ana's wins."""
+    world = World()
+    twin = world.phone(BEN, participant="somebody else")
+    others = world.pools.pop((BEN, twin.device))
+    world.phones.remove(twin)
+    ben, ana = world.phone(BEN), world.phone(ANA)
+    genuine = world.pools[BEN, ben.device]
+    world.pools[BEN, ben.device] = others
+    ana.upgrade(Conversation(peer=BEN), BEN)
+    ben.upgrade(Conversation(peer=ANA), ANA)
+    world.pools[BEN, ben.device] = genuine
+    world.run()
+    world.pass_time(600_000)
+    assert ana.view(Conversation(peer=BEN)).encrypted and ben.view(Conversation(peer=ANA)).encrypted
+
+
+def test_a_commit_of_what_was_proposed_is_tried_again() -> None:
+    """The focus had refused it, all the same to everybody: letters would have waited for ever."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    focus = world.groups[GROUP]
+    cleo.change(GROUP, Leave())
+    focus.roster.add(DORA)  # a roster that no tree can be equal to
+    world.run()
+    world.pass_time(60_000)
+    assert ana.write(GROUP, "not yet").waits is not None
+    focus.roster.discard(DORA)
+    world.pass_time(900_000)
+    ana.write(GROUP, "now")
+    world.run()
+    assert "now" in ben.read()
+
+
+def test_who_stands_in_an_epoch_that_never_was_hears_of_it() -> None:
+    """A focus said "accepted" to a commit that it never took: Ana goes on alone, and reads and is read all the same
+    until somebody tells her. Signed receipts of a later epoch than the order knows are such a reason."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    taken: list[Packet] = []
+
+    def swallowed(packet: Packet) -> bool:
+        if packet.content_type != CLIENT_CONTROL:
+            return False
+        taken.append(packet)
+        return True
+
+    send = world.send
+    world.send = lambda phone, packet: None if phone is ana and swallowed(packet) else send(phone, packet)  # type: ignore[method-assign]
+    ana.change(GROUP, SetMetadata(subject="alone"))
+    world.send = send  # type: ignore[method-assign]
+    request = decode_client_message(taken[0].body, OURS.control_numbers, DEPLOYED.control)
+    where = EpochIdentifier(request.era, 2, request.epoch_authenticator)
+    body = encode_server_message(Accepted(request.message_id, where), OURS.control_numbers)
+    ana.receive(world.down(GROUP, "ack-lie", SERVER_CONTROL, body, ()), None)
+    world.run()
+    assert ana.view(GROUP).epoch == 2 and ben.view(GROUP).epoch == 1
+    ben.write(GROUP, "where are you?")
+    world.run()
+    world.pass_time(300_000)
+    agree(ana, ben, cleo)
+    assert ana.view(GROUP).era == 2  # never back into an epoch that was left: a new era

@@ -21,7 +21,7 @@ from letterlock.mls.wire.key_package import KeyPackage
 from letterlock.mls.wire.message import decode_message, encode_message
 from letterlock.mls.wire.welcome import GroupInfo
 from letterlock.rcc16.choices import OURS, Revision
-from letterlock.rcc16.conversation.records import chat_key
+from letterlock.rcc16.conversation.records import load_chat
 from letterlock.rcc16.wire.content_types import (
     APPLICATION,
     APPLICATION_TYPES,
@@ -371,6 +371,8 @@ class WrongGroupInfo(Lie):
             changed = replace(
                 info, group_info=replace(info.group_info, group_info=group_info), messages=(), page_end=None
             )
+            if waits_for_word(focus, to, mail):
+                return [self.forged(mail, harmless=True, body=encode_enhanced_group_info(changed, NUMBERS))]
         else:
             era = info.latest.era + self.random.randrange(2)
             room = focus.rooms[group_of(mail.packet)]
@@ -384,7 +386,7 @@ class WrongGroupInfo(Lie):
 
 def waits_for_word(focus: Focus, to: Number, mail: Mail) -> bool:
     """Whether it has a commit out: then where the group stands, which is true here, tells it what came of that."""
-    chat = focus.world.phones[to].records.get(chat_key(mail.packet.conversation))
+    chat = load_chat(focus.world.phones[to].records, mail.packet.conversation)
     return chat is not None and chat.operation is not None
 
 
@@ -773,7 +775,8 @@ class ForgedEnd(Spontaneous):
         room = focus.rooms[group_of(mail.packet)]
         end = end_mls_extension(EndReason.UNSET, Revision.V3)
         if self.random.random() < 0.5:
-            return [self.forged(mail, body=encode_enhanced_group_info(with_end(info, end), NUMBERS))]
+            body = encode_enhanced_group_info(with_end(info, end), NUMBERS)
+            return [self.forged(mail, harmless=waits_for_word(focus, to, mail), body=body)]
         made = found_group(
             mallory(), room.order.group_id, info.latest.era, [], new_message_id(self.rng), self.rng, (end,)
         )

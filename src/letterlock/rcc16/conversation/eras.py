@@ -43,9 +43,8 @@ def create(work: Work) -> None:
 
 def advance(work: Work, kind: Kind) -> None:
     """A new era: fresh packages of everybody else who is in the conversation."""
-    members = set(others_of(work))
-    if work.chat.roster and not work.is_pair:
-        members = set(work.chat.roster)
+    peer = work.conversation.peer
+    members = {peer} if peer is not None else set(work.chat.roster) or set(others_of(work))
     begin(work, kind, tuple(sorted(members)))
     if kind is Kind.PHOENIX:
         _found(work, [])

@@ -8,7 +8,7 @@ else than the two. It must advance the era; one of the same or a lower era is of
 from __future__ import annotations
 
 from ...conversation_seam import Packet
-from ...errors import DecodeError, LetterlockError
+from ...errors import DecodeError, LetterlockError, ProtocolError
 from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.wire.message import decode_message
@@ -65,7 +65,12 @@ def take_welcome(work: Work, packet: Packet, bundle: CommitBundle, sender: Numbe
     if not isinstance(message, Welcome):
         raise DecodeError("not a Welcome", code="rcc16.welcome")
     key = work.core.enrolment.bundle_for(work.state, message)
-    if key is None or _ours_wins(work):
+    if _ours_wins(work):
+        return None
+    if key is None:
+        if work.is_pair:
+            # There is nobody else whom it could be for: the peer was given a package that is not ours, and has to hear it.
+            raise ProtocolError("no key package of ours opens this Welcome", code="protocol.rcc16.welcome")
         return None
     group, info = Group.join_with_info(client, key, bundle.handshake, tree=bundle.ratchet_tree, now=now)
     by = _check(work, group, info, bundle, sender)

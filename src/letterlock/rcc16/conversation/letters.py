@@ -185,6 +185,7 @@ def _open(work: Work, packet: Packet, sender: Number, *, agrees: bool) -> None:
         return
     if isinstance(result, PastEpoch):
         cannot_read(work, packet, sender, "past-epoch")
+        suspect(work, "past-epoch")  # late, or it is we who are in an epoch that nobody else has: a look tells
     if isinstance(result, Duplicate) or not isinstance(result, Application):
         return
     try:

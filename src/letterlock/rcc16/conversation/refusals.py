@@ -63,6 +63,9 @@ def lost(work: Work) -> None:
                 work.move(HealthState.ERA_ADVANCEMENT_REQUESTED)
         case Kind.CREATE if work.is_pair and work.chat.group is None:
             work.update(mls_id="")
+        case Kind.COMMIT_PROPOSALS if not work.chat.commit_at:
+            # They wait as before, and letters with them: another try, if nobody else was faster.
+            work.update(commit_at=work.now + work.core.settings.budgets.look_step_ms)
         case _:
             pass
     heal = work.chat.heal

@@ -10,19 +10,21 @@ from ..health.budgets import Charge
 from ..health.election import Presence, looks_to_wait, rank
 from ..health.ladder import Step
 from ..health.states import State as HealthState
+from ..health.transitions import Moment
 from ..health.verdict import Verdict
 from ..wire.content_types import SERVER_CONTROL
 from ..wire.control import EnhancedGroupInfo
+from ..wire.reasons import ClientReason
 from . import eras
 from .control import apply_control
 from .fetched import Fetched
 from .joining import come_in
 from .members import numbers_of
 from .operations import standing
-from .parking import release_due, release_failed
+from .parking import release_due, release_failed, waiting
 from .posting import pull_packet
 from .records import Heal, Kind
-from .reports import cannot_read
+from .reports import cannot_read, report
 from .step import Work
 
 __all__ = ["ask_user", "begin_repair", "charge", "come_back", "give_up", "healed", "make_era", "pull", "replay"]
@@ -64,6 +66,11 @@ def healed(work: Work) -> None:
         work.move(HealthState.HEALTHY)
     tried_again(work)
     release_due(work)
+    for _, parked in waiting(work):
+        # We hold what the order holds, and this is of a later moment: its sender believes in an epoch that never was.
+        # Only a signed word has it look (rcc16.md 4.5, reason 13). It stays parked: the order may have moved meanwhile.
+        if parked.sender is not None and Moment(parked.era, parked.epoch) > work.chat.moment:
+            report(work, parked.packet, parked.sender, ClientReason.CONTROL_MESSAGE_FAILED)
 
 
 def tried_again(work: Work) -> None:
