@@ -17,12 +17,13 @@ from letterlock.mls.wire.credential import Credential
 from letterlock.mls.wire.extensions import Extension, ExternalSender, encode_external_senders
 from letterlock.mls.wire.message import decode_message, encode_message
 from letterlock.mls.wire.proposals import GroupContextExtensions, Remove, SelfRemove
-from letterlock.mls.wire.welcome import GroupInfo
+from letterlock.mls.wire.welcome import GroupInfo, Welcome
 from letterlock.rcc16.credentials.authentication import CertificateAuthentication
 from letterlock.rcc16.rules import RULES, Rule
 from letterlock.rcc16.wire.authenticated_data import encode_authenticated_data
 from letterlock.rcc16.wire.control import MetadataChange, Operation, RosterChange
 from letterlock.rcc16.wire.extensions import era_extension
+from letterlock.rcc16.wire.message_ids import new_message_id
 from letterlock.rcc16.wire.proposals import server_remove
 from letterlock.rcc16.wire.reasons import ServerReason
 from letterlock.services.focus.mls.logic import OrderedGroup
@@ -102,6 +103,34 @@ def _era_jumps() -> Outcome:
     world = World(2)
     a, b = world.phones
     return world.judge(a, a.found([b], era=3, operation=Operation.NEW_ERA))
+
+
+@attack("03")
+def _begins_with_the_last_era() -> Outcome:
+    """Eras do not wrap: nobody could ever begin another one."""
+    world, (a, b) = _empty()
+    return world.judge(a, a.found([b], era=0xFFFF_FFFF))
+
+
+@attack("29")
+def _control_id_again() -> Outcome:
+    """Members would take it for the first one, said again, and be left behind."""
+    world = World(2)
+    a = world.phones[0]
+    first = a.commit()
+    world.do(a, first)
+    data = encode_authenticated_data(first.message_id, 1)
+    return world.judge(a, a.commit(data=data, message_id=first.message_id))
+
+
+@attack("29")
+def _control_id_of_another() -> Outcome:
+    world = World(2)
+    a, b = world.phones
+    first = a.commit()
+    world.do(a, first)
+    data = encode_authenticated_data(first.message_id, 1)
+    return world.judge(b, b.commit(data=data, message_id=first.message_id))
 
 
 @attack("04")
@@ -228,6 +257,71 @@ def _info(data: bytes) -> GroupInfo:
     info = decode_message(data, policy.proposal_types, policy.max_message_bytes)
     assert isinstance(info, GroupInfo)
     return info
+
+
+@attack("12")
+def _large_group_context() -> Outcome:
+    """Everybody who comes back would have to carry it."""
+    world = World(2)
+    a = world.phones[0]
+    return world.judge(a, a.extend(Extension(0xF012, bytes(LIMITS.max_group_info))))
+
+
+@attack("12")
+def _large_authenticated_data() -> Outcome:
+    world = World(2)
+    a = world.phones[0]
+    message_id = new_message_id(a.rng)
+    data = encode_authenticated_data(message_id, 1)[:-1] + b"\x02" + bytes(100_000)
+    return world.judge(a, a.commit(data=data, message_id=message_id))
+
+
+@attack("12")
+def _large_welcome() -> Outcome:
+    world = World(2)
+    a = world.phones[0]
+    request = a.add(world.enrol(9))
+    policy = lab_policy()
+    welcome = decode_message(request.welcome, policy.proposal_types, policy.max_message_bytes)
+    assert isinstance(welcome, Welcome)
+    return world.judge(
+        a, replace(request, welcome=encode_message(replace(welcome, encrypted_group_info=bytes(150_000))))
+    )
+
+
+@attack("12")
+def _tree_that_cannot_be_loaded() -> Outcome:
+    world = World(2)
+    a = world.phones[0]
+    request = a.add(world.enrol(9))
+    policy = replace(world.terms.policy, max_message_bytes=len(request.ratchet_tree) - 1)
+    world.terms = replace(world.terms, policy=policy)
+    world.group._terms = world.terms
+    return world.judge(a, replace(request, ratchet_tree=b""))
+
+
+@attack("19")
+def _many_devices_of_one() -> Outcome:
+    world = World(2, limits=replace(LIMITS, max_leaves_of_one=2))
+    a, b = world.phones
+    more = [world.enrol(1, device=device) for device in (2, 3)]
+    assert {each.number for each in more} == {b.number}
+    return world.judge(a, a.commit([each.package() for each in more], path=False))
+
+
+@attack("19")
+def _new_group_with_many_devices_of_one() -> Outcome:
+    world = World(2, limits=replace(LIMITS, max_leaves_of_one=1))
+    a, b = world.phones
+    return world.judge(a, a.found([b, world.enrol(1, device=2)], era=2, operation=Operation.NEW_ERA))
+
+
+@attack("19")
+def _large_leaf() -> Outcome:
+    world = World(2)
+    a = world.phones[0]
+    large = replace(a.client, leaf_extensions=(Extension(0xF012, bytes(LIMITS.max_leaf)),))
+    return world.judge(a, a.commit(rotate=large))
 
 
 @attack("14")
@@ -443,10 +537,11 @@ def _skipped() -> Outcome:
 
 
 @attack("22")
-def _removed_instead() -> Outcome:
+def _another_removed_instead() -> Outcome:
     world = _leaving()
-    a, _, c = world.phones
-    return world.judge(a, a.commit([Remove(a.leaves_of(c.number)[0])], references=()))
+    a, b, _ = world.phones
+    request = a.commit([Remove(a.leaves_of(b.number)[0])], references=(), roster=RosterChange(remove=(b.number,)))
+    return world.judge(a, request)
 
 
 @attack("23")
@@ -528,6 +623,25 @@ def _external_again_and_again() -> Outcome:
     return world.judge(a, request)
 
 
+@attack("26")
+def _external_again_and_again_by_one() -> Outcome:
+    world = World(2, limits=replace(LIMITS, max_external_commits_a_day_by_one=1))
+    b = world.phones[1]
+    assert world.snapshot is not None
+    b.group, request = b.come_back(world.group, world.snapshot)
+    world.do(b, request)
+    _, request = b.come_back(world.group, world.snapshot)
+    return world.judge(b, request)
+
+
+@attack("27")
+def _too_many_commits_by_one() -> Outcome:
+    world = World(2, limits=replace(LIMITS, max_epochs_an_hour_by_one=1))
+    a = world.phones[0]
+    world.do(a, a.commit())
+    return world.judge(a, a.commit())
+
+
 @attack("27")
 def _too_many_commits() -> Outcome:
     world = World(2, limits=replace(LIMITS, max_epochs_an_hour=1))
@@ -553,6 +667,12 @@ def _too_many_eras_in_an_hour() -> Outcome:
 def _too_many_eras_in_a_day() -> Outcome:
     world = World(2)
     return [_new_era(world, era, NOW + era * 3_700_000) for era in range(2, 8)][-1]
+
+
+@attack("28")
+def _too_many_eras_by_one() -> Outcome:
+    world = World(2, limits=replace(LIMITS, max_eras_a_day_by_one=1))
+    return [_new_era(world, era, NOW + era * 3_700_000) for era in (2, 3)][-1]
 
 
 # --- proposals -------------------------------------------------------------------------------------------
@@ -585,6 +705,16 @@ def _self_remove_and_stay() -> Outcome:
     world = World(3)
     c = world.phones[2]
     return world.judge(c, replace(c.leave(), roster=None))
+
+
+@attack("32")
+def _large_self_remove() -> Outcome:
+    world = World(3)
+    c = world.phones[2]
+    message_id = new_message_id(c.rng)
+    data = encode_authenticated_data(message_id, 1)[:-1] + b"\x02" + bytes(LIMITS.max_group_info)
+    proposal = c.g.propose(SelfRemove(), rng=c.rng, now=NOW, authenticated_data=data)
+    return world.judge(c, replace(c.leave(), message_id=message_id, proposal=proposal))
 
 
 @attack("33")
@@ -686,6 +816,24 @@ def _group_with_a_ghost() -> Outcome:
 def _group_without_welcome() -> Outcome:
     world, (a, b) = _empty()
     return world.judge(a, replace(a.found([b]), welcome=b""))
+
+
+@attack("48")
+def _group_with_a_large_context() -> Outcome:
+    world, (a, b) = _empty()
+    return world.judge(a, a.found([b], extensions=(Extension(0xF012, bytes(LIMITS.max_group_info)),)))
+
+
+@attack("48")
+def _group_with_a_large_welcome() -> Outcome:
+    world, (a, b) = _empty()
+    request = a.found([b])
+    policy = lab_policy()
+    welcome = decode_message(request.welcome, policy.proposal_types, policy.max_message_bytes)
+    assert isinstance(welcome, Welcome)
+    return world.judge(
+        a, replace(request, welcome=encode_message(replace(welcome, encrypted_group_info=bytes(200_000))))
+    )
 
 
 # --- application messages --------------------------------------------------------------------------------

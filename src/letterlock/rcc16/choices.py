@@ -178,6 +178,14 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "epoch_advances_an_hour", 10, "quota of commits of a group", "N 5.6", "600", "services/focus/mls/settings.py"
     ),
     Choice(
+        "shares_of_quotas",
+        10,
+        "whether one member may use up a group's quota, and how large what it writes may be for all others",
+        "N 5.6",
+        "a share of each quota; sizes by the number of devices; sixteen devices of one number",
+        "services/focus/mls/settings.py",
+    ),
+    Choice(
         "reaction_added",
         13,
         "Reference-Type of a reaction",

@@ -46,7 +46,7 @@ def accept_group(
         if request.welcome
         else GroupInfoMessage(request.group_info, new.tree, at.authenticator)
     )
-    quotas = Quotas() if state is None else state.quotas.with_era(asked.now)
+    quotas = Quotas() if state is None else state.quotas.with_era(asked.now, asked.sender)
     delivery = Delivery(tuple(sorted(asked.before | asked.after)), request.message_id, _encode(told), at)
     accepted = _accepted(state, group_id, asked, at, new, RecordKind.WELCOME, quotas, (delivery,), limits)
     return replace(accepted, founded=new.public)
@@ -62,7 +62,7 @@ def accept_commit(state: GroupState, asked: Asked, new: Followed, limits: Orderi
         joining = {new.facts[leaf_index].number for leaf_index, _ in new.staged.effects.added}
         welcome = _encode(CommitBundle(request.welcome, new.tree, request.key_delivery, at.authenticator))
         deliveries.append(Delivery(tuple(sorted(joining)), request.message_id, welcome, at))
-    quotas = state.quotas.with_epoch(asked.now, external=asked.external)
+    quotas = state.quotas.with_epoch(asked.now, asked.sender, external=asked.external)
     accepted = _accepted(state, state.group_id, asked, at, new, RecordKind.COMMIT, quotas, tuple(deliveries), limits)
     return replace(accepted, staged=new.staged)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ....errors import BadPublicKey, BadSignature, DecodeError
 from ....ids import Number
+from ....mls.evolution.leaf_rules import check_extensions_once
 from ....mls.public_group import PublicGroup, StagedPublicCommit
 from ....mls.registries import EXTERNAL_SENDERS
 from ....mls.wire.commit import Commit
@@ -23,7 +24,7 @@ from ....rcc16.wire.extensions import END_MLS, ERA
 from ....rcc16.wire.proposals import SERVER_REMOVE
 from ....rcc16.wire.reasons import ServerReason
 from .asking import Asked
-from .leaves import Terms, check_floor, check_new_leaves, facts_of, numbers_of
+from .leaves import Terms, check_few_leaves, check_floor, check_new_leaves, facts_of, numbers_of
 from .refusing import ordering_rule
 from .state import Facts, GroupState, LeafFacts
 
@@ -73,6 +74,13 @@ _TAG = ordering_rule(
     module=__name__,
 )
 _SIGNED = ordering_rule("14", "2.6", "the GroupInfo is signed by the committer", _R.INVALID_COMMIT, module=__name__)
+_SIZES = ordering_rule(
+    "12",
+    "5.8",
+    "commit, GroupInfo and Welcome are as large as the number of devices explains (our choice)",
+    _R.INVALID_INPUT,
+    module=__name__,
+)
 _TREE = ordering_rule("15", "2.6", "the ratchet tree is that of the new epoch", _R.INVALID_INPUT, module=__name__)
 _ROSTER = ordering_rule(
     "18",
@@ -120,14 +128,16 @@ def follow(terms: Terms, state: GroupState, public: PublicGroup, facts: Facts, a
     _check_contents(staged)
     _check_group_info(staged, request.group_info, terms)
     tree = check_tree(staged.state.tree.encode(), request.ratchet_tree, required=False)
+    _check_sizes(staged, after, tree, request, terms)
     ended = staged.state.extension(END_MLS) is not None
     if not external:
         # Before the roster, which is another than the tree's because of them: to commit them is the remedy (our choice).
         # An external commit need not: who comes back does not know them, and who left stays for the next commit.
-        _check_pending(public, staged)
+        _check_pending(public, staged, terms)
     _check_roster(after, facts, asked.after, ended=ended, external=external)
     if not ended:
         check_floor(after, terms, now)
+    check_few_leaves(after, terms)
     check_new_leaves((*(leaf for _, leaf in effects.added), *(new for _, _, new in effects.updated)), terms, now)
     _check_control_id(effects.authenticated_data, request, state.at.era)
     if state.ended and ended:
@@ -190,11 +200,26 @@ def _check_contents(staged: StagedPublicCommit) -> None:
         _FOREIGN.fail("external senders")
 
 
+def _check_sizes(staged: StagedPublicCommit, after: Facts, tree: bytes, request: ClientMessage, terms: Terms) -> None:
+    """What one member writes all others have to carry, and whoever comes back later; ciphertexts and authenticated data
+    have no size of their own."""
+    limits = terms.limits
+    fixed, each = limits.max_group_info, limits.max_leaf
+    if (
+        len(request.group_info) > fixed
+        or len(request.commit) > fixed + each * len(after)
+        or len(request.welcome) > 2 * fixed + each * len(staged.effects.added)
+        or len(tree) > terms.policy.max_message_bytes
+    ):
+        _SIZES.fail("it is larger than it has to be")
+
+
 def _check_group_info(staged: StagedPublicCommit, data: bytes, terms: Terms) -> None:
     info = decode_message(data, terms.policy.proposal_types, terms.policy.max_message_bytes)
     if not isinstance(info, GroupInfo):
         _TAG.fail("there is no GroupInfo in it")
         return
+    check_extensions_once(info.extensions)  # as whoever loads the group from it will
     if info.group_context != staged.state.context or info.confirmation_tag != staged.state.confirmation_tag:
         _TAG.fail("the GroupInfo is not that of this commit")
     committer = staged.state.tree.leaf(staged.effects.committer)
@@ -223,11 +248,20 @@ def _check_roster(after: Facts, before: Facts, roster: frozenset[Number], *, end
         _ROSTER.fail(f"{len(numbers)} numbers in the tree, {len(roster)} in the RCS group")
 
 
-def _check_pending(public: PublicGroup, staged: StagedPublicCommit) -> None:
-    waiting = sum(1 for _ in public.proposals())
-    taken = len(staged.next_epoch.applied.proposals.self_removes)
-    if taken < waiting:
-        _PENDING.fail(f"{waiting - taken} proposals would be skipped")
+def _check_pending(public: PublicGroup, staged: StagedPublicCommit, terms: Terms) -> None:
+    """A leaf may also be taken out by a Remove: we cannot check membership tags, and where one is wrong no member has the
+    proposal. If only that one counted, whoever leaves could stop the group for ever (our choice)."""
+    removed = {leaf_index for leaf_index, _ in staged.effects.removed}
+    waiting = {_leaving(each.message, terms) for each in public.proposals()}
+    if not waiting <= removed:
+        _PENDING.fail(f"{len(waiting - removed)} proposals would be skipped")
+
+
+def _leaving(proposal: bytes, terms: Terms) -> int:
+    """Whose leaf a waiting SelfRemove is about."""
+    message = decode_message(proposal, terms.policy.proposal_types, terms.policy.max_message_bytes)
+    assert isinstance(message, PublicMessage)
+    return message.content.sender.index
 
 
 def _check_control_id(data: bytes, request: ClientMessage, era: int) -> None:

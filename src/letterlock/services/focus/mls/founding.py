@@ -21,7 +21,7 @@ from ....rcc16.wire.control import ClientMessage
 from ....rcc16.wire.extensions import END_MLS, era_of
 from ....rcc16.wire.reasons import ServerReason
 from .following import check_tree, read_welcome
-from .leaves import JudgedElsewhere, Terms, check_floor, check_new_leaves, facts_of, numbers_of
+from .leaves import JudgedElsewhere, Terms, check_few_leaves, check_floor, check_new_leaves, facts_of, numbers_of
 from .refusing import ordering_rule
 from .state import Facts
 
@@ -54,6 +54,13 @@ _ROSTER = ordering_rule(
     _R.MISMATCHED_RCS_GROUP_STATE,
     module=__name__,
 )
+_SIZES = ordering_rule(
+    "48",
+    "5.8",
+    "GroupInfo and Welcome of a new group are as large as the number of devices explains (our choice)",
+    _R.INVALID_INPUT,
+    module=__name__,
+)
 _WELCOME = ordering_rule(
     "47", "2.4", "the Welcome has a secret for every leaf but the creator's", _R.INVALID_INPUT, module=__name__
 )
@@ -76,6 +83,8 @@ def found(
 
     Raises InvalidRcc16, InvalidGroupMessage, DecodeError.
     """
+    if len(request.group_info) > terms.limits.max_group_info:
+        _SIZES.fail("the GroupInfo is larger than it has to be")
     info = decode_message(request.group_info, terms.policy.proposal_types, terms.policy.max_message_bytes)
     if not isinstance(info, GroupInfo):
         _PARSES.fail("there is no GroupInfo in it")
@@ -107,7 +116,10 @@ def found(
         if numbers_of(facts).keys() != roster:
             _ROSTER.fail(f"{len(numbers_of(facts))} numbers in the tree, {len(roster)} in the RCS group")
         check_floor(facts, terms, now)
+    check_few_leaves(facts, terms)
     check_new_leaves((leaf for _, leaf in public.members()), terms, now)
+    if len(request.welcome) > 2 * terms.limits.max_group_info + terms.limits.max_leaf * len(facts):
+        _SIZES.fail("the Welcome is larger than it has to be")
     welcome = read_welcome(request.welcome, terms)
     if len(facts) - 1 != (0 if welcome is None else len({each.new_member for each in welcome.secrets})):
         _WELCOME.fail("a Welcome for another number of leaves")

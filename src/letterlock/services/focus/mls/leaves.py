@@ -7,6 +7,7 @@ certificates has expired.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from .limits import OrderingLimits
 from .refusing import ordering_rule
 from .state import Facts, LeafFacts
 
-__all__ = ["JudgedElsewhere", "Terms", "check_floor", "check_new_leaves", "facts_of", "numbers_of"]
+__all__ = ["JudgedElsewhere", "Terms", "check_few_leaves", "check_floor", "check_new_leaves", "facts_of", "numbers_of"]
 
 _FLOOR = ordering_rule(
     "20",
@@ -37,6 +38,13 @@ _CHAIN = ordering_rule(
     "1.5, 5.8",
     "every new leaf has a credential that leads to a trust anchor",
     ServerReason.EXPIRED_CREDENTIAL,
+    module=__name__,
+)
+_FEW = ordering_rule(
+    "19",
+    "5.8",
+    "a number has no more leaves than the focus allows, and none of them is too large (our choice)",
+    ServerReason.INVALID_INPUT,
     module=__name__,
 )
 
@@ -80,9 +88,18 @@ def numbers_of(facts: Facts) -> dict[Number, Instant]:
 def check_new_leaves(leaves: Iterable[LeafNode], terms: Terms, now: Instant) -> None:
     """Credentials that enter the group."""
     for leaf in leaves:
+        if len(leaf.encode()) > terms.limits.max_leaf:
+            _FEW.fail("a leaf is too large")
         why = terms.authentication.validate(leaf.credential, leaf.signature_key, now)
         if why is not None:
             _CHAIN.fail(f"a credential does not hold: {why}")
+
+
+def check_few_leaves(facts: Facts, terms: Terms) -> None:
+    """One member with a thousand devices would make the tree too large for everybody."""
+    most = max(Counter(each.number for each in facts.values()).values(), default=0)
+    if most > terms.limits.max_leaves_of_one:
+        _FEW.fail(f"a number with {most} leaves")
 
 
 def check_floor(facts: Facts, terms: Terms, now: Instant, rule: Rule = _FLOOR) -> None:

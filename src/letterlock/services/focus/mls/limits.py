@@ -16,6 +16,10 @@ class OrderingLimits:
     max_eras_an_hour: int
     max_eras_a_day: int
     max_epochs_an_hour: int
+    max_external_commits_a_day_by_one: int
+    """What one member may have of a quota, so that none can use it up against all others."""
+    max_eras_a_day_by_one: int
+    max_epochs_an_hour_by_one: int
     min_credential_ms: int
     """How long every credential of a group has to last (RCC.16 A.4.3.1: thirty days)."""
     max_pending: int
@@ -30,6 +34,12 @@ class OrderingLimits:
     """how many bytes of them."""
     max_page_bytes: int
     """Control messages in one answer to a pull; one that is larger by itself still goes."""
+    max_group_info: int
+    """Bytes of a GroupInfo, with the GroupContext in it: everybody who comes back is given it."""
+    max_leaf: int
+    """Bytes of a new leaf. A commit has so many for each device and `max_group_info` more; a Welcome for each added one."""
+    max_leaves_of_one: int
+    """Devices of one number in the tree."""
     max_key_delivery: int
     max_subject: int
     """Bytes of an encrypted subject."""

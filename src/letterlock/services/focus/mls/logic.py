@@ -37,14 +37,32 @@ _ERA = ordering_rule(
     "03", "2.1, 2.2, 5.8", "the era is the current one, or for a new one the next", _R.INCORRECT_ERA, module=__name__
 )
 _EXTERNAL_QUOTA = ordering_rule(
-    "26", "5.6", "fifty external commits a day", _R.EPOCH_ADVANCEMENT_QUOTA_REACHED, module=__name__
+    "26",
+    "5.6",
+    "fifty external commits a day, and fewer of them by one member (our number)",
+    _R.EPOCH_ADVANCEMENT_QUOTA_REACHED,
+    module=__name__,
 )
 _EPOCH_QUOTA = ordering_rule(
-    "27", "5.6", "commits an hour (our number)", _R.EPOCH_ADVANCEMENT_QUOTA_REACHED, module=__name__
+    "27",
+    "5.6",
+    "commits an hour, and fewer of them by one member (our numbers)",
+    _R.EPOCH_ADVANCEMENT_QUOTA_REACHED,
+    module=__name__,
 )
 _ERA_QUOTA = ordering_rule(
-    "28", "5.6", "new eras an hour and a day (our numbers)", _R.ERA_ADVANCEMENT_QUOTA_REACHED, module=__name__
+    "28",
+    "5.6",
+    "new eras an hour and a day, and fewer of them by one member (our numbers)",
+    _R.ERA_ADVANCEMENT_QUOTA_REACHED,
+    module=__name__,
 )
+_ID_ONCE = ordering_rule(
+    "29", "4.2", "a control id that was accepted names no other request (our choice)", _R.INVALID_INPUT, module=__name__
+)
+
+_MAX_FIRST_ERA = 0x7FFF_FFFF
+"""Eras never wrap (rcc16.md 2.1): a group that began with the last one could never be renewed."""
 
 
 class OrderedGroup:
@@ -103,6 +121,9 @@ class OrderedGroup:
             return Repeated(acceptance(known.message_id, known.epoch))
         try:
             asked = ask(request, message_id, sender, digest, roster, self._terms.limits, now)
+            # Members know a packet by its id: they would take the second commit for the first, said again.
+            if self.state is not None and self.state.knows(request.message_id):
+                _ID_ONCE.fail("the id of another request")
             if request.operation in FOUNDING:
                 return self._found(asked)
             return self._change(asked)
@@ -155,11 +176,18 @@ class OrderedGroup:
         if state is None:
             if request.operation is Operation.NEW_ERA:
                 _GROUP.fail("there is no group to renew")
+            if request.era > _MAX_FIRST_ERA:
+                _ERA.fail(f"era {request.era} of a group that begins")
         else:
             if request.era != state.at.era + 1:
                 _ERA.fail(f"era {request.era} after {state.at.era}")
             an_hour, a_day = state.quotas.eras_this_hour(asked.now), state.quotas.eras_today(asked.now)
-            if an_hour >= limits.max_eras_an_hour or a_day >= limits.max_eras_a_day:
+            by_one = state.quotas.eras_today(asked.now, asked.sender)
+            if (
+                an_hour >= limits.max_eras_an_hour
+                or a_day >= limits.max_eras_a_day
+                or by_one >= limits.max_eras_a_day_by_one
+            ):
                 _ERA_QUOTA.fail("too many eras")
         new = found(self._terms, self.group_id, request, asked.sender, asked.after, asked.now)
         return accept_group(state, self.group_id, asked, new, limits)
@@ -175,9 +203,18 @@ class OrderedGroup:
             propose(self._terms, state, public, self._facts, asked)
             return accept_proposal(state, asked, self._facts, limits)
         followed = follow(self._terms, state, public, self._facts, asked)
-        quotas = state.quotas
-        if asked.external and quotas.external_today(asked.now) >= limits.max_external_commits_a_day:
-            _EXTERNAL_QUOTA.fail("too many external commits")
-        if quotas.epochs_this_hour(asked.now) >= limits.max_epochs_an_hour:
-            _EPOCH_QUOTA.fail("too many commits")
+        self._check_quotas(state, asked)
         return accept_commit(state, asked, followed, limits)
+
+    def _check_quotas(self, state: GroupState, asked: Asked) -> None:
+        quotas, limits, now, one = state.quotas, self._terms.limits, asked.now, asked.sender
+        if asked.external and (
+            quotas.external_today(now) >= limits.max_external_commits_a_day
+            or quotas.external_today(now, one) >= limits.max_external_commits_a_day_by_one
+        ):
+            _EXTERNAL_QUOTA.fail("too many external commits")
+        if (
+            quotas.epochs_this_hour(now) >= limits.max_epochs_an_hour
+            or quotas.epochs_this_hour(now, one) >= limits.max_epochs_an_hour_by_one
+        ):
+            _EPOCH_QUOTA.fail("too many commits")

@@ -70,6 +70,8 @@ def propose(
     if leaf is None or leaf.number != sender:
         _SENDER.fail("somebody else's leaf")
     _check_id(message.content.authenticated_data, request, state.at.era)
+    if len(request.proposal) > terms.limits.max_group_info:
+        _KIND.fail("it is larger than it has to be")
     if len(state.pending()) >= terms.limits.max_pending:
         _ROOM.fail("too many proposals wait for a commit")
     proposal = public.process(request.proposal, now=now)

@@ -95,6 +95,10 @@ class GroupState:
         """Proposals that wait for a commit."""
         return tuple(each for each in self.history if each.kind is RecordKind.PROPOSAL and each.epoch == self.at)
 
+    def knows(self, message_id: str) -> bool:
+        """Whether a request of this id was accepted lately."""
+        return any(each.message_id == message_id for each in self.history)
+
     def repeated(self, sender: Number, message_id: str, digest: bytes) -> ControlRecord | None:
         """The record of the same request, sent before."""
         for each in reversed(self.history):

@@ -16,7 +16,7 @@ from ....ids import Number
 from ....rcc16.wire.control import EpochIdentifier, Operation
 from ...database import Connection
 from .outcome import Accepted
-from .quota import Quotas
+from .quota import Quotas, Use
 from .state import ControlRecord, GroupState, RecordKind, Snapshot
 
 __all__ = ["SCHEMA", "MlsGroup", "MlsTables", "Overtaken"]
@@ -115,7 +115,7 @@ class MlsTables:
             EpochIdentifier(row[1], row[2], bytes(row[3])),
             bool(row[4]),
             members,
-            Quotas(tuple(quotas["external"]), tuple(quotas["eras"]), quotas["hour"], quotas["epochs"]),
+            Quotas(_uses(quotas["external"]), _uses(quotas["eras"]), quotas["hour"], quotas["epochs"]),
             tuple(_record(each) for each in records),
         )
 
@@ -170,9 +170,13 @@ def _members(state: GroupState) -> str:
 
 def _quotas(quotas: Quotas) -> str:
     return json.dumps(
-        {"external": quotas.external, "eras": quotas.eras, "hour": quotas.hour, "epochs": quotas.epochs},
+        {"external": quotas.external, "eras": quotas.eras, "hour": quotas.hour, "epochs": dict(quotas.epochs)},
         separators=(",", ":"),
     )
+
+
+def _uses(found: list[tuple[str, int]]) -> tuple[Use, ...]:
+    return tuple((Number(who), at) for who, at in found)
 
 
 def _record(row: Any) -> ControlRecord:
