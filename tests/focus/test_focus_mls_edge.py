@@ -19,6 +19,7 @@ from letterlock.rcc16.wire.control import (
     CommitBundle,
     EpochIdentifier,
     MetadataChange,
+    Operation,
     decode_enhanced_group_info,
 )
 from letterlock.rcc16.wire.reasons import ServerReason
@@ -264,3 +265,61 @@ async def test_rosters_show_what_is_encrypted(tmp_path: Path) -> None:
         assert bob.device.view is not None
         assert bob.device.view.encrypted_subject == view.encrypted_subject
         assert bob.device.view.mls_group_info == request.group_info
+
+
+async def test_who_is_added_by_a_commit_counts_as_invited(tmp_path: Path) -> None:
+    """SR-17: a commit is no way around the rate of calls to strangers."""
+    limits = FocusLimits(invited=Rate(2, 3_600_000))
+    async with MlsTown(tmp_path, limits=limits) as town:
+        ana, bob = await town.group(2)
+        dan, eve = town.member(4), town.member(5)
+        await ana.do(ana.phone.add(dan.phone))
+        await bob.took(2)
+        request = ana.phone.add(eve.phone)
+        assert await ana.send(request) == 413
+        ana.phone.refused()
+        await ana.do(ana.phone.commit())
+        await bob.took(3)
+
+
+async def test_who_asks_and_does_not_listen_fills_no_disk(tmp_path: Path) -> None:
+    """SR-17: answers of the focus itself are kept for a member's devices, a bounded number of them."""
+    async with MlsTown(tmp_path, limits=FocusLimits(max_answers=3)) as town:
+        ana, _ = await town.group(2)
+        silent = town.member(1, "2")
+        assert await silent.device.call(ana.device.focus) == 200
+        silent.device.hang_up()
+        silent.device.answers = None
+        statuses = [
+            await ana.device.say(b"garbage", message_id=f"g-{place}", content_type=CLIENT_CONTROL) for place in range(5)
+        ]
+        assert statuses[0] == 200 and statuses[-1] == 413
+
+
+async def test_commits_make_room_as_messages_do(tmp_path: Path) -> None:
+    """SR-17: what is kept for all is bounded whichever way it came."""
+    limits = FocusLimits(max_stored_messages=3)
+    async with MlsTown(tmp_path, limits=limits) as town:
+        ana, bob = await town.group(2)
+        bob.device.answers = None
+        bob.device.hang_up()
+        for _ in range(6):
+            await ana.do(ana.phone.commit())
+        room = town.focus._rooms.all()[0]
+        assert room.journal.kept[0] <= 3
+
+
+async def test_a_tree_that_cannot_be_loaded_is_not_the_end_of_a_group(tmp_path: Path) -> None:
+    async with MlsTown(tmp_path) as town:
+        ana, bob = await town.group(2)
+        await town.stop_focus()
+        await town.start_focus()
+        await town.focus._writer.run(
+            lambda tables: tables.connection.execute("UPDATE mls_groups SET tree = ?", (b"garbage",))
+        )
+        for each in (ana, bob):
+            assert await each.device.call(ana.device.focus) == 200
+        assert await ana.refused(ana.phone.commit()) is ServerReason.MLS_GROUP_NOT_FOUND
+        await ana.do(ana.phone.found([bob.phone], era=2, operation=Operation.NEW_ERA))
+        await ana.do(ana.phone.commit())
+        await bob.device.until(lambda _: bob.read() or bob.phone.g.epoch == 2)  # type: ignore[func-returns-value]

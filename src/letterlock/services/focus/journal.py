@@ -118,6 +118,11 @@ class Journal:
         lane = self._private.get(reader)
         return (0, 0) if lane is None else (len(lane.entries), lane.bytes)
 
+    def answers(self, reader: Number) -> int:
+        """How many answers of the focus itself to one member are kept."""
+        lane = self._private.get(reader)
+        return 0 if lane is None else sum(entry.sender == reader for entry in lane.entries)
+
     @property
     def kept(self) -> tuple[int, int]:
         """(messages, bytes) that are kept for all."""

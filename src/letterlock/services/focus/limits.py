@@ -65,6 +65,8 @@ class FocusLimits:
     max_private_messages: int = 5000
     """For one member of one conference; beyond it, and beyond `max_private_bytes`, its next is refused."""
     max_private_bytes: int = 32 << 20
+    max_answers: int = 1000
+    """Of the focus itself to one member about its requests to MLS groups; beyond it they get none, and 413."""
     max_age_ms: int = 7 * _DAY
     max_known_ids: int = 20_000
     """Message ids of one conference by which a repeat is recognised."""

@@ -115,7 +115,7 @@ class Rooms:
             or self._created.get(sender, 0) >= limits.max_conferences_by_account
         ):
             raise FocusError("too many conferences", code="focus.limit", status=403)
-        self._spend_invitations(sender, len(creation.invited))
+        self.spend_invitations(sender, len(creation.invited))
         now = self._clock()
         change = found(
             name=name,
@@ -138,7 +138,7 @@ class Rooms:
         """A member adds others."""
         new = [number for number in numbers if number not in room.conference.members]
         if new:
-            self._spend_invitations(by, len(new))
+            self.spend_invitations(by, len(new))
         return await self.change(room, partial(self._admit, room, by, numbers))
 
     async def change(self, room: Room, step: Callable[[Conference], Change]) -> Change:
@@ -181,10 +181,14 @@ class Rooms:
         entries = [(each.entry(position, now), each.data) for position, each in zip(positions, told, strict=False)]
         for entry, _ in entries:
             room.journal.add(entry, max_tail_bytes=self._limits.tail_bytes)
+        self._shorten(room, now)
         return entries
 
     async def answer(self, room: Room, told: FocusMessage) -> Entry:
-        """Keep what the focus has to say to one member. Raises StoreError."""
+        """Keep what the focus has to say to one member. Raises FocusError for one who asks and does not listen; StoreError."""
+        assert told.recipient is not None
+        if room.journal.answers(told.recipient) >= self._limits.max_answers:
+            raise FocusError("too many answers wait for this member", code="focus.full", status=413)
         name, now = room.conference.name, self._clock()
         position = await self._writer.run(lambda tables: keep(tables, name, told, now))
         entry = told.entry(position, now)
@@ -244,8 +248,7 @@ class Rooms:
         entry = Entry(position, sender, recipient, message.message_id, len(message.data), now, message.data, origin)
         room.used_at = now
         room.journal.add(entry, max_tail_bytes=limits.tail_bytes)
-        if room.journal.kept[0] > limits.max_stored_messages or room.journal.kept[1] > limits.max_stored_bytes:
-            room.limit(limits, now)
+        self._shorten(room, now)
         return entry
 
     async def bodies(self, entries: list[Entry]) -> list[tuple[Entry, bytes]]:
@@ -339,11 +342,17 @@ class Rooms:
             check_open(room)
         return change
 
+    def _shorten(self, room: Room, now: Instant) -> None:
+        limits, (count, size) = self._limits, room.journal.kept
+        if count > limits.max_stored_messages or size > limits.max_stored_bytes:
+            room.limit(limits, now)
+
     def _spend(self, purpose: str, account: Number, rate: Rate) -> None:
         if self._buckets.take(purpose, account, rate, self._clock()):
             raise FocusError("too fast", code="focus.rate", status=413)
 
-    def _spend_invitations(self, account: Number, count: int) -> None:
+    def spend_invitations(self, account: Number, count: int) -> None:
+        """So many are added. Raises FocusError 413."""
         for _ in range(count):
             self._spend("invited", account, self._limits.invited)
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ....errors import DecodeError, LetterlockError, StoreError
+from ....errors import DecodeError, LetterlockError
 from ....ids import Instant, Number, Rng
 from ....rcc16.choices import OURS
 from ....rcc16.wire.control import ClientMessage, decode_client_message, decode_epoch_identifier
@@ -128,6 +128,7 @@ class Ordering:
         accepted_told = FocusMessage(sender, "", packet_id, acceptance, recipient=sender)
         if isinstance(outcome, Repeated):
             return Ordered(((await self._rooms.answer(room, accepted_told), acceptance),))
+        self._rooms.spend_invitations(sender, len(outcome.roster.added))
         change = reshape(
             conference,
             sender,
@@ -231,7 +232,9 @@ class Ordering:
         try:
             group = await self._judged(lambda: OrderedGroup.stored(self._terms, state, snapshot, now))
         except LetterlockError as error:
-            raise StoreError(f"a stored MLS group cannot be read: {error}", code="focus.mls.stored") from error
+            # Requests are refused from now on but for a new era, which brings a tree of its own: nothing is stuck for ever.
+            _log.error("a stored MLS group cannot be read: %s", error)
+            group = OrderedGroup.without_tree(self._terms, state)
         self._kept.put(name, state, group)
         return group
 
