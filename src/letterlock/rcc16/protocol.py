@@ -188,8 +188,10 @@ class Rcc16Protocol:
         return None if chat is None else view_of(state, chat, self._core.number)
 
     def rolled_back(self, state: State) -> Writes:
-        """The store is an old copy: no group key in it is used again. Each conversation comes back by itself (SR-06)."""
+        """The store is an old copy: no group key in it is used again, and no key package that a Welcome of the lost
+        future may have used. Each conversation comes back by itself (SR-06)."""
         staged = Staged(state)
+        staged.merge(self.enrolment.rolled_back(staged))
         self._core.live.clear()
         for key in list(state.scan(CHATS)):
             chat = staged.get(key)

@@ -139,14 +139,16 @@ def drop_unwanted(work: Work, group: Group) -> None:
 
 
 def wanted(work: Work, group: Group, proposal: Proposal) -> bool:
-    """Whether we would commit what somebody proposes. Of custom proposals almost nothing (our choice).
+    """Whether we would commit what somebody proposes: that it leaves, and almost nothing else (rcc16.md 6).
 
-    An end_mls proposal (F001) would have us end encryption on somebody else's word, and v4.0 has withdrawn it. A
-    ServerRemove (F004) is committed only if it names a leaf of somebody whom the RCS group no longer has (SR-04).
+    A commit stands in the name of who makes it: whoever could have us add, remove or change the context by a proposal
+    would do it in our name (SR-03). An end_mls proposal (F001) would have us end encryption on somebody else's word, and
+    v4.0 has withdrawn it. A ServerRemove (F004) is committed only if it names a leaf of somebody whom the RCS group no
+    longer has (SR-04).
     """
-    if not isinstance(proposal, CustomProposal):
+    if isinstance(proposal, SelfRemove):
         return True
-    if proposal.proposal_type != SERVER_REMOVE or not work.chat.roster:
+    if not isinstance(proposal, CustomProposal) or proposal.proposal_type != SERVER_REMOVE or not work.chat.roster:
         return False
     leaf = group.state.tree.leaf(int.from_bytes(proposal.body, "big"))
     return leaf is not None and certified_number(leaf.credential) not in {*work.chat.roster, work.core.number}

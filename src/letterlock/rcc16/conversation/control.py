@@ -32,7 +32,7 @@ from ..wire.reasons import ClientReason, ServerReason
 from .adopting import enter, follow
 from .committing import wanted
 from .ending import has_ended
-from .fetched import read_fetched
+from .fetched import read_fetched, saw_era
 from .heads import Head, head_of
 from .joining import take_welcome, unopenable
 from .letters import check_binding, open_application
@@ -90,7 +90,7 @@ def _born_ended(work: Work, message: GroupInfoMessage) -> None:
     fetched = read_fetched(work, message)
     if fetched.era <= chat.group.era or fetched.group_id != chat.mls_id.encode():
         return
-    work.update(era_seen=max(chat.era_seen, fetched.era))
+    saw_era(work, fetched.era)
     end = end_mls_of(fetched.extensions)
     if end is not None and fetched.signer in {(one.number, one.device) for one in chat.members}:
         work.update(rejoin=True)

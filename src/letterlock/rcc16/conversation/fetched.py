@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ...errors import DecodeError
 from ...ids import Number
@@ -18,7 +19,11 @@ from ..wire.extensions import era_of
 from .members import device_id
 from .step import Work
 
-__all__ = ["Fetched", "read_fetched"]
+__all__ = ["MOST_ERAS_AHEAD", "Fetched", "read_fetched", "saw_era"]
+
+MOST_ERAS_AHEAD: Final = 1 << 16
+"""An era further ahead is believed of nobody (our choice): at five a day it is 36 years away, and whoever could have us
+take the last one there is would have made the conversation's end, because a new era has to be a later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +78,10 @@ def read_fetched(work: Work, message: GroupInfoMessage) -> Fetched:
         (certified_number(signer.credential), device_id(signer.signature_key)),
         find_extension(info.extensions, EXTERNAL_PUB) is not None,
     )
+
+
+def saw_era(work: Work, era: int) -> None:
+    """The order speaks of an era, in a GroupInfo that holds: a group of ours has to be of a later one (rcc16.md 2.2)."""
+    known = work.chat.era_seen
+    if known < era <= known + MOST_ERAS_AHEAD:
+        work.update(era_seen=era)

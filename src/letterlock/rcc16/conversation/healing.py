@@ -19,7 +19,7 @@ from ..wire.control import EnhancedGroupInfo, EpochIdentifier
 from ..wire.extensions import end_mls_of
 from .control import accepted
 from .ending import has_ended
-from .fetched import Fetched, read_fetched
+from .fetched import Fetched, read_fetched, saw_era
 from .operations import matches, standing
 from .refusals import lost
 from .repairs import ask_user, begin_repair, charge, come_back, give_up, healed, make_era, pull, replay
@@ -62,7 +62,7 @@ def take_answer(work: Work, info: EnhancedGroupInfo, sender: Number | None) -> N
     heal = work.chat.heal
     if heal is None or not heal.asked:
         return
-    work.update(heal=replace(heal, asked=False), era_seen=max(work.chat.era_seen, info.latest.era))
+    work.update(heal=replace(heal, asked=False))
     try:
         fetched = read_fetched(work, info.group_info)
         wrong = (fetched.era, fetched.epoch) != (info.latest.era, info.latest.epoch)
@@ -72,6 +72,7 @@ def take_answer(work: Work, info: EnhancedGroupInfo, sender: Number | None) -> N
         # What does not hold together is no answer. Look again later; meanwhile we stay where we are.
         _climb(work, None, Verdict.UNKNOWN)
         return
+    saw_era(work, fetched.era)
     says = Standing(Moment(info.latest.era, info.latest.epoch), info.latest.authenticator)
     here = standing(work)
     local = None if here is None else Standing(Moment(here.era, here.epoch), here.authenticator)
@@ -156,9 +157,11 @@ def _facts(work: Work, answer: _Answer | None, found: Verdict, pulled: bool) -> 
 
 def _ended_by_member(work: Work, fetched: Fetched) -> bool:
     """end_mls in a fetched GroupInfo counts if somebody who was in the group with us vouches for it: nobody outside can
-    end encryption, whatever tree a server shows (SR-01)."""
-    known = {(one.number, one.device) for one in work.chat.members}
-    return end_mls_of(fetched.extensions) is not None and fetched.signer in known
+    end encryption, whatever tree a server shows (SR-01). And not if it is of the past: it may have been begun again
+    since (SR-05)."""
+    if end_mls_of(fetched.extensions) is None or Moment(fetched.era, fetched.epoch) < work.chat.held:
+        return False
+    return fetched.signer in {(one.number, one.device) for one in work.chat.members}
 
 
 def _do(work: Work, step: HealStep, answer: _Answer | None, found: Verdict) -> Verdict | None:

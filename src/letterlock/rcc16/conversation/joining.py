@@ -15,6 +15,7 @@ from ...mls.wire.message import decode_message
 from ...mls.wire.welcome import GroupInfo, Welcome
 from ..credentials.leaf import certified_number
 from ..health.election import precedes
+from ..health.transitions import Moment
 from ..rules import rule
 from ..wire.authenticated_data import encode_authenticated_data
 from ..wire.control import CommitBundle
@@ -23,7 +24,7 @@ from ..wire.extensions import era_of
 from ..wire.group_ids import group_of_mls, is_pair
 from ..wire.message_ids import new_message_id
 from .adopting import enter
-from .fetched import Fetched
+from .fetched import MOST_ERAS_AHEAD, Fetched
 from .operations import Outgoing, begin, post
 from .records import Kind
 from .refusals import lost
@@ -34,7 +35,12 @@ __all__ = ["come_in", "take_welcome", "unopenable"]
 _GROUP = rule(
     "RCC-9.3-01", "RCC.16 9.3 (rcc16.md 2.1)", "a Welcome is for the group of its conversation", module=__name__
 )
-_ERA = rule("RCC-9.3-02", "RCC.16 9.3 (rcc16.md 2.3)", "a Welcome has an era, a later one than ours", module=__name__)
+_ERA = rule(
+    "RCC-9.3-02",
+    "RCC.16 9.3 (rcc16.md 2.3)",
+    "a Welcome has an era, a later one than ours, and leads to no moment of the past",
+    module=__name__,
+)
 _INVITER = rule(
     "RCC-9.3-03", "RCC.16 9.3 (rcc16.md 2.3)", "who signed a Welcome is the asserted sender", module=__name__
 )
@@ -147,6 +153,8 @@ def _check(work: Work, group: Group, info: GroupInfo, bundle: CommitBundle, send
     _check_members(work, group)
     if era == 0 or (work.chat.group is not None and not work.chat.left and era <= work.chat.group.era):
         _ERA.fail(f"a Welcome to era {era}")
+    if Moment(era, group.epoch) <= work.chat.held or era > work.chat.era_seen + MOST_ERAS_AHEAD:
+        _ERA.fail(f"a Welcome to era {era}, epoch {group.epoch}")  # kept back until we had left, say (SR-05)
     if bundle.epoch_authenticator and bundle.epoch_authenticator != group.epoch_authenticator:
         _AUTHENTICATOR.fail("the Welcome leads to another state than it was sent with")
     inviter = group.state.tree.leaf(info.signer)

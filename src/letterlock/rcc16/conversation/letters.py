@@ -14,8 +14,8 @@ from __future__ import annotations
 import hashlib
 
 from ...conversation_seam import Letter, LetterReceived, Packet, PacketHeader, Refusal, Unreadable, Waits
-from ...errors import LetterlockError
-from ...ids import MessageId, Number
+from ...errors import InputError, LetterlockError
+from ...ids import MessageId, Number, message_id
 from ...mls.group.group import Group
 from ...mls.group.results import Application, Duplicate, PastEpoch
 from ..credentials.leaf import certified_number
@@ -33,7 +33,7 @@ from .parking import park
 from .pins import broken
 from .posting import letter_packet
 from .receipts import acknowledge, acknowledge_again
-from .records import RECEIVED, SENT, Chat, Kind, Received, Sent, chat_text
+from .records import SENT, Chat, Kind, Received, Sent, chat_text, received_key
 from .reports import cannot_read
 from .step import Work
 from .trouble import suspect
@@ -201,11 +201,11 @@ def _open(work: Work, packet: Packet, sender: Number, *, agrees: bool) -> None:
     _received(work, packet, sender, result, content)
 
 
-def check_binding(work: Work, data: bytes, message_id: str, certified: Number, sender: Number | None) -> None:
+def check_binding(work: Work, data: bytes, envelope_id: str, certified: Number, sender: Number | None) -> None:
     """What is bound to a message is what its envelope says (SR-03). Raises InvalidRcc16, DecodeError."""
     held = work.chat.group
     found = decode_authenticated_data(data, accept_resent=work.core.settings.choices.accept_resent)
-    if found.message_id != message_id:
+    if found.message_id != envelope_id:
         _ID.fail("the message was encrypted under another id")
     if held is not None and found.era != held.era:
         _ERA.fail(f"a message of era {found.era}")
@@ -214,11 +214,11 @@ def check_binding(work: Work, data: bytes, message_id: str, certified: Number, s
 
 
 def open_application(
-    work: Work, group: Group, result: Application, message_id: str, sender: Number | None
+    work: Work, group: Group, result: Application, envelope_id: str, sender: Number | None
 ) -> Content | None:
     """The content, all checks made; None for a payload of a kind that nobody knows. Raises InvalidRcc16, DecodeError."""
     certified = certified_number(result.leaf.credential)
-    check_binding(work, result.authenticated_data, message_id, certified, sender)
+    check_binding(work, result.authenticated_data, envelope_id, certified, sender)
     payload = decode_secret_payload(result.data)
     if payload.generation != result.generation and work.core.settings.choices.generation_must_match:
         _GENERATION.fail(f"counter {payload.generation} in generation {result.generation}")
@@ -230,13 +230,12 @@ def _received(work: Work, packet: Packet, sender: Number, result: Application, c
     # Original-Message-ID in the envelope is anybody's word: who believed it would take a new letter for a repeat of one
     # that was read, and never show it (SR-05). What counts is the header inside the encryption.
     own_namespace = work.core.settings.choices.own_namespace
-    original = find_header(content.headers, _ROOT, own_namespace)
+    root = _root(find_header(content.headers, _ROOT, own_namespace), packet.message_id)
     headers = tuple(one for one in content.headers if (one.namespace, one.name) != (own_namespace, _ROOT))
     wants = tuple(packet.dispositions)
     work.state.put(
-        RECEIVED.key(chat_text(work.conversation), packet.message_id),
+        received_key(work.conversation, sender, packet.message_id),
         Received(
-            sender=sender,
             device=device,
             digest=hashlib.sha256(packet.body).digest(),
             at=work.now,
@@ -251,7 +250,7 @@ def _received(work: Work, packet: Packet, sender: Number, result: Application, c
             sender,
             device,
             packet.message_id,
-            MessageId(original) if original else packet.message_id,
+            root,
             headers,
             content.entity,
         )
@@ -260,10 +259,18 @@ def _received(work: Work, packet: Packet, sender: Number, result: Application, c
         acknowledge(work, sender, packet.message_id)
 
 
+def _root(named: str | None, own: MessageId) -> MessageId:
+    """What a letter says that it repeats. Keys of records are made of it, so it has to be a message id."""
+    try:
+        return own if named is None else message_id(named)
+    except InputError:
+        return own
+
+
 def _seen(work: Work, packet: Packet, sender: Number) -> bool:
     """A repeat of the very bytes that we have read: our receipt was lost, so it is given again (SR-05)."""
-    known = work.state.get(RECEIVED.key(chat_text(work.conversation), packet.message_id))
-    if known is None or known.sender != sender or known.digest != hashlib.sha256(packet.body).digest():
+    known = work.state.get(received_key(work.conversation, sender, packet.message_id))
+    if known is None or known.digest != hashlib.sha256(packet.body).digest():
         return False
     if "positive-delivery" in packet.dispositions:
         acknowledge_again(work, sender, packet.message_id, known.displayed)

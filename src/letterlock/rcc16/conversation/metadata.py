@@ -35,6 +35,7 @@ from ..wire.packet_headers import application_headers, find_header
 from ..wire.secret_payload import Content, SecretPayload, encode_content, encode_secret_payload
 from .committing import change_context
 from .encrypting import encrypted
+from .pins import broken
 from .records import Kind, Metadata
 from .step import Work
 
@@ -107,6 +108,8 @@ def push_keys(work: Work) -> None:
     group, held, subject = work.group(), work.chat.group, work.chat.subject
     if group is None or held is None or subject is None or list(group.proposals()) or group.pending is not None:
         return
+    if broken(work, work.chat.members):
+        return  # nothing goes to another key than the one that was compared
     message_id = new_message_id(work.rng)
     body = encrypted(work, group, held.era, message_id, _content(work, subject))
     headers = application_headers(held.era, work.chat.authenticator)

@@ -16,6 +16,7 @@ from ...errors import DecodeError, LetterlockError
 from ...ids import MessageId, Number
 from ...mls.group.results import FutureEpoch
 from ..credentials.leaf import certified_number
+from ..health.budgets import Charge
 from ..health.transitions import Moment
 from ..wire.derived_content import Delivery, DeliveryStatus, DerivedContent, Display, DisplayStatus
 from ..wire.message_ids import new_message_id
@@ -25,7 +26,7 @@ from ..wire.receipts import SignedReceipt, sign_receipt, verify_receipt
 from .dates import rfc3339
 from .parking import park
 from .posting import imdn_packet
-from .records import RECEIVED, SENT, Sent, chat_text
+from .records import SENT, Sent, chat_text, received_key
 from .step import Work
 from .trouble import suspect
 
@@ -56,9 +57,9 @@ def acknowledge_again(work: Work, sender: Number, message_id: MessageId, display
 
 def show(work: Work, message_id: MessageId, sender: Number) -> None:
     """The user has seen a letter."""
-    key = RECEIVED.key(chat_text(work.conversation), message_id)
+    key = received_key(work.conversation, sender, message_id)
     known = work.state.get(key)
-    if known is None or known.sender != sender or known.displayed:
+    if known is None or known.displayed:
         return
     work.state.put(key, replace(known, displayed=True))
     if known.wants_display:
@@ -104,6 +105,8 @@ def take_positive(work: Work, packet: Packet, receipt: Receipt, sender: Number |
     signed = verified(work, packet, receipt, signature, sender)
     if signed is None or receipt.imdn.status not in (Status.DELIVERED, Status.DISPLAYED):
         return
+    for subject in (sender, f"{sender} unsigned"):  # a streak of failures ends with what it could read
+        work.update(ledger=work.chat.ledger.cleared(Charge.PEER_FAILURE, subject))
     displayed = isinstance(signed.derived.report, Display)
     if not displayed:
         left = tuple(number for number in sent.waiting if number != sender)

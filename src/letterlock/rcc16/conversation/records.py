@@ -6,7 +6,7 @@
 * `rcc16-row/<chat>/<group>/<row>`: one row of an MLS group. `<group>` counts the groups that a chat ever had, because
   two may be there at once: the one in force, and one of ours that nobody has accepted yet.
 * `rcc16-packet/<chat>`: the packet of the pending operation; a retry sends these bytes again (rcc16.md 2.3).
-* `rcc16-sent/<chat>/<message id>`, `rcc16-received/<chat>/<message id>`: letters, for receipts and repeats.
+* `rcc16-sent/<chat>/<message id>`, `rcc16-received/<chat>/<message id>/<sender>`: letters, for receipts and repeats.
 * `rcc16-parked/<chat>/<number>`: packets that cannot be read yet.
 * `rcc16-claim/<request>`: the chat for whose sake key packages were asked for.
 * `rcc16-pin/<number>`: participant keys.
@@ -54,6 +54,7 @@ __all__ = [
     "chat_key",
     "chat_text",
     "load_chat",
+    "received_key",
     "row_key",
     "store_chat",
 ]
@@ -258,7 +259,6 @@ class Sent:
 class Received:
     """A letter that was read: a repeat of it gets its receipt again, and nothing else."""
 
-    sender: Number
     device: bytes
     digest: bytes
     at: Instant
@@ -315,6 +315,11 @@ def store_chat(staged: Staged, chat: Chat, before: Chat | None) -> None:
         staged.put(chat_key(chat.conversation), chat)
     if before is None or chat.members != before.members or chat.roster != before.roster:
         staged.put(PEOPLE.key(chat_text(chat.conversation)), People(chat.members, chat.roster))
+
+
+def received_key(conversation: Conversation, sender: Number, message_id: str) -> Key[Received]:
+    """The ids of each sender are its own: nobody's letter takes the place of another one's (SR-05)."""
+    return RECEIVED.key(chat_text(conversation), message_id, sender)
 
 
 def row_key(conversation: Conversation, group: int, row: str) -> Key[bytes]:
@@ -429,9 +434,7 @@ _CHAT = record(
 )
 _PEOPLE = record(People, members=many(_DEVICE), roster=many(TEXT))
 _SENT = record(Sent, root=TEXT, at=U64, era=U64, epoch=U64, waiting=many(TEXT), packet=maybe(_PACKET), again=U64)
-_RECEIVED = record(
-    Received, sender=TEXT, device=BYTES, digest=BYTES, at=U64, era=U64, wants_display=BOOL, displayed=BOOL
-)
+_RECEIVED = record(Received, device=BYTES, digest=BYTES, at=U64, era=U64, wants_display=BOOL, displayed=BOOL)
 _PARKED = record(Parked, packet=_PACKET, sender=maybe(TEXT), at=U64, era=U64, epoch=U64, failed=BOOL)
 _PIN = record(Pin, spki=BYTES, verified=BOOL, seen=BYTES)
 

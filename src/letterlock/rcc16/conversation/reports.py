@@ -80,7 +80,9 @@ def take_negative(work: Work, packet: Packet, receipt: Receipt, sender: Number |
     remedy = ClientRemedy.RESEND if reason is None else CLIENT_REMEDIES[reason]
     match remedy:
         case ClientRemedy.RESEND:
-            _send_again(work, message_id, sender)
+            # What nobody signed is heard too, because deployed clients send it; but it has an allowance of its own, so
+            # that forged ones do not use up what the member itself may ask for (SR-05).
+            _send_again(work, message_id, sender, sender if signature is not None else f"{sender} unsigned")
         case ClientRemedy.SELF_HEAL | ClientRemedy.ESCALATE:
             if signature is not None:  # a look at our own state costs something: not on anybody's word
                 suspect(work, token_of(reason) if reason is not None else "failed")
@@ -90,14 +92,14 @@ def take_negative(work: Work, packet: Packet, receipt: Receipt, sender: Number |
             pass
 
 
-def _send_again(work: Work, message_id: str, member: Number) -> None:
+def _send_again(work: Work, message_id: str, member: Number, subject: str) -> None:
     """At most so many an hour for one member, and none to who fails at everything (rcc16.md 5.6)."""
     sent = sent_letter(work, message_id)
     if sent is None or (member not in sent.waiting and work.chat.members):
         return
     budgets, ledger = work.core.settings.budgets, work.chat.ledger
     for charge in (Charge.PEER_FAILURE, Charge.RESEND):
-        spent = ledger.spend(charge, budgets, work.now, member)
+        spent = ledger.spend(charge, budgets, work.now, subject)
         if spent is None:
             return
         ledger = spent
@@ -122,9 +124,8 @@ def _of_server(work: Work, message_id: str, reason: ServerReason, sender: Number
             work.update(heal=replace(work.chat.heal, not_found=True, asked=False, next_at=work.now))
         return
     remedy = SERVER_REMEDIES[reason]
-    if remedy is ServerRemedy.RETRY_SAME_BYTES and sent.packet is not None:
-        work.packets.append(sent.packet)
-        return
+    if remedy is ServerRemedy.RETRY_SAME_BYTES:
+        return  # they are sent again until every receipt has come, with pauses; not as fast as somebody refuses them
     work.state.put(SENT.key(chat_text(work.conversation), message_id), replace(sent, packet=None))
     work.notices.append(LetterFailed(work.conversation, MessageId(message_id), token_of(reason)))
     if remedy in (ServerRemedy.SELF_HEAL, ServerRemedy.TERMINAL, ServerRemedy.CREATE_AGAIN, ServerRemedy.NEW_ERA):

@@ -20,6 +20,7 @@ from .healing import due as heal_due
 from .letters import waiting
 from .metadata import set_subject
 from .operations import overdue
+from .pins import broken
 from .records import Heal
 from .step import Work
 
@@ -128,7 +129,7 @@ def _wish(work: Work) -> Callable[[], None] | None:
         return lambda: remove(work, chat.removes)
     if chat.adds:
         return lambda: eras.claim_to_add(work, chat.adds)
-    if chat.subject_wish is not None and work.conversation.group is not None:
+    if chat.subject_wish is not None and work.conversation.group is not None and not broken(work, chat.members):
         return lambda: set_subject(work)
     if chat.refreshes:
         return lambda: refresh(work)

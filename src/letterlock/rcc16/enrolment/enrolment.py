@@ -243,6 +243,10 @@ class Enrolment:
         """A Welcome that was addressed to us is for no package that we have: the KDS hands out what we lost."""
         return pool.unopenable(state, welcome)
 
+    def rolled_back(self, state: State) -> Writes:
+        """The store is an old copy: its packages are used by nobody any more, and the next `upkeep` makes new ones."""
+        return pool.abandon(state)
+
     # --- linked devices ----------------------------------------------------------------------------------------------
     def link_request(self, state: State, participant_spki: bytes) -> linking.LinkRequest:
         """On a linked device, for the primary, which holds this participant key. Raises InputError before `upkeep`."""

@@ -24,7 +24,7 @@ from ..credentials.leaf import decode_chain, lasts_30_days
 from .records import PACKAGES, UPKEEP, USED, Package, Schedule
 from .settings import EnrolmentSettings, PackageLifetime
 
-__all__ = ["bundle_for", "housekeeping", "published", "unopenable", "upkeep", "used"]
+__all__ = ["abandon", "bundle_for", "housekeeping", "published", "unopenable", "upkeep", "used"]
 
 _REQUEST: Final = "packages-"
 _MARGIN_MS: Final = 30 * 60_000
@@ -106,6 +106,17 @@ def unopenable(state: State, welcome: Welcome) -> Writes:
     if schedule is None or known:
         return {}
     return {UPKEEP: replace(schedule, repair=True)}
+
+
+def abandon(state: State) -> Writes:
+    """Every private half goes: with the leaf of a Welcome that is opened twice the same keys would be used twice."""
+    staged = Staged(state)
+    for key in state.scan(PACKAGES):
+        staged.delete(key)
+    schedule = staged.get(UPKEEP)
+    if schedule is not None:
+        staged.put(UPKEEP, replace(schedule, chain_digest=b""))
+    return staged.writes
 
 
 def housekeeping(staged: Staged, settings: EnrolmentSettings, now: Instant) -> None:
