@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
+from ...ids import Number
+from ...mls.wire.proposals import SelfRemove
+from ..credentials.leaf import certified_number
 from ..health.ladder import look_after
 from ..health.states import State as HealthState
 from ..wire.reasons import SERVER_REMEDIES, ServerReason, ServerRemedy, token_of
 from .ending import end_failed, revive_failed
+from .members import others_of
 from .operations import rollback
 from .records import Kind, Operation
 from .step import Work
 from .trouble import suspect
 
 __all__ = ["lost", "refused"]
+
+_ROSTERS: Final = (ServerReason.PENDING_PROPOSAL, ServerReason.MISMATCHED_RCS_GROUP_STATE)
 
 
 def refused(work: Work, reason: ServerReason) -> None:
@@ -30,6 +37,9 @@ def refused(work: Work, reason: ServerReason) -> None:
     work.update(refusals=work.chat.refusals + 1)
     if work.chat.refusals >= work.core.settings.budgets.slot_attempts:
         _give_up(work, operation, token_of(reason))
+        return
+    if reason in _ROSTERS and (gone := _departed(work)):
+        work.update(removes=tuple(dict.fromkeys((*work.chat.removes, *gone))))
         return
     match remedy:
         case ServerRemedy.SELF_HEAL:
@@ -73,6 +83,19 @@ def lost(work: Work) -> None:
         work.update(heal=replace(heal, external_failed=True, next_at=work.now))
     if heal is not None and operation.kind is Kind.ERA_ADVANCE:
         work.update(heal=replace(heal, next_at=work.now))
+
+
+def _departed(work: Work) -> tuple[Number, ...]:
+    """Who is in the tree, gone from the RCS group, and proposed nothing that we could commit: it left by the RCS group
+    alone, or with a SelfRemove that no member can take. Somebody has to take its leaves out, or no commit is accepted
+    and it goes on reading (9.5.1). It is the order that asked for it; a roster alone removes nobody (SR-04)."""
+    group, chat = work.group(), work.chat
+    if group is None or work.is_pair or not chat.roster:
+        return ()
+    leaving = {sender.index for _, proposal, sender in group.proposals() if isinstance(proposal, SelfRemove)}
+    there = {*chat.roster, work.core.number}
+    left = {certified_number(leaf.credential) for index, leaf in group.members() if index in leaving}
+    return tuple(number for number in others_of(work) if number not in there and number not in left)
 
 
 def _give_up(work: Work, operation: Operation, why: str) -> None:

@@ -1,0 +1,82 @@
+"""Leaves of somebody who has left the RCS group, and whom no proposal takes out: members do, or no commit is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from letterlock.conversation_seam import SetMetadata, Leave, RemoveMembers
+from letterlock.rcc16.choices import OURS
+from letterlock.rcc16.wire.control import Operation, decode_client_message, encode_client_message
+
+from .test_conversation_groups import agree, members
+from .world import ANA, BEN, CLEO, CONTROL, DORA, GROUP, Phone, World
+
+
+def _settle(world: World) -> None:
+    world.run()
+    for _ in range(10):
+        world.pass_time(60_000)
+
+
+def _spoil_self_removes(world: World) -> None:
+    """With a membership tag that does not hold: members refuse it, and the focus cannot know."""
+    order: Callable[..., None] = world._order
+
+    def spoilt(focus, phone, packet) -> None:  # type: ignore[no-untyped-def]
+        request = decode_client_message(packet.body, OURS.control_numbers, CONTROL)
+        if request.operation is Operation.PROPOSAL:
+            proposal = request.proposal[:-1] + bytes([request.proposal[-1] ^ 1])
+            packet = replace(
+                packet, body=encode_client_message(replace(request, proposal=proposal), OURS.control_numbers)
+            )
+        order(focus, phone, packet)
+
+    world._order = spoilt  # type: ignore[method-assign]
+
+
+def _roster_is_told(phones: list[Phone], world: World) -> None:
+    for phone in phones:
+        phone.upgrade(GROUP, *sorted(world.groups[GROUP].roster))
+    world.run()
+
+
+def test_a_leaver_cannot_stop_the_group_with_a_proposal_that_nobody_can_take() -> None:
+    world = World()
+    ana, ben, cleo, dora = world.group(ANA, BEN, CLEO, DORA)
+    _spoil_self_removes(world)
+    dora.change(GROUP, Leave())
+    world.run()
+    _roster_is_told([ana, ben, cleo], world)
+    ana.change(GROUP, RemoveMembers((CLEO,)))
+    _settle(world)
+    agree(ana, ben)
+    assert members(ana) == [ANA, BEN]
+    ben.write(GROUP, "we are two")
+    world.run()
+    assert ana.read() == ["we are two"] and not dora.read()
+
+
+def test_who_left_the_rcs_group_alone_is_taken_out_with_the_next_commit() -> None:
+    """As a client does that says BYE and nothing else (rcc16.md 6)."""
+    world = World()
+    ana, ben, cleo, _ = world.group(ANA, BEN, CLEO, DORA)
+    world.groups[GROUP].roster.discard(DORA)
+    _roster_is_told([ana, ben, cleo], world)
+    ben.change(GROUP, SetMetadata("without her"))
+    _settle(world)
+    agree(ana, ben, cleo)
+    assert members(cleo) == [ANA, BEN, CLEO]
+    assert cleo.view(GROUP).subject == "without her"
+
+
+def test_a_roster_alone_removes_nobody() -> None:
+    """SR-04: what a focus says of the roster is not believed before it also refuses commits; then nothing else would do."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    for phone in (ana, ben):
+        phone.upgrade(GROUP, ANA, BEN)
+    ana.change(GROUP, SetMetadata("hello"))
+    _settle(world)
+    agree(ana, ben, cleo)
+    assert members(ana) == [ANA, BEN, CLEO]
