@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from postgresql import postgresql
 from processes import run, tell
 from rcc16_claim import claim
+from rcc16_client import client
 from rcc16_focus import commit_hot, commit_many, group_memory
 from report import Row, show
 
@@ -34,10 +35,15 @@ def _operations(arguments: argparse.Namespace) -> dict[str, Measure]:
         ),
         "focus_group_memory_100": lambda database, suffix: group_memory(database, suffix, members=100, groups=20),
         "focus_group_memory_1000": lambda database, suffix: group_memory(database, suffix, members=1000, groups=4),
+        **{f"client_{members}": _client(members) for members in (2, 100, 1000)},
     }
 
 
-_ALONE: frozenset[str] = frozenset()
+def _client(members: int) -> Measure:
+    return lambda database, suffix: client(members, letters=200, commits=20)
+
+
+_ALONE = frozenset({"client_2", "client_100", "client_1000"})
 _MUST_BE_ZERO = ("claim_twice",)
 
 

@@ -78,7 +78,7 @@ LIMITS = OrderingLimits(
     max_subject=4_096,
     max_icon=1_024,
 )
-CONTROL = ControlLimits(max_size=1 << 22, max_roster=100, max_page=50)
+CONTROL = ControlLimits(max_size=1 << 23, max_roster=1_000, max_page=50)
 
 
 class MemoryState:
