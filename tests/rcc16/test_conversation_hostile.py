@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from letterlock.conversation_seam import (
     AddMembers,
@@ -18,6 +20,7 @@ from letterlock.conversation_seam import (
     LetterReceived,
     Packet,
     PacketHeader,
+    Refusal,
     Revive,
     RosterChanged,
     Secured,
@@ -25,6 +28,7 @@ from letterlock.conversation_seam import (
     SetMetadata,
 )
 from letterlock.ids import MessageId
+from letterlock.mls.group.group import CommitOptions, Group
 from letterlock.mls.wire.proposals import Add, GroupContextExtensions, Proposal, Remove
 from letterlock.rcc16.choices import OURS
 from letterlock.rcc16.wire.authenticated_data import encode_authenticated_data
@@ -35,17 +39,19 @@ from letterlock.rcc16.wire.control import (
     EpochIdentifier,
     GroupInfoMessage,
     MlsMessage,
+    Operation,
+    decode_client_message,
     encode_enhanced_group_info,
     encode_server_message,
 )
 from letterlock.rcc16.wire.extensions import END_MLS, ERA, end_mls_extension, era_extension, merge
 from letterlock.rcc16.wire.packet_headers import NAMESPACE, ORIGINAL_MESSAGE_ID, control_headers
-from letterlock.rcc16.wire.reasons import ClientReason, encode_negative_receipt
+from letterlock.rcc16.wire.reasons import ClientReason, ServerReason, encode_negative_receipt
 
 from .crooked import group_of, letter, working
 from .test_conversation_groups import agree, chat_of, members
 from .test_conversation_rules import package_of
-from .world import ANA, BEN, CLEO, DORA, GROUP, Phone, World
+from .world import ANA, BEN, CLEO, CONTROL, DORA, GROUP, Phone, World
 
 BACK = Conversation(peer=ANA)
 AT = "2026-11-23T05:00:00Z"
@@ -326,3 +332,114 @@ def test_a_subject_goes_to_nobody_with_another_key_than_the_verified_one() -> No
     world.run()
     assert len([p for p in ana.sent if p.content_type == "message/mls"]) == sent
     assert rogue.view(GROUP).subject != "other plans"
+
+
+# --- forks and strangers -------------------------------------------------------------------------------------------
+def test_nobody_goes_over_to_a_group_that_only_a_stranger_vouches_for() -> None:
+    """SR-04: whoever has a certificate can make a group of our name with leaves of ours from the key server, and its
+    GroupInfo holds. Who was with us, or whoever comes in by a commit that we have seen, is who tells where it goes on."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    dora = world.phone(DORA)
+    client = dora.protocol.enrolment.client(dora.state, world.now)
+    assert client is not None
+    group = Group.create(
+        client, chat_of(ana).mls_id.encode(), extensions=(era_extension(2),), rng=dora.rng, now=world.now
+    )
+    pending = group.commit(
+        [Add(package_of(one)) for one in (ben, cleo)],
+        options=CommitOptions(public=True, tree_in_welcome=False, path=False),
+        rng=dora.rng,
+        now=world.now,
+    )
+    group.merge(pending, now=world.now)
+    info = GroupInfoMessage(
+        group.group_info(with_tree=False, external_pub=True), group.state.tree.encode(), group.epoch_authenticator
+    )
+    asking(ana, world)
+    ana.sent.clear()
+    for _ in range(4):
+        ana.receive(answer(info, EpochIdentifier(2, 1, group.epoch_authenticator)), None)
+        world.now += 40_000
+        ana.timer()
+    requests = [decode_client_message(p.body, OURS.control_numbers, CONTROL) for p in ana.sent if p.large]
+    assert Operation.EXTERNAL_COMMIT not in {one.operation for one in requests}
+    assert DORA not in members(ana)
+
+
+def packets_of_each_kind() -> tuple[World, Phone, list[tuple[Packet, Any]]]:
+    """Genuine packets that are on their way to Ben, and Ben as he is before any of them came."""
+    world = World("fuzz")
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    found: list[tuple[Packet, Any]] = []
+
+    def caught(travelling: Any) -> bool:
+        if travelling.to is ben:
+            found.append((travelling.packet, travelling.sender))
+        return travelling.to is ben
+
+    ben.write(GROUP, "mine", "mine")
+    world.drop = caught
+    world.run()
+    cleo.write(GROUP, "hello")
+    ana.write(GROUP, "again", "again", root="before")
+    world.run()
+    ana.change(GROUP, SetMetadata(subject="plans"))
+    world.run()
+    cleo.change(GROUP, Leave())
+    world.run()
+    world.pass_time(20_000)
+    found.append((negative("mine", ClientReason.FAILED_TO_DECRYPT), CLEO))
+    found.append((negative("mine", ServerReason.INCORRECT_EPOCH), None))
+    info, latest = group_info(ana)
+    found.append((answer(info, latest), None))
+    return world, ben, found
+
+
+_WORLD: list[tuple[World, Phone, list[tuple[Packet, Any]], dict[str, bytes]]] = []
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_nothing_that_comes_raises(data: st.DataObject) -> None:
+    """SR-07, SR-09: any field of any packet, changed in any way, and whoever is said to have sent it."""
+    if not _WORLD:
+        world, ben, found = packets_of_each_kind()
+        _WORLD.append((world, ben, found, dict(ben.state.rows)))
+    world, ben, found, rows = _WORLD[0]
+    ben.state.rows = dict(rows)
+    world.drop = lambda t: True
+    for _ in range(data.draw(st.integers(1, 3))):
+        packet, sender = data.draw(st.sampled_from(found))
+        kind = data.draw(st.sampled_from(("byte", "cut", "headers", "type", "sender", "id", "asked", "none")))
+        if kind == "byte" and packet.body:
+            at = data.draw(st.integers(0, len(packet.body) - 1))
+            value = bytes([packet.body[at] ^ data.draw(st.integers(1, 255))])
+            packet = replace(packet, body=packet.body[:at] + value + packet.body[at + 1 :])
+        elif kind == "cut":
+            packet = replace(packet, body=packet.body[: data.draw(st.integers(0, len(packet.body)))])
+        elif kind == "headers":
+            values = st.one_of(
+                st.text(max_size=30), st.sampled_from(("0", "1", "2", "4294967295", "99999999999999999999"))
+            )
+            packet = replace(
+                packet,
+                headers=tuple(
+                    replace(one, value=data.draw(values)) if data.draw(st.booleans()) else one for one in packet.headers
+                ),
+            )
+        elif kind == "type":
+            types = [*sorted(ben.protocol.media_types), "message/imdn+xml", "message/cpim"]
+            packet = replace(packet, content_type=data.draw(st.sampled_from(types)))
+        elif kind == "sender":
+            sender = data.draw(st.sampled_from((None, ANA, BEN, CLEO, DORA)))
+        elif kind == "id":
+            packet = replace(packet, message_id=MessageId(data.draw(st.sampled_from(("mine", "x", "control-1")))))
+        elif kind == "asked":
+            packet = replace(packet, dispositions=tuple(data.draw(st.lists(st.text(max_size=8), max_size=3))))
+        if data.draw(st.booleans()):
+            packet = replace(packet, conversation=Conversation(peer=ANA))
+        ben.receive(packet, sender)
+        if data.draw(st.booleans()):
+            ben.timer()
+    assert ben.write(GROUP, "goes on").refused in (None, *Refusal)

@@ -13,6 +13,7 @@ from ...errors import LetterlockError
 from ...ids import Number
 from ..health.budgets import Charge
 from ..health.ladder import Facts, HealStep, Step, look_after, next_step
+from ..health.states import State as HealthState
 from ..health.transitions import Moment
 from ..health.verdict import Standing, Verdict, verdict
 from ..wire.control import EnhancedGroupInfo, EpochIdentifier
@@ -20,6 +21,7 @@ from ..wire.extensions import end_mls_of
 from .control import accepted
 from .ending import has_ended
 from .fetched import Fetched, read_fetched, saw_era
+from .members import numbers_of
 from .operations import matches, standing
 from .refusals import lost
 from .repairs import ask_user, begin_repair, charge, come_back, give_up, healed, make_era, pull, replay
@@ -139,9 +141,7 @@ def _facts(work: Work, answer: _Answer | None, found: Verdict, pulled: bool) -> 
         server_has_end_mls=fetched is not None and _ended_by_member(work, fetched),
         replayable=info is not None and bool(info.messages) and not chat.rejoin,
         replay_failed=heal.replay_failed,
-        # Not into the past: in an earlier epoch stand those who were removed since, and the order may be one with them
-        # (SR-04). Then a new era is made, with whom we know to be there.
-        external_pub=fetched is not None and fetched.joinable and Moment(fetched.era, fetched.epoch) >= chat.held,
+        external_pub=fetched is not None and _may_enter(work, fetched),
         external_failed=heal.external_failed,
         election_waits=max(0, heal.election_waits),
         looks=heal.looks,
@@ -153,6 +153,18 @@ def _facts(work: Work, answer: _Answer | None, found: Verdict, pulled: bool) -> 
         rebuild_left=ledger.left(Charge.REBUILD, budgets, work.now),
         advance_failed=heal.advance_failed,
     )
+
+
+def _may_enter(work: Work, fetched: Fetched) -> bool:
+    """Whether we would come in there by an external commit (SR-04); else a new era is made, with whom we know to be there.
+
+    Not into the past: in an earlier epoch stand those who were removed since, and the order may be one with them. And
+    only where a member vouches for it: whoever has a certificate can make a group of our name, with leaves of everybody
+    from the key server, and come in with us.
+    """
+    known = numbers_of(work.chat.members)
+    vouched = not known or fetched.signer[0] in known
+    return fetched.joinable and vouched and Moment(fetched.era, fetched.epoch) >= work.chat.held
 
 
 def _ended_by_member(work: Work, fetched: Fetched) -> bool:
@@ -189,6 +201,9 @@ def _do(work: Work, step: HealStep, answer: _Answer | None, found: Verdict) -> V
             # We are not in that epoch: a revival has to make a new era.
             work.update(rejoin=found is not Verdict.IN_SYNC)
             has_ended(work, fetched.signer[0], end)
+            if work.can_move(HealthState.DONE_END_MLS):
+                work.move(HealthState.DONE_END_MLS)  # we had looked whether others had revived it
+            work.update(heal=None)
         case Step.REPLAY:
             assert info is not None
             return replay(work, info)
