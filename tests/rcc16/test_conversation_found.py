@@ -12,6 +12,7 @@ from letterlock.conversation_seam import (
     LetterReceived,
     Packet,
     PacketHeader,
+    Revive,
     SetMetadata,
 )
 from letterlock.rcc16.choices import OURS
@@ -139,3 +140,24 @@ def test_who_stands_in_an_epoch_that_never_was_hears_of_it() -> None:
     world.pass_time(300_000)
     agree(ana, ben, cleo)
     assert ana.view(GROUP).era == 2  # never back into an epoch that was left: a new era
+
+
+def test_who_missed_the_revival_finds_out_by_wishing_for_one() -> None:
+    """Two want encryption back; one is first, and the other had not heard of it."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    ana.change(GROUP, EndEncryption())
+    world.run()
+    world.drop = lambda travelling: travelling.to is cleo
+    ben.change(GROUP, Revive())
+    world.run()
+    world.drop = lambda travelling: False
+    assert not ben.view(GROUP).ended and cleo.view(GROUP).ended
+    cleo.change(GROUP, Revive())
+    world.run()
+    world.pass_time(120_000)
+    agree(ana, ben, cleo)
+    assert not cleo.view(GROUP).ended
+    cleo.write(GROUP, "back")
+    world.run()
+    assert ana.read() == ben.read() == ["back"]

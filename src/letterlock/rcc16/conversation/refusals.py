@@ -43,6 +43,9 @@ def refused(work: Work, reason: ServerReason) -> None:
         return
     match remedy:
         case ServerRemedy.SELF_HEAL:
+            if operation.kind is Kind.REVIVE and work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
+                # Somebody was faster, perhaps with the same wish: only a look tells (edge RSH; rcc16.md 5.4).
+                work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED, token_of(reason))
             if operation.kind.makes_group or work.chat.group is None or (work.chat.epoch, work.chat.group.era) == base:
                 suspect(work, token_of(reason), certain=True)
         case ServerRemedy.COMMIT_PENDING | ServerRemedy.TERMINAL | ServerRemedy.CREATE_AGAIN:
