@@ -2,7 +2,7 @@
 
     --seed N        the first seed (0)
     --seeds COUNT   how many (1)
-    --break NAME    with one defence switched off: has to fail; stops at the first seed that does
+    --break NAME    with one defence switched off: has to fail; at least twenty seeds, up to the first that does
     --jobs N        processes (as many as there are cores)
     --list          the defences that can be switched off, and the lies that are told
 
@@ -22,6 +22,8 @@ from .breaks import BREAKS
 from .kinds import KINDS
 from .run import Outcome, Sums, run_seed
 
+_BREAK_SEEDS = 20
+
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run sim rcc16", description=(__doc__ or "").partition("\n")[0])
@@ -35,7 +37,8 @@ def main(arguments: list[str]) -> int:
         _list()
         return 0
     sums = Sums()
-    seeds = range(options.seed, options.seed + options.seeds)
+    count = max(options.seeds, _BREAK_SEEDS) if options.broken else options.seeds
+    seeds = range(options.seed, options.seed + count)
     for outcome in _outcomes(seeds, options.broken or "", options.jobs):
         sums.add(outcome)
         _tell(outcome)
