@@ -14,6 +14,7 @@ from ..conversation_seam import (
     Claimed,
     Conversation,
     ConversationView,
+    HealthMoved,
     Letter,
     Packet,
     Progress,
@@ -37,6 +38,7 @@ from .conversation.step import Core, Work
 from .conversation.sweeping import sweep
 from .conversation.trouble import suspect
 from .conversation.viewing import view_of
+from .conversation.withdrawn import look
 from .enrolment.enrolment import Enrolment, Upkeep
 from .wire.content_types import media_types
 
@@ -79,7 +81,7 @@ class Rcc16Protocol:
                 continue
             if renewed and found.group is not None:
                 staged.put(key, replace(found, refreshes=True))  # the new certificate goes into every group (9.5.3)
-            progress = _joined(progress, self._step(staged, found.conversation, now, rng, lambda work: None))
+            progress = _joined(progress, self._step(staged, found.conversation, now, rng, _judge_anew))
             staged.merge(progress.writes)
         return progress
 
@@ -211,6 +213,11 @@ class Rcc16Protocol:
         staged.merge(upkeep.writes)
         own = Progress(writes=dict(staged.writes), requests=upkeep.requests, wake_at=upkeep.next_at)
         return own if before is None else _joined(before, own)
+
+
+def _judge_anew(work: Work) -> None:
+    if look(work, work.group()):
+        work.notices.append(HealthMoved(work.conversation, work.health.label, ""))
 
 
 def _forget_groups(staged: Staged, chat: Chat) -> None:

@@ -6,7 +6,7 @@ This is the only place where the group in force changes. What people see of it i
 
 from __future__ import annotations
 
-from ...conversation_seam import RosterChanged, Secured
+from ...conversation_seam import HealthMoved, RosterChanged, Secured
 from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.group.results import PendingCommit, StagedCommit
@@ -19,6 +19,7 @@ from .metadata import keep_known
 from .parking import release_due
 from .records import HeldGroup
 from .step import Work
+from .withdrawn import look
 
 __all__ = ["enter", "follow"]
 
@@ -84,6 +85,8 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
         has_revived(work)
         _healthy(work)
     keep_known(work, group)
+    if look(work, group):
+        work.notices.append(HealthMoved(work.conversation, work.health.label, ""))
     release_due(work)
 
 

@@ -37,6 +37,7 @@ from .records import SENT, Chat, Kind, Received, Sent, chat_text, received_key
 from .reports import cannot_read
 from .step import Work
 from .trouble import suspect
+from .withdrawn import check_member, withdrawn_members
 
 __all__ = ["check_binding", "open_application", "seal", "take_letter", "waiting"]
 
@@ -114,7 +115,7 @@ def _refusal(work: Work) -> Refusal | None:
         return Refusal.LEFT
     if chat.ended or work.health.is_downgraded:
         return Refusal.ENDED
-    if chat.stalled:
+    if chat.stalled or withdrawn_members(work):
         return Refusal.STALLED
     if broken(work, chat.members) or chat.blocked == "unpinned":
         return Refusal.UNPINNED
@@ -219,6 +220,7 @@ def open_application(
     """The content, all checks made; None for a payload of a kind that nobody knows. Raises InvalidRcc16, DecodeError."""
     certified = certified_number(result.leaf.credential)
     check_binding(work, result.authenticated_data, envelope_id, certified, sender)
+    check_member(work, result.leaf.credential)
     payload = decode_secret_payload(result.data)
     if payload.generation != result.generation and work.core.settings.choices.generation_must_match:
         _GENERATION.fail(f"counter {payload.generation} in generation {result.generation}")
