@@ -155,6 +155,7 @@ def test_a_letter_is_sent_again_for_who_could_not_read_it_within_limits() -> Non
     for number in range(5):
         ana.write(GROUP, "more", f"more-{number}")
         ana.receive(imdn(failed(f"more-{number}", None), receipt_id=f"r-{number}"), BEN)
+    world.pass_time(600_000)
     assert len([one for one in ana.told(SendAgain) if one.member == BEN]) == 2
     assert world.phones[0] is ana
 

@@ -34,7 +34,7 @@ def longest(charge: Charge) -> int:
         (Charge.ERA_ADVANCE, [(2, HOUR), (5, DAY)]),
         (Charge.REBUILD, [(3, 6 * HOUR)]),
         (Charge.EXTERNAL_COMMIT, [(50, DAY)]),
-        (Charge.RESEND, [(2, HOUR)]),
+        (Charge.RESEND, [(1, 90_000), (2, HOUR)]),
         (Charge.CLAIM, [(4, HOUR // 6)]),
         (Charge.REPORT, [(5, DAY)]),
         (Charge.PEER_FAILURE, [(3, DAY)]),

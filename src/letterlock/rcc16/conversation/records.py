@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...conversation_seam import Conversation, Packet, PacketHeader, UntilWhen
-from ...ids import GroupId, Instant, Number, group_name
+from ...ids import GroupId, Instant, MessageId, Number, group_name
 from ...mls.wire.extensions import Extension
 from ...seam import Key, RecordKind, Staged, State
 from ..forms import BOOL, BYTES, TEXT, U64, Form, choice, kind_of, many, maybe, nested, record
@@ -39,6 +39,7 @@ __all__ = [
     "ROWS",
     "SENT",
     "VERIFIED",
+    "Again",
     "Chat",
     "Device",
     "Heal",
@@ -157,6 +158,22 @@ class Heal:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """A letter that a member asked for again, and will get when it is its turn."""
+
+    message_id: MessageId
+    member: Number
+    signed: bool
+    at: Instant
+
+    @property
+    def subject(self) -> str:
+        """Whose allowance it uses: what nobody signed has one of its own, so that forged ones do not use up what the
+        member itself may ask for (SR-05)."""
+        return self.member if self.signed else f"{self.member} unsigned"
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """A group's subject: the key that opens it (FileInfo's entry), what it opens, and what that says."""
 
@@ -220,6 +237,7 @@ class Chat:
     revives: bool = False
     refreshes: bool = False
     subject_wish: str | None = None
+    again: tuple[Again, ...] = ()
     refusals: int = 0
     """Commits of ours that were refused since the group last went on."""
     commit_at: Instant = 0
@@ -251,8 +269,6 @@ class Sent:
     epoch: int
     waiting: tuple[Number, ...]
     packet: Packet | None
-    again: int = 0
-    """How many times it was sent again under other ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,6 +439,7 @@ _CHAT = record(
     revives=BOOL,
     refreshes=BOOL,
     subject_wish=maybe(TEXT),
+    again=many(record(Again, message_id=TEXT, member=TEXT, signed=BOOL, at=U64)),
     refusals=U64,
     commit_at=U64,
     refreshed_at=U64,
@@ -433,7 +450,7 @@ _CHAT = record(
     next_subject=maybe(_METADATA),
 )
 _PEOPLE = record(People, members=many(_DEVICE), roster=many(TEXT))
-_SENT = record(Sent, root=TEXT, at=U64, era=U64, epoch=U64, waiting=many(TEXT), packet=maybe(_PACKET), again=U64)
+_SENT = record(Sent, root=TEXT, at=U64, era=U64, epoch=U64, waiting=many(TEXT), packet=maybe(_PACKET))
 _RECEIVED = record(Received, device=BYTES, digest=BYTES, at=U64, era=U64, wants_display=BOOL, displayed=BOOL)
 _PARKED = record(Parked, packet=_PACKET, sender=maybe(TEXT), at=U64, era=U64, epoch=U64, failed=BOOL)
 _PIN = record(Pin, spki=BYTES, verified=BOOL, seen=BYTES)

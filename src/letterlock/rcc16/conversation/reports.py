@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...codec.imdn import Status
-from ...conversation_seam import LetterFailed, Packet, SendAgain, Unreadable
+from ...conversation_seam import LetterFailed, Packet, Unreadable
 from ...ids import MessageId, Number
 from ..health.budgets import Charge
 from ..wire.packet_headers import DERIVED_CONTENT_SIGNATURE, find_header
@@ -28,6 +28,7 @@ from ..wire.reasons import (
 from .receipts import report_failure, sent_letter, verified
 from .records import SENT, chat_text
 from .refusals import refused
+from .resending import asked_for
 from .step import Work
 from .trouble import suspect
 
@@ -80,34 +81,16 @@ def take_negative(work: Work, packet: Packet, receipt: Receipt, sender: Number |
     remedy = ClientRemedy.RESEND if reason is None else CLIENT_REMEDIES[reason]
     match remedy:
         case ClientRemedy.RESEND:
-            # What nobody signed is heard too, because deployed clients send it; but it has an allowance of its own, so
-            # that forged ones do not use up what the member itself may ask for (SR-05).
-            _send_again(work, message_id, sender, sender if signature is not None else f"{sender} unsigned")
+            # What nobody signed is heard too, because deployed clients send it.
+            asked_for(work, MessageId(message_id), sender, signed=signature is not None)
         case ClientRemedy.SELF_HEAL | ClientRemedy.ESCALATE:
             if signature is not None:  # a look at our own state costs something: not on anybody's word
                 suspect(work, token_of(reason) if reason is not None else "failed")
         case ClientRemedy.CLEAR_STREAK:
-            work.update(ledger=work.chat.ledger.cleared(Charge.PEER_FAILURE, sender))
+            if signature is not None:  # or the streak of a member that only fails would never end it
+                work.update(ledger=work.chat.ledger.cleared(Charge.PEER_FAILURE, sender))
         case ClientRemedy.NONE:
             pass
-
-
-def _send_again(work: Work, message_id: str, member: Number, subject: str) -> None:
-    """At most so many an hour for one member, and none to who fails at everything (rcc16.md 5.6)."""
-    sent = sent_letter(work, message_id)
-    if sent is None or (member not in sent.waiting and work.chat.members):
-        return
-    budgets, ledger = work.core.settings.budgets, work.chat.ledger
-    for charge in (Charge.PEER_FAILURE, Charge.RESEND):
-        spent = ledger.spend(charge, budgets, work.now, subject)
-        if spent is None:
-            return
-        ledger = spent
-    key = SENT.key(chat_text(work.conversation), message_id)
-    left = tuple(number for number in sent.waiting if number != member)
-    work.state.put(key, replace(sent, waiting=left, packet=sent.packet if left else None, again=sent.again + 1))
-    work.update(ledger=ledger.pruned(budgets, work.now))
-    work.notices.append(SendAgain(work.conversation, MessageId(message_id), member))
 
 
 def _of_server(work: Work, message_id: str, reason: ServerReason, sender: Number | None) -> None:

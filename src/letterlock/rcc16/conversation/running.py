@@ -22,6 +22,7 @@ from .metadata import set_subject
 from .operations import overdue
 from .pins import broken
 from .records import Heal
+from .resending import next_at, send_due
 from .step import Work
 
 __all__ = ["on_time", "settle"]
@@ -63,9 +64,10 @@ def on_time(work: Work) -> None:
             overdue(work)
         elif not operation.request:
             eras.ask_again(work)
+    send_due(work)
     budgets = work.core.settings.budgets
-    if chat.ledger.entries:
-        work.update(ledger=chat.ledger.pruned(budgets, now))
+    if work.chat.ledger.entries:
+        work.update(ledger=work.chat.ledger.pruned(budgets, now))
     old = now - chat.refreshed_at >= budgets.rotate_after_ms or chat.sends >= budgets.rotate_after_sends
     if old and chat.group is not None and not chat.ended:
         work.update(refreshes=True)
@@ -85,6 +87,7 @@ def wake_at(work: Work) -> Instant | None:
         times.append(chat.commit_at)
     if chat.group is not None and not chat.ended and not chat.refreshes:
         times.append(chat.refreshed_at + work.core.settings.budgets.rotate_after_ms)
+    times.append(next_at(work) or 0)
     return min((at for at in times if at), default=None)
 
 

@@ -34,7 +34,7 @@ class Charge(enum.IntEnum):
     REESTABLISH = 4
     EXTERNAL_COMMIT = 5
     RESEND = 6
-    """Per peer."""
+    """Per peer; its short allowance is the gate of rcc16.md 4.6."""
     REPEAT = 7
     """Second and later resends of one letter to a peer: beyond the allowance the conversation is repaired instead."""
     PEER_FAILURE = 8
@@ -90,9 +90,8 @@ class Budgets:
     slot_attempts: int
     slot_ms: int
     """A pending operation is given up after either."""
-    resend_gate_ms: int
-    """A letter is sent again to one peer at most once in this time."""
     resend_queue: int
+    """Letters of one conversation that wait to be sent again."""
     receipt_repeat_ms: int
     """Identical reports in this time are one."""
     reports_kept: int
@@ -121,7 +120,7 @@ DEFAULTS: Final = Budgets(
     rebuild=(Allowance(3, 6 * _HOUR),),
     reestablish=(Allowance(1, 10 * _MINUTE),),
     external_commit=(Allowance(50, _DAY),),
-    resend=(Allowance(2, _HOUR),),
+    resend=(Allowance(1, 90 * _SECOND), Allowance(2, _HOUR)),
     repeat=(Allowance(2, _HOUR),),
     peer_failure=(Allowance(3, _DAY),),
     claim=(Allowance(4, 10 * _MINUTE),),
@@ -138,7 +137,6 @@ DEFAULTS: Final = Budgets(
     answer_ms=30 * _SECOND,
     slot_attempts=5,
     slot_ms=10 * _MINUTE,
-    resend_gate_ms=90 * _SECOND,
     resend_queue=16,
     receipt_repeat_ms=30 * _SECOND,
     reports_kept=32,
@@ -188,6 +186,15 @@ class Ledger:
         """Whether one more would be given."""
         stamps = self._stamps(charge, subject)
         return all(_fits(stamps, allowance, now) for allowance in budgets.allowances(charge))
+
+    def free_at(self, charge: Charge, budgets: Budgets, now: Instant, subject: str = "") -> Instant:
+        """When one more would be given: `now`, or later."""
+        at, stamps = now, self._stamps(charge, subject)
+        for allowance in budgets.allowances(charge):
+            counted = [t for t in stamps if abs(now - t) < allowance.per]
+            if len(counted) >= allowance.count:
+                at = max(at, counted[-allowance.count] + allowance.per)
+        return at
 
     def cleared(self, charge: Charge, subject: str = "") -> Ledger:
         """Given back: a peer's success, or forward progress."""
