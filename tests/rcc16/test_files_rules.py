@@ -35,7 +35,6 @@ from letterlock.rcc16.metadata import (
     seal_icon,
     seal_subject,
     sealed_key_of,
-    subject_ciphertext,
     welcome_extensions,
 )
 from letterlock.rcc16.wire.extensions import (
@@ -268,12 +267,6 @@ def test_a_deleted_subject_takes_commitment_and_key_with_it() -> None:
     assert [one.extension_type for one in merge(there, context_changes(Slot.SUBJECT, SUBJECT.metadata, OURS))] == [
         SUBJECT_COMMITMENT
     ]
-
-
-def test_the_subject_as_the_roster_carries_it() -> None:
-    assert subject_ciphertext("4s4QaqWOQAY=") == bytes.fromhex("e2ce106aa58e4006")
-    with pytest.raises(DecodeError):
-        subject_ciphertext("4s4Q_")
 
 
 def test_continuity_of_a_published_group_info() -> None:

@@ -13,7 +13,6 @@ from letterlock.ids import MessageId
 from letterlock.mls.wire.extensions import Extension
 from letterlock.mls.wire.message import decode_message
 from letterlock.rcc16.choices import OURS, Revision
-from letterlock.rcc16.metadata import subject_ciphertext
 from letterlock.rcc16.wire.authenticated_data import decode_authenticated_data
 from letterlock.rcc16.wire.control import (
     Accepted,
@@ -63,7 +62,6 @@ from letterlock.rcc16.wire.file_info import (
     encode_file_info,
     encode_file_metadata,
 )
-from letterlock.rcc16.wire.group_ids import read_group_id
 from letterlock.rcc16.wire.proposals import PROPOSAL_TYPES
 from letterlock.rcc16.wire.reasons import ClientReason, ServerReason, decode_receipt, encode_negative_receipt
 from letterlock.rcc16.wire.secret_payload import decode_content, decode_secret_payload
@@ -149,8 +147,6 @@ def rcc16_wire_decoders() -> tuple[tuple[str, Callable[[bytes], Any], tuple[byte
             lambda data: continuity_commitment_of([Extension(CONTINUITY_COMMITMENT, data)]),
             (opaque_extension(CONTINUITY_COMMITMENT, digest).extension_data,),
         ),
-        ("rcc16 group id", read_group_id, (digest.hex()[:32].encode(), b"0b4a3c1e-0000-4000-8000-000000000000")),
-        ("rcc16 subject ciphertext", lambda data: subject_ciphertext(data.decode("latin-1")), (b"4s4QaqWOQAY=",)),
         (
             "rcc16 mls message",
             lambda data: decode_message(data, PROPOSAL_TYPES, 1 << 20),

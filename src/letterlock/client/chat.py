@@ -21,8 +21,8 @@ class Chat(Conversation):
         self.number = number
 
     async def capabilities(self, *, fresh: bool = False) -> tuple[str, ...] | None:
-        """What the carrier says that the contact's phones can do: names of RCS services as `oma.cpm.session`; none for a
-        number without RCS, None when nobody knows now. Kept for a day; `fresh` asks all the same.
+        """What the carrier says that the contact's phones can do: names of RCS services as `oma.cpm.session`, and
+        `rcc16` where their tags say so; none for a number without RCS, None when nobody knows now. Kept for a day; `fresh` asks all the same.
 
         A hint that anybody on the way can change: it never decides about encryption (SR-02). Raises TransportError.
         """

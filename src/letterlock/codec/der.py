@@ -24,7 +24,6 @@ __all__ = [
     "INTEGER",
     "OBJECT_IDENTIFIER",
     "OCTET_STRING",
-    "PRINTABLE_STRING",
     "SEQUENCE",
     "SET",
     "UTC_TIME",
@@ -51,7 +50,6 @@ BIT_STRING: Final = 0x03
 OCTET_STRING: Final = 0x04
 OBJECT_IDENTIFIER: Final = 0x06
 UTF8_STRING: Final = 0x0C
-PRINTABLE_STRING: Final = 0x13
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30

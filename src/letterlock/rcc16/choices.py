@@ -261,6 +261,23 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "codec/ft_http.py",
     ),
     Choice(
+        "file_key_of",
+        0,
+        "which document a FileInfo belongs to",
+        "I 7.3",
+        "a header of our namespace inside the encryption names its message; without one, the oldest document of that "
+        "sender whose ciphertext has the size that it tells. Whichever comes first waits seven days",
+        "engine/conversations/files.py",
+    ),
+    Choice(
+        "file_upload_first",
+        0,
+        "when FileInfo is sent",
+        "D 7.3",
+        "after the upload and right before the document, not before the upload: a failed one leaves nobody with a key",
+        "engine/conversations/files.py",
+    ),
+    Choice(
         "kds_selector",
         0,
         "value of the feature tag mls-kds",

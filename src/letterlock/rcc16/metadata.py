@@ -9,8 +9,6 @@ A subject or icon is shown only if the commitment of the key that came for it is
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -50,7 +48,6 @@ __all__ = [
     "seal_icon",
     "seal_subject",
     "sealed_key_of",
-    "subject_ciphertext",
     "welcome_extensions",
 ]
 
@@ -191,14 +188,6 @@ def open_icon(
     if not image:
         _ICON.fail("an empty icon")
     return image
-
-
-def subject_ciphertext(text: str) -> bytes:
-    """The ciphertext in `<encrypted-subject-description>`. Raises DecodeError."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise DecodeError("a subject that is not base64", code="rcc16.subject") from None
 
 
 # --- continuity ----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from .wire.extensions import (
 )
 from .wire.proposals import END_MLS_PROPOSAL, PROPOSAL_TYPES, RCS_SIGNATURE, SELF_REMOVE, SERVER_REMOVE
 
-__all__ = ["APPLE", "CIPHER_SUITE", "GOOGLE", "OURS_V3", "OURS_V4", "capabilities", "mls_policy"]
+__all__ = ["CIPHER_SUITE", "OURS_V3", "OURS_V4", "capabilities", "mls_policy"]
 
 CIPHER_SUITE: Final = 0x0002
 """MLS_128_DHKEMP256_AES128GCM_SHA256_P256: the only one in use."""
@@ -63,10 +63,6 @@ OURS_V4: Final = _leaf(
     (RCS_SIGNATURE, SELF_REMOVE, SERVER_REMOVE, *_BAND),
 )
 """Never the union: a proposal that is advertised and not known blocks the group once it waits for a commit."""
-
-GOOGLE: Final = _leaf((*_NAMED, *_BAND), (END_MLS_PROPOSAL, SELF_REMOVE, SERVER_REMOVE, *_OLD_BAND))
-"""As captured; which of the named extensions are listed was not quoted."""
-APPLE: Final = _leaf((*_NAMED, *_BAND), (RCS_SIGNATURE, SERVER_REMOVE, SELF_REMOVE, *_OLD_BAND))
 
 
 def capabilities(revision: Revision) -> Capabilities:

@@ -6,12 +6,12 @@ shows them only once it has a certificate and published key packages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from ..choices import Choices
 
-__all__ = ["KDS_TAG", "LAUNCH_TAG", "SUPPORTS_GROUPS_TAG", "VERSION_TAG", "all_pass", "capability_tags", "passes"]
+__all__ = ["KDS_TAG", "LAUNCH_TAG", "SUPPORTS_GROUPS_TAG", "VERSION_TAG", "capability_tags", "passes"]
 
 VERSION_TAG: Final = "+g.gsma.rcs.mls.mls-version"
 KDS_TAG: Final = "+g.gsma.rcs.mls.mls-kds"
@@ -39,9 +39,3 @@ def passes(tags: Mapping[str, str], *, group: bool) -> bool:
         or read.get(LAUNCH_TAG) == _LAUNCH
         or (group and read.get(SUPPORTS_GROUPS_TAG) == "true")
     )
-
-
-def all_pass(peers: Iterable[Mapping[str, str]], *, group: bool) -> bool:
-    """A conversation is capable if everybody in it is; one with nobody is not."""
-    found = [passes(tags, group=group) for tags in peers]
-    return bool(found) and all(found)

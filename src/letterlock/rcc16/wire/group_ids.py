@@ -9,10 +9,9 @@ import re
 import uuid
 from typing import Final
 
-from ...errors import DecodeError
 from ...ids import GroupId, Rng
 
-__all__ = ["group_of_mls", "is_pair", "mls_group_id", "new_pair_id", "read_group_id"]
+__all__ = ["group_of_mls", "is_pair", "mls_group_id", "new_pair_id"]
 
 _GROUP: Final = re.compile(rb"[0-9a-f]{32}")
 _PAIR: Final = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -36,10 +35,3 @@ def is_pair(group_id: bytes) -> bool:
 def group_of_mls(group_id: bytes) -> GroupId | None:
     """The RCS group that it names, None for a chat of two."""
     return GroupId(bytes.fromhex(group_id.decode())) if _GROUP.fullmatch(group_id) else None
-
-
-def read_group_id(group_id: bytes) -> bytes:
-    """The id if it has one of the two forms. Raises DecodeError."""
-    if not _GROUP.fullmatch(group_id) and not _PAIR.fullmatch(group_id):
-        raise DecodeError("neither the id of a group nor of a chat", code="rcc16.group_id")
-    return group_id

@@ -16,6 +16,7 @@ from types import TracebackType
 from ...engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ...errors import LimitExceeded, TransportError
 from ...ids import Instant, MessageId, Number, Rng
+from ...rcc16.wire.capability_tags import passes
 from ...sip.capabilities import CapabilitiesChanged
 from ...sip.options import CPM_SESSION, FeatureTags
 from ...sip.pager import PAGER_LIMIT, OutgoingMessage, PagerProfile, build_message
@@ -141,14 +142,15 @@ class RcsTransport:
 
         def tell(changed: CapabilitiesChanged) -> None:
             if changed.before is not None:  # to hear of them for the first time is no change
-                on_change(changed.number, changed.tags.names, changed.before.names)
+                on_change(changed.number, _names(changed.tags), _names(changed.before))
 
         self._capabilities.on_change = tell
 
     async def features(self, number: Number, *, fresh: bool = False) -> tuple[str, ...] | None:
-        """The names of a number's feature tags, as `capabilities` gives them."""
+        """The names of a number's feature tags, as `capabilities` gives them, and `rcc16` if they say that it takes part
+        in that (rcc16.md 1.10)."""
         tags = await self.capabilities(number, fresh=fresh)
-        return None if tags is None else tags.names
+        return None if tags is None else _names(tags)
 
     async def capabilities(self, number: Number, *, fresh: bool = False) -> FeatureTags | None:
         """The feature tags of a number: empty when the network says that it has no RCS, None when nobody knows now.
@@ -241,3 +243,7 @@ class RcsTransport:
         return NetworkResult(
             200 <= response.status < 300, response.status, printable(response.reason), retry_after(response)
         )
+
+
+def _names(tags: FeatureTags) -> tuple[str, ...]:
+    return (*tags.names, "rcc16") if passes(dict(tags.bare), group=False) else tags.names
