@@ -39,6 +39,11 @@ def kds_decoders() -> tuple[tuple[str, Callable[[bytes], Any], tuple[bytes, ...]
             limited(kds.decode_upload),
             (kds.encode(kds.Upload(_ANA, (b"one" * 50, b"two" * 50), b"last" * 40)),),
         ),
+        (
+            "kds trust anchors",
+            limited(kds.decode_trust_anchors),
+            (kds.encode(kds.TrustAnchors(3, "https://kds.example/mls/v1/trust-anchors/3", b"signer")),),
+        ),
         ("kds stored", limited(kds.decode_stored), (kds.encode_stored(11),)),
         ("kds claim", limited(kds.decode_claim_request), (kds.encode(kds.ClaimRequest(_ANA, 2)),)),
         (

@@ -192,3 +192,26 @@ async def test_the_list_of_anchors_is_believed_by_its_signer_and_generation(tmp_
             with pytest.raises(KdsError) as caught:
                 await kds.anchors(bad, before, CRYPTO)
             assert caught.value.code == "kds.anchors"
+
+
+async def test_the_server_says_which_list_is_the_newest_and_not_who_signs_it(tmp_path: Path) -> None:
+    """rcc16.md 1.7: a configuration of last month does not keep a revocation of today away; and nobody sends us elsewhere."""
+    async with Town.open(tmp_path) as town:
+        configured = town.anchor_source
+        async with client(town.server.url) as kds:
+            assert await kds.newest_anchors(configured) == configured
+        await town.restart(revoked=[5])
+        async with client(town.server.url) as kds:
+            newest = await kds.newest_anchors(dataclasses.replace(configured, uri=town.anchor_source.uri))
+            assert (newest.generation, newest.signer) == (2, configured.signer)
+            assert (await kds.anchors(newest, None, CRYPTO)).revoked == frozenset({5})
+
+
+@pytest.mark.parametrize("uri", ["https://elsewhere.example/anchors", "http://127.0.0.1:1/anchors", "nowhere"])
+async def test_a_list_of_anchors_is_not_fetched_from_somebody_else(uri: str) -> None:
+    """SR-14."""
+    body = {"generation": 9, "uri": uri, "signer": "c2lnbmVy"}
+    async with answering(lambda request: web.json_response(body)) as url, client(url) as kds:
+        with pytest.raises(KdsError) as caught:
+            await kds.newest_anchors(AnchorSource(f"{url}/anchors", 1, b"signer"))
+        assert caught.value.code == "kds.anchors"

@@ -39,6 +39,7 @@ __all__ = [
     "decode_pool",
     "decode_refused",
     "decode_stored",
+    "decode_trust_anchors",
     "decode_upload",
     "decode_withdrawal",
     "encode",
@@ -319,6 +320,14 @@ def decode_pool(data: bytes, limits: BodyLimits) -> Pool:
     """Raises DecodeError, LimitExceeded."""
     body = _read(data, limits)
     return Pool(body.integer("one_time", 2**31 - 1), body.integer("last_resort_served", 2**31 - 1))
+
+
+def decode_trust_anchors(data: bytes, limits: BodyLimits) -> TrustAnchors:
+    """Raises DecodeError, LimitExceeded."""
+    body = _read(data, limits)
+    return TrustAnchors(
+        body.integer("generation", 2**53 - 1), body.text("uri", 1024), body.octets("signer", limits.max_certificate)
+    )
 
 
 def decode_refused(data: bytes, limits: BodyLimits) -> Refused:

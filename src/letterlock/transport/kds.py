@@ -133,6 +133,25 @@ class KdsClient:
         except (DecodeError, InvalidRcc16) as error:
             raise KdsError(f"the list of trust anchors is refused: {error}", code="kds.anchors") from error
 
+    async def newest_anchors(self, source: AnchorSource) -> AnchorSource:
+        """Where the newest list of trust anchors is, by the server's word: the configuration may be older than the list.
+
+        It says which list to fetch, and never who signs it; the address is one of its own or of the configuration's host.
+        Raises KdsError `kds.anchors` for another one.
+        """
+        body = await self._call("GET", "/mls/v1/trust-anchors", b"")
+        newest = self._read(body, codec.decode_trust_anchors)
+        if newest.generation <= source.generation:
+            return source
+        known = {(url.scheme, url.netloc) for url in map(urlsplit, (self._base, _checked(source.uri, path=True)))}
+        try:
+            found = urlsplit(_checked(newest.uri, path=True))
+        except InputError as error:
+            raise KdsError("the list of trust anchors lies nowhere", code="kds.anchors") from error
+        if (found.scheme, found.netloc) not in known:
+            raise KdsError("the list of trust anchors lies with somebody else", code="kds.anchors")
+        return AnchorSource(newest.uri, newest.generation, source.signer)
+
     async def upload(self, packages: tuple[bytes, ...]) -> int:
         """Publish these packages, MLSMessage(KeyPackage), instead of what is there; the last is the one of last resort.
 
