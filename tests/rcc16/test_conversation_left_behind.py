@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from letterlock.conversation_seam import SetMetadata, Leave, RemoveMembers
+from letterlock.conversation_seam import Leave, RemoveMembers, SetMetadata
 from letterlock.rcc16.choices import OURS
 from letterlock.rcc16.wire.control import Operation, decode_client_message, encode_client_message
 

@@ -30,7 +30,15 @@ __all__ = ["ANA", "BEN", "CRYPTO", "DAY", "EASY", "NOW", "Device", "Key", "Town"
 ANA, BEN = Number("+15550100"), Number("+15550199")
 PLENTY = Rate(1_000_000, 1000)
 EASY = KdsLimits(
-    certificates=PLENTY, uploads=PLENTY, claims=PLENTY, claims_of_one=PLENTY, last_resort=PLENTY, peer_target=PLENTY
+    certificates=PLENTY,
+    uploads=PLENTY,
+    claims=PLENTY,
+    claims_of_one=PLENTY,
+    claims_of_one_a_day=PLENTY,
+    last_resort=PLENTY,
+    last_resort_by_one=PLENTY,
+    last_resort_by_peer=PLENTY,
+    peer_target=PLENTY,
 )
 _PACKAGE_SECONDS = int(75.5 * 86_400) - 1_800
 """With an hour back, as certificates have: half an hour less than these."""

@@ -55,7 +55,11 @@ def test_every_code_is_described() -> None:
     [
         ("600 an hour; 4 in ten minutes", (KdsLimits().claims, KdsLimits().claims_of_one)),
         ("12; 48 a day", (KdsLimits().certificates, KdsLimits().uploads)),
-        ("20 an hour", (KdsLimits().last_resort,)),
+        (
+            "60 an hour; 2; 20",
+            (KdsLimits().last_resort, KdsLimits().last_resort_by_one, KdsLimits().last_resort_by_peer),
+        ),
+        ("24 a day; 32 a day", (KdsLimits().claims_of_one_a_day, KdsLimits().withdrawals)),
         ("60,000 a minute; 60 in ten minutes", (KdsLimits().peer, KdsLimits().peer_target)),
         ("1,200; 1,200 a minute", (KdsLimits().address, KdsLimits().calls)),
     ],

@@ -1,4 +1,5 @@
-"""The list of trust anchors as it is published: a new generation whenever its content differs from the newest (rcc16.md 1.7).
+"""The list of trust anchors as it is published: a new generation whenever its content or its signer differs from the newest
+(rcc16.md 1.7).
 
 A generation never changes once it is out, and is served for as long as configuration documents may name it.
 """
@@ -8,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from ...rcc16.credentials.anchors import TrustAnchors, decode_anchor_list, sign_anchor_list
+from ...crypto.provider import CryptoProvider
+from ...errors import InvalidRcc16
+from ...rcc16.credentials.anchors import TrustAnchors, accept_anchor_list, sign_anchor_list
 from ..signer import Signer
 from ..writer import Writer
 from .authority import Authority
@@ -18,7 +21,12 @@ __all__ = ["publish_anchors"]
 
 
 async def publish_anchors(
-    writer: Writer[Tables], authority: Authority, signer: Signer, peers: Iterable[bytes], revoked: Iterable[int]
+    writer: Writer[Tables],
+    authority: Authority,
+    signer: Signer,
+    peers: Iterable[bytes],
+    revoked: Iterable[int],
+    crypto: CryptoProvider,
 ) -> TrustAnchors:
     """The newest list: the one that is there, if it says what it should, else the next generation."""
     peers, revoked = tuple(peers), tuple(revoked)
@@ -26,7 +34,12 @@ async def publish_anchors(
         newest = await writer.run(lambda tables: tables.newest_anchors())
         generation = 0 if newest is None else newest.generation
         if newest is not None:
-            found = decode_anchor_list(newest.encoded)
+            try:
+                found = accept_anchor_list(
+                    newest.encoded, signer_spki=signer.spki, generation=generation, held=None, crypto=crypto
+                )
+            except InvalidRcc16:  # by a signer before this one: clients are told of this one
+                found = None
             if found == authority.anchors(peers, revoked, generation):
                 return found
         wanted = authority.anchors(peers, revoked, generation + 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Final
@@ -56,7 +57,10 @@ class Federation:
         now: Callable[[], Instant],
         rng: Rng,
         tls: ssl.SSLContext | None,
+        max_at_once: int,
     ) -> None:
+        self._under_way: Counter[int] = Counter()
+        self._max_at_once = max_at_once
         self._me, self._signer, self._crypto, self._bodies = me, signer, crypto, bodies
         self._now, self._rng, self._tls = now, rng, tls
         self._session: aiohttp.ClientSession | None = None
@@ -69,8 +73,18 @@ class Federation:
     async def claim(self, peer: Peer, target: Number) -> tuple[ClaimedPackage, ...]:
         """Packages of every device of a number, by that server's word; none when it has none.
 
-        Raises KdsError `kds.peer`, 503, when it refuses, cannot be reached, or is not who it should be.
+        Raises KdsError `kds.peer`, 503, when it refuses, cannot be reached, is not who it should be, or has not answered
+        enough of us yet.
         """
+        if self._under_way[peer.kds] >= self._max_at_once:
+            raise _failed("too many questions wait for it")
+        self._under_way[peer.kds] += 1
+        try:
+            return await self._asked(peer, target)
+        finally:
+            self._under_way[peer.kds] -= 1
+
+    async def _asked(self, peer: Peer, target: Number) -> tuple[ClaimedPackage, ...]:
         body = codec.encode(codec.ClaimRequest(target))
         unsigned = RequestSignature(
             SignerKind.SERVER,
@@ -89,7 +103,8 @@ class Federation:
             if response.status != 200:
                 raise _failed(f"it answered {response.status}")
         try:
-            return codec.decode_federated_answer(answer, self._bodies).packages
+            # As large as an upload, and by somebody else.
+            return (await asyncio.to_thread(codec.decode_federated_answer, answer, self._bodies)).packages
         except DecodeError as error:
             raise _failed("it answered what cannot be read") from error
 
@@ -104,7 +119,7 @@ class Federation:
     async def _exchange(self, peer: Peer, body: bytes, signature: str) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=64, ssl=self._tls or True),
+                connector=aiohttp.TCPConnector(limit=0, ssl=self._tls or True),
                 timeout=_TIMEOUT,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,

@@ -87,6 +87,7 @@ class KeyDistributionServer:
             now=now,
             rng=rng,
             tls=peer_tls,
+            max_at_once=self._limits.max_asked_at_once,
         )
         self._writer = Writer(database, Tables, KdsError, "kds")
         self._addresses = Buckets(self._limits.max_buckets)
@@ -118,7 +119,7 @@ class KeyDistributionServer:
             begun.push_async_callback(self.close)
             peers = [anchor for peer in self._routing.peers for anchor in peer.anchors]
             self.anchors = await publish_anchors(
-                self._writer, self._authority, self._anchors_signer, peers, self._revoked
+                self._writer, self._authority, self._anchors_signer, peers, self._revoked, self._crypto
             )
             self._judge = PackageJudge(self._crypto, self.anchors, self._limits)
             await self._listener.start(self.app, max_line=_MAX_LINE)
@@ -192,7 +193,8 @@ class KeyDistributionServer:
         return web.Response(body=listed.encoded, content_type="application/octet-stream", headers=NO_STORE)
 
     async def _certificate(self, request: web.Request) -> web.Response:
-        asked = codec.decode_certificate_request(await self._body(request), self._limits.bodies)
+        body = await self._body(request, self._limits.max_small_body)
+        asked = codec.decode_certificate_request(body, self._limits.bodies)
         now = self._now()
         admitted = self._authority.admit(asked, self._crypto, self._limits, now)
         await self._writer.run(lambda tables: self._registry.may_enrol(tables, admitted, now))
@@ -203,12 +205,14 @@ class KeyDistributionServer:
         return _json(codec.encode(codec.CertificateAnswer(leaf, self._authority.chain)))
 
     async def _upload(self, request: web.Request) -> web.Response:
-        signed = await self._signed(request)
-        upload = codec.decode_upload(signed.body, self._limits.bodies)
+        signed = await self._signed(request, limit=self._limits.bodies.max_body)
+        now = self._now()
+        device = await self._writer.run(lambda tables: self._registry.may_upload(tables, signed, now))
+        upload = await asyncio.to_thread(codec.decode_upload, signed.body, self._limits.bodies)
+        if upload.number != device.number:
+            raise KdsError("packages of another number", code="kds.number", status=403)
         if len(upload.packages) > self._limits.max_one_time:
             raise KdsError("too many key packages", code="kds.packages", status=413)
-        now = self._now()
-        device = await self._writer.run(lambda tables: self._registry.may_upload(tables, signed, upload.number, now))
         async with self._judging:
             pool = await asyncio.to_thread(self._judge.pool, upload, signed.signature.key, now)
         stored = await self._writer.run(lambda tables: self._registry.uploaded(tables, device, pool, now))
@@ -274,18 +278,21 @@ class KeyDistributionServer:
         return answer
 
     # --- before the work -------------------------------------------------------------------------
-    async def _signed(self, request: web.Request, kind: SignerKind = SignerKind.DEVICE) -> SignedRequest:
+    async def _signed(
+        self, request: web.Request, kind: SignerKind = SignerKind.DEVICE, *, limit: int = 0
+    ) -> SignedRequest:
+        """`limit` 0: the small one."""
         header = request.headers.get(HEADER)
         if header is None:
             raise KdsError("the request is not signed", code="kds.unauthenticated", status=401)
         signature = decode_signature(header)
-        signed = SignedRequest(request.method, request.path_qs, await self._body(request), signature)
+        body = await self._body(request, limit or self._limits.max_small_body)
+        signed = SignedRequest(request.method, request.path_qs, body, signature)
         self._registry.check_signature(signed, kind, self._now())
         return signed
 
-    async def _body(self, request: web.Request) -> bytes:
-        limits = self._limits
-        return await read_body(request, KdsError, limit=limits.bodies.max_body, timeout_s=limits.body_timeout_s)
+    async def _body(self, request: web.Request, limit: int) -> bytes:
+        return await read_body(request, KdsError, limit=limit, timeout_s=self._limits.body_timeout_s)
 
     def _spend_address(self, purpose: str, address: str) -> None:
         self._addresses.spend(KdsError, purpose, address, self._limits.address, self._now())

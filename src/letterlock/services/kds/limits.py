@@ -17,10 +17,14 @@ _BODIES = BodyLimits(max_body=1 << 20, max_packages=64, max_package=32_768, max_
 _CERTIFICATES = Rate(12, _DAY)
 _UPLOADS = Rate(48, _DAY)
 _CLAIMS_OF_ONE = Rate(4, 10 * _MINUTE)
+_CLAIMS_OF_ONE_A_DAY = Rate(24, _DAY)
+_WITHDRAWALS = Rate(32, _DAY)
 _CLAIMS = Rate(600, _HOUR)
 _CALLS = Rate(1200, _MINUTE)
 _ADDRESS = Rate(1200, _MINUTE)
-_LAST_RESORT = Rate(20, _HOUR)
+_LAST_RESORT = Rate(60, _HOUR)
+_LAST_RESORT_BY_ONE = Rate(2, _HOUR)
+_LAST_RESORT_BY_PEER = Rate(20, _HOUR)
 _PEER = Rate(60_000, _MINUTE)
 _PEER_TARGET = Rate(60, 10 * _MINUTE)
 
@@ -50,6 +54,8 @@ class KdsLimits:
     # Requests.
     request_window_ms: int = 5 * _MINUTE
     bodies: BodyLimits = _BODIES
+    max_small_body: int = 32_768
+    """Of everything but an upload: whoever sends it may be nobody, and JSON of a megabyte takes tens of milliseconds."""
     body_timeout_s: float = 15.0
     max_in_flight: int = 512
     max_in_flight_by_address: int = 128
@@ -62,12 +68,22 @@ class KdsLimits:
     claims: Rate = _CLAIMS
     """Of one number, whomever they are about."""
     claims_of_one: Rate = _CLAIMS_OF_ONE
-    """Of one number about one other (rcc16.md 6)."""
+    """Of one number about one other (rcc16.md 6), and"""
+    claims_of_one_a_day: Rate = _CLAIMS_OF_ONE_A_DAY
+    """over a day: so that nobody empties another's pool every hour."""
+    withdrawals: Rate = _WITHDRAWALS
+    """Of one number: each is remembered for `withdrawn_ms`."""
     last_resort: Rate = _LAST_RESORT
-    """Of one device's package of last resort, whoever asks."""
+    """Of one device's package of last resort, whoever asks; and of these"""
+    last_resort_by_one: Rate = _LAST_RESORT_BY_ONE
+    """for one number that asks, or"""
+    last_resort_by_peer: Rate = _LAST_RESORT_BY_PEER
+    """one other server: nobody alone makes a device unreachable for all others."""
     peer: Rate = _PEER
     peer_target: Rate = _PEER_TARGET
     """Of one other server, about one number."""
+    max_asked_at_once: int = 64
+    """Questions to one other server that are under way: one that answers slowly holds up its own numbers only."""
     max_buckets: int = 200_000
 
     # Retention: nothing stays for ever.

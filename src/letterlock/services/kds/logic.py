@@ -150,16 +150,15 @@ class Registry:
     def withdraw(self, tables: Tables, request: SignedRequest, of: Number, device: bytes, now: Instant) -> None:
         """A device of the account is no longer: it is not handed out, and not certified again. Safe to repeat."""
         owner = self.owner(tables, request, now)
+        self._spend("withdrawals", owner.number, self._limits.withdrawals, now)
         if of != owner.number:
             raise _unauthenticated()
         tables.withdraw(owner.number, device, now + self._limits.withdrawn_ms)
 
     # --- packages of the caller ------------------------------------------------------------------
-    def may_upload(self, tables: Tables, request: SignedRequest, of: Number, now: Instant) -> Device:
-        """Before the packages are looked at."""
+    def may_upload(self, tables: Tables, request: SignedRequest, now: Instant) -> Device:
+        """Before the body is looked at: it may be large."""
         device = self.device(tables, request, now)
-        if of != device.number:
-            raise KdsError("packages of another number", code="kds.number", status=403)
         self._spend("uploads", (device.number, device.device), self._limits.uploads, now)
         return device
 
@@ -186,7 +185,10 @@ class Registry:
         claimer = self.device(tables, request, now)
         self._spend("claims", claimer.number, self._limits.claims, now)
         self._spend("claims of one", (claimer.number, target), self._limits.claims_of_one, now)
-        return self._routing.home(target, named) or self.handed_out(tables, target, now)
+        self._spend("claims of one a day", (claimer.number, target), self._limits.claims_of_one_a_day, now)
+        return self._routing.home(target, named) or self._handed_out(
+            tables, target, claimer.number, self._limits.last_resort_by_one, now
+        )
 
     def claim_for_peer(self, tables: Tables, peer: Peer, target: Number, now: Instant) -> tuple[ClaimedPackage, ...]:
         """The same for another server; nothing for whatever reason there is nothing, so that it learns no more."""
@@ -195,11 +197,13 @@ class Registry:
         if self._routing.home(target, 0) is not None:
             return ()  # not ours: we do not ask on, so that no question goes round in circles
         try:
-            return self.handed_out(tables, target, now)
+            return self._handed_out(tables, target, peer.kds, self._limits.last_resort_by_peer, now)
         except KdsError:
             return ()
 
-    def handed_out(self, tables: Tables, target: Number, now: Instant) -> tuple[ClaimedPackage, ...]:
+    def _handed_out(
+        self, tables: Tables, target: Number, claimer: Number | int, last_resorts: Rate, now: Instant
+    ) -> tuple[ClaimedPackage, ...]:
         """One package of each device that has one which lasts 30 days (A.4.2.2), gone from the tables.
 
         Raises KdsError 404 `kds.never_uploaded` or `kds.withheld`, 429 when only last resorts are left and were given
@@ -213,6 +217,7 @@ class Registry:
             raise KdsError("no key package lasts for 30 days", code="kds.withheld", status=404)
         for device, fresh in able:
             if not fresh:
+                self._spend("last resort by one", (claimer, target, device.device), last_resorts, now)
                 self._spend("last resort", (target, device.device), self._limits.last_resort, now)
         return tuple(self._taken(tables, device, now) for device, _ in able)
 
