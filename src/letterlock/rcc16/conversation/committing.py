@@ -19,6 +19,7 @@ from ..wire.control import MetadataChange, RosterChange
 from ..wire.control import Operation as Request
 from ..wire.message_ids import new_message_id
 from ..wire.proposals import SERVER_REMOVE
+from .continuity import committed
 from .members import leaves_of
 from .operations import Outgoing, begin, post
 from .records import Kind
@@ -119,6 +120,7 @@ def commit(
         work,
         Outgoing.of(
             pending,
+            committed(work, pending),
             control_id=control_id,
             request=Request.COMMIT,
             base=base,

@@ -15,7 +15,7 @@ from ...mls.wire.message import decode_message
 from ...mls.wire.welcome import GroupInfo
 from ..credentials.leaf import certified_number
 from ..wire.control import GroupInfoMessage
-from ..wire.extensions import era_of
+from ..wire.extensions import continuity_commitment_of, era_of
 from .members import device_id
 from .step import Work
 
@@ -40,6 +40,8 @@ class Fetched:
     signer: tuple[Number, bytes]
     """Number and device."""
     joinable: bool
+    continuity: bytes | None
+    """What it says about the group's token (F011)."""
 
     def leaf_of(self, signature_key: bytes) -> int | None:
         """The leaf that has this key."""
@@ -77,6 +79,7 @@ def read_fetched(work: Work, message: GroupInfoMessage) -> Fetched:
         tuple(public.members()),
         (certified_number(signer.credential), device_id(signer.signature_key)),
         find_extension(info.extensions, EXTERNAL_PUB) is not None,
+        continuity_commitment_of(info.extensions),
     )
 
 

@@ -17,6 +17,7 @@ from ..wire.authenticated_data import encode_authenticated_data
 from ..wire.control import Operation as Request
 from ..wire.group_ids import mls_group_id, new_pair_id
 from ..wire.message_ids import new_message_id, welcome_id
+from .continuity import committed
 from .operations import Outgoing, post
 from .step import Work
 
@@ -60,7 +61,9 @@ def found(
     work.update(mls_id=group_id.decode())
     post(
         work,
-        Outgoing.of(pending, control_id=control_id, request=request, base=base, base_era=era, era=era),
+        Outgoing.of(
+            pending, committed(work, pending), control_id=control_id, request=request, base=base, base_era=era, era=era
+        ),
         candidate,
     )
 

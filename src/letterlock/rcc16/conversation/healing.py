@@ -18,6 +18,7 @@ from ..health.transitions import Moment
 from ..health.verdict import Standing, Verdict, verdict
 from ..wire.control import EnhancedGroupInfo, EpochIdentifier
 from ..wire.extensions import end_mls_of
+from .continuity import continues
 from .control import accepted
 from .ending import has_ended
 from .fetched import Fetched, read_fetched, saw_era
@@ -164,7 +165,8 @@ def _may_enter(work: Work, fetched: Fetched) -> bool:
     """
     known = numbers_of(work.chat.members)
     vouched = not known or fetched.signer[0] in known
-    return fetched.joinable and vouched and Moment(fetched.era, fetched.epoch) >= work.chat.held
+    latest = Moment(fetched.era, fetched.epoch) >= work.chat.held
+    return fetched.joinable and vouched and latest and continues(work, fetched)
 
 
 def _ended_by_member(work: Work, fetched: Fetched) -> bool:

@@ -24,6 +24,7 @@ from ..wire.extensions import era_of
 from ..wire.group_ids import group_of_mls, is_pair
 from ..wire.message_ids import new_message_id
 from .adopting import enter
+from .continuity import learn
 from .fetched import MOST_ERAS_AHEAD, Fetched
 from .operations import Outgoing, begin, post
 from .records import Kind
@@ -80,6 +81,7 @@ def take_welcome(work: Work, packet: Packet, bundle: CommitBundle, sender: Numbe
         return None
     group, info = Group.join_with_info(client, key, bundle.handshake, tree=bundle.ratchet_tree, now=now)
     by = _check(work, group, info, bundle, sender)
+    learn(work, info.extensions)
     work.state.merge(work.core.enrolment.used(work.state, key, message, now))
     if work.chat.operation is not None:
         lost(work)

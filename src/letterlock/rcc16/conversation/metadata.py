@@ -81,9 +81,11 @@ def apply_own(work: Work) -> None:
 
 
 def inside_welcome(work: Work) -> tuple[Extension, ...]:
-    """The keys, where only new members read them: F003 and F005 in the GroupInfo that a Welcome encrypts."""
+    """Where only new members read: F003, F005 and F010 in the GroupInfo that a Welcome encrypts."""
     subject = work.chat.subject
-    return welcome_extensions(None if subject is None else decode_file_metadata(subject.key), None, b"")
+    return welcome_extensions(
+        None if subject is None else decode_file_metadata(subject.key), None, work.chat.continuity
+    )
 
 
 def keep_known(work: Work, group: Group) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ...conversation_seam import Packet
 from ...ids import MessageId, Number
 from ...mls.group.results import PendingCommit
+from ...mls.wire.extensions import Extension
 from ..health.ladder import look_after
 from ..wire.control import (
     ClientMessage,
@@ -52,11 +53,12 @@ class Outgoing:
     key_delivery: bytes = field(repr=False, default=b"")
 
     @classmethod
-    def of(cls, pending: PendingCommit, **others: object) -> Outgoing:
-        """The parts that a pending commit has itself. A GroupInfo of ours can be joined (our choice, rcc16.md 2.5)."""
+    def of(cls, pending: PendingCommit, published: tuple[Extension, ...], **others: object) -> Outgoing:
+        """The parts that a pending commit has itself. A GroupInfo of ours can be joined (our choice, rcc16.md 2.5);
+        `published` are further extensions of it."""
         return cls(
             commit=pending.message,
-            group_info=pending.group_info(with_tree=False, external_pub=True),
+            group_info=pending.group_info(with_tree=False, external_pub=True, extensions=published),
             tree=pending.staged.state.tree.encode(),
             welcome=pending.welcomes[0].message if pending.welcomes else b"",
             epoch=pending.epoch,

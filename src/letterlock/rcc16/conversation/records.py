@@ -249,6 +249,8 @@ class Chat:
     """The number of the next one."""
     accepted: tuple[tuple[str, int, int, bytes], ...] = ()
     """Commits of the peer that we accepted lately: control id, era, epoch, authenticator."""
+    continuity: bytes = field(default=b"", repr=False)
+    """The token of the conversation's groups; empty while nobody has told us one."""
     subject: Metadata | None = None
     next_subject: Metadata | None = None
     """Ours, whose commit was not accepted yet."""
@@ -446,6 +448,7 @@ _CHAT = record(
     sends=U64,
     parked=U64,
     accepted=many(_ACCEPTED),
+    continuity=BYTES,
     subject=maybe(_METADATA),
     next_subject=maybe(_METADATA),
 )
