@@ -29,12 +29,12 @@ from ..core import Core
 from ..events import MessageDelivered, MessageDisplayed, MessageUnreadable
 from ..received import message_of, typing_seen
 from ..record_values import InboxEntry, Status
-from ..records import change_key, delivery_key, held_key, inbox_key, message_key
+from ..records import INBOX, change_key, delivery_key, held_key, inbox_key, message_key
 from ..step import Turn
 from . import files, members
 from . import outbox as packets
 from .letters import Placed, placed, read_letter, referring_to, refers_to
-from .records import copy_key
+from .records import COPY, copy_heard_key, copy_key
 from .values import Copy
 
 __all__ = ["letter", "receipt"]
@@ -55,11 +55,11 @@ def letter(core: Core, turn: Turn, name: ChatName, come: LetterReceived) -> None
         return
     digest = hashlib.sha256(come.entity).digest()[:16]
     if come.message_id != come.root:
-        turn.staged.put(copy_key(come.message_id), Copy(name, come.root, turn.now))
+        turn.staged.put(copy_heard_key(name, come.message_id, come.device), Copy(name, come.root, turn.now))
     headers = come.headers
-    about = turn.staged.get(copy_key(refers_to(come) or "-"))
-    if about is not None and about.chat == name:
-        headers = referring_to(come, about.root)
+    about = _repeated(turn, name, refers_to(come))
+    if about is not None:
+        headers = referring_to(come, about)
     place = placed(come)
     try:
         body = read_letter(come.entity, headers, place.sent_at)
@@ -107,6 +107,8 @@ def letter(core: Core, turn: Turn, name: ChatName, come: LetterReceived) -> None
 def receipt(core: Core, turn: Turn, name: ChatName, come: LetterReceipt) -> None:
     """A member's signed word about a letter of ours."""
     copy = turn.staged.get(copy_key(come.message_id))
+    if copy is not None and copy.chat != name:
+        return
     root = copy.root if copy is not None else come.message_id
     packets.confirmed(turn, come.message_id, come.member)
     if copy is not None:
@@ -136,6 +138,24 @@ def receipt(core: Core, turn: Turn, name: ChatName, come: LetterReceipt) -> None
 
 # --- inside ----------------------------------------------------------------------------------------------------------
 _MOST = 64
+
+
+def _repeated(turn: Turn, name: ChatName, message_id: str) -> MessageId | None:
+    """The message that is known under another id than the one by which somebody speaks of it: the id of a copy.
+
+    A message of that id itself comes first, so that nobody turns what is said about it by a letter of his own under the
+    same id; and where two say different things of it, none of them is believed.
+    """
+    ours = turn.staged.get(copy_key(message_id or "-"))
+    if ours is not None:
+        return ours.root if ours.chat == name else None
+    if not message_id or any(True for _ in turn.staged.scan(INBOX, f"{name}/{message_id}/")):
+        return None
+    if turn.staged.get(delivery_key(message_id)) is not None:
+        return None
+    heard = [turn.staged.get(key) for key in turn.staged.scan(COPY, f"{name}/{message_id}/")]
+    roots = {copy.root for copy in heard if copy is not None}
+    return roots.pop() if len(roots) == 1 else None
 
 
 def _with(

@@ -16,7 +16,7 @@ from .. import chats
 from ..core import NOBODY, Core
 from ..events import ContactKeysSeen, KeysChanged, OwnListMismatch
 from ..record_values import Standing
-from ..records import chat_key, contact_key
+from ..records import chat_key
 from ..step import Turn
 from .records import MEMBERSHIP, membership_key, participant_key
 from .values import Member, Membership, Participant, conversation_of_chat
@@ -132,8 +132,7 @@ def keys_seen(core: Core, turn: Turn, protocol: ConversationProtocol, seen: Keys
     the list's is: one of the two is not this person's.
     """
     if seen.number == core.me.number:
-        own = turn.staged.get(contact_key(seen.number))
-        if own is not None and own.list.participant_spki != seen.spki:
+        if account_id(seen.spki) != core.me.account:
             turn.tell(OwnListMismatch("participant-key"))
         return Progress()
     contact, known = chats.contact_of(turn, seen.number), turn.staged.get(participant_key(seen.number))

@@ -63,6 +63,12 @@ def add(
     if packet.until is UntilWhen.ONCE:
         turn.effects.append(Transmit("", outbound_of(core.me.number, packet, packet.to)))
         return
+    key = packet_key(packet.message_id, packet.to)
+    known = turn.staged.get(key)
+    if known is not None and known.packet == packet and known.order and not order:
+        # The protocol says a letter once more. Its row stays: it knows the message, and who has not answered.
+        _transmit(core, turn, key, known)
+        return
     lives = core.limits.expiry_ms
     row = PacketRow(
         packet=packet,
@@ -74,7 +80,6 @@ def add(
         attempts=1,
         next_at=turn.now + core.limits.retry_first_ms,
     )
-    key = packet_key(packet.message_id, packet.to)
     turn.staged.put(key, row)
     turn.effects.append(Transmit(_name(key), outbound_of(core.me.number, packet, packet.to)))
     turn.wake(row.next_at)

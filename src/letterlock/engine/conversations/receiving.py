@@ -17,7 +17,7 @@ from ..record_values import Status
 from ..records import INBOX, chat_key, message_key
 from ..step import Turn
 from . import progress, sending
-from .values import conversation_of_chat
+from .values import chat_of, conversation_of_chat
 
 __all__ = ["displayed", "received"]
 
@@ -121,6 +121,7 @@ def _may_be_said(core: Core, turn: Turn, packet: Packet) -> bool:
         return True
     if receipt is None or receipt.failed:
         return True
-    chat = turn.staged.get(chat_key(packet.conversation.peer)) if packet.conversation.peer is not None else None
-    known = packet.conversation.group is not None or (chat is not None and chat.accepted)
+    name = chat_of(packet.conversation)
+    chat = turn.staged.get(chat_key(name)) if name is not None else None
+    known = chat is not None and chat.accepted
     return core.privacy.delivery_receipts and (known or core.privacy.receipts_to_strangers)

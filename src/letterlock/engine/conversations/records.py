@@ -30,6 +30,7 @@ __all__ = [
     "PARTICIPANT",
     "again_key",
     "asked_key",
+    "copy_heard_key",
     "copy_key",
     "membership_key",
     "packet_key",
@@ -224,7 +225,13 @@ def packet_key(message_id: str, to: Number | None) -> Key[PacketRow]:
 
 
 def copy_key(message_id: str) -> Key[Copy]:
+    """One of ours, under an id that we have drawn."""
     return Key(COPY, "copy/" + message_id)
+
+
+def copy_heard_key(chat: ChatName, message_id: str, device: bytes) -> Key[Copy]:
+    """One of somebody else's leaf. The ids are its own choice, so it says nothing about letters of others (SR-05)."""
+    return Key(COPY, f"copy/{chat}/{message_id}/{device.hex()}")
 
 
 def again_key(chat: ChatName, root: str, member: Number) -> Key[Again]:
