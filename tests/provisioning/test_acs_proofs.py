@@ -75,9 +75,9 @@ async def test_the_document_carries_the_proof(tmp_path: Path) -> None:
         assert (services.kds_uri, services.anchors_uri) == (OFFER.kds_uri, OFFER.anchors_uri)
         assert (services.anchors_generation, services.anchors_signer) == (3, SIGNER.spki)
         proof = services.identity_proof
-        assert decode_proof(proof).expires == NOW // 1000 + 92 * DAY_S
+        assert decode_proof(proof).expires == NOW // 1000 + 92 * DAY_S + 60  # because it came with a code
         assert holds(proof) and not holds(proof, of=BEN) and not holds(proof, spki=ANEW.spki)
-        assert not holds(proof, kds="3") and not holds(proof, now=NOW + 92 * DAY_S * 1000)
+        assert not holds(proof, kds="3") and not holds(proof, now=NOW + 93 * DAY_S * 1000)
 
 
 async def test_a_client_that_shows_no_key_gets_none_of_it(tmp_path: Path) -> None:
@@ -129,6 +129,25 @@ async def test_sr21_another_key_needs_another_code(tmp_path: Path) -> None:
         # The key distribution server takes the proof that ends last for the last word.
         assert decode_proof(new.encryption.identity_proof).expires > decode_proof(old.encryption.identity_proof).expires
         assert await operator.contact(ANA, HASH, version=1, token=old.token, participant_spki=ANAS.spki) is None
+
+
+async def test_sr21_the_key_before_gets_no_proof_that_outlasts_the_one_of_the_code(tmp_path: Path) -> None:
+    """Until the code is spent the old token is good; the key distribution server believes the proof that ends last."""
+    async with Operator.open(tmp_path) as operator:
+        operator.server.offer = operator.offer(encryption=OFFER)
+        old = await configured(operator)
+        operator.clock.now += 60_000
+        async with ProvisioningClient(operator.url) as client:
+            assert await client.contact(Contact(ANA, HASH_ANEW, participant_spki=ANEW.spki)) is None
+            code = operator.codes.pop().code
+            operator.clock.now += 2_000
+            # A moment after ours was signed, and a moment before the code is spent: as good as in the same second.
+            last = await operator.contact(ANA, HASH, version=1, token=old.token, participant_spki=ANAS.spki)
+            new = await client.contact(Contact(ANA, HASH_ANEW, code=code, participant_spki=ANEW.spki))
+        assert last is not None and last.encryption is not None
+        assert new is not None and new.encryption is not None
+        ends = [decode_proof(each.encryption.identity_proof).expires for each in (last, new) if each.encryption]
+        assert ends[1] >= ends[0] + 30
 
 
 async def test_a_number_that_is_not_in_use_has_no_proof(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ __all__ = ["ProvisioningServer"]
 _log = logging.getLogger("letterlock.provisioning")
 _RETRY_S = 10
 _COOKIE = "letterlock_provisioning"
+_HANDOVER_MS = 60_000
+"""How much later the proof of a key ends that comes with a code. The key distribution server believes the proof that ends
+last: until the code is spent the key before it still gets proofs, and one signed in that second, or while a slow key
+signs ours, must not outlast ours (SR-21)."""
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _VERSION = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 _TEXT = re.compile(r"[A-Za-z0-9_-]{0,128}", re.ASCII)
@@ -127,7 +131,8 @@ class ProvisioningServer:
             granted = await self._writer.run(lambda tables: self._registrar.known(tables, contact, self._now()))
         if granted is not None:
             document = await self._configuration(contact, granted)
-            return _document(_with(document, await self._encryption(granted.number, granted.participant)))
+            encryption = await self._encryption(granted.number, granted.participant, self._now())
+            return _document(_with(document, encryption))
         address = address_key(request.remote)
         self._registrar.spend("contacts", address, self._limits.contacts, self._now())
         if not contact.code:
@@ -136,7 +141,7 @@ class ProvisioningServer:
         # Asked for while the code still stands: if the directory is down, the owner repeats it and loses nothing.
         try:
             claim_code = await self._claim_code(contact)
-            encryption = await self._encryption(contact.number, contact.participant)
+            encryption = await self._encryption(contact.number, contact.participant, self._now() + _HANDOVER_MS)
         except LetterlockError:
             await self._writer.run(lambda tables: self._registrar.excused(tables, contact))
             raise
@@ -181,14 +186,14 @@ class ProvisioningServer:
             version = int(AccountState.DISABLED)
         return ProvisioningDocument(version, self.offer.validity_s, granted.token, self._token_validity_s)
 
-    async def _encryption(self, number: Number, participant: bytes) -> EncryptionServices | None:
-        """What RCC.16 needs, with a proof that is signed now, for a client that has shown its key."""
+    async def _encryption(self, number: Number, participant: bytes, now: Instant) -> EncryptionServices | None:
+        """What RCC.16 needs, with a proof that is signed as of `now`, for a client that has shown its key."""
         offer = self.offer.encryption
         if offer is None or not participant:
             return None
         try:
             # The key may be in hardware, and slow.
-            return await asyncio.to_thread(offer.services_for, number, participant, self._now())
+            return await asyncio.to_thread(offer.services_for, number, participant, now)
         except Exception as error:  # whatever drives that hardware raises
             _log.exception("no identity proof can be signed")
             raise ProvisioningError(
