@@ -131,7 +131,7 @@ class Access:
                 environment.content(environment, now),
             )
 
-        keeping = Keeping(store, identity, environment, profile.submit, use)
+        keeping = Keeping(store, identity, environment, profile.submit, use, profile.provisioned)
         keeping.start()
         return keeping
 

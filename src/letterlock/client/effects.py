@@ -202,6 +202,7 @@ class Effects:
             step = await self._requests.perform(effect.protocol, effect.request)
             self._checkpoint("request.after")
             await self._tell(step, heavy=True)
+            self._requests.answered()
 
     async def _record(self, step: Any) -> None:
         await self._tell(step)

@@ -20,7 +20,7 @@ from .settings import PROTOCOLS, Settings
 if TYPE_CHECKING:
     from ..rcc16.protocol import Rcc16Protocol
 
-__all__ = ["advertised", "check_protocols", "device_protocols", "rcc16_protocol"]
+__all__ = ["advertised", "check_protocols", "device_protocols", "feature_tags", "rcc16_protocol"]
 
 _MAX_PACKAGE_SECONDS = 400 * 86_400
 
@@ -57,14 +57,21 @@ def device_protocols(identity: Identity, environment: Environment, settings: Set
     )
 
 
-def advertised(settings: Settings, engine: Engine, state: State, now: Instant) -> Settings:
-    """The settings with the tags of RCC.16, once there is a certificate and key packages, and not before (rcc16.md 1.9)."""
-    if settings.sip is None or "rcc16" not in engine.encryption_ready(state, now):
-        return settings
+def feature_tags(engine: Engine, state: State, now: Instant) -> tuple[tuple[str, str], ...]:
+    """The tags of RCC.16, once there is a certificate and key packages, and not before (rcc16.md 1.9)."""
+    if "rcc16" not in engine.encryption_ready(state, now):
+        return ()
     from ..rcc16.choices import OURS
     from ..rcc16.wire.capability_tags import capability_tags
 
-    return dataclasses.replace(settings, sip=dataclasses.replace(settings.sip, tags=capability_tags(OURS)))
+    return capability_tags(OURS)
+
+
+def advertised(settings: Settings, engine: Engine, state: State, now: Instant) -> Settings:
+    """The settings with the feature tags of this moment."""
+    if settings.sip is None:
+        return settings
+    return dataclasses.replace(settings, sip=dataclasses.replace(settings.sip, tags=feature_tags(engine, state, now)))
 
 
 def rcc16_protocol(identity: Identity, environment: Environment, settings: Settings) -> Rcc16Protocol | None:

@@ -37,7 +37,8 @@ _LONGEST_SLEEP_S = 3600.0
 
 
 class Keeping:
-    """Asks when it is time, as long as the profile is open. `use` is awaited with settings to work with from now on."""
+    """Asks when it is time, as long as the profile is open. `use` is awaited with settings to work with from now on, `contacted` is
+    called after each contact that changed anything."""
 
     def __init__(
         self,
@@ -46,9 +47,10 @@ class Keeping:
         environment: Environment,
         submit: Callable[[StepFunction[None]], Awaitable[None]],
         use: Callable[[Settings, Provisioned], Awaitable[None]],
+        contacted: Callable[[], None],
     ) -> None:
         self._store, self._identity, self._environment = store, identity, environment
-        self._submit, self._use = submit, use
+        self._submit, self._use, self._contacted = submit, use, contacted
         self._task: asyncio.Task[None] | None = None
         self._not_before: Instant = 0
 
@@ -145,6 +147,7 @@ class Keeping:
         current = self._store.get(SETTINGS)
         if changed and current is not None:
             await self._use(current, new)
+        self._contacted()
 
 
 def _with_proof(settings: Settings, document: ProvisioningDocument, source: Provisioned) -> Settings | None:

@@ -18,7 +18,7 @@ from ..conversation_seam import Claimed, ClaimKeyPackages, ClaimOutcome, Publish
 from ..crypto.provider import CryptoProvider
 from ..engine.engine import Engine
 from ..engine.step import Step
-from ..errors import InputError, LetterlockError
+from ..errors import InputError, KdsError, LetterlockError, TransportError
 from ..ids import Instant, Number, Rng
 from ..rcc16.credentials.anchors import TrustAnchors
 from ..rcc16.credentials.extensions import vendor_id
@@ -52,7 +52,11 @@ class KeyDistribution(Protocol):
         self, source: AnchorSource, held: TrustAnchors | None, crypto: CryptoProvider
     ) -> TrustAnchors: ...
 
+    async def newest_anchors(self, source: AnchorSource) -> AnchorSource: ...
+
     async def upload(self, packages: tuple[bytes, ...]) -> int: ...
+
+    async def withdraw(self, device: bytes, participant: KdsSigner) -> None: ...
 
     async def claim(
         self, numbers: Iterable[Number], servers: Mapping[Number, int] | None = None
@@ -67,7 +71,7 @@ class KeyServer:
     def __init__(
         self,
         kds: KeyDistribution,
-        account: KdsAccount,
+        account: Callable[[], KdsAccount],
         protocol: Rcc16Protocol,
         *,
         engine: Engine,
@@ -79,6 +83,20 @@ class KeyServer:
         self._engine, self._state = engine, state
         self._crypto, self._clock = crypto, clock
         self.trouble = ""
+        self.on_answered: Callable[[], None] = lambda: None
+
+    def answered(self) -> None:
+        """A step of ours is on disk: what can be done may be another than before."""
+        self.on_answered()
+
+    @property
+    def named_generation(self) -> int:
+        """Of the trust anchors, by the operator's last word."""
+        return self._account().anchors_generation
+
+    async def look_for_anchors(self) -> TrustAnchors | None:
+        """The trust anchors that there are now, those that we have or newer ones; None when nobody could say."""
+        return await self._tried(lambda: None, self._anchors)
 
     async def perform(self, protocol: str, request: Request) -> Callable[[State, Instant, Rng], Step[None]]:
         """The step that takes the answer."""
@@ -113,10 +131,19 @@ class KeyServer:
         await self._kds.close()
 
     async def _anchors(self) -> TrustAnchors:
-        account = self._account
-        entries = self._state.get(ANCHORS)
+        """The newest list, by the operator's word or the server's; what is held stays where that is as new."""
+        account, entries = self._account(), self._state.get(ANCHORS)
         held = TrustAnchors.of(entries) if entries is not None else None
         source = AnchorSource(account.anchors_uri, account.anchors_generation, account.anchors_signer)
+        outdated = held is None or source.generation > held.generation
+        try:
+            source = await self._kds.newest_anchors(source)
+        except (KdsError, TransportError) as error:
+            # A server that does not say leaves the operator's word; one that could not be asked has to be asked again.
+            if not outdated and not (isinstance(error, KdsError) and error.status == 404):
+                raise
+        if held is not None and source.generation <= held.generation:
+            return held
         return await self._kds.anchors(source, held, self._crypto)
 
     async def _enrol(self, anchors: TrustAnchors) -> tuple[bytes, ...]:
@@ -125,7 +152,7 @@ class KeyServer:
         if vendor is not None and vendor != enrolment.settings.vendor_id:
             # The leaf names the vendor of the server's own root, which stands first in its list (rcc16.md 1.5).
             enrolment = enrolment.with_settings(replace(enrolment.settings, vendor_id=vendor))
-        request = enrolment.request(self._state, self._account.identity_proof, self._clock())
+        request = enrolment.request(self._state, self._account().identity_proof, self._clock())
         return await self._kds.enrol(request)
 
     def _signed(self) -> None:

@@ -44,12 +44,14 @@ from .devices import Devices
 from .driver import Driver, StepFunction
 from .effects import Effects
 from .encrypted_files import Ciphertexts
+from .encryption import feature_tags
 from .identity import Identity
-from .network import Capabilities, Conferences, Directory, KeptConferences, OnMessage, Transport
+from .network import Advertises, Capabilities, Conferences, Directory, KeptConferences, OnMessage, Transport
 from .transfer_records import TransferInfo
 from .transfers import Content, Transfers
 
 if TYPE_CHECKING:
+    from .encryption_watch import EncryptionWatch
     from .key_server import KeyServer
 
 __all__ = ["LocalProfile"]
@@ -100,6 +102,7 @@ class LocalProfile:
         self._transport: Transport | None = None
         self._directory: Directory | None = None
         self.key_server: KeyServer | None = None
+        self._watching: EncryptionWatch | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
         self._alerts = Alerts(self._driver, engine)
         ciphertexts = Ciphertexts(store.path.with_name("transfers"), crypto, rng)
@@ -131,6 +134,8 @@ class LocalProfile:
         await self._driver.submit(self._engine.start, heavy=True)
         if directory is not None and self._transport is not None:
             self._alerts.start(directory)
+        if requests is not None:
+            self._watch_encryption(requests)
 
     async def carry_with(
         self, transport: Callable[[OnMessage], Transport | None] | None, content: Content | None
@@ -146,8 +151,14 @@ class LocalProfile:
             return
         self._effects.connect(self._driver, self._transport, self._directory)
         self._watch()
+        self._advertise()
         await self._transport.start()
         await self._driver.submit(self._engine.start, heavy=True)  # what waited goes out
+
+    def provisioned(self) -> None:
+        """The operator was asked: what it named may be newer than before."""
+        if self._watching is not None:
+            self._watching.look_again()
 
     async def submit(self, step: StepFunction[None]) -> None:
         """Run a step of the client's own, as the engine's are."""
@@ -160,6 +171,20 @@ class LocalProfile:
             lambda state, now, rng: self._engine.received(state, inbound, now, rng), heavy=_is_heavy(inbound)
         )
         self._checkpoint("receive.committed")
+
+    def _watch_encryption(self, requests: KeyServer) -> None:
+        from .encryption_watch import EncryptionWatch
+
+        async def submit(step: StepFunction[None]) -> None:
+            await self._driver.submit(step, heavy=True)
+
+        watch = EncryptionWatch(requests, self._engine, self._store, self._clock, submit, self._advertise)
+        self._watching, requests.on_answered = watch, watch.look_again
+        watch.start()
+
+    def _advertise(self) -> None:
+        if isinstance(self._transport, Advertises):
+            self._transport.advertise(feature_tags(self._engine, self._store, self._clock()))
 
     def _watch(self) -> None:
         if isinstance(self._transport, Conferences):
@@ -464,6 +489,8 @@ class LocalProfile:
             if self._transport is not None:
                 await self._transport.close()
             await self._alerts.close()
+            if self._watching is not None:
+                await self._watching.close()
             await self._transfers.close()
             await self._devices.close()
             await self._effects.close()

@@ -14,6 +14,7 @@ from ..seam import State
 from ..transport.provisioning_config import Contact
 
 __all__ = [
+    "Advertises",
     "Capabilities",
     "Conferences",
     "Directory",
@@ -82,8 +83,21 @@ class KeptConferences(Protocol):
         ...
 
 
+@runtime_checkable
+class Advertises(Protocol):
+    """What a transport has when it tells others what we can do."""
+
+    def advertise(self, tags: tuple[tuple[str, str], ...]) -> None:
+        """Further feature tags from now on, instead of those before."""
+        ...
+
+
 class Requests(Protocol):
     """Asks the key distribution server for what a protocol wants."""
+
+    def answered(self) -> None:
+        """A step that `perform` gave is on disk."""
+        ...
 
     async def perform(self, protocol: str, request: Request) -> Callable[[State, Instant, Rng], Step[None]]:
         """The step that takes the answer; also when there is none now. Raises nothing that has to do with the server."""

@@ -18,7 +18,7 @@ from .encryption import device_protocols, rcc16_protocol
 from .environment import Environment
 from .identity import IDENTITY, Identity, Stage
 from .profile import ProfilePaths
-from .settings import Settings
+from .settings import SETTINGS, KdsAccount, Settings
 
 if TYPE_CHECKING:
     from .key_server import KeyServer
@@ -82,8 +82,15 @@ def engine_of(
         return engine, None
     from .key_server import KeyServer
 
+    opened_with = settings.kds
+
+    def account() -> KdsAccount:
+        """By the operator's last word."""
+        now = state.get(SETTINGS)
+        return opened_with if now is None or now.kds is None else now.kds
+
     return engine, KeyServer(
-        kds, settings.kds, rcc16, engine=engine, state=state, crypto=environment.crypto, clock=environment.clock
+        kds, account, rcc16, engine=engine, state=state, crypto=environment.crypto, clock=environment.clock
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..codec.sip import CSeq, Headers, NameAddr, Params, Request, Response, Uri, delta_seconds, split_list
 from ..errors import DecodeError
@@ -121,6 +121,7 @@ class Registration:
         self._refresh_at: Instant | None = None
         self._cleaned: frozenset[str] = frozenset()
         self._former: dict[str, None] = {}  # addresses that we registered before, oldest first
+        self._told = config.features
         self.binding: Binding | None = None
         self.state = RegistrationState.IDLE
 
@@ -137,6 +138,12 @@ class Registration:
         self._cleaned = frozenset()
         self.state = RegistrationState.REGISTERING
         return [self._send(self._our_contact(self._expires_s))]
+
+    def advertise(self, features: Params, now: Instant) -> None:
+        """Other feature tags from now on: the refresh that tells of them is due at once, or after what is open now."""
+        self._config = replace(self._config, features=features)
+        if self._refresh_at is not None and features != self._told:
+            self._refresh_at = now
 
     def stop(self, now: Instant) -> list[RegistrationEffect]:
         """Remove our contact. The request carries credentials: a registrar must not let strangers remove it."""
@@ -201,7 +208,7 @@ class Registration:
         # TS 24.229 section 5.1.1.4.1: 600 seconds before the end, or at half time when that is 1200 seconds or less.
         early = 600 if granted > 1200 else granted / 2
         expires_at = now + granted * 1000
-        self._refresh_at = expires_at - int(early * 1000)
+        self._refresh_at = expires_at - int(early * 1000) if self._told == self._config.features else now
         self.binding = Binding(
             expires_at,
             tuple(_elements(response, "Service-Route")[:_MAX_ROUTES]),
@@ -271,6 +278,7 @@ class Registration:
 
     def _our_contact(self, expires_s: int) -> str:
         assert self._contact is not None
+        self._told = self._config.features
         params = Params().with_quoted("+sip.instance", f"<{self._config.instance}>")
         params = Params((*params, *self._config.features, ("reg-id", "1"), ("expires", str(expires_s))))
         return NameAddr(self._contact, params=params).encode()

@@ -71,6 +71,15 @@ class ConversationSteps:
             lambda it, turn: it.enrolled(turn.staged, request, chain, anchors, now, rng),
         )
 
+    def on_anchors(self, state: State, protocol: str, anchors: tuple[bytes, ...], now: Instant, rng: Rng) -> Step[None]:
+        """Trust anchors that nobody had asked for: they count at once, for whoever is in a conversation already."""
+        turn = Turn(state, now, rng)
+        it = self._core.keeping.get(protocol)
+        if it is not None:
+            progress.take(self._core, turn, it, it.enrolled(turn.staged, "anchors", None, anchors, now, rng))
+            sending.flush_all(self._core, turn)
+        return turn.finish(None)
+
     def end_encryption(self, state: State, chat: ChatName, now: Instant, rng: Rng) -> Step[None]:
         """The user ends encryption here, for everybody in it. Nothing is sent until the user decides again.
 

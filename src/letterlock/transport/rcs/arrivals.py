@@ -44,6 +44,10 @@ class Arrivals:
         self._clock = clock
         self._under_way: set[asyncio.Task[None]] = set()
 
+    def announce(self, config: RcsConfig) -> None:
+        """Our feature tags are those of this configuration."""
+        self._config = config
+
     def take(self, connection: SipConnection, key: TransactionKey, request: Request, contact: Uri) -> None:
         """A request has come to `contact`; it is answered over the same connection, a message in its own time."""
         if request.method == "MESSAGE":

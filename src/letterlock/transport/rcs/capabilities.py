@@ -39,6 +39,10 @@ class Capabilities:
         sessions = config.sessions
         self._cache = CapabilityCache(sessions.capability_s * 1000, sessions.max_capabilities)
 
+    def announce(self, config: RcsConfig) -> None:
+        """Our feature tags are those of this configuration."""
+        self._config = config
+
     def known(self, number: Number) -> FeatureTags | None:
         """What is known without asking; None when nobody knows."""
         return self._cache.of(number, self._clock())

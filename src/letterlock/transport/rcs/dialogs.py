@@ -87,6 +87,10 @@ class Dialogs:
         for attached in self.on_attached:
             attached()
 
+    def announce(self, contact: str) -> None:
+        """Our Contact header has other feature tags: in what is begun from now on."""
+        self._contact = contact
+
     def detach(self, reason: str) -> None:
         """The connection is gone."""
         self._connection = self._layer = None

@@ -78,6 +78,7 @@ class Presence:
         self._registered = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._nudged: asyncio.Future[None] | None = None
         self.status = RcsStatus(RcsState.OFFLINE, "not started")
 
     def start(self) -> None:
@@ -88,6 +89,15 @@ class Presence:
                 _log.log(level, "SIP without TLS: numbers, times and sizes are readable on the way (lab only)")
             self._stopping.clear()
             self._task = asyncio.get_running_loop().create_task(self._run(), name="letterlock-rcs")
+
+    def advertise(self, config: RcsConfig) -> None:
+        """Other feature tags than before, and nothing else: the carrier is told now, or when it is reached again."""
+        self._config = config
+        self._registration.advertise(config.features.params(), self._now())
+        if self._contact is not None and self._registered.is_set():
+            self._dialogs.announce(self._contact_header())
+        if self._nudged is not None and not self._nudged.done():
+            self._nudged.set_result(None)
 
     async def close(self) -> None:
         """Take no more messages, finish acknowledging, remove the registration, disconnect. Takes seconds at most."""
@@ -203,8 +213,7 @@ class Presence:
                     elif isinstance(effect, Registered):
                         if not was_registered:
                             connection.ping()
-                            contact = NameAddr(self._contact, params=config.features.params())
-                            self._dialogs.attach(connection, contact.encode())
+                            self._dialogs.attach(connection, self._contact_header())
                         was_registered = True
                         self._registered.set()
                         self._set(RcsState.REGISTERED, "registered")
@@ -218,13 +227,19 @@ class Presence:
                     return _Ended("closed", was_registered)
                 deadline = registration.next_deadline()
                 timeout = None if deadline is None else max(0.0, (deadline - self._now()) / 1000)
-                await asyncio.wait((connection.closed, stopping), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                self._nudged = asyncio.get_running_loop().create_future()
+                awaited = (connection.closed, stopping, self._nudged)
+                await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 effects = registration.on_deadline(self._now())
         except LetterlockError as error:
             # Lost, or a carrier whose answers cannot be answered: an outage, never the end of trying.
             return _Ended(str(error), was_registered)
         finally:
             stopping.cancel()
+
+    def _contact_header(self) -> str:
+        assert self._contact is not None
+        return NameAddr(self._contact, params=self._config.features.params()).encode()
 
     async def _register(self, connection: SipConnection, effect: SendRegister) -> list[RegistrationEffect]:
         try:

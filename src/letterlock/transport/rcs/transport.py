@@ -11,6 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from types import TracebackType
 
 from ...engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
@@ -63,8 +64,8 @@ class RcsTransport:
         self._profile = PagerProfile(config.identity, None if config.tel_addresses else config.domain, USER_AGENT)
         self._capabilities = Capabilities(config, rng=rng, clock=clock)
         self.dialogs = Dialogs(session_settings(config), config.sessions.max_dialogs, rng)
-        arrivals = Arrivals(config, on_message, self.dialogs, self._capabilities, clock)
-        self.presence = Presence(config, arrivals, self.dialogs, on_state, rng)
+        self._arrivals = Arrivals(config, on_message, self.dialogs, self._capabilities, clock)
+        self.presence = Presence(config, self._arrivals, self.dialogs, on_state, rng)
         self.media = Media(config, ACCEPTED_TYPES, ACCEPTED_WRAPPED_TYPES, rng, msrp)
         self.sessions = Sessions(
             config, self.dialogs, self.media, self.presence.flow, on_message, self._capabilities, rng=rng, clock=clock
@@ -163,6 +164,15 @@ class RcsTransport:
             return known
         async with self._slots:
             return await self._capabilities.ask(number, await self.presence.flow())
+
+    def advertise(self, tags: tuple[tuple[str, str], ...]) -> None:
+        """Further feature tags from now on, instead of those before: the carrier and whoever asks are told so."""
+        if tags == self._config.tags:
+            return
+        self._config = replace(self._config, tags=tags)
+        self._arrivals.announce(self._config)
+        self._capabilities.announce(self._config)
+        self.presence.advertise(self._config)
 
     def watch_conferences(self, on_conference: Callable[[ConferenceView], Awaitable[None]]) -> None:
         """Report every roster that the focus of a conference claims there. Before `start`."""
