@@ -23,6 +23,7 @@ from ..wire.control import ClientMessage, RosterChange
 from ..wire.control import Operation as Request
 from ..wire.message_ids import new_message_id
 from .members import numbers_of
+from .metadata import check_wished_icon
 from .posting import to_focus
 from .records import Heal
 from .refusals import lost
@@ -61,7 +62,10 @@ def change(work: Work, wanted: Change) -> None:
         case SetMetadata(subject, icon):
             _in_group(work)
             _check_metadata(work, subject, icon)
-            work.update(subject_wish=subject)
+            work.update(
+                subject_wish=chat.subject_wish if subject is None else subject,
+                icon_wish=chat.icon_wish if icon is None else icon,
+            )
 
 
 def _in_group(work: Work) -> None:
@@ -79,10 +83,12 @@ def _check_members(work: Work, numbers: tuple[Number, ...]) -> None:
 
 
 def _check_metadata(work: Work, subject: str | None, icon: bytes | None) -> None:
-    if icon is not None:
-        raise InputError("an icon needs a content server, which this seam has not", code="rcc16.input.icon")
-    if subject is None or len(subject.encode()) > work.core.settings.max_subject_bytes:
-        raise InputError("no subject, or one that is too long", code="rcc16.input.subject")
+    if subject is None and icon is None:
+        raise InputError("neither a subject nor an icon", code="rcc16.input.subject")
+    if subject is not None and len(subject.encode()) > work.core.settings.max_subject_bytes:
+        raise InputError("a subject that is too long", code="rcc16.input.subject")
+    if icon:
+        check_wished_icon(icon, work.core.settings.max_icon_bytes)
 
 
 def _leave(work: Work) -> None:

@@ -37,7 +37,7 @@ from .heads import Head, head_of
 from .joining import take_welcome, unopenable
 from .letters import check_binding, open_application
 from .members import numbers_of
-from .metadata import apply_own, push_keys, take_delivery
+from .metadata import apply_own, apply_own_icon, push_keys, take_delivery
 from .operations import matches, release
 from .parking import park
 from .records import Kind
@@ -131,6 +131,8 @@ def _after_own(work: Work, kind: Kind, numbers: tuple[Number, ...]) -> None:
             work.update(removes=tuple(number for number in chat.removes if number not in numbers))
         case Kind.METADATA:
             apply_own(work)
+        case Kind.ICON:
+            apply_own_icon(work)
         case Kind.ERA_ADVANCE | Kind.REVIVE_IN_NEW_ERA:
             push_keys(work)
         case _:

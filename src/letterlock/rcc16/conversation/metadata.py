@@ -1,9 +1,10 @@
-"""A group's subject, encrypted (rcc16.md 7.5): set, received, given to who comes in.
+"""A group's subject and icon, encrypted (rcc16.md 7.5): set, received, given to who comes in.
 
 A commit replaces the commitment in the GroupContext; the key travels beside it as a message of the epoch after it, and
 to members who come in later as a message of whoever let them in. The focus gets ciphertext and commitment, never the
 key (our choice also in v3.0). The ciphertext comes with the key as well, in a header of our own namespace: so a member
-need not wait for what the conference says, and what is shown never depends on the focus.
+need not wait for what the conference says, and what is shown never depends on the focus. Of an icon it is the address
+of the ciphertext: fetching and opening it is the client's, with the key that this module has checked.
 
 Our own message cannot be read by ourselves: what we set is applied when the commit is accepted.
 """
@@ -15,7 +16,7 @@ import binascii
 
 from ...codec.mime import MimePart, decode_part, encode
 from ...conversation_seam import MetadataChanged, Packet, PacketHeader
-from ...errors import LetterlockError
+from ...errors import DecodeError, InputError, LetterlockError
 from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.wire.extensions import Extension
@@ -30,6 +31,7 @@ from ..wire.file_info import (
     encode_file_info,
     encode_file_metadata,
 )
+from ..wire.icon_pointer import IconPointer, check_icon_url, decode_icon_pointer, encode_icon_pointer
 from ..wire.message_ids import new_message_id
 from ..wire.packet_headers import application_headers, find_header
 from ..wire.secret_payload import Content, SecretPayload, encode_content, encode_secret_payload
@@ -39,9 +41,21 @@ from .pins import broken
 from .records import Kind, Metadata
 from .step import Work
 
-__all__ = ["apply_own", "inside_welcome", "is_delivery", "keep_known", "push_keys", "set_subject", "take_delivery"]
+__all__ = [
+    "apply_own",
+    "apply_own_icon",
+    "check_wished_icon",
+    "inside_welcome",
+    "is_delivery",
+    "keep_known",
+    "push_keys",
+    "set_icon",
+    "set_subject",
+    "take_delivery",
+]
 
 _CIPHERTEXT = "Encrypted-Subject"
+_ICON_URL = "Encrypted-Icon"
 
 
 def set_subject(work: Work) -> None:
@@ -66,8 +80,38 @@ def set_subject(work: Work) -> None:
         Kind.METADATA,
         merge(group.state.extensions, changes),
         metadata=MetadataChange(encrypted_subject=sealed.ciphertext),
-        delivery=encode_secret_payload(SecretPayload(0, _content(work, kept))),
+        delivery=encode_secret_payload(SecretPayload(0, _content(work, kept, work.chat.icon))),
     )
+
+
+def set_icon(work: Work) -> None:
+    """The wished icon is next."""
+    group, wish = work.group(), work.chat.icon_wish
+    if group is None or wish is None:
+        return
+    pointer = decode_icon_pointer(wish) if wish else None
+    changes = context_changes(Slot.ICON, None if pointer is None else pointer.metadata, work.core.settings.choices)
+    extensions = merge(group.state.extensions, changes)
+    if pointer is None:
+        change_context(work, Kind.ICON, extensions, metadata=MetadataChange(delete_icon=True))
+        return
+    change_context(
+        work,
+        Kind.ICON,
+        extensions,
+        metadata=MetadataChange(encrypted_icon_url=pointer.url),
+        delivery=encode_secret_payload(SecretPayload(0, _content(work, work.chat.subject, wish))),
+    )
+
+
+def check_wished_icon(icon: bytes, max_bytes: int) -> None:
+    """Raises InputError for an icon that nobody would show."""
+    try:
+        metadata = decode_icon_pointer(icon).metadata
+    except DecodeError:
+        raise InputError("not an encrypted icon", code="rcc16.input.icon") from None
+    if metadata.name != Slot.ICON.value or not 0 < metadata.encryption.length_hint <= max_bytes:
+        raise InputError("not an encrypted icon, or one that is too large", code="rcc16.input.icon")
 
 
 def apply_own(work: Work) -> None:
@@ -80,16 +124,35 @@ def apply_own(work: Work) -> None:
     work.notices.append(MetadataChanged(work.conversation, work.core.number, text, None))
 
 
+def apply_own_icon(work: Work) -> None:
+    """Our change was accepted."""
+    group, wish = work.group(), work.chat.icon_wish
+    if group is None or wish is None:
+        return
+    if wish:
+        try:
+            check_commitment(Slot.ICON, decode_icon_pointer(wish).metadata, group.state.extensions)
+        except LetterlockError:
+            return  # the user has wished for another one since this was sent
+    elif commitment_of(group.state.extensions, Slot.ICON.commitment_extension) is not None:
+        return
+    work.update(icon=wish, icon_wish=None)
+    work.notices.append(MetadataChanged(work.conversation, work.core.number, None, wish))
+
+
 def inside_welcome(work: Work) -> tuple[Extension, ...]:
     """Where only new members read: F003, F005 and F010 in the GroupInfo that a Welcome encrypts."""
-    subject = work.chat.subject
+    subject, icon = work.chat.subject, work.chat.icon
     return welcome_extensions(
-        None if subject is None else decode_file_metadata(subject.key), None, work.chat.continuity
+        None if subject is None else decode_file_metadata(subject.key),
+        decode_icon_pointer(icon).metadata if icon else None,
+        work.chat.continuity,
     )
 
 
 def keep_known(work: Work, group: Group) -> None:
-    """A subject whose commitment the group no longer has is no longer its subject."""
+    """A subject or icon whose commitment the group no longer has is no longer its own."""
+    _keep_icon(work, group)
     subject = work.chat.subject
     if subject is None:
         return
@@ -105,15 +168,33 @@ def keep_known(work: Work, group: Group) -> None:
         work.notices.append(MetadataChanged(work.conversation, None, "", None))
 
 
+def _keep_icon(work: Work, group: Group) -> None:
+    icon = work.chat.icon
+    if not icon:
+        return
+    try:
+        there = commitment_of(group.state.extensions, Slot.ICON.commitment_extension)
+        if there is not None:
+            check_commitment(Slot.ICON, decode_icon_pointer(icon).metadata, group.state.extensions)
+            return
+    except LetterlockError:
+        there = b""
+    work.update(icon=b"")
+    if there is None:
+        work.notices.append(MetadataChanged(work.conversation, None, None, b""))
+
+
 def push_keys(work: Work) -> None:
     """Somebody came in, or came back: give them the keys (v3.0: unconditionally; rcc16.md 7.5)."""
-    group, held, subject = work.group(), work.chat.group, work.chat.subject
-    if group is None or held is None or subject is None or list(group.proposals()) or group.pending is not None:
+    group, held, subject, icon = work.group(), work.chat.group, work.chat.subject, work.chat.icon
+    if group is None or held is None or (subject is None and not icon):
+        return
+    if list(group.proposals()) or group.pending is not None:
         return
     if broken(work, work.chat.members):
         return  # nothing goes to another key than the one that was compared
     message_id = new_message_id(work.rng)
-    body = encrypted(work, group, held.era, message_id, _content(work, subject))
+    body = encrypted(work, group, held.era, message_id, _content(work, subject, icon))
     headers = application_headers(held.era, work.chat.authenticator)
     work.packets.append(Packet(work.conversation, None, message_id, APPLICATION, headers, body))
 
@@ -124,13 +205,20 @@ def is_delivery(work: Work, content: Content) -> bool:
         kind = decode_part(content.entity, work.core.settings.content.mime()).content_type
     except LetterlockError:
         return False
-    return kind.media_type == FILE_INFO and _ciphertext(work, content) is not None
+    return kind.media_type == FILE_INFO and any(
+        find_header(content.headers, name, work.core.settings.choices.own_namespace) is not None
+        for name in (_CIPHERTEXT, _ICON_URL)
+    )
 
 
 def take_delivery(work: Work, group: Group, content: Content, by: Number) -> None:
     """Keys of a member. They count only if the group committed to them; nothing is told otherwise (rcc16.md 7.5)."""
     try:
         info = decode_file_info(decode_part(content.entity, work.core.settings.content.mime()).body)
+    except LetterlockError:
+        return
+    _take_icon(work, group, content, info, by)
+    try:
         ciphertext = _ciphertext(work, content)
         if info.subject is None or ciphertext is None:
             return
@@ -149,12 +237,36 @@ def take_delivery(work: Work, group: Group, content: Content, by: Number) -> Non
     work.notices.append(MetadataChanged(work.conversation, by, text, None))
 
 
-def _content(work: Work, subject: Metadata) -> bytes:
-    """FileInfo as a MIME part, with the ciphertext in a header of ours (rcc16.md 7.3)."""
-    info = encode_file_info(FileInfo(subject=decode_file_metadata(subject.key)))
+def _take_icon(work: Work, group: Group, content: Content, info: FileInfo, by: Number) -> None:
+    url = find_header(content.headers, _ICON_URL, work.core.settings.choices.own_namespace)
+    if info.icon is None or url is None:
+        return
+    try:
+        check_commitment(Slot.ICON, info.icon, group.state.extensions)
+        icon = encode_icon_pointer(IconPointer(check_icon_url(url), info.icon))
+    except LetterlockError:
+        return
+    if icon != work.chat.icon:
+        work.update(icon=icon)
+        work.notices.append(MetadataChanged(work.conversation, by, None, icon))
+
+
+def _content(work: Work, subject: Metadata | None, icon: bytes) -> bytes:
+    """FileInfo with both entries as a MIME part; the subject's ciphertext and the icon's address in headers of ours
+    (rcc16.md 7.3, 7.5)."""
     namespace = work.core.settings.choices.own_namespace
-    header = PacketHeader(namespace, _CIPHERTEXT, base64.b64encode(subject.ciphertext).decode())
-    return encode_content((header,), encode(MimePart.of(FILE_INFO, info, disposition="attachment")))
+    pointer = decode_icon_pointer(icon) if icon else None
+    info = FileInfo(
+        subject=None if subject is None else decode_file_metadata(subject.key),
+        icon=None if pointer is None else pointer.metadata,
+    )
+    headers = []
+    if subject is not None:
+        headers.append(PacketHeader(namespace, _CIPHERTEXT, base64.b64encode(subject.ciphertext).decode()))
+    if pointer is not None:
+        headers.append(PacketHeader(namespace, _ICON_URL, pointer.url))
+    part = MimePart.of(FILE_INFO, encode_file_info(info), disposition="attachment")
+    return encode_content(tuple(headers), encode(part))
 
 
 def _ciphertext(work: Work, content: Content) -> bytes | None:

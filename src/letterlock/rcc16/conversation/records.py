@@ -10,6 +10,7 @@
 * `rcc16-parked/<chat>/<number>`: packets that cannot be read yet.
 * `rcc16-claim/<request>`: the chat for whose sake key packages were asked for.
 * `rcc16-pin/<number>`: participant keys.
+* `rcc16-swept/at`: when what is past its time was last looked for.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ __all__ = [
     "RECEIVED",
     "ROWS",
     "SENT",
+    "SWEPT",
     "VERIFIED",
     "Again",
     "Chat",
@@ -77,11 +79,13 @@ class Kind(enum.IntEnum):
     PHOENIX = 6
     COMMIT_PROPOSALS = 7
     METADATA = 8
+    """The subject."""
     CREATE = 9
     ADD = 10
     REMOVE = 11
     REFRESH = 12
     EXTERNAL = 13
+    ICON = 14
 
     @property
     def makes_group(self) -> bool:
@@ -237,6 +241,8 @@ class Chat:
     revives: bool = False
     refreshes: bool = False
     subject_wish: str | None = None
+    icon_wish: bytes | None = field(default=None, repr=False)
+    """As `icon`; empty to take it away."""
     again: tuple[Again, ...] = ()
     refusals: int = 0
     """Commits of ours that were refused since the group last went on."""
@@ -254,6 +260,8 @@ class Chat:
     subject: Metadata | None = None
     next_subject: Metadata | None = None
     """Ours, whose commit was not accepted yet."""
+    icon: bytes = field(default=b"", repr=False)
+    """An IconPointer; empty without one."""
 
     @property
     def moment(self) -> Moment:
@@ -441,6 +449,7 @@ _CHAT = record(
     revives=BOOL,
     refreshes=BOOL,
     subject_wish=maybe(TEXT),
+    icon_wish=maybe(BYTES),
     again=many(record(Again, message_id=TEXT, member=TEXT, signed=BOOL, at=U64)),
     refusals=U64,
     commit_at=U64,
@@ -451,6 +460,7 @@ _CHAT = record(
     continuity=BYTES,
     subject=maybe(_METADATA),
     next_subject=maybe(_METADATA),
+    icon=BYTES,
 )
 _PEOPLE = record(People, members=many(_DEVICE), roster=many(TEXT))
 _SENT = record(Sent, root=TEXT, at=U64, era=U64, epoch=U64, waiting=many(TEXT), packet=maybe(_PACKET))
@@ -467,5 +477,6 @@ RECEIVED: Final = kind_of("rcc16-received", _RECEIVED)
 PARKED: Final = kind_of("rcc16-parked", _PARKED)
 CLAIMS: Final = kind_of("rcc16-claim", _CONVERSATION)
 PINS: Final = kind_of("rcc16-pin", _PIN)
+SWEPT: Final = Key(kind_of("rcc16-swept", U64), "rcc16-swept/at")
 VERIFIED: Final = Key(kind_of("rcc16-verified", many(TEXT)), "rcc16-verified/numbers")
 """Numbers whose key was verified: few, so that not every pin of a large group is looked at with every letter."""
