@@ -575,6 +575,25 @@ async def test_options_are_answered_with_our_tags() -> None:
         assert "oma.cpm.msg" in (contact.params.get("+g.3gpp.icsi-ref") or "")
 
 
+async def test_other_tags_are_registered_at_once_and_told_to_who_asks() -> None:
+    """rcc16.md 1.9: the capability is there when there is a certificate, and goes with it."""
+    async with Server().run() as server, Phone(server) as phone:
+        known = len(server.registers)
+        for tags in ((("+g.gsma.mls", "1"),), ()):
+            phone.transport.advertise(tags)
+            async with asyncio.timeout(5):
+                while len(server.registers) == known:
+                    await asyncio.sleep(0.01)
+            known = len(server.registers)
+            contact = NameAddr.parse(server.registers[-1].headers.get("Contact") or "")
+            assert ("+g.gsma.mls" in contact.params) is bool(tags)
+            assert phone.transport.status.state is RcsState.REGISTERED
+            if tags:
+                server.send(incoming(method="OPTIONS"))
+                told = NameAddr.parse((await server.reply()).headers.get("Contact") or "")
+                assert "+g.gsma.mls" in told.params
+
+
 async def test_sender_is_unknown_when_nobody_vouches() -> None:
     async with Server().run() as server, Phone(server) as phone, Phone(server, trust_from=True) as lab:
         request = incoming()

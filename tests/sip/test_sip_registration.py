@@ -154,6 +154,32 @@ def test_a_hostile_grant_of_nothing_does_not_make_us_spin() -> None:
     assert due >= 2500
 
 
+def test_other_feature_tags_are_told_at_once_and_once() -> None:
+    machine, registrar = registration(), Registrar()
+    play(machine, [*machine.start(FIRST, 0)], registrar, 0)
+    more = Params.parse(";+g.3gpp.more")
+    machine.advertise(more, 5_000)
+    assert machine.next_deadline() == 5_000
+    play(machine, [*machine.on_deadline(5_000)], registrar, 5_000)
+    (contact,) = registrar.contacts.values()
+    assert "+g.3gpp.more" in contact.params and "+g.3gpp.icsi-ref" not in contact.params
+    due = machine.next_deadline()
+    assert due is not None and due > 1_000_000
+    machine.advertise(more, 6_000)
+    assert machine.next_deadline() == due
+
+
+def test_feature_tags_that_change_while_a_register_is_open_are_told_after_it() -> None:
+    machine, registrar = registration(), Registrar()
+    open_now = machine.start(FIRST, 0)
+    machine.advertise(Params.parse(";+g.3gpp.more"), 0)
+    assert machine.next_deadline() is None
+    play(machine, [*open_now], registrar, 10)
+    assert machine.next_deadline() == 10  # the challenge was answered with the request as it was
+    play(machine, [*machine.on_deadline(10)], registrar, 10)
+    assert "+g.3gpp.more" in next(iter(registrar.contacts.values())).params
+
+
 def test_no_deadline_while_a_register_is_open() -> None:
     machine, registrar = registration(), Registrar()
     play(machine, [*machine.start(FIRST, 0)], registrar, 0)
