@@ -20,8 +20,10 @@ from .settings import PROTOCOLS, Settings
 if TYPE_CHECKING:
     from ..rcc16.protocol import Rcc16Protocol
 
-__all__ = ["advertised", "check_protocols", "device_protocols", "feature_tags", "rcc16_protocol"]
+__all__ = ["LEAVES", "advertised", "check_protocols", "device_protocols", "feature_tags", "rcc16_protocol"]
 
+LEAVES = 4
+"""Devices of a number in a large group, on average."""
 _MAX_PACKAGE_SECONDS = 400 * 86_400
 
 
@@ -98,7 +100,8 @@ def rcc16_protocol(identity: Identity, environment: Environment, settings: Setti
             capabilities=capabilities(revision),
             policy=mls_policy(
                 revision,
-                max_members=environment.engine_limits.group.max_members,
+                # Leaves, not numbers: what the focus takes and we do not would leave us behind for good.
+                max_members=LEAVES * environment.engine_limits.group.max_members,
                 max_message_bytes=DEPLOYED.max_message_bytes,
                 max_past_epochs=64,
                 max_lifetime_seconds=_MAX_PACKAGE_SECONDS,

@@ -19,6 +19,8 @@ from .limits import OrderingLimits
 __all__ = ["MlsSettings"]
 
 _DAY = 86_400_000
+_MAX_PAGE = 128
+"""Control messages in one answer to a pull. Clients have bounds of their own, and what is over them helps nobody."""
 
 
 def _ordering_limits() -> OrderingLimits:
@@ -36,7 +38,7 @@ def _ordering_limits() -> OrderingLimits:
         recent_ms=3 * _DAY,
         max_history=512,
         max_history_bytes=16 << 20,
-        max_page_bytes=1 << 20,
+        max_page_bytes=256 << 10,
         max_group_info=64 * 1024,
         max_leaf=16 * 1024,
         max_leaves_of_one=16,
@@ -78,4 +80,4 @@ class MlsSettings:
 
     def control(self, max_control: int) -> ControlLimits:
         """Bounds of control messages."""
-        return ControlLimits(max_size=max_control, max_roster=self.max_members, max_page=self.limits.max_history)
+        return ControlLimits(max_size=max_control, max_roster=self.max_members, max_page=_MAX_PAGE)
