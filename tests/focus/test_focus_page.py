@@ -63,7 +63,11 @@ def test_the_bounds_of_mls_groups_are_those_of_the_code() -> None:
         f"{limits.controls.burst} requests and {limits.pulls.burst} questions a minute",
         f"| {limits.max_control // mebi} MiB | one request",
         f"{ordering.max_history} requests, or {ordering.max_history_bytes // mebi} MiB of them",
-        f"in pages of {ordering.max_page_bytes // mebi} MiB",
+        f"in pages of {ordering.max_page_bytes // 1024} KiB and at most {settings.control(mebi).max_page} requests",
+        f"{ordering.max_eras_a_day_by_one} eras and {ordering.max_external_commits_a_day_by_one} external commits a day, "
+        f"{ordering.max_epochs_an_hour_by_one} commits an hour",
+        f"{ordering.max_group_info // 1024} KiB; {ordering.max_leaf // 1024} KiB; {ordering.max_leaves_of_one}",
+        f"{limits.max_answers:,} | answers that wait",
         f"{ordering.recent_epochs} epochs, for {ordering.recent_ms // day} days",
         f"Trees of {settings.max_kept_leaves:,} leaves",
     ):
