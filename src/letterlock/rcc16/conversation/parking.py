@@ -2,7 +2,7 @@
 
 Three gates: the health of the conversation holds everything back; the packet is of a later era or epoch than ours; it
 failed before and repair may change that. Exactly the bucket of the moment that we reach is taken out, in the order of
-arrival. What an era left behind is reported. Bounded by number, unlike the deployed client (SR-08): the newest is
+arrival. What an era left behind is reported. Bounded by number and size, unlike the deployed client (SR-08): the newest is
 refused, so that a flood drives out nothing that was there.
 """
 
@@ -15,18 +15,22 @@ from ...ids import Number
 from ..health.transitions import Moment
 from .records import PARKED, Parked, chat_text
 from .step import Work
+from .strangers import is_stranger, may_begin
 
 __all__ = ["park", "release_due", "release_failed", "waiting"]
 
 
 def park(work: Work, packet: Packet, sender: Number | None, at: Moment, *, failed: bool = False) -> bool:
     """Keep a packet for later. False if there is no room; one that is there already is kept once."""
-    found = 0
+    settings, stranger = work.core.settings, is_stranger(work.chat)
+    if stranger and not may_begin(work):
+        return False
+    found, size = 0, len(packet.body)
     for _, parked in waiting(work):
         if (parked.packet.message_id, parked.packet.body) == (packet.message_id, packet.body):
             return True
-        found += 1
-    if found >= work.core.settings.max_parked:
+        found, size = found + 1, size + len(parked.packet.body)
+    if found >= (settings.max_parked_unknown if stranger else settings.max_parked) or size > settings.max_parked_bytes:
         return False
     number = work.chat.parked
     work.update(parked=number + 1)

@@ -26,6 +26,7 @@ from .posting import pull_packet
 from .records import Heal, Kind
 from .reports import cannot_read, report
 from .step import Work
+from .strangers import is_stranger
 
 __all__ = ["ask_user", "begin_repair", "charge", "come_back", "give_up", "healed", "make_era", "pull", "replay"]
 
@@ -123,6 +124,9 @@ def come_back(work: Work, fetched: Fetched) -> Verdict | None:
 
 def make_era(work: Work, step: Step, found: Verdict) -> Verdict | None:
     """A new era, if it is our turn (rcc16.md 2.3)."""
+    if is_stranger(work.chat):
+        work.update(heal=None)  # nobody has wished for it, and nobody's key packages are claimed for it (SR-13)
+        return None
     heal, budgets, chat = work.chat.heal, work.core.settings.budgets, work.chat
     assert heal is not None
     others = [number for number in numbers_of(chat.members) if number != work.core.number]
@@ -159,6 +163,9 @@ def give_up(work: Work) -> None:
 
 def ask_user(work: Work) -> None:
     """Nothing is left to try by ourselves."""
+    if is_stranger(work.chat):
+        work.update(heal=None)  # there is nothing here that the user has ever seen
+        return
     heal = work.chat.heal
     cause = heal.cause if isinstance(heal, Heal) else "repair"
     work.update(stalled=cause, heal=None)

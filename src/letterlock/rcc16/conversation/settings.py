@@ -28,9 +28,17 @@ class Settings:
     """MLS groups kept in memory."""
     max_parked: int
     """Packets of one conversation that wait to be readable."""
+    max_parked_bytes: int
+    """All of these together."""
+    max_parked_unknown: int
+    """Packets of a conversation that we were never in, and"""
+    max_strangers: int
+    """how many such conversations there may be."""
     max_message_bytes: int
     received_kept_ms: Instant
     """How long a repeat of a letter is recognised as one; longer than letters are sent again."""
+    sweep_ms: Instant
+    """Between two looks at what is past its time."""
     claim_retry_ms: Instant
     """After a key distribution server that could not be asked."""
     commit_turn_ms: Instant
@@ -49,8 +57,12 @@ DEPLOYED: Final = Settings(
     receipts=XmlLimits(max_size=65_536, max_depth=8, max_elements=64),
     live_groups=256,
     max_parked=500,
+    max_parked_bytes=32 << 20,
+    max_parked_unknown=16,
+    max_strangers=64,
     max_message_bytes=64 << 20,
     received_kept_ms=30 * 86_400_000,
+    sweep_ms=3_600_000,
     claim_retry_ms=30_000,
     commit_turn_ms=2_000,
     key_pushers=3,

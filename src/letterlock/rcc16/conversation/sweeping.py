@@ -6,14 +6,19 @@ from dataclasses import replace
 
 from ...ids import Instant
 from ...seam import Staged
-from .records import PARKED, RECEIVED, SENT
+from .records import CHATS, PARKED, PEOPLE, RECEIVED, SENT, SWEPT, Chat, chat_key, chat_text
 from .settings import Settings
+from .strangers import is_stranger
 
 __all__ = ["sweep"]
 
 
 def sweep(state: Staged, settings: Settings, now: Instant) -> None:
-    """Everything of all conversations that is due to go."""
+    """Everything of all conversations that is due to go. Once in a while, because it looks at every letter."""
+    last = state.get(SWEPT)
+    if last is not None and 0 <= now - last < settings.sweep_ms:
+        return
+    state.put(SWEPT, now)
     kept = settings.received_kept_ms
     for key in list(state.scan(SENT)):
         sent = state.get(key)
@@ -29,3 +34,15 @@ def sweep(state: Staged, settings: Settings, now: Instant) -> None:
         parked = state.get(waiting)
         if parked is not None and now - parked.at > kept:
             state.delete(waiting)
+    for name in list(state.scan(CHATS)):
+        chat = state.get(name)
+        if chat is not None and is_stranger(chat) and (chat.heal is None or now - chat.heal.since > kept):
+            _forget(state, chat)
+
+
+def _forget(state: Staged, chat: Chat) -> None:
+    text = chat_text(chat.conversation)
+    for waiting in list(state.scan(PARKED, f"{text}/")):
+        state.delete(waiting)
+    state.delete(PEOPLE.key(text))
+    state.delete(chat_key(chat.conversation))
