@@ -59,6 +59,8 @@ def follow(work: Work, group: Group, commit: StagedCommit | PendingCommit, by: N
     if ours and staged.effects.updated:
         work.update(refreshed_at=work.now, sends=0, refreshes=False)
     work.update(commit_at=0)
+    if work.chat.ended and end_mls_of(group.state.extensions) is None and work.chat.group is not None:
+        work.notices.append(Secured(work.conversation, work.chat.group.era, by))
     _now_in(work, group, by)
 
 

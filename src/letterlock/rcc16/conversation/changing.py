@@ -8,6 +8,7 @@ from ...conversation_seam import (
     AddMembers,
     Change,
     EndEncryption,
+    HealthMoved,
     Leave,
     RemoveMembers,
     Retry,
@@ -25,7 +26,7 @@ from ..wire.message_ids import new_message_id
 from .members import numbers_of
 from .metadata import check_wished_icon
 from .posting import to_focus
-from .records import Heal
+from .records import Heal, Kind
 from .refusals import lost
 from .step import Work
 
@@ -54,9 +55,7 @@ def change(work: Work, wanted: Change) -> None:
                 raise InputError("this conversation is not encrypted", code="rcc16.input.not_encrypted")
             work.update(ends="user")
         case Revive():
-            if not chat.ended:
-                raise InputError("encryption was not ended here", code="rcc16.input.not_ended")
-            work.update(revives=True)
+            _revive(work)
         case Retry():
             _retry(work)
         case SetMetadata(subject, icon):
@@ -66,6 +65,19 @@ def change(work: Work, wanted: Change) -> None:
                 subject_wish=chat.subject_wish if subject is None else subject,
                 icon_wish=chat.icon_wish if icon is None else icon,
             )
+
+
+def _revive(work: Work) -> None:
+    """Also while our own end is still on its way: it is taken back, or followed by this as soon as it has taken force."""
+    chat = work.chat
+    ending = chat.operation is not None and chat.operation.kind is Kind.END_MLS
+    if chat.ended or ending:
+        work.update(revives=True)
+    elif chat.ends:
+        work.update(ends="")
+        work.notices.append(HealthMoved(work.conversation, work.health.label, ""))
+    else:
+        raise InputError("encryption was not ended here", code="rcc16.input.not_ended")
 
 
 def _in_group(work: Work) -> None:
