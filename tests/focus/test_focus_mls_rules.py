@@ -3,8 +3,7 @@ refused by it when the rule is off."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,6 +12,7 @@ from focus.ordering import DAY, GROUP_ID, LIMITS, Phone, World
 from letterlock.ids import Instant
 from letterlock.mls.group.results import PendingCommit
 from letterlock.mls.registries import EXTERNAL_SENDERS
+from letterlock.mls.rules import Rule as MlsRule
 from letterlock.mls.wire.credential import Credential
 from letterlock.mls.wire.extensions import Extension, ExternalSender, encode_external_senders
 from letterlock.mls.wire.message import decode_message, encode_message
@@ -29,8 +29,8 @@ from letterlock.rcc16.wire.reasons import ServerReason
 from letterlock.services.focus.mls.logic import OrderedGroup
 from letterlock.services.focus.mls.outcome import Outcome, Refused
 from letterlock.services.focus.mls.refusing import REASONS
-from mls.refusing import switched_off
 from rcc16.certificates import NOW, Lab, lab_policy
+from switching import switched_off
 
 Attack = Callable[[], Outcome | None]
 ATTACKS: dict[str, list[Attack]] = {}
@@ -42,21 +42,6 @@ def attack(number: str) -> Callable[[Attack], Attack]:
         return function
 
     return take
-
-
-@contextmanager
-def rule_off(id: str) -> Iterator[None]:
-    fail = Rule.fail
-
-    def quiet(rule: Rule, what: str) -> None:
-        if rule.id != id:
-            fail(rule, what)
-
-    Rule.fail = quiet  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Rule.fail = fail  # type: ignore[method-assign]
 
 
 # --- asking ----------------------------------------------------------------------------------------------
@@ -943,7 +928,7 @@ def test_rule(id: str, place: int) -> None:
     outcome = ATTACKS[id][place]()
     assert isinstance(outcome, Refused), outcome
     assert (outcome.rule, outcome.reason) == (id, REASONS[id]), outcome.what
-    with rule_off(id):
+    with switched_off(Rule, id):
         outcome = ATTACKS[id][place]()
         assert not isinstance(outcome, Refused) or outcome.rule != id
 
@@ -960,7 +945,7 @@ def test_an_external_commit_cannot_remove_somebody_else() -> None:
     world = World(2)
     a, b = world.phones
     assert world.snapshot is not None
-    with switched_off():
+    with switched_off(MlsRule):
         a.leaves_of = lambda _: b.leaves_of(b.number)  # type: ignore[method-assign]
         _, request = a.come_back(world.group, world.snapshot)
     outcome = world.judge(a, request)
