@@ -23,6 +23,7 @@ from .seam import EncryptionProtocol, State, Writes
 __all__ = [
     "AddMembers",
     "Change",
+    "ChangeFailed",
     "ClaimKeyPackages",
     "ClaimOutcome",
     "Claimed",
@@ -47,6 +48,7 @@ __all__ = [
     "Progress",
     "PublishKeyPackages",
     "Refusal",
+    "RemoveDevice",
     "RemoveMembers",
     "RenewCertificate",
     "Request",
@@ -140,6 +142,13 @@ class RemoveMembers:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveDevice:
+    """Take another device of our own number out: `device` is the first 16 bytes of the SHA-256 of its leaf key."""
+
+    device: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Leave a group."""
 
@@ -167,7 +176,7 @@ class SetMetadata:
     icon: bytes | None = field(default=None, repr=False)
 
 
-Change: TypeAlias = AddMembers | RemoveMembers | Leave | EndEncryption | Revive | Retry | SetMetadata
+Change: TypeAlias = AddMembers | RemoveMembers | RemoveDevice | Leave | EndEncryption | Revive | Retry | SetMetadata
 
 
 # --- requests ------------------------------------------------------------------------------------------------
@@ -338,6 +347,16 @@ class Stalled:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeFailed:
+    """A decision of the user came to nothing: whoever orders refuses it time after time, or somebody has no keys. It is
+    not tried any more. `reason` is a stable code."""
+
+    conversation: Conversation
+    change: Change
+    reason: str
+
+
 Notice: TypeAlias = (
     Secured
     | LetterReceived
@@ -351,6 +370,7 @@ Notice: TypeAlias = (
     | Ended
     | HealthMoved
     | Stalled
+    | ChangeFailed
 )
 
 

@@ -9,10 +9,21 @@ import pytest
 from engine.conversations import BOTH, KEEP, ConversationWorld
 from engine.toy_conversation import LETTER, mask
 from engine.world import ALICE, BOB, Account, Phone
-from letterlock.conversation_seam import Conversation
+from letterlock.conversation_seam import (
+    AddMembers,
+    Change,
+    ChangeFailed,
+    Conversation,
+    EndEncryption,
+    Progress,
+    RemoveMembers,
+    Revive,
+    SetMetadata,
+)
 from letterlock.engine.content import Text
 from letterlock.engine.conversations import progress
 from letterlock.engine.events import (
+    ConversationChangeFailed,
     EncryptionEnded,
     EncryptionStalled,
     EncryptionStarted,
@@ -24,7 +35,7 @@ from letterlock.engine.limits import Privacy
 from letterlock.engine.security import Security
 from letterlock.engine.step import Step, Turn
 from letterlock.errors import InputError, NotEncrypted, TrustRequired
-from letterlock.ids import MessageId, account_id
+from letterlock.ids import MessageId, Number, account_id
 
 
 def _talking(**named: object) -> tuple[ConversationWorld, Phone, Phone]:
@@ -106,6 +117,31 @@ def test_a_stalled_chat_offers_another_try() -> None:
     alice.send(BOB, "unstuck")
     world.run()
     assert bob.shown()[-1] == "unstuck"
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "numbers"),
+    [
+        (AddMembers((Number("+15550109"),)), "add", ("+15550109",)),
+        (RemoveMembers((BOB,)), "remove", (BOB,)),
+        (SetMetadata(subject="x"), "subject", ()),
+        (SetMetadata(icon=b"x"), "icon", ()),
+        (EndEncryption(), "end", ()),
+        (Revive(), "revive", ()),
+    ],
+)
+def test_a_decision_that_comes_to_nothing_is_told(change: Change, what: str, numbers: tuple[str, ...]) -> None:
+    world, alice, _ = _talking()
+    protocol = world.keeping(alice)
+    failed = Progress(notices=(ChangeFailed(Conversation(peer=BOB), change, "invalid-commit"),))
+
+    def fail(state: object, now: int, rng: object) -> Step[None]:
+        turn = Turn(state, now, rng)  # type: ignore[arg-type]
+        progress.take(alice.engine._core, turn, protocol, failed)
+        return turn.finish(None)
+
+    alice.do(fail)
+    assert alice.told(ConversationChangeFailed) == [ConversationChangeFailed(BOB, what, numbers, "invalid-commit")]
 
 
 def _replaced(world: ConversationWorld, account: Account) -> Phone:

@@ -69,6 +69,7 @@ def test_event_kinds_are_frozen() -> None:
             "capabilities-changed",
             "change-refused",
             "contact-keys-seen",
+            "conversation-change-failed",
             "device-list-changed",
             "device-list-refused",
             "encryption-ended",

@@ -44,6 +44,18 @@ def protocol_words(protocol: str) -> str:
     return _PROTOCOLS.get(protocol, f"encrypted by {protocol}")
 
 
+def conversation_change_words(what: str, numbers: tuple[str, ...]) -> str:
+    """A decision of the user about a conversation, as ConversationChangeFailed names it."""
+    return {
+        "add": f"adding {' '.join(numbers)}",
+        "remove": f"removing {' '.join(numbers)}",
+        "subject": "the new subject",
+        "icon": "the new picture",
+        "end": "ending encryption",
+        "revive": "encrypting again",
+    }.get(what, what)
+
+
 def health_words(state: str) -> str:
     """How the repair of a conversation stands, by the name of its state (rcc16.md 5.1)."""
     return {
@@ -138,6 +150,9 @@ def _text(event: Event) -> str:
                 f"chat with {chat_label(event.chat)}: encryption is stuck ({event.reason}); have it tried again, or end "
                 f"it: letterlock encryption retry {event.chat[:16]}"
             )
+        case ev.ConversationChangeFailed():
+            what = conversation_change_words(event.what, event.numbers)
+            return f"chat with {chat_label(event.chat)}: {what} came to nothing ({event.reason})"
         case ev.ProtocolSwitched():
             return f"chat with {chat_label(event.chat)}: from here on {protocol_words(event.after)}"
         case ev.ProtocolNoted() if event.chat is not None and event.note.startswith(_HEALTH):

@@ -6,8 +6,11 @@ import hashlib
 from dataclasses import dataclass, field, replace
 
 from ...conversation_seam import (
+    AddMembers,
+    ChangeFailed,
     ConversationProtocol,
     Ended,
+    EndEncryption,
     HealthMoved,
     KeysSeen,
     LetterFailed,
@@ -16,6 +19,8 @@ from ...conversation_seam import (
     MetadataChanged,
     Notice,
     Progress,
+    RemoveMembers,
+    Revive,
     RosterChanged,
     Secured,
     SendAgain,
@@ -28,6 +33,7 @@ from ...ids import ChatName, GroupName, Number, group_of
 from .. import chats, policy, trouble
 from ..core import Core
 from ..events import (
+    ConversationChangeFailed,
     EncryptionEnded,
     EncryptionStalled,
     EncryptionStarted,
@@ -99,6 +105,8 @@ def notice(core: Core, turn: Turn, protocol: ConversationProtocol, noted: Notice
             return _health(core, turn, protocol, name, noted)
         case Stalled():
             _stalled(core, turn, protocol, name, noted)
+        case ChangeFailed():
+            _change_failed(turn, name, noted)
     return Noticed()
 
 
@@ -143,6 +151,26 @@ def _stalled(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatN
     if chat is not None and chat.standing is not Standing.STALLED:
         turn.tell(EncryptionStalled(name, noted.reason))
         chats.save(core, turn, replace(chat, standing=Standing.STALLED))
+
+
+def _change_failed(turn: Turn, name: ChatName, noted: ChangeFailed) -> None:
+    numbers: tuple[Number, ...] = ()
+    match noted.change:
+        case AddMembers(numbers):
+            what = "add"
+        case RemoveMembers(numbers):
+            what = "remove"
+        case SetMetadata(subject=None):
+            what = "icon"
+        case SetMetadata():
+            what = "subject"
+        case EndEncryption():
+            what = "end"
+        case Revive():
+            what = "revive"
+        case _:
+            return  # leaving and trying again are done at once
+    turn.tell(ConversationChangeFailed(name, what, tuple(numbers), noted.reason))
 
 
 def _health(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName, noted: HealthMoved) -> Noticed:

@@ -33,6 +33,7 @@ from .device import (
     TransferChanged,
 )
 from .encryption import (
+    ConversationChangeFailed,
     EncryptionEnded,
     EncryptionStalled,
     EncryptionStarted,
@@ -68,6 +69,7 @@ __all__ = [
     "CapabilitiesChanged",
     "ChangeRefused",
     "ContactKeysSeen",
+    "ConversationChangeFailed",
     "DeviceListChanged",
     "DeviceListRefused",
     "EncryptionEnded",

@@ -1,4 +1,5 @@
-"""Events of chats whose protocol keeps the members itself (`rcc16`): encryption begun, ended, stuck, switched."""
+"""Events of chats whose protocol keeps the members itself (`rcc16`): encryption begun, ended, stuck, switched; what the
+user decided there and cannot have."""
 
 from __future__ import annotations
 
@@ -6,7 +7,13 @@ from dataclasses import dataclass
 
 from ...ids import ChatName
 
-__all__ = ["EncryptionEnded", "EncryptionStalled", "EncryptionStarted", "ProtocolSwitched"]
+__all__ = [
+    "ConversationChangeFailed",
+    "EncryptionEnded",
+    "EncryptionStalled",
+    "EncryptionStarted",
+    "ProtocolSwitched",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,17 @@ class EncryptionStalled:
     """Repair came to nothing. The user may have it tried again, or end encryption; until then nothing is sent."""
 
     chat: ChatName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationChangeFailed:
+    """What the user decided for this chat came to nothing, and is not tried any more. `what`: `add` or `remove` these
+    `numbers`, `subject`, `icon`, `end` or `revive` encryption. `reason` is a stable code."""
+
+    chat: ChatName
+    what: str
+    numbers: tuple[str, ...]
     reason: str
 
 

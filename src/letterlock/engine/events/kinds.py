@@ -32,6 +32,7 @@ from .device import (
     TransferChanged,
 )
 from .encryption import (
+    ConversationChangeFailed,
     EncryptionEnded,
     EncryptionStalled,
     EncryptionStarted,
@@ -101,6 +102,7 @@ Event: TypeAlias = (
     | EncryptionStarted
     | EncryptionEnded
     | EncryptionStalled
+    | ConversationChangeFailed
     | ProtocolSwitched
     | ProtocolNoted
     | StoreRolledBack

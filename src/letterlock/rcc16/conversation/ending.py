@@ -18,6 +18,7 @@ from .committing import change_context
 from .eras import advance
 from .records import Kind
 from .step import Work
+from .wishes import drop_revival
 
 __all__ = ["end", "end_failed", "has_ended", "has_revived", "revive", "revive_failed"]
 
@@ -139,7 +140,7 @@ def _revive_in_new_era(work: Work) -> None:
 
 def revive_failed(work: Work) -> None:
     """Our revival was not taken."""
-    work.update(revives=False)
+    drop_revival(work, work.chat.blocked or "refused")
     if work.health is HealthState.ONGOING_REVIVE_MLS:
         work.move(HealthState.ONGOING_ERA_ADVANCEMENT_FOR_REVIVE)
     if work.can_move(HealthState.DONE_END_MLS):

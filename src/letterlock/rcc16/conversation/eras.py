@@ -18,12 +18,14 @@ from ..wire.control import Operation as Request
 from ..wire.extensions import Advance, end_mls_extension, next_era
 from . import committing
 from .claiming import ask, usable
+from .continuity import mint
 from .groups import found
 from .members import others_of
 from .metadata import inside_welcome
 from .operations import begin, release
 from .records import Kind
 from .step import Work
+from .wishes import drop_adds
 
 __all__ = ["advance", "answered", "ask_again", "claim_to_add", "create"]
 
@@ -91,6 +93,7 @@ def answered(work: Work, answers: Mapping[Number, Claimed]) -> None:
 def _found(work: Work, packages: list) -> None:  # type: ignore[type-arg]
     operation = work.chat.operation
     assert operation is not None
+    mint(work)
     chat = work.chat
     known = chat.group.era if chat.group is not None else chat.era_seen
     era = max(known, chat.era_seen) + 1
@@ -119,6 +122,7 @@ def _without(work: Work, why: str) -> None:
 
 def failed(work: Work, kind: Kind, numbers: tuple[Number, ...], why: str) -> None:
     """An operation ended without a commit."""
-    work.update(blocked=why)
     if kind is Kind.ADD:
-        work.update(adds=tuple(number for number in work.chat.adds if number not in numbers))
+        drop_adds(work, numbers, why)  # those who are there can go on
+    else:
+        work.update(blocked=why)

@@ -17,6 +17,7 @@ from .operations import rollback
 from .records import Kind, Operation
 from .step import Work
 from .trouble import suspect
+from .wishes import drop_adds, drop_icon, drop_metadata, drop_removes
 
 __all__ = ["lost", "refused"]
 
@@ -43,7 +44,8 @@ def refused(work: Work, reason: ServerReason) -> None:
         return
     match remedy:
         case ServerRemedy.SELF_HEAL:
-            if operation.kind is Kind.REVIVE and work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
+            revival = operation.kind in (Kind.REVIVE, Kind.REVIVE_IN_NEW_ERA)
+            if revival and work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
                 # Somebody was faster, perhaps with the same wish: only a look tells (edge RSH; rcc16.md 5.4).
                 work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED, token_of(reason))
             if operation.kind.makes_group or work.chat.group is None or (work.chat.epoch, work.chat.group.era) == base:
@@ -103,14 +105,15 @@ def _departed(work: Work) -> tuple[Number, ...]:
 
 def _give_up(work: Work, operation: Operation, why: str) -> None:
     """Another try would end the same way: the wish is dropped."""
-    chat = work.chat
     match operation.kind:
         case Kind.ADD:
-            work.update(adds=tuple(number for number in chat.adds if number not in operation.numbers))
+            drop_adds(work, operation.numbers, why)
         case Kind.REMOVE:
-            work.update(removes=tuple(number for number in chat.removes if number not in operation.numbers))
+            drop_removes(work, operation.numbers, why)
         case Kind.METADATA:
-            work.update(subject_wish=None, next_subject=None)
+            drop_metadata(work, why)
+        case Kind.ICON:
+            drop_icon(work, why)
         case Kind.REFRESH:
             work.update(refreshes=False, refreshed_at=work.now)
         case Kind.END_MLS:

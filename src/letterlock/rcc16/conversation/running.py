@@ -18,12 +18,13 @@ from .committing import commit_proposals, refresh, remove
 from .ending import end, revive, revive_failed
 from .healing import due as heal_due
 from .letters import waiting
-from .metadata import set_subject
+from .metadata import set_icon, set_subject
 from .operations import overdue
 from .pins import broken
 from .records import Heal
 from .resending import next_at, send_due
 from .step import Work
+from .wishes import drop_all
 
 __all__ = ["on_time", "settle"]
 
@@ -134,6 +135,8 @@ def _wish(work: Work) -> Callable[[], None] | None:
         return lambda: eras.claim_to_add(work, chat.adds)
     if chat.subject_wish is not None and work.conversation.group is not None and not broken(work, chat.members):
         return lambda: set_subject(work)
+    if chat.icon_wish is not None and work.conversation.group is not None and not broken(work, chat.members):
+        return lambda: set_icon(work)
     if chat.refreshes:
         return lambda: refresh(work)
     return None
@@ -141,5 +144,6 @@ def _wish(work: Work) -> Callable[[], None] | None:
 
 def _impossible(work: Work, error: LetterlockError) -> None:
     """A wish that cannot even be built: it is given up, or it would be tried for ever."""
-    work.update(adds=(), removes=(), subject_wish=None, refreshes=False, ends="", revives=False, commit_at=0)
-    work.update(blocked=f"refused: {error.code}")
+    why = f"refused: {error.code}"
+    drop_all(work, why)
+    work.update(refreshes=False, commit_at=0, blocked=why)
