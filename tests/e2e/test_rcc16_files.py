@@ -105,6 +105,41 @@ async def _a_file_in_a_group_and_through_the_owner(tmp_path: Path) -> None:
     _nowhere(place, NAME.encode(), content[:64])
 
 
+def test_the_picture_of_a_group(tmp_path: Path) -> None:
+    asyncio.run(_the_picture_of_a_group(tmp_path))
+
+
+async def _the_picture_of_a_group(tmp_path: Path) -> None:
+    """rcc16.md 7.5: its key is never in what a server sees; who is added later has it too."""
+    picture = _content(5, 3_000)
+    (tmp_path / "crane.jpg").write_bytes(picture)
+    (tmp_path / "large.jpg").write_bytes(bytes(300 << 10))
+    async with town(tmp_path) as place:
+        ana, ben, cleo = [await place.person(number, RCC16) for number in (ANA, BEN, CLEO)]
+        group = await ana.client.create_group([BEN], "Regatta")
+        name = group.group
+        await ben.until(lambda events: any(isinstance(event, ev.GroupJoined) for event in events))
+        with pytest.raises(InputError):
+            await group.set_picture(tmp_path / "large.jpg")
+        await group.set_picture(tmp_path / "crane.jpg")
+        for person in (ana, ben):
+            await person.until(lambda events: any(isinstance(event, ev.IconChanged) for event in events))
+        await Group(name, ben.client).add(CLEO)
+        await cleo.until(lambda events: any(isinstance(event, ev.IconChanged) for event in events))
+        for person in (ana, ben, cleo):
+            to = tmp_path / f"{person.number}.jpg"
+            info = await (await Group(name, person.client).fetch_picture(to)).wait()
+            assert Path(info.path).read_bytes() == picture
+        key = await ana.client.profile.icon(name)
+        assert key is not None and key.sealed is not None
+        await Group(name, cleo.client).set_icon(b"", "")
+        await ana.until(lambda events: any(isinstance(event, ev.IconChanged) and not event.icon for event in events))
+        with pytest.raises(InputError):
+            await group.fetch_picture(tmp_path)
+        assert (await group.info()).icon == ""
+    _nowhere(place, picture[:64], b"crane.jpg", key.sealed.encryption.key_material)
+
+
 def test_what_does_not_verify_is_not_kept(tmp_path: Path) -> None:
     asyncio.run(_what_does_not_verify_is_not_kept(tmp_path))
 

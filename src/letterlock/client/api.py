@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from ..codec.ft_http import RemoteFile
-from ..engine.content import Sendable
+from ..engine.content import File, Sendable
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
@@ -72,7 +72,8 @@ class GroupMember:
 class GroupInfo:
     """A group as its members have signed it. `members` in the order in which they came: each may remove those behind it.
 
-    `joined` False: we were removed or have left. `icon` is where the picture lies, `icon_digest` the SHA-256 of its bytes.
+    `joined` False: we were removed or have left. `icon` is where the picture lies, `icon_digest` the SHA-256 of its bytes;
+    of a group by RCC.16 its ciphertext lies there, and the digest only tells it from another one: `Group.fetch_picture`.
     """
 
     group: GroupName
@@ -162,6 +163,8 @@ class ProfileApi(Protocol):
     async def leave_group(self, group: GroupName, request: str) -> None: ...
     async def set_subject(self, group: GroupName, subject: str, request: str) -> None: ...
     async def set_icon(self, group: GroupName, digest: bytes, url: str, request: str) -> None: ...
+    async def set_sealed_icon(self, group: GroupName, file: File, request: str) -> None: ...
+    async def icon(self, group: GroupName) -> File | None: ...
     async def encryption(self, number: ChatName) -> EncryptionInfo: ...
     async def end_encryption(self, number: ChatName) -> None: ...
     async def revive_encryption(self, number: ChatName) -> None: ...

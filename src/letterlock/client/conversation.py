@@ -40,6 +40,8 @@ class Asks(Protocol):
 
     async def cursor(self) -> int: ...
 
+    async def download(self, pointer: File, to: str | os.PathLike[str]) -> Transfer: ...
+
 
 class Conversation:
     """A `Chat` or a `Group`. Get either from `Client.conversation`."""

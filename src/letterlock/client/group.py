@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from .. import ids
 from ..engine.security import Security
-from ..errors import NotEncrypted
+from ..errors import InputError, NotEncrypted
 from ..ids import GroupName, Number
+from ..rcc16.metadata import Slot
 from .api import Delivered, GroupInfo, ProfileApi
 from .conversation import Asks, Conversation
+from .transfer import Transfer
 
 __all__ = ["Group", "with_keys"]
 
 T = TypeVar("T")
 
 _LOOK_AGAIN_SECONDS = 0.05
+_MAX_PICTURE = 256 << 10
 
 
 class Group(Conversation):
@@ -64,8 +68,32 @@ class Group(Conversation):
         await self._change(lambda profile, request: profile.set_subject(self.group, subject, request))
 
     async def set_icon(self, digest: bytes, url: str) -> None:
-        """Give the group a picture: the SHA-256 of its bytes and where they lie; an empty `url` takes it away."""
+        """Give the group a picture: the SHA-256 of its bytes and where they lie; an empty `url` takes it away. In a group
+        by RCC.16 it can only be taken away so: use `set_picture`."""
         await self._change(lambda profile, request: profile.set_icon(self.group, digest, url, request))
+
+    async def set_picture(self, path: str | os.PathLike[str], content_type: str = "image/jpeg") -> None:
+        """Encrypt a picture, upload it, and give it to a group by RCC.16, whose members alone have its key.
+
+        Raises InputError (`input.group_icon`) for a group of the other kind, and for an empty picture or one of more than
+        256 KiB; and what made the upload fail.
+        """
+        size = await asyncio.to_thread(os.path.getsize, path)
+        if (await self.info()).protocol != "rcc16" or not 0 < size <= _MAX_PICTURE:
+            raise InputError(
+                "a picture has up to 256 KiB, and groups that go by sessions have none with a key",
+                code="input.group_icon",
+            )
+        transfer = await self.upload(path, name=Slot.ICON.value, content_type=content_type)
+        file = await transfer.file()
+        await self._change(lambda profile, request: profile.set_sealed_icon(self.group, file, request))
+
+    async def fetch_picture(self, to: str | os.PathLike[str]) -> Transfer:
+        """Begin to fetch the picture of a group by RCC.16, as `Client.download` does. Raises InputError without one."""
+        file = await self._asks.ask(lambda profile: profile.icon(self.group))
+        if file is None:
+            raise InputError("this group has no encrypted picture", code="input.group_icon")
+        return await self._asks.download(file, to)
 
     async def delivered(self, message_id: str) -> Delivered:
         """Of a message from this device: how many members have it and have seen it, and of how many."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..codec.ft_http import RemoteFile
 from ..crypto.provider import CryptoProvider
 from ..engine.carriage import ConferenceView, Inbound
-from ..engine.content import Sendable
+from ..engine.content import File, Sendable
 from ..engine.engine import Engine
 from ..engine.events import Recorded
 from ..engine.groups.values import GROUP
@@ -349,6 +349,12 @@ class LocalProfile:
 
     async def set_icon(self, group: GroupName, digest: bytes, url: str, request: str) -> None:
         await self._once(lambda s, now, rng: self._engine.set_icon(s, group, digest, url, now, rng), request)
+
+    async def set_sealed_icon(self, group: GroupName, file: File, request: str) -> None:
+        await self._once(lambda s, now, rng: self._engine.set_sealed_icon(s, group, file, now, rng), request)
+
+    async def icon(self, group: GroupName) -> File | None:
+        return self._engine.icon(self._store, group)
 
     async def encryption(self, number: ChatName) -> EncryptionInfo:
         name, view = self._engine.conversation(self._store, number)

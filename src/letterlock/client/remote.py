@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..codec.ft_http import RemoteFile
-from ..engine.content import Sendable
+from ..engine.content import File, Sendable
 from ..engine.events import Recorded, SecurityChanged, event_from_json
 from ..engine.policy import PlainOption
 from ..engine.security import Security
@@ -145,6 +145,13 @@ class RemoteProfile:
         )
         await self.group(name)
         return name
+
+    async def set_sealed_icon(self, group: GroupName, file: File, request: str) -> None:
+        await self._call("set_sealed_icon", group=group, file=file, request=request)
+
+    async def icon(self, group: GroupName) -> File | None:
+        file: File | None = await self._call("icon", group=group)
+        return file
 
     async def encryption(self, number: ChatName) -> EncryptionInfo:
         info: EncryptionInfo = await self._call("encryption", number=number)

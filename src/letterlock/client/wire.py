@@ -201,6 +201,12 @@ METHODS: dict[str, Method] = {
     "leave_group": Method(_GROUP, _same, _same),
     "set_subject": Method(_GROUP, _same, _same),
     "set_icon": Method({**_GROUP, "digest": (_bytes_to_json, _bytes_from_json)}, _same, _same),
+    "set_sealed_icon": Method({**_GROUP, "file": (content_to_json, content_from_json)}, _same, _same),
+    "icon": Method(
+        _GROUP,
+        lambda file: None if file is None else content_to_json(file),
+        lambda value: None if value is None else content_from_json(value),
+    ),
     "encryption": Method(_CHAT, _encryption_to_json, _encryption_from_json),
     "end_encryption": Method(_CHAT, _same, _same),
     "revive_encryption": Method(_CHAT, _same, _same),

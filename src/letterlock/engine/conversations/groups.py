@@ -25,6 +25,7 @@ from ...seam import State
 from ...trust.group_log_entry import Member as SignedMember
 from .. import chats, trouble
 from ..carriage import Conference, ConferenceView
+from ..content import File, check
 from ..core import Core
 from ..effects import MakeConference
 from ..events import EncryptionEnded
@@ -35,7 +36,7 @@ from ..record_values import Chat, Standing
 from ..records import chat_key
 from ..security import Security
 from ..step import Turn
-from . import choosing, history, members, progress, sending
+from . import choosing, history, icons, members, progress, sending
 from .records import MEMBERSHIP, membership_key, participant_key
 from .values import Member, Membership, conversation_of_chat
 
@@ -51,6 +52,7 @@ __all__ = [
     "members_of",
     "remove",
     "set_icon",
+    "set_sealed_icon",
     "set_subject",
 ]
 
@@ -124,12 +126,20 @@ def set_subject(core: Core, turn: Turn, name: GroupName, subject: str) -> None:
 
 
 def set_icon(core: Core, turn: Turn, name: GroupName, digest: bytes, pointer: str) -> None:
-    """Not by an address that the carrier could read: pictures of such groups are encrypted files."""
-    raise InputError(
-        "pictures of groups of this protocol cannot be sent yet",
-        code="input.group_icon",
-        hint="they are encrypted files, which come with a later version",
-    )
+    """Take it away; a new one is given by `set_sealed_icon`, because what lies there has to be encrypted."""
+    if pointer:
+        raise InputError(
+            "the picture of such a group is encrypted",
+            code="input.group_icon",
+            hint="give it by its path: then it is encrypted before it is uploaded",
+        )
+    change(core, turn, name, SetMetadata(icon=b""))
+
+
+def set_sealed_icon(core: Core, turn: Turn, name: GroupName, file: File) -> None:
+    """Give the group this picture, whose ciphertext was uploaded. Raises InputError for a group of another kind."""
+    check(file, core.limits)
+    change(core, turn, name, SetMetadata(icon=icons.pointer_of(file)))
 
 
 def change(core: Core, turn: Turn, name: ChatName, wanted: Change) -> None:
@@ -186,7 +196,8 @@ def group_of_name(core: Core, state: State, name: GroupName) -> Group | None:
         name,
         members=all_members,
         subject=group.subject,
-        icon_digest=group.icon_digest,
+        icon=icons.address_of(group.icon),
+        icon_digest=icons.digest_of(group.icon),
         entries=1,
         joined=joined,
     )

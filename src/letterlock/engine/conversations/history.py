@@ -20,7 +20,7 @@ from ..groups.events import (
     SubjectChanged,
 )
 from ..step import Turn
-from . import members
+from . import icons, members
 from .values import Membership
 
 __all__ = ["created", "joined", "metadata", "roster"]
@@ -57,8 +57,8 @@ def metadata(
     by = noted.by or Number("")
     if before.subject != after.subject or (noted.subject is not None and by == core.me.number):
         _tell(core, turn, name, by, lambda at: SubjectChanged(name, after.subject, by, at))
-    if before.icon_digest != after.icon_digest:
-        digest = after.icon_digest.hex()
+    if before.icon != after.icon:
+        digest = icons.digest_of(after.icon).hex()
         _tell(
             core,
             turn,

@@ -62,7 +62,7 @@ def _encode_membership(value: Membership) -> bytes:
             _members(value.members),
             _members(value.former),
             text(value.subject),
-            tls.opaque(value.icon_digest),
+            tls.opaque(value.icon),
             tls.opaque(value.view),
         )
     )
@@ -72,9 +72,9 @@ def _decode_membership(data: bytes) -> Membership:
     reader = tls.Reader(data)
     flags, chat = reader.u8(), read_chat(reader)
     members, former = _read_members(reader), _read_members(reader)
-    subject, digest, view = read_text(reader), read_blob(reader), read_blob(reader)
+    subject, icon, view = read_text(reader), read_blob(reader), read_blob(reader)
     reader.end()
-    return Membership(chat, members, former, subject, digest, bool(flags & 1), bool(flags & 2), view)
+    return Membership(chat, members, former, subject, icon, bool(flags & 1), bool(flags & 2), view)
 
 
 _KEY_STATES = (KeyState.PINNED, KeyState.VERIFIED, KeyState.NEW, KeyState.BROKEN)

@@ -15,12 +15,13 @@ from ...conversation_seam import (
     Revive,
 )
 from ...errors import InputError
-from ...ids import ChatName, Instant, Number, Rng
+from ...ids import ChatName, GroupName, Instant, Number, Rng
 from ...seam import State
+from ..content import File
 from ..core import Core
 from ..records import chat_key
 from ..step import Step, Turn
-from . import files, groups, members, progress, requests, sending
+from . import files, groups, icons, members, progress, requests, sending
 from .values import conversation_of_chat
 
 __all__ = ["ConversationSteps"]
@@ -98,6 +99,14 @@ class ConversationSteps:
     def encryption_ready(self, state: State, now: Instant) -> frozenset[str]:
         """The protocols of this shape that could encrypt now: only these are advertised to others (rcc16.md 1.9)."""
         return frozenset(name for name, it in self._core.keeping.items() if it.ready(state, now))
+
+    def set_sealed_icon(self, state: State, name: GroupName, file: File, now: Instant, rng: Rng) -> Step[None]:
+        """Give a group of this kind a picture whose ciphertext was uploaded, named `group_icon`. Raises InputError."""
+        return self._decide(state, now, rng, lambda turn: groups.set_sealed_icon(self._core, turn, name, file))
+
+    def icon(self, state: State, name: GroupName) -> File | None:
+        """The picture of a group of this kind, to be fetched; None without one."""
+        return icons.icon_of(state, name)
 
     def seals_files(self, state: State, chat: ChatName, now: Instant) -> bool:
         """Whether a file for this chat is encrypted before it is uploaded; False: it goes as it is, by the user's decision.

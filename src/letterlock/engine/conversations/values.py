@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...conversation_seam import Conversation, KeyState, Packet, Request
 from ...ids import AccountId, ChatName, GroupId, Instant, MessageId, Number, group_name, group_of
@@ -39,7 +39,8 @@ class Membership:
     former: tuple[Member, ...] = ()
     """Who is out, the last ones: letters of theirs may still come."""
     subject: str = ""
-    icon_digest: bytes = b""
+    icon: bytes = field(default=b"", repr=False)
+    """An IconPointer; empty without one."""
     healthy: bool = True
     """False while it is being repaired."""
     ours: bool = False

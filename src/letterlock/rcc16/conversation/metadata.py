@@ -26,6 +26,7 @@ from ..wire.control import MetadataChange
 from ..wire.extensions import commitment_of, merge
 from ..wire.file_info import (
     FileInfo,
+    FileMetadata,
     decode_file_info,
     decode_file_metadata,
     encode_file_info,
@@ -110,7 +111,7 @@ def check_wished_icon(icon: bytes, max_bytes: int) -> None:
         metadata = decode_icon_pointer(icon).metadata
     except DecodeError:
         raise InputError("not an encrypted icon", code="rcc16.input.icon") from None
-    if metadata.name != Slot.ICON.value or not 0 < metadata.encryption.length_hint <= max_bytes:
+    if not _is_shown(metadata, max_bytes):
         raise InputError("not an encrypted icon, or one that is too large", code="rcc16.input.icon")
 
 
@@ -237,12 +238,19 @@ def take_delivery(work: Work, group: Group, content: Content, by: Number) -> Non
     work.notices.append(MetadataChanged(work.conversation, by, text, None))
 
 
+def _is_shown(metadata: FileMetadata, max_bytes: int) -> bool:
+    """Its size is known before it is fetched (SR-08)."""
+    return metadata.name == Slot.ICON.value and 0 < metadata.encryption.length_hint <= max_bytes
+
+
 def _take_icon(work: Work, group: Group, content: Content, info: FileInfo, by: Number) -> None:
     url = find_header(content.headers, _ICON_URL, work.core.settings.choices.own_namespace)
     if info.icon is None or url is None:
         return
     try:
         check_commitment(Slot.ICON, info.icon, group.state.extensions)
+        if not _is_shown(info.icon, work.core.settings.max_icon_bytes):
+            return
         icon = encode_icon_pointer(IconPointer(check_icon_url(url), info.icon))
     except LetterlockError:
         return
