@@ -17,7 +17,7 @@ from letterlock.conversation_seam import (
 )
 from letterlock.rcc16.choices import OURS
 from letterlock.rcc16.conversation.settings import DEPLOYED
-from letterlock.rcc16.wire.content_types import APPLICATION, CLIENT_CONTROL, SERVER_CONTROL
+from letterlock.rcc16.wire.content_types import APPLICATION, CLIENT_CONTROL, GROUP_INFO, SERVER_CONTROL
 from letterlock.rcc16.wire.control import Accepted, EpochIdentifier, decode_client_message, encode_server_message
 from letterlock.rcc16.wire.packet_headers import NAMESPACE, ORIGINAL_MESSAGE_ID
 
@@ -135,11 +135,25 @@ def test_who_stands_in_an_epoch_that_never_was_hears_of_it() -> None:
     ana.receive(world.down(GROUP, "ack-lie", SERVER_CONTROL, body, ()), None)
     world.run()
     assert ana.view(GROUP).epoch == 2 and ben.view(GROUP).epoch == 1
+    receipts: list[Travelling] = []
+
+    def seen(travelling: Travelling) -> bool:
+        if travelling.to is ben and travelling.sender == ANA:
+            receipts.append(travelling)
+        return False
+
+    world.drop = seen
     ben.write(GROUP, "where are you?")
     world.run()
     world.pass_time(300_000)
     agree(ana, ben, cleo)
     assert ana.view(GROUP).era == 2  # never back into an epoch that was left: a new era
+    # Ana's receipt of epoch 2 of the era before, once more: that epoch is over, and not to be waited for in this era.
+    ben.receive(receipts[0].packet, ANA)
+    asked: list[Packet] = []
+    world.send = lambda phone, packet: asked.append(packet) or send(phone, packet)  # type: ignore[method-assign, func-returns-value]
+    world.pass_time(600_000)
+    assert [one for one in asked if one.content_type == GROUP_INFO] == []
 
 
 def test_who_missed_the_revival_finds_out_by_wishing_for_one() -> None:

@@ -49,6 +49,8 @@ _MINUTE = 60_000
 _HOUR = 60 * _MINUTE
 _CALM_STEPS = (1, 2, 5, 10, 30, 30, 60, 60, 120, 240, 480, 480)
 """Minutes, one after the other, until all agree."""
+_PATIENCE = 8
+"""After so many of them users do not try again any more."""
 _MOST_ACTS = 400_000
 _LAST_LETTERS = 2
 
@@ -311,11 +313,13 @@ class World:
             lie.end(self)
         for phone in self.phones.values():
             phone.back_online()
-        for minutes in _CALM_STEPS:
+        for step, minutes in enumerate(_CALM_STEPS):
             self._go(self.agenda.now + minutes * _MINUTE)
             if self._quiet(conversations):
                 self.counts["calm minutes"] += (self.agenda.now - START - self.plan.chaos_ms) // _MINUTE
                 return
+            if step >= _PATIENCE:
+                continue  # whoever tried that often leaves it: then it is stalled, and says why
             self._open_again(conversations)
             for phone in self.phones.values():
                 for conversation in list(phone.stalled):

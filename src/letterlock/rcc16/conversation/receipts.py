@@ -125,6 +125,8 @@ def verified(
     if era > moment.era:
         park(work, packet, sender, Moment(era, 0))
         return None
+    if era < moment.era:
+        return None  # of an era that is over: its epochs have nothing to do with ours, and waiting for them never ends
     try:
         found = verify_receipt(group, signature, receipt, packet.message_id, era, now=work.now)
     except LetterlockError:
