@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from letterlock.conversation_seam import Conversation, LetterReceived, Packet
+from letterlock.conversation_seam import AddMembers, Conversation, KeysSeen, LetterReceived, Packet
 from letterlock.ids import MessageId
 from letterlock.mls.group.group import Group
 from letterlock.mls.wire.proposals import Add, GroupContextExtensions, Remove
@@ -47,6 +47,20 @@ def test_a_letter_that_the_network_says_somebody_else_sent() -> Act:
 def test_a_letter_with_another_counter_than_its_key() -> Act:
     ana, ben, _ = World().group(ANA, BEN, CLEO)
     return raising(ben, letter(ana, GROUP, generation=7), ANA)
+
+
+@refuses("RCC-7.5.3.1-05")
+def test_a_letter_of_our_own_number_by_somebody_elses_key() -> Act:
+    world = World()
+    ana, ben, _ = world.group(ANA, BEN, CLEO)
+    rogue = world.phone(ANA, participant="rogue")
+    rogue.upgrade(GROUP, BEN, CLEO)
+    ben.change(GROUP, AddMembers((ANA,)))
+    world.run()
+    assert [one.number for one in ana.told(KeysSeen)][-1] == ANA
+    packet = letter(rogue, GROUP)
+    assert ben.receive(packet, ANA).notices
+    return raising(ana, packet, ANA)
 
 
 def test_what_was_refused_has_used_nothing_up() -> None:

@@ -348,8 +348,32 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "which proposals of others a client commits, and which member does",
         "D 6",
         "SelfRemove, the lowest number first; a ServerRemove only for somebody whom the RCS group no longer has;"
-        " end_mls proposals never",
+        " anything else never, because a commit stands in the name of who makes it",
         "rcc16/conversation/committing.py",
+    ),
+    Choice(
+        "joining_fetched_groups",
+        0,
+        "into which fetched group a client lets itself by an external commit",
+        "D 5.5",
+        "one that a member vouches for, and of no moment before one that it was in; else a new era is made",
+        "rcc16/conversation/healing.py",
+    ),
+    Choice(
+        "eras_ahead",
+        0,
+        "how far ahead an era may be of those that were seen",
+        "D 2.1",
+        "65,536: whoever could name the last one there is would have ended the conversation for good",
+        "rcc16/conversation/fetched.py",
+    ),
+    Choice(
+        "strangers",
+        0,
+        "what a letter that cannot be read leads to in a conversation that nobody here was in",
+        "C 2.3",
+        "it is kept and its sender asked, for so many conversations and letters; no group is made for one",
+        "rcc16/conversation/strangers.py",
     ),
     Choice(
         "unsigned_receipts",

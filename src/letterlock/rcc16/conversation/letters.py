@@ -18,7 +18,7 @@ from ...errors import InputError, LetterlockError
 from ...ids import MessageId, Number, message_id
 from ...mls.group.group import Group
 from ...mls.group.results import Application, Duplicate, PastEpoch
-from ..credentials.leaf import certified_number
+from ..credentials.leaf import certified_number, participant_key
 from ..health.transitions import Moment
 from ..rules import rule
 from ..wire.authenticated_data import decode_authenticated_data
@@ -29,6 +29,7 @@ from .encrypting import encrypted
 from .heads import head_of
 from .members import device_id, others_of
 from .metadata import is_delivery, take_delivery
+from .own_devices import unwanted
 from .parking import park
 from .pins import broken
 from .posting import letter_packet
@@ -59,6 +60,12 @@ _SENDER = rule(
     "the number certified by the signing leaf is the asserted sender",
     module=__name__,
 )
+_OURSELVES = rule(
+    "RCC-7.5.3.1-05",
+    "our choice (SR-03)",
+    "a letter of our own number is by a device of our own participant key",
+    module=__name__,
+)
 _GENERATION = rule(
     "RCC-7.5.4-01",
     "RCC.16 7.5.4 (rcc16.md 4.3), our choice",
@@ -83,7 +90,7 @@ def seal(work: Work, letter: Letter) -> None:
     if refused is not None:
         work.refused = refused
         return
-    waits = waiting(work.chat)
+    waits = waiting(work.chat) or (Waits.COMMITTING if unwanted(work) else None)
     group, held = work.group(), work.chat.group
     if waits is not None or group is None or held is None or list(group.proposals()):
         work.waits = waits or Waits.HEALING
@@ -221,6 +228,10 @@ def open_application(
     certified = certified_number(result.leaf.credential)
     check_binding(work, result.authenticated_data, envelope_id, certified, sender)
     check_member(work, result.leaf.credential)
+    own = work.client.credential if work.client is not None and certified == work.core.number else None
+    if own is not None and participant_key(result.leaf.credential) != participant_key(own):
+        # It would stand in our history as written by ourselves, on the word of whoever issues certificates.
+        _OURSELVES.fail("somebody else has our number")
     payload = decode_secret_payload(result.data)
     if payload.generation != result.generation and work.core.settings.choices.generation_must_match:
         _GENERATION.fail(f"counter {payload.generation} in generation {result.generation}")
