@@ -6,10 +6,10 @@ left unencrypted.
 
 from __future__ import annotations
 
+from ...codec.dates import rfc3339
 from .changes import Delete, Edit, Emptied
 from .checking import check
 from .composing import Typing, encode_typing, read_typing, typing_document
-from .dates import rfc3339
 from .entity import (
     Change,
     Content,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...codec.dates import rfc3339
 from ...codec.push_location import MEDIA_TYPE, PushLocation, decode_push_location, encode_push_location
 from ...errors import DecodeError
 from ...ids import Instant, MessageId, Number
-from .dates import rfc3339
 from .parts import XML, Parts, Read
 
 __all__ = ["LOCATION_TYPE", "Location", "express_location", "read_location"]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...codec import imdn
+from ...codec.dates import rfc3339
 from ...errors import LimitExceeded
 from ...ids import Instant, MessageId
-from .dates import rfc3339
 from .parts import XML, Read, message_id
 
 __all__ = [

@@ -10,6 +10,6 @@ A step is a `step.Work` on one record; the functions of this package are written
 * `healing`, `repairs`, `trouble`: the ladder of repair. `ending`: encryption ends, and begins again.
 * `metadata`: the subject. `members`, `pins`: who is there, by which key. `changing`, `wishes`: what the user wants, and
   cannot have.
-* `receiving`, `running`: a packet comes; what follows until nothing more does. `viewing`, `sweeping`.
-* `records`, `forms`, `live`, `settings`, `posting`, `heads`, `dates`: what is kept, written, limited.
+* `receiving`, `running`: a packet comes; what follows until nothing more does. `viewing`, `sweeping`, `strangers`.
+* `records`, `forms`, `live`, `settings`, `posting`, `heads`: what is kept, written, limited.
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...codec.dates import rfc3339_seconds
 from ...codec.imdn import Disposition, Imdn, Status, encode_imdn
 from ...conversation_seam import LetterReceipt, Packet, PacketHeader, Unreadable
 from ...errors import DecodeError, LetterlockError
@@ -23,7 +24,6 @@ from ..wire.message_ids import new_message_id
 from ..wire.packet_headers import DERIVED_CONTENT_SIGNATURE, era_of_headers, find_header, receipt_headers
 from ..wire.reasons import ClientReason, Reason, Receipt, decode_receipt, encode_negative_receipt
 from ..wire.receipts import SignedReceipt, sign_receipt, verify_receipt
-from .dates import rfc3339
 from .parking import park
 from .posting import imdn_packet
 from .records import SENT, Sent, chat_text, received_key
@@ -79,7 +79,7 @@ def _send(work: Work, to: Number, report: Delivery | Display, reason: Reason | N
         headers = receipt_headers(signature, held.era)
     elif reason is None:
         return  # an unsigned positive receipt would have the peer end encryption (rcc16.md 4.4)
-    at = rfc3339(work.now)
+    at = rfc3339_seconds(work.now)
     if reason is not None:
         body = encode_negative_receipt(report.message_id, at, reason)
     elif isinstance(report, Display):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...codec.dates import rfc3339_seconds
 from ...conversation_seam import Packet
 from ..wire.control import Accepted, EpochIdentifier
 from ..wire.message_ids import new_message_id
 from ..wire.packet_headers import control_headers
 from ..wire.reasons import ServerReason, encode_negative_receipt
-from .dates import rfc3339
 from .posting import imdn_packet, to_peer
 from .step import Work
 
@@ -42,7 +42,7 @@ def said_before(work: Work, packet: Packet) -> bool:
 def refuse(work: Work, packet: Packet, reason: ServerReason) -> None:
     """In the focus's stead; in a group that is the focus's own business."""
     if work.is_pair:
-        body = encode_negative_receipt(packet.message_id, rfc3339(work.now), reason)
+        body = encode_negative_receipt(packet.message_id, rfc3339_seconds(work.now), reason)
         work.packets.append(imdn_packet(work, None, new_message_id(work.rng), body, ()))
 
 

@@ -83,7 +83,6 @@ class Work:
     refused: Refusal | None = None
     _before: Chat | None = None
     _groups: dict[int, Group] = field(default_factory=dict)
-    _dropped: set[int] = field(default_factory=set)
     unread: list[tuple[Packet, Number | None]] = field(default_factory=list)
     """Packets that became readable by this step: the caller takes them in as if they had just come."""
     retried: set[str] = field(default_factory=set)
@@ -152,7 +151,6 @@ class Work:
         if held is None:
             return
         self._groups.pop(held.number, None)
-        self._dropped.add(held.number)
         for row in row_names(self.state, self.conversation, held.number):
             self.state.delete(row_key(self.conversation, held.number, row))
 

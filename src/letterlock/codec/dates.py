@@ -1,14 +1,14 @@
-"""Times as documents write them. Cores have no calendar to import."""
+"""Times as documents write them: RFC 3339, UTC. Cores have no calendar to import."""
 
 from __future__ import annotations
 
-from ...ids import Instant
+from ..ids import Instant
 
-__all__ = ["rfc3339"]
+__all__ = ["rfc3339", "rfc3339_seconds"]
 
 
 def rfc3339(instant: Instant) -> str:
-    """A time as receipts write it: `2026-05-11T14:02:09.123Z`."""
+    """To the millisecond: `2026-05-11T14:02:09.123Z`."""
     seconds, millis = divmod(max(0, min(instant, _YEAR_9999)), 1000)
     days, rest = divmod(seconds, 86_400)
     # Days to a civil date in eras of 400 years, years starting in March.
@@ -22,6 +22,11 @@ def rfc3339(instant: Instant) -> str:
     hour, rest = divmod(rest, 3_600)
     minute, second = divmod(rest, 60)
     return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{millis:03d}Z"
+
+
+def rfc3339_seconds(instant: Instant) -> str:
+    """To the second, as RCC.16 has it (rcc16.md 3.1): `2026-11-23T05:00:00Z`."""
+    return f"{rfc3339(instant)[:-5]}Z"
 
 
 _YEAR_9999 = 253_402_300_799_999
