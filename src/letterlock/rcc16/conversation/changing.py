@@ -10,6 +10,7 @@ from ...conversation_seam import (
     EndEncryption,
     HealthMoved,
     Leave,
+    RemoveDevice,
     RemoveMembers,
     Retry,
     Revive,
@@ -24,6 +25,7 @@ from ..wire.control import ClientMessage, RosterChange
 from ..wire.control import Operation as Request
 from ..wire.message_ids import new_message_id
 from .members import numbers_of
+from .own_devices import unwant
 from .metadata import check_wished_icon
 from .posting import to_focus
 from .records import Heal, Kind
@@ -47,6 +49,8 @@ def change(work: Work, wanted: Change) -> None:
             _in_group(work)
             _check_members(work, numbers)
             work.update(removes=tuple(dict.fromkeys((*chat.removes, *numbers))))
+        case RemoveDevice(device):
+            unwant(work, device)
         case Leave():
             _in_group(work)
             _leave(work)

@@ -30,7 +30,8 @@ __all__ = ["add", "change_context", "commit", "commit_proposals", "drop_unwanted
 
 def add(work: Work, packages: Sequence[KeyPackage], numbers: tuple[Number, ...], inside: tuple[Extension, ...]) -> None:
     """All devices of these numbers in one commit, with the change of the RCS roster in the same request (rcc16.md 6)."""
-    strangers = tuple(number for number in numbers if number not in work.chat.roster)
+    there = {*work.chat.roster, work.core.number}
+    strangers = tuple(number for number in numbers if number not in there)
     proposals = [Add(package) for package in packages]
     commit(work, proposals, path=False, roster=RosterChange(add=strangers) if strangers else None, inside=inside)
 

@@ -20,6 +20,7 @@ from .healing import due as heal_due
 from .letters import waiting
 from .metadata import set_icon, set_subject
 from .operations import overdue
+from .own_devices import take_out, unwanted
 from .pins import broken
 from .records import Heal
 from .resending import next_at, send_due
@@ -133,6 +134,8 @@ def _wish(work: Work) -> Callable[[], None] | None:
         return lambda: remove(work, chat.removes)
     if chat.adds:
         return lambda: eras.claim_to_add(work, chat.adds)
+    if unwanted(work):
+        return lambda: take_out(work)
     if chat.subject_wish is not None and work.conversation.group is not None and not broken(work, chat.members):
         return lambda: set_subject(work)
     if chat.icon_wish is not None and work.conversation.group is not None and not broken(work, chat.members):
