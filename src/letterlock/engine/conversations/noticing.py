@@ -222,10 +222,11 @@ def _metadata(core: Core, turn: Turn, protocol: ConversationProtocol, name: Chat
     if group_of(name) is None:
         return
     group = members.membership(turn, name)
-    digest = group.icon_digest
-    if noted.icon is not None:
-        digest = hashlib.sha256(noted.icon).digest() if noted.icon else b""
-    after = replace(group, subject=group.subject if noted.subject is None else noted.subject, icon_digest=digest)
+    after = replace(
+        group,
+        subject=group.subject if noted.subject is None else noted.subject,
+        icon=group.icon if noted.icon is None else noted.icon,
+    )
     turn.staged.put(membership_key(name), after)
     history.metadata(core, turn, GroupName(name), noted, group, after)
 

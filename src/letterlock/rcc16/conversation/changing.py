@@ -27,6 +27,7 @@ from ..wire.message_ids import new_message_id
 from .members import numbers_of
 from .own_devices import unwant
 from .metadata import check_wished_icon
+from .own_devices import unwant
 from .posting import to_focus
 from .records import Heal, Kind
 from .refusals import lost
@@ -139,7 +140,7 @@ def _leave(work: Work) -> None:
 def _retry(work: Work) -> None:
     """Counters of repair start anew; those that others pay for do not (rcc16.md 9)."""
     chat = work.chat
-    work.update(ledger=chat.ledger.retried(), runs=0, blocked="")
+    work.update(ledger=chat.ledger.retried(), runs=0, parks=0, blocked="")
     if chat.stalled:
         since = work.now - work.core.settings.budgets.welcome_race_ms
         work.update(stalled="", heal=Heal(since=since, cause=chat.stalled, next_at=work.now))

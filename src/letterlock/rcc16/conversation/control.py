@@ -27,7 +27,7 @@ from ..wire.control import (
     ServerMessage,
     decode_server_message,
 )
-from ..wire.extensions import ERA, end_mls_of
+from ..wire.extensions import ERA, end_mls_of, metadata_keys_requested
 from ..wire.reasons import ClientReason, ServerReason
 from .adopting import enter, follow
 from .committing import wanted
@@ -41,6 +41,7 @@ from .metadata import apply_own, apply_own_icon, push_keys, take_delivery
 from .operations import matches, release
 from .parking import park
 from .records import Kind
+from .recovery import came_in, is_pushed, look
 from .refusals import lost
 from .reports import report
 from .standing_in import accept, refuse, said_before
@@ -133,6 +134,10 @@ def _after_own(work: Work, kind: Kind, numbers: tuple[Number, ...]) -> None:
             apply_own(work)
         case Kind.ICON:
             apply_own_icon(work)
+        case Kind.EXTERNAL:
+            came_in(work)
+        case Kind.ASK_KEYS:
+            work.update(asks_keys=False)
         case Kind.ERA_ADVANCE | Kind.REVIVE_IN_NEW_ERA:
             push_keys(work)
         case _:
@@ -222,12 +227,13 @@ def _take(work: Work, packet: Packet, bundle: CommitBundle, group: Group, sender
             return False  # the peer will find that ours stands (our choice)
         if (operation.candidate is None and operation.control_id) or operation.kind is Kind.EXTERNAL:
             lost(work)
-    external = result.effects.external
+    external, asked = result.effects.external, metadata_keys_requested(group.state.extensions)
     follow(work, group, result, by)
+    look(work, group, asked, by)
     accept(work, packet)
     if bundle.key_delivery:
         _delivered(work, group, bundle.key_delivery, packet.message_id, by)
-    if external and not work.chat.left:
+    if external and is_pushed(work) and not work.chat.left:
         ours = rank(work.core.number, (n for n in numbers_of(work.chat.members) if n != by))
         if ours < work.core.settings.key_pushers:
             push_keys(work)

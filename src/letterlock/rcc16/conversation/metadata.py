@@ -22,7 +22,7 @@ from ...mls.group.group import Group
 from ...mls.wire.extensions import Extension
 from ..metadata import Slot, check_commitment, context_changes, open_subject, seal_subject, welcome_extensions
 from ..wire.content_types import APPLICATION, FILE_INFO
-from ..wire.control import MetadataChange
+from ..wire.control import MetadataChange, MetadataKeys, decode_metadata_keys, encode_metadata_keys
 from ..wire.extensions import commitment_of, merge
 from ..wire.file_info import (
     FileInfo,
@@ -49,6 +49,7 @@ __all__ = [
     "inside_welcome",
     "is_delivery",
     "keep_known",
+    "key_delivery",
     "push_keys",
     "set_icon",
     "set_subject",
@@ -200,13 +201,21 @@ def push_keys(work: Work) -> None:
     work.packets.append(Packet(work.conversation, None, message_id, APPLICATION, headers, body))
 
 
+def key_delivery(work: Work) -> bytes:
+    """Both keys and the token, as v4.0 answers who asked for them: GroupMetadataKeys (7.13.4)."""
+    headers, info = _parts(work, work.chat.subject, work.chat.icon)
+    body = encode_metadata_keys(MetadataKeys(work.chat.continuity, info))
+    part = MimePart.of(work.core.settings.choices.metadata_keys_type, body, disposition="attachment")
+    return encode_secret_payload(SecretPayload(0, encode_content(headers, encode(part))))
+
+
 def is_delivery(work: Work, content: Content) -> bool:
     """Whether a message is keys and not a letter."""
     try:
         kind = decode_part(content.entity, work.core.settings.content.mime()).content_type
     except LetterlockError:
         return False
-    return kind.media_type == FILE_INFO and any(
+    return kind.media_type in (FILE_INFO, work.core.settings.choices.metadata_keys_type) and any(
         find_header(content.headers, name, work.core.settings.choices.own_namespace) is not None
         for name in (_CIPHERTEXT, _ICON_URL)
     )
@@ -215,7 +224,14 @@ def is_delivery(work: Work, content: Content) -> bool:
 def take_delivery(work: Work, group: Group, content: Content, by: Number) -> None:
     """Keys of a member. They count only if the group committed to them; nothing is told otherwise (rcc16.md 7.5)."""
     try:
-        info = decode_file_info(decode_part(content.entity, work.core.settings.content.mime()).body)
+        part = decode_part(content.entity, work.core.settings.content.mime())
+        if part.content_type.media_type == FILE_INFO:
+            info = decode_file_info(part.body)
+        else:
+            keys = decode_metadata_keys(part.body)
+            info = keys.keys
+            if keys.continuity_token and not work.chat.continuity:
+                work.update(continuity=keys.continuity_token)
     except LetterlockError:
         return
     _take_icon(work, group, content, info, by)
@@ -260,8 +276,13 @@ def _take_icon(work: Work, group: Group, content: Content, info: FileInfo, by: N
 
 
 def _content(work: Work, subject: Metadata | None, icon: bytes) -> bytes:
-    """FileInfo with both entries as a MIME part; the subject's ciphertext and the icon's address in headers of ours
-    (rcc16.md 7.3, 7.5)."""
+    """FileInfo with both entries as a MIME part (rcc16.md 7.3, 7.5)."""
+    headers, info = _parts(work, subject, icon)
+    return encode_content(headers, encode(MimePart.of(FILE_INFO, encode_file_info(info), disposition="attachment")))
+
+
+def _parts(work: Work, subject: Metadata | None, icon: bytes) -> tuple[tuple[PacketHeader, ...], FileInfo]:
+    """The keys, and in headers of ours the subject's ciphertext and the icon's address."""
     namespace = work.core.settings.choices.own_namespace
     pointer = decode_icon_pointer(icon) if icon else None
     info = FileInfo(
@@ -273,8 +294,7 @@ def _content(work: Work, subject: Metadata | None, icon: bytes) -> bytes:
         headers.append(PacketHeader(namespace, _CIPHERTEXT, base64.b64encode(subject.ciphertext).decode()))
     if pointer is not None:
         headers.append(PacketHeader(namespace, _ICON_URL, pointer.url))
-    part = MimePart.of(FILE_INFO, encode_file_info(info), disposition="attachment")
-    return encode_content(tuple(headers), encode(part))
+    return tuple(headers), info
 
 
 def _ciphertext(work: Work, content: Content) -> bytes | None:

@@ -86,6 +86,8 @@ class Kind(enum.IntEnum):
     REFRESH = 12
     EXTERNAL = 13
     ICON = 14
+    ASK_KEYS = 15
+    GIVE_KEYS = 16
 
     @property
     def makes_group(self) -> bool:
@@ -227,6 +229,8 @@ class Chat:
     context: tuple[Extension, ...] = ()
     """The GroupContext's extensions when last seen: a new era takes them over, known or not."""
     runs: int = 0
+    parks: int = 0
+    """Repairs that an unreadable letter set off at this moment, and that found nothing wrong."""
     stalled: str = ""
     rejoin: bool = False
     """What we hold is an old copy: no key of it is used any more."""
@@ -243,6 +247,10 @@ class Chat:
     subject_wish: str | None = None
     icon_wish: bytes | None = field(default=None, repr=False)
     """As `icon`; empty to take it away."""
+    asks_keys: bool = False
+    """We came back, and lack keys of subject or icon."""
+    gives_keys_at: Instant = 0
+    """When we answer who asked for them, if nobody did; 0: nobody asks."""
     again: tuple[Again, ...] = ()
     refusals: int = 0
     """Commits of ours that were refused since the group last went on."""
@@ -438,6 +446,7 @@ _CHAT = record(
     held=_MOMENT,
     context=many(_EXTENSION),
     runs=U64,
+    parks=U64,
     stalled=TEXT,
     rejoin=BOOL,
     operation=maybe(_OPERATION),
@@ -450,6 +459,8 @@ _CHAT = record(
     refreshes=BOOL,
     subject_wish=maybe(TEXT),
     icon_wish=maybe(BYTES),
+    asks_keys=BOOL,
+    gives_keys_at=U64,
     again=many(record(Again, message_id=TEXT, member=TEXT, signed=BOOL, at=U64)),
     refusals=U64,
     commit_at=U64,

@@ -114,6 +114,8 @@ def _give_up(work: Work, operation: Operation, why: str) -> None:
             drop_metadata(work, why)
         case Kind.ICON:
             drop_icon(work, why)
+        case Kind.ASK_KEYS:
+            work.update(asks_keys=False)
         case Kind.REFRESH:
             work.update(refreshes=False, refreshed_at=work.now)
         case Kind.END_MLS:

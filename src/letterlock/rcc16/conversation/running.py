@@ -23,6 +23,7 @@ from .operations import overdue
 from .own_devices import take_out, unwanted
 from .pins import broken
 from .records import Heal
+from .recovery import ask, give
 from .resending import next_at, send_due
 from .step import Work
 from .wishes import drop_all
@@ -87,6 +88,8 @@ def wake_at(work: Work) -> Instant | None:
         times.append(chat.heal.next_at)
     elif work.health is HealthState.HEALTHY and not chat.ended and not chat.stalled:
         times.append(chat.commit_at)
+        if not broken(work, chat.members):
+            times.append(chat.gives_keys_at)
     if chat.group is not None and not chat.ended and not chat.refreshes:
         times.append(chat.refreshed_at + work.core.settings.budgets.rotate_after_ms)
     times.append(next_at(work) or 0)
@@ -140,6 +143,10 @@ def _wish(work: Work) -> Callable[[], None] | None:
         return lambda: set_subject(work)
     if chat.icon_wish is not None and work.conversation.group is not None and not broken(work, chat.members):
         return lambda: set_icon(work)
+    if chat.gives_keys_at and chat.gives_keys_at <= work.now and not broken(work, chat.members):
+        return lambda: give(work)
+    if chat.asks_keys:
+        return lambda: ask(work)
     if chat.refreshes:
         return lambda: refresh(work)
     return None
@@ -149,4 +156,4 @@ def _impossible(work: Work, error: LetterlockError) -> None:
     """A wish that cannot even be built: it is given up, or it would be tried for ever."""
     why = f"refused: {error.code}"
     drop_all(work, why)
-    work.update(refreshes=False, commit_at=0, blocked=why)
+    work.update(refreshes=False, commit_at=0, asks_keys=False, gives_keys_at=0, blocked=why)
