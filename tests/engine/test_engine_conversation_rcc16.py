@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.rcc16 import BOTH, RCC16, Rcc16World
 from engine.world import ALICE, BOB, Hostility
+from letterlock.engine.carriage import Outbound
 from letterlock.engine.content import Edit, Reaction, Reference, Text
 from letterlock.engine.events import (
     ContactKeysSeen,
@@ -21,7 +24,7 @@ from letterlock.engine.limits import Privacy
 from letterlock.engine.record_values import Status
 from letterlock.engine.security import Security
 from letterlock.errors import NotEncrypted
-from letterlock.ids import account_id
+from letterlock.ids import Number, account_id
 
 
 def test_from_first_contact_to_a_display_receipt() -> None:
@@ -147,3 +150,23 @@ def test_a_sender_that_dies_anywhere_loses_and_doubles_nothing(seed: int) -> Non
     world.run_for(3_600_000)
     assert [message.text for message in bob.history(ALICE)] == [f"a{n}" for n in range(4)]
     assert len(bob.shown()) == 4
+
+
+def test_a_network_that_calls_a_letter_a_repeat_does_not_suppress_it() -> None:
+    """SR-05: Original-Message-ID stands outside of the encryption, where anybody writes what it likes."""
+    world = Rcc16World()
+    (alice,), (bob,) = world.person(ALICE, capability=BOTH), world.person(BOB, capability=RCC16)
+    first = alice.send(BOB, "first")
+    world.run()
+    carry = world.carry
+
+    def called_a_repeat(sender: Number, outbound: Outbound) -> None:
+        if outbound.content_type == "message/mls":
+            outbound = replace(outbound, headers=(*outbound.headers, ("mls.Original-Message-ID", first)))
+        carry(sender, outbound)
+
+    world.carry = called_a_repeat  # type: ignore[method-assign]
+    alice.send(BOB, "second")
+    alice.send(BOB, "third")
+    world.run()
+    assert bob.shown() == ["first", "second", "third"]

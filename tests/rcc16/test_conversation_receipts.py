@@ -188,3 +188,17 @@ def test_the_same_letter_is_encrypted_once() -> None:
     (first,) = [p for p in ana.sent if p.content_type == "message/mls"]
     (second,) = ana.write(GROUP, "hello", "m").packets
     assert second == first
+
+
+def test_a_letter_that_was_sent_again_is_seen_under_the_id_that_people_know() -> None:
+    world = World()
+    ana, ben, _ = world.group(ANA, BEN, CLEO)
+    world.drop = lambda t: t.to is ben
+    ana.write(GROUP, "hello", "first")
+    world.run()
+    world.drop = lambda t: False
+    ana.write(GROUP, "hello", "second", root="first", audience=(BEN,))
+    world.run()
+    ben.do(lambda: ben.protocol.displayed(ben.state, GROUP, MessageId("first"), ANA, world.now, ben.rng))
+    world.run()
+    assert [(one.message_id, one.member) for one in ana.told(LetterReceipt) if one.displayed] == [("first", BEN)]

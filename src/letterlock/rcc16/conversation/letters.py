@@ -246,17 +246,18 @@ def _received(work: Work, packet: Packet, sender: Number, result: Application, c
     root = _root(find_header(content.headers, _ROOT, own_namespace), packet.message_id)
     headers = tuple(one for one in content.headers if (one.namespace, one.name) != (own_namespace, _ROOT))
     wants = tuple(packet.dispositions)
-    work.state.put(
-        received_key(work.conversation, sender, packet.message_id),
-        Received(
-            device=device,
-            digest=hashlib.sha256(packet.body).digest(),
-            at=work.now,
-            era=chat.moment.era,
-            wants_display="display" in wants,
-            displayed=False,
-        ),
+    received = Received(
+        device=device,
+        digest=hashlib.sha256(packet.body).digest(),
+        at=work.now,
+        era=chat.moment.era,
+        wants_display="display" in wants,
+        displayed=False,
     )
+    work.state.put(received_key(work.conversation, sender, packet.message_id), received)
+    known_as = received_key(work.conversation, sender, root)
+    if work.state.get(known_as) is None:
+        work.state.put(known_as, received)  # people see it under the id of the first, and that is what is told
     work.notices.append(
         LetterReceived(
             work.conversation,
