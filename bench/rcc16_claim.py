@@ -54,6 +54,7 @@ _PATH = "/mls/v1/keypackages/claim"
 _PLENTY = Rate(10_000_000, 1000)
 _LIMITS = KdsLimits(
     address=_PLENTY, calls=_PLENTY, certificates=_PLENTY, uploads=_PLENTY, claims=_PLENTY, claims_of_one=_PLENTY,
+    claims_of_one_a_day=_PLENTY,
     last_resort=_PLENTY, max_in_flight_by_address=512,
 )  # fmt: skip
 

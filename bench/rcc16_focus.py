@@ -49,7 +49,7 @@ _LIMITS = FocusLimits(
     invited=_PLENTY,
     max_conferences_by_account=10_000,
 )
-_ORDERING = replace(LIMITS, max_epochs_an_hour=10_000_000)
+_ORDERING = replace(LIMITS, max_epochs_an_hour=10_000_000, max_epochs_an_hour_by_one=10_000_000)
 
 
 async def commit_hot(database: str, suffix: str, *, commits: int) -> list[Row]:

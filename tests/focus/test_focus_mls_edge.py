@@ -323,3 +323,19 @@ async def test_a_tree_that_cannot_be_loaded_is_not_the_end_of_a_group(tmp_path: 
         await ana.do(ana.phone.found([bob.phone], era=2, operation=Operation.NEW_ERA))
         await ana.do(ana.phone.commit())
         await bob.device.until(lambda _: bob.read() or bob.phone.g.epoch == 2)  # type: ignore[func-returns-value]
+
+
+async def test_who_types_may_commit(tmp_path: Path) -> None:
+    async with MlsTown(tmp_path, limits=FocusLimits(typing=Rate(1, 3_600_000))) as town:
+        ana, bob = await town.group(2)
+        for _ in range(2):
+            await ana.do(ana.phone.commit())
+        await bob.took(3)
+
+
+async def test_requests_count_with_their_bytes(tmp_path: Path) -> None:
+    """SR-17: one has up to 8 MiB."""
+    async with MlsTown(tmp_path, limits=FocusLimits(bytes_sent=Rate(64 * 1024, 3_600_000))) as town:
+        ana, bob = await town.group(2)
+        assert await ana.device.say(bytes(100_000), message_id="g-1", content_type=CLIENT_CONTROL) == 413
+        await bob.do(bob.phone.commit())

@@ -100,7 +100,8 @@ class Deliveries:
                 fallback_id=f"{attendance.id}.{message.message_id}"[:64],
                 limits=self._limits,
             )
-            self._rooms.spend_message(attendance.number, len(message.data), distribution.delivery)
+            typing = distribution.kind is Kind.TYPING
+            self._rooms.spend_message(attendance.number, len(message.data), typing=typing)
         except FocusError as error:
             self._reject(message, error.status, error.code)
             return

@@ -25,7 +25,7 @@ from ...rcc16.wire.content_types import Arm, arm_of
 from .conference import Conference
 from .limits import FocusLimits
 
-__all__ = ["Delivery", "Distribution", "Kind", "distribute"]
+__all__ = ["Distribution", "Kind", "distribute"]
 
 
 class Kind(enum.Enum):
@@ -40,13 +40,6 @@ class Kind(enum.Enum):
     MLS_PULL = "mls-pull"  # a question to the focus: what was missed
 
 
-class Delivery(enum.Enum):
-    """How a message is brought to its recipients."""
-
-    KEPT = "kept"  # stored until each device has acknowledged it
-    LIVE = "live"  # typing: to those who are there now, and to nobody later
-
-
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """One message for the members: `recipient` None means all but the sender. `data` is what each of them gets.
@@ -59,7 +52,6 @@ class Distribution:
     recipient: Number | None
     message_id: str
     data: bytes = field(repr=False)
-    delivery: Delivery
     content: Cpim = field(repr=False)
     change: GroupData | None = None
     receipt_for: str | None = None
@@ -101,20 +93,19 @@ def distribute(
         raise FocusError("the message is too large", code="focus.large", status=413)
     identifier = _identifier(message.message_id, fallback_id)
     if kind in (Kind.MLS_REQUEST, Kind.MLS_PULL):
-        return Distribution(kind, recipient, identifier, b"", Delivery.LIVE, message)
+        return Distribution(kind, recipient, identifier, b"", message)
     if kind is Kind.GROUP_DATA:
         change = decode_group_data(message.content.content(), _XML_LIMITS)
         if change.target in (GroupTarget.ENCRYPTED_SUBJECT, GroupTarget.ENCRYPTED_ICON):
             # Nobody could read them without the commit that they belong to, which comes with them in one request.
             raise FocusError("what is encrypted changes with a commit", code="focus.group_data", status=415)
-        return Distribution(kind, recipient, identifier, b"", Delivery.LIVE, message, change)
+        return Distribution(kind, recipient, identifier, b"", message, change)
     receipt_for = None
     if inner == imdn.MEDIA_TYPE and recipient is None:
         # A receipt for all would tell everybody who has read what.
         receipt_for = imdn.decode_imdn(message.content.content(), _XML_LIMITS).message_id
-    delivery = Delivery.LIVE if inner == iscomposing.MEDIA_TYPE else Delivery.KEPT
     whole = _addressed(message, sender, conference.name if recipient is None else recipient, domain)
-    return Distribution(kind, recipient, identifier, encode_cpim(whole), delivery, message, receipt_for=receipt_for)
+    return Distribution(kind, recipient, identifier, encode_cpim(whole), message, receipt_for=receipt_for)
 
 
 _KINDS = {

@@ -16,7 +16,7 @@ from ...ids import Instant, Number, Rng
 from ..buckets import Buckets
 from ..writer import Writer
 from .conference import PREFIX, Change, Conference, admit, found
-from .distribution import Delivery, Distribution
+from .distribution import Distribution
 from .focus_message import FocusMessage, keep
 from .journal import Entry
 from .limits import FocusLimits, Rate
@@ -207,10 +207,11 @@ class Rooms:
         self._spend("described", by, self._limits.described)
 
     # --- messages ------------------------------------------------------------------------------------
-    def spend_message(self, sender: Number, size: int, delivery: Delivery) -> None:
-        """One message. Raises FocusError 413 when there are too many: slower, or elsewhere."""
+    def spend_message(self, sender: Number, size: int, *, typing: bool) -> None:
+        """One message, or request: those to MLS groups are the largest. Raises FocusError 413 when there are too many:
+        slower, or elsewhere."""
         limits = self._limits
-        if delivery is Delivery.LIVE:
+        if typing:
             self._spend("typing", sender, limits.typing)
             return
         self._spend("messages", sender, limits.messages)
