@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
-from letterlock.conversation_seam import Conversation, Packet, PacketHeader, Stalled
+from letterlock.conversation_seam import Claimed, ClaimOutcome, Conversation, Packet, PacketHeader, Stalled
 from letterlock.ids import MessageId, Number
 from letterlock.rcc16.conversation.records import CHATS, PARKED
 from letterlock.rcc16.conversation.settings import DEPLOYED
@@ -82,3 +82,25 @@ def test_a_stranger_who_says_that_there_is_no_group_gets_none() -> None:
     assert world.claims == claims
     assert {packet.content_type for packet in ana.sent} <= {GROUP_INFO}
     assert not ana.told(Stalled)
+
+
+def test_a_server_that_cannot_reach_another_one_does_not_drain_who_it_reaches() -> None:
+    """SR-13: each try costs a package of everybody that is reached, so there are fewer and fewer tries."""
+    world = World()
+    ana, _ben, _cleo = (world.phone(of) for of in (ANA, BEN, CLEO))
+    world.found(GROUP, (ANA, BEN, CLEO))
+    claim = world._claim
+    asked = []
+
+    def reached(of: Number) -> Claimed:
+        asked.append(of)
+        return Claimed(ClaimOutcome.FAILED) if of == CLEO else claim(of)
+
+    world._claim = reached  # type: ignore[method-assign]
+    ana.upgrade(GROUP, BEN, CLEO)
+    for _ in range(72):
+        world.pass_time(600_000, step=30_000)
+    assert 8 <= asked.count(BEN) <= 20
+    world._claim = claim  # type: ignore[method-assign]
+    world.pass_time(2 * 3_600_000)
+    assert ana.view(GROUP).encrypted

@@ -29,6 +29,7 @@ from .wishes import drop_adds
 
 __all__ = ["advance", "answered", "ask_again", "claim_to_add", "create"]
 
+_MOST_DOUBLINGS = 7
 _ADVANCES = {
     Kind.CREATE: Advance.NORMAL,
     Kind.ERA_ADVANCE: Advance.NORMAL,
@@ -112,9 +113,9 @@ def _without(work: Work, why: str) -> None:
     operation = work.chat.operation
     assert operation is not None
     if why == "retry":
-        work.operation(
-            request="", attempts=operation.attempts + 1, next_at=work.now + work.core.settings.claim_retry_ms
-        )
+        # Less and less often: each try costs a package of everybody whom the server does reach (SR-13).
+        wait = work.core.settings.claim_retry_ms << min(operation.attempts, _MOST_DOUBLINGS)
+        work.operation(request="", attempts=operation.attempts + 1, next_at=work.now + wait)
         return
     release(work)
     failed(work, operation.kind, operation.numbers, why)
