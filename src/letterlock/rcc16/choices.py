@@ -261,6 +261,23 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "codec/ft_http.py",
     ),
     Choice(
+        "continuity_token",
+        0,
+        "who mints the token (F010), how long it stays, what follows from a commitment (F011) that differs",
+        "I 5.7",
+        "v4.0 alone writes it: the founder of the first group, the same in later eras. One that differs keeps us from "
+        "entering a group with strangers; a new era is made instead, and encryption is never ended for it",
+        "rcc16/conversation/continuity.py",
+    ),
+    Choice(
+        "metadata_keys_request",
+        0,
+        "which member answers F007, and when",
+        "I 7.5",
+        "the first by rank that has the keys, two seconds later each; F007 is set by a commit after the external one",
+        "rcc16/conversation/recovery.py",
+    ),
+    Choice(
         "file_key_of",
         0,
         "which document a FileInfo belongs to",
@@ -390,6 +407,15 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "D 5.7",
         "nothing, until the user decides; RCC.16 permits plaintext",
         "rcc16/conversation/letters.py, rcc16/conversation/ending.py",
+    ),
+    Choice(
+        "upgraded_again",
+        0,
+        "what is taken up again without a person, after the wait of 5.7",
+        "D 5.7",
+        "an end_mls by another member's program, which names its failure (v4.0). Not one without a reason, which may be a"
+        " person's, not one for want of trust, and nothing that anybody here has decided",
+        "rcc16/conversation/ending.py",
     ),
     Choice(
         "encrypted_subject_with_key",

@@ -74,6 +74,7 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
         context=group.state.extensions,
         era_seen=max(work.chat.era_seen, held.era),
         held=max(work.chat.held, Moment(held.era, group.epoch)),
+        parks=0,
         refusals=0,
     )
     after = devices_of(group.members(), work.chat.members, group.epoch)

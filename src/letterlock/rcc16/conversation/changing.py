@@ -25,7 +25,6 @@ from ..wire.control import ClientMessage, RosterChange
 from ..wire.control import Operation as Request
 from ..wire.message_ids import new_message_id
 from .members import numbers_of
-from .own_devices import unwant
 from .metadata import check_wished_icon
 from .own_devices import unwant
 from .posting import to_focus

@@ -1,5 +1,8 @@
 """Ending encryption and taking it up again (rcc16.md 5.7).
 
+By itself that happens only where no person has ended it: a member's program, which says what failed it. Then it is tried
+after a wait that doubles with each time, member after member. Nothing is sent meanwhile either.
+
 `end_mls` is an extension of the GroupContext, so only a member can set it, and everybody sees who did. From then on
 nothing is sent here at all until the user decides: where RCC.16 would permit plaintext, ours keeps the composer closed.
 A revival drops the extension by a commit; where we no longer hold the group that counts, by a new era.
@@ -7,8 +10,11 @@ A revival drops the extension by a commit; where we no longer hold the group tha
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...conversation_seam import Ended
-from ...ids import Number
+from ...ids import Instant, Number
+from ..health.election import rank
 from ..health.ending import Cause, Ending, Reviving, end_guard, revive_guard
 from ..health.latch import latched_after
 from ..health.states import State as HealthState
@@ -20,7 +26,22 @@ from .records import Kind
 from .step import Work
 from .wishes import drop_revival
 
-__all__ = ["end", "end_failed", "has_ended", "has_revived", "revive", "revive_failed"]
+__all__ = ["end", "end_failed", "has_ended", "has_revived", "lifted_at", "revive", "revive_failed"]
+
+_USER: Final = "user"
+_FAILURES: Final = frozenset(
+    reason.label
+    for reason in EndReason
+    # No reason may well be a person's; and what a member does not trust, a person has to look at.
+    if reason
+    not in (
+        EndReason.UNSET,
+        EndReason.UNTRUSTED_ROOT,
+        EndReason.CONTINUITY_TOKEN_MISMATCH,
+        EndReason.CONTINUITY_TOKEN_NOT_RECEIVED,
+    )
+)
+"""Why a program ends encryption."""
 
 
 def end(work: Work) -> None:
@@ -28,7 +49,9 @@ def end(work: Work) -> None:
     chat = work.chat
     gap = chat.group is None or chat.rejoin or bool(chat.stalled)
     match end_guard(work.health, bool(chat.ended), chat.operation is not None, gap):
-        case Ending.DONE | Ending.ONGOING:
+        case Ending.DONE:
+            work.update(ends="", ended=_USER)  # now it is a person's decision, whoever began
+        case Ending.ONGOING:
             work.update(ends="")
         case Ending.PENDING:
             pass
@@ -76,7 +99,7 @@ def has_ended(work: Work, by: Number, found: EndMls) -> None:
     if not work.health.has_end_mls or work.health.is_phoenix:
         _move_to_end(work)
     if not work.chat.ended:
-        _mark(work, by, found.reason.name.lower().replace("_", "-"))
+        _mark(work, by, found.reason.label)
 
 
 def _move_to_end(work: Work) -> None:
@@ -109,11 +132,11 @@ def has_revived(work: Work) -> None:
 
 
 def revive(work: Work) -> None:
-    """The user's wish to take encryption up again is next."""
+    """Taking encryption up again is next: at once for a person who asks, for ourselves after the wait."""
     chat = work.chat
     in_sync = chat.group is not None and not chat.rejoin
-    now = work.now  # due at once: a person asks, and the wait of rcc16.md 5.7 is for programs
-    match revive_guard(work.health, bool(chat.ended), chat.operation is not None, in_sync, now, now):
+    due = work.now if chat.revives else lifted_at(work) or work.now
+    match revive_guard(work.health, bool(chat.ended), chat.operation is not None, in_sync, work.now, due):
         case Reviving.NOTHING:
             work.update(revives=False)
         case Reviving.PENDING | Reviving.LATER:
@@ -138,9 +161,21 @@ def _revive_in_new_era(work: Work) -> None:
     advance(work, Kind.REVIVE_IN_NEW_ERA)
 
 
+def lifted_at(work: Work) -> Instant | None:
+    """When we take up by ourselves what a member's program has ended; None where a person decides (our choice)."""
+    chat, settings = work.chat, work.core.settings
+    if chat.ended not in _FAILURES or chat.ended_by in ("", work.core.number):
+        return None
+    turn = rank(work.core.number, (one.number for one in chat.members)) * settings.commit_turn_ms
+    at = chat.backoff.due(settings.budgets, chat.backoff.last) + turn
+    # Further away than any wait is long: the clock was set back.
+    return at if at - work.now < settings.budgets.upgrade_stable_ms else work.now
+
+
 def revive_failed(work: Work) -> None:
     """Our revival was not taken."""
     drop_revival(work, work.chat.blocked or "refused")
+    work.update(backoff=work.chat.backoff.downgraded(work.core.settings.budgets, work.now))
     if work.health is HealthState.ONGOING_REVIVE_MLS:
         work.move(HealthState.ONGOING_ERA_ADVANCEMENT_FOR_REVIVE)
     if work.can_move(HealthState.DONE_END_MLS):

@@ -152,6 +152,7 @@ def _facts(work: Work, answer: _Answer | None, found: Verdict, pulled: bool) -> 
         external_left=ledger.left(Charge.EXTERNAL_COMMIT, budgets, work.now),
         advance_left=ledger.left(Charge.ERA_ADVANCE, budgets, work.now),
         rebuild_left=ledger.left(Charge.REBUILD, budgets, work.now),
+        reestablish_left=ledger.left(Charge.REESTABLISH, budgets, work.now),
         advance_failed=heal.advance_failed,
     )
 

@@ -37,7 +37,7 @@ from .receipts import acknowledge, acknowledge_again
 from .records import SENT, Chat, Kind, Received, Sent, chat_text, received_key
 from .reports import cannot_read
 from .step import Work
-from .trouble import suspect
+from .trouble import UNREADABLE, suspect
 from .withdrawn import check_member, withdrawn_members
 
 __all__ = ["check_binding", "open_application", "seal", "take_letter", "waiting"]
@@ -184,11 +184,11 @@ def _open(work: Work, packet: Packet, sender: Number, *, agrees: bool) -> None:
     except LetterlockError as error:
         # Nothing has changed. Where both sides name the same epoch the message is broken and the group is not: no
         # repair is begun because of it, so that garbage from the network costs us nothing (SR-07).
-        if agrees or packet.message_id in work.retried:
+        if agrees or packet.message_id in work.retried or _looked_often(work):
             cannot_read(work, packet, sender, error.code)
         else:
             park(work, packet, sender, work.chat.moment, failed=True)
-            suspect(work, "failed-to-decrypt")
+            suspect(work, UNREADABLE)
             work.notices.append(Unreadable(work.conversation, sender, packet.message_id, error.code, repairing=True))
         return
     if isinstance(result, PastEpoch):
@@ -207,6 +207,11 @@ def _open(work: Work, packet: Packet, sender: Number, *, agrees: bool) -> None:
         take_delivery(work, group, content, sender)
         return
     _received(work, packet, sender, result, content)
+
+
+def _looked_often(work: Work) -> bool:
+    """Three repairs at this very moment found us in step: more would help nobody but who makes us look (rcc16.md 5.5)."""
+    return work.chat.heal is None and work.chat.parks >= work.core.settings.budgets.parks_before_kill
 
 
 def check_binding(work: Work, data: bytes, envelope_id: str, certified: Number, sender: Number | None) -> None:

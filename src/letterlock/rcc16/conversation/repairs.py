@@ -27,6 +27,7 @@ from .records import Heal, Kind
 from .reports import cannot_read, report
 from .step import Work
 from .strangers import is_stranger
+from .trouble import UNREADABLE
 
 __all__ = ["ask_user", "begin_repair", "charge", "come_back", "give_up", "healed", "make_era", "pull", "replay"]
 
@@ -62,6 +63,9 @@ def pull(work: Work) -> None:
 
 def healed(work: Work) -> None:
     """We hold what the order holds."""
+    heal = work.chat.heal
+    if heal is not None and heal.cause == UNREADABLE and work.health is not HealthState.ONGOING_EPOCH_ADVANCEMENT:
+        work.update(parks=work.chat.parks + 1)  # nothing was wrong with us
     work.update(heal=None, runs=0, stalled="")
     if work.can_move(HealthState.HEALTHY):
         work.move(HealthState.HEALTHY)
@@ -137,10 +141,13 @@ def make_era(work: Work, step: Step, found: Verdict) -> Verdict | None:
             if work.can_move(HealthState.ERA_ADVANCEMENT_REQUESTED):
                 work.move(HealthState.ERA_ADVANCEMENT_REQUESTED)
             return found
-    kind = Charge.ERA_ADVANCE if step is Step.ADVANCE_ERA else Charge.REBUILD
-    ledger = chat.ledger.spend(kind, budgets, work.now)
-    if ledger is not None:
-        work.update(ledger=ledger)
+    kinds = [Charge.ERA_ADVANCE if step is Step.ADVANCE_ERA else Charge.REBUILD]
+    if found is Verdict.GROUP_NOT_FOUND:
+        kinds.append(Charge.REESTABLISH)
+    for kind in kinds:
+        ledger = work.chat.ledger.spend(kind, budgets, work.now)
+        if ledger is not None:
+            work.update(ledger=ledger)
     work.update(runs=chat.runs + 1)
     for state in (HealthState.ERA_ADVANCEMENT_REQUESTED, HealthState.ONGOING_ERA_ADVANCEMENT):
         if work.can_move(state):

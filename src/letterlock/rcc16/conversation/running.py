@@ -15,7 +15,7 @@ from ...ids import Instant, Number
 from ..health.states import State as HealthState
 from . import eras
 from .committing import commit_proposals, refresh, remove
-from .ending import end, revive, revive_failed
+from .ending import end, lifted_at, revive, revive_failed
 from .healing import due as heal_due
 from .letters import waiting
 from .metadata import set_icon, set_subject
@@ -90,6 +90,8 @@ def wake_at(work: Work) -> Instant | None:
         times.append(chat.commit_at)
         if not broken(work, chat.members):
             times.append(chat.gives_keys_at)
+    if chat.operation is None and chat.heal is None:
+        times.append(lifted_at(work) or 0)
     if chat.group is not None and not chat.ended and not chat.refreshes:
         times.append(chat.refreshed_at + work.core.settings.budgets.rotate_after_ms)
     times.append(next_at(work) or 0)
@@ -123,7 +125,8 @@ def _wish(work: Work) -> Callable[[], None] | None:
     chat = work.chat
     if chat.ends and (chat.heal is None or chat.stalled):
         return lambda: end(work)
-    if chat.revives:
+    lifted = lifted_at(work) if chat.heal is None else None
+    if chat.revives or (lifted is not None and lifted <= work.now):
         return lambda: revive(work)
     if chat.ended or chat.stalled:
         return None

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from .records import Heal
 from .step import Work
 
-__all__ = ["suspect"]
+__all__ = ["UNREADABLE", "suspect"]
+
+UNREADABLE: Final = "failed-to-decrypt"
+"""The cause of a repair that a letter set off."""
 
 
 def suspect(work: Work, cause: str, *, from_future: bool = False, certain: bool = False) -> None:

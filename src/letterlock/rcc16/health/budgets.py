@@ -74,9 +74,7 @@ class Budgets:
     runs_before_rebuild: int
     """Repairs in a row that did not converge."""
     parks_before_kill: int
-    """Parks at an unmoved (era, epoch) that end a repair."""
-    episode_ms: int
-    """A rebuild within this of the last one is the same."""
+    """Repairs at an unmoved (era, epoch) that found nothing wrong: what cannot be read there begins no other one."""
     look_short_ms: int
     """Between the first `looks_short` looks of a drive ..."""
     looks_short: int
@@ -88,8 +86,7 @@ class Budgets:
     answer_ms: int
     """A commit, or a pull, that nobody answered in this time was lost."""
     slot_attempts: int
-    slot_ms: int
-    """A pending operation is given up after either."""
+    """Refusals in a row after which a wish is given up."""
     resend_queue: int
     """Letters of one conversation that wait to be sent again."""
     receipt_repeat_ms: int
@@ -97,9 +94,6 @@ class Budgets:
     reports_kept: int
     """Messages whose count of reports is remembered."""
     ciphertext_kept_ms: int
-    past_epoch_ms: int
-    identity_check_ms: int
-    identity_retry_ms: int
     rotate_after_sends: int
     rotate_after_ms: int
     upgrade_wait_ms: int
@@ -128,7 +122,6 @@ DEFAULTS: Final = Budgets(
     report=(Allowance(5, _DAY),),
     runs_before_rebuild=3,
     parks_before_kill=3,
-    episode_ms=_MINUTE,
     look_short_ms=30 * _SECOND,
     looks_short=3,
     look_step_ms=5 * _MINUTE,
@@ -136,21 +129,23 @@ DEFAULTS: Final = Budgets(
     welcome_race_ms=3 * _SECOND,
     answer_ms=30 * _SECOND,
     slot_attempts=5,
-    slot_ms=10 * _MINUTE,
     resend_queue=16,
     receipt_repeat_ms=30 * _SECOND,
     reports_kept=32,
     ciphertext_kept_ms=_DAY,
-    past_epoch_ms=3 * _DAY,
-    identity_check_ms=7 * _DAY,
-    identity_retry_ms=30 * _SECOND,
     rotate_after_sends=256,
     rotate_after_ms=30 * _DAY,
     upgrade_wait_ms=_MINUTE,
     upgrade_doublings=8,
     upgrade_stable_ms=_DAY,
 )
-"""What the client uses: deployed numbers where one is known, `answer_ms` and the windows of `fetch` and `report` ours."""
+"""What the client uses: deployed numbers where one is known, `answer_ms` and the windows of `fetch` and `report` ours.
+
+Of the numbers in rcc16.md 5.4 to 5.6 these have no place here. The ten minutes of a pending operation: a commit that was
+sent is kept until its fate is known (2.3), because the order may have taken it, and there would be two histories. The
+episode of a rebuild, sixty seconds: its retries are the same bytes of one operation, charged once. The look at one's own
+identity every seven days, again after thirty seconds: enrolment knows the day on which a certificate has to be renewed.
+The age of past epochs is the revision's, in `rcc16.policy`."""
 
 _RETRIED = frozenset(
     {

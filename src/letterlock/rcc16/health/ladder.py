@@ -81,6 +81,7 @@ class Facts:
     external_left: bool = True
     advance_left: bool = True
     rebuild_left: bool = True
+    reestablish_left: bool = True
     advance_failed: bool = False
     """The server refused the advance (quota, group gone)."""
 
@@ -110,7 +111,7 @@ def next_step(facts: Facts, budgets: Budgets) -> HealStep:
     if facts.verdict is Verdict.UNKNOWN:
         return _look(facts, budgets)
     if facts.verdict is Verdict.GROUP_NOT_FOUND:
-        return _rebuild(facts)
+        return _rebuild(facts) if facts.reestablish_left else _look(facts, budgets)
     # Also where we diverged or are ahead, for which rcc16.md 5.5 has a rebuild: it costs the others less (our choice).
     if facts.external_pub and facts.external_left and not facts.external_failed:
         return HealStep(Step.EXTERNAL_COMMIT)

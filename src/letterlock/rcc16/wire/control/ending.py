@@ -27,6 +27,11 @@ class EndReason(IntEnum):
     OUTGOING_COMMIT_FAILED = 10
     ERA_ADVANCEMENT_QUOTA_REACHED = 11
 
+    @property
+    def label(self) -> str:
+        """As `Ended.reason` has it."""
+        return self.name.lower().replace("_", "-")
+
 
 _END_REASONS: Final = frozenset(EndReason)
 
