@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -27,14 +27,12 @@ from letterlock.rcc16.files import (
 from letterlock.rcc16.metadata import (
     Slot,
     check_commitment,
+    check_icon,
     context_changes,
     continuity_commitment,
     continuity_commitment_extension,
-    open_icon,
     open_subject,
-    seal_icon,
     seal_subject,
-    sealed_key_of,
     welcome_extensions,
 )
 from letterlock.rcc16.wire.extensions import (
@@ -44,9 +42,9 @@ from letterlock.rcc16.wire.extensions import (
     continuity_commitment_of,
     continuity_token_of,
     merge,
-    opaque_extension,
+    opaque_value,
 )
-from letterlock.rcc16.wire.file_info import FileEncryptionInfo, FileMetadata
+from letterlock.rcc16.wire.file_info import FileEncryptionInfo, FileMetadata, decode_file_metadata
 
 from .refusing import refuses
 from .section11 import AUTHENTICATOR, IV, KEY, key_then_iv
@@ -184,7 +182,7 @@ def committed(slot: Slot, metadata: FileMetadata, choices: Choices = OURS) -> tu
 
 
 SUBJECT = seal_subject("lunch", crypto=CRYPTO, rng=key_then_iv())
-ICON = seal_icon(b"png", "image/png", crypto=CRYPTO, rng=key_then_iv())
+ICON = seal_file(b"png", Slot.ICON.value, "image/png", crypto=CRYPTO, rng=key_then_iv())
 
 
 @pytest.mark.parametrize("revision", Revision)
@@ -192,7 +190,8 @@ def test_subject_and_icon_of_either_revision(revision: Revision) -> None:
     choices = Choices(revision=revision)
     there = committed(Slot.SUBJECT, SUBJECT.metadata, choices) + committed(Slot.ICON, ICON.metadata, choices)
     assert open_subject(SUBJECT.metadata, SUBJECT.ciphertext, there, crypto=CRYPTO, max_bytes=99) == "lunch"
-    assert open_icon(ICON.metadata, ICON.ciphertext, there, crypto=CRYPTO, max_bytes=99) == b"png"
+    check_icon(ICON.metadata, there, max_bytes=3)
+    assert open_file(ICON.metadata, ICON.ciphertext, crypto=CRYPTO, max_bytes=99) == b"png"
 
 
 def test_a_commitment_that_is_written_bare() -> None:
@@ -221,18 +220,22 @@ def test_a_subject_that_is_no_text(place: bytes) -> Act:
     return lambda: open_subject(sealed.metadata, sealed.ciphertext, there, crypto=CRYPTO, max_bytes=99)
 
 
-@refuses("RCC-C.1-04")
-def test_an_empty_icon() -> Act:
-    sealed = sealed_block(block(b""), name=Slot.ICON.value)
+@refuses("RCC-C.1-04", 0, 100)
+def test_an_icon_that_is_empty_or_too_large(place: int) -> Act:
+    sealed = seal_file(bytes(place), Slot.ICON.value, "image/png", crypto=CRYPTO, rng=key_then_iv())
     there = committed(Slot.ICON, sealed.metadata)
-    return lambda: open_icon(sealed.metadata, sealed.ciphertext, there, crypto=CRYPTO, max_bytes=99)
+    return lambda: check_icon(sealed.metadata, there, max_bytes=99)
 
 
 def test_nobody_seals_what_is_empty() -> None:
     with pytest.raises(InputError):
         seal_subject("", crypto=CRYPTO, rng=key_then_iv())
-    with pytest.raises(InputError):
-        seal_icon(b"", "image/png", crypto=CRYPTO, rng=key_then_iv())
+
+
+def key_in(slot: Slot, extensions: Sequence[Extension]) -> FileMetadata:
+    value = opaque_value(extensions, slot.key_extension)
+    assert value is not None
+    return decode_file_metadata(value)
 
 
 # --- where the keys are ----------------------------------------------------------------------------------------------
@@ -242,20 +245,15 @@ def test_servers_see_commitments_and_no_keys() -> None:
     assert not any(KEY in extension.extension_data for extension in there)
     assert {extension.extension_type for extension in there}.isdisjoint({SUBJECT_KEY, ICON_KEY})
     deployed = committed(Slot.SUBJECT, SUBJECT.metadata, Choices(metadata_keys_with=SharedWith.SERVERS))
-    assert sealed_key_of(Slot.SUBJECT, deployed) == SUBJECT.metadata
+    assert key_in(Slot.SUBJECT, deployed) == SUBJECT.metadata
 
 
 def test_a_new_member_has_the_keys_in_its_welcome() -> None:
     found = welcome_extensions(SUBJECT.metadata, ICON.metadata, b"\x5a" * 32)
-    assert sealed_key_of(Slot.SUBJECT, found) == SUBJECT.metadata
-    assert sealed_key_of(Slot.ICON, found) == ICON.metadata
+    assert key_in(Slot.SUBJECT, found) == SUBJECT.metadata
+    assert key_in(Slot.ICON, found) == ICON.metadata
     assert continuity_token_of(found) == b"\x5a" * 32
     assert welcome_extensions(None, None, b"") == ()
-    assert sealed_key_of(Slot.ICON, ()) is None
-
-
-def test_a_bare_key_of_others_opens_nothing() -> None:
-    assert sealed_key_of(Slot.SUBJECT, [opaque_extension(SUBJECT_KEY, KEY)]) is None
 
 
 def test_a_deleted_subject_takes_commitment_and_key_with_it() -> None:

@@ -62,6 +62,7 @@ from letterlock.rcc16.wire.file_info import (
     encode_file_info,
     encode_file_metadata,
 )
+from letterlock.rcc16.wire.icon_pointer import IconPointer, decode_icon_pointer, encode_icon_pointer
 from letterlock.rcc16.wire.proposals import PROPOSAL_TYPES
 from letterlock.rcc16.wire.reasons import ClientReason, ServerReason, decode_receipt, encode_negative_receipt
 from letterlock.rcc16.wire.secret_payload import decode_content, decode_secret_payload
@@ -151,6 +152,11 @@ def rcc16_wire_decoders() -> tuple[tuple[str, Callable[[bytes], Any], tuple[byte
             "rcc16 mls message",
             lambda data: decode_message(data, PROPOSAL_TYPES, 1 << 20),
             (_proposal(0xF001, b"\x04text"), _proposal(0xF002, b""), _proposal(0xF003, b""), _proposal(0xF004, u32(3))),
+        ),
+        (
+            "rcc16 icon pointer",
+            decode_icon_pointer,
+            (encode_icon_pointer(IconPointer("https://content.example.net/1", ENTRY)),),
         ),
         ("protobuf repeated", lambda data: decode_repeated(data, 1, max_values=8), (b"\x0a\x01a\x12\x01b\x0a\x00",)),
     )

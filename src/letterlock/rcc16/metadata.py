@@ -32,22 +32,19 @@ from .wire.extensions import (
     SUBJECT_KEY,
     commitment_of,
     opaque_extension,
-    opaque_value,
 )
-from .wire.file_info import FileMetadata, decode_file_metadata, encode_file_metadata
+from .wire.file_info import FileMetadata, encode_file_metadata
 
 __all__ = [
     "Slot",
     "check_commitment",
+    "check_icon",
     "commitment",
     "context_changes",
     "continuity_commitment",
     "continuity_commitment_extension",
-    "open_icon",
     "open_subject",
-    "seal_icon",
     "seal_subject",
-    "sealed_key_of",
     "welcome_extensions",
 ]
 
@@ -56,7 +53,9 @@ _COMMITMENT = rule(
 )
 _NAME = rule("RCC-C.1-02", "RCC.16 C.2 (rcc16.md 7.2)", "a subject or icon has its fixed name", module=__name__)
 _TEXT = rule("RCC-C.1-03", "RCC.16 7.13 (rcc16.md 7.5)", "a subject is UTF-8 and not empty", module=__name__)
-_ICON = rule("RCC-C.1-04", "RCC.16 7.13 (rcc16.md 7.5)", "an icon is not empty", module=__name__)
+_ICON = rule(
+    "RCC-C.1-04", "RCC.16 7.13 (rcc16.md 7.5)", "an icon says its size, is not empty and not too large", module=__name__
+)
 
 _CONTINUITY_LABEL: Final = b"MLS 1.0 Continuity Token GroupInfo Commitment"
 
@@ -128,15 +127,6 @@ def welcome_extensions(
     return (*keys, *token)
 
 
-def sealed_key_of(slot: Slot, extensions: Iterable[Extension]) -> FileMetadata | None:
-    """The key in a Welcome's GroupInfo (or in a GroupContext of others).
-
-    None if there is none, and for a bare key, which opens nothing without its IV and tag. Raises DecodeError.
-    """
-    value = opaque_value(extensions, slot.key_extension)
-    return None if value is None or len(value) == 32 else decode_file_metadata(value)
-
-
 def _key_extension(slot: Slot, metadata: FileMetadata) -> Extension:
     # Our choice: the content of the extension is not sourced beyond `opaque<V>`.
     return opaque_extension(slot.key_extension, encode_file_metadata(metadata))
@@ -148,13 +138,6 @@ def seal_subject(subject: str, *, crypto: CryptoProvider, rng: Rng) -> SealedFil
     if not subject:
         raise InputError("an empty subject is deleted, not encrypted", code="rcc16.input.subject")
     return seal_file(subject.encode(), Slot.SUBJECT.value, "text/plain", crypto=crypto, rng=rng)
-
-
-def seal_icon(image: bytes, content_type: str, *, crypto: CryptoProvider, rng: Rng) -> SealedFile:
-    """Raises InputError for an empty one."""
-    if not image:
-        raise InputError("an empty icon is deleted, not encrypted", code="rcc16.input.icon")
-    return seal_file(image, Slot.ICON.value, content_type, crypto=crypto, rng=rng)
 
 
 def open_subject(
@@ -174,20 +157,14 @@ def open_subject(
     return text
 
 
-def open_icon(
-    metadata: FileMetadata,
-    ciphertext: bytes,
-    extensions: Iterable[Extension],
-    *,
-    crypto: CryptoProvider,
-    max_bytes: int,
-) -> bytes:
-    """The icon, if the group committed to its key. Raises InvalidRcc16, DecodeError, LimitExceeded."""
+def check_icon(metadata: FileMetadata, extensions: Iterable[Extension], *, max_bytes: int) -> None:
+    """The group committed to this icon's key, and its size is known before it is fetched (SR-08).
+
+    Raises InvalidRcc16, DecodeError. Opened it is as any file is: its ciphertext lies at a content server.
+    """
     check_commitment(Slot.ICON, metadata, extensions)
-    image = open_file(metadata, ciphertext, crypto=crypto, max_bytes=max_bytes)
-    if not image:
-        _ICON.fail("an empty icon")
-    return image
+    if not 0 < metadata.encryption.length_hint <= max_bytes:
+        _ICON.fail(f"an icon of {metadata.encryption.length_hint} bytes")
 
 
 # --- continuity ----------------------------------------------------------------------------------------------

@@ -20,13 +20,20 @@ from ...errors import DecodeError, InputError, LetterlockError
 from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.wire.extensions import Extension
-from ..metadata import Slot, check_commitment, context_changes, open_subject, seal_subject, welcome_extensions
+from ..metadata import (
+    Slot,
+    check_commitment,
+    check_icon,
+    context_changes,
+    open_subject,
+    seal_subject,
+    welcome_extensions,
+)
 from ..wire.content_types import APPLICATION, FILE_INFO
 from ..wire.control import MetadataChange, MetadataKeys, decode_metadata_keys, encode_metadata_keys
 from ..wire.extensions import commitment_of, merge
 from ..wire.file_info import (
     FileInfo,
-    FileMetadata,
     decode_file_info,
     decode_file_metadata,
     encode_file_info,
@@ -112,7 +119,7 @@ def check_wished_icon(icon: bytes, max_bytes: int) -> None:
         metadata = decode_icon_pointer(icon).metadata
     except DecodeError:
         raise InputError("not an encrypted icon", code="rcc16.input.icon") from None
-    if not _is_shown(metadata, max_bytes):
+    if metadata.name != Slot.ICON.value or not 0 < metadata.encryption.length_hint <= max_bytes:
         raise InputError("not an encrypted icon, or one that is too large", code="rcc16.input.icon")
 
 
@@ -254,19 +261,12 @@ def take_delivery(work: Work, group: Group, content: Content, by: Number) -> Non
     work.notices.append(MetadataChanged(work.conversation, by, text, None))
 
 
-def _is_shown(metadata: FileMetadata, max_bytes: int) -> bool:
-    """Its size is known before it is fetched (SR-08)."""
-    return metadata.name == Slot.ICON.value and 0 < metadata.encryption.length_hint <= max_bytes
-
-
 def _take_icon(work: Work, group: Group, content: Content, info: FileInfo, by: Number) -> None:
     url = find_header(content.headers, _ICON_URL, work.core.settings.choices.own_namespace)
     if info.icon is None or url is None:
         return
     try:
-        check_commitment(Slot.ICON, info.icon, group.state.extensions)
-        if not _is_shown(info.icon, work.core.settings.max_icon_bytes):
-            return
+        check_icon(info.icon, group.state.extensions, max_bytes=work.core.settings.max_icon_bytes)
         icon = encode_icon_pointer(IconPointer(check_icon_url(url), info.icon))
     except LetterlockError:
         return
