@@ -19,7 +19,7 @@ from .attach import Access
 from .chat import Chat
 from .environment import Environment
 from .group import Group, with_keys
-from .joining import join_profile
+from .joining import ask_for_link, join_profile, link_profile
 from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
@@ -142,6 +142,7 @@ class Client:
         directory: str,
         sip: SipAccount | None = None,
         content: ContentAccount | None = None,
+        protocols: Sequence[str] = ("signal",),
         name: str = "",
         directory_ca: str | None = None,
         passphrase: str | None = None,
@@ -150,6 +151,7 @@ class Client:
     ) -> str:
         """Set up a new profile as another device of the account that made `offer` (`device_offer` there).
 
+        With `rcc16` among the `protocols` the request is for `vouch_for_device`, too, and its answer for `link`.
         Returns the request to carry to the primary (`add_device`); until that has been done, opening the profile
         raises InputError `device.pending`.
         """
@@ -157,8 +159,48 @@ class Client:
         paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
         if unlock is None:
             raise _nothing_unlocks()
-        settings = Settings.new(directory, sip, environment.rng, directory_ca, content)
+        settings = Settings.new(directory, sip, environment.rng, directory_ca, content, None, spoken(protocols))
         return await join_profile(paths, offer, unlock, settings, name, environment)
+
+    @classmethod
+    async def link_request(
+        cls,
+        profile: str | os.PathLike[str],
+        *,
+        passphrase: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        environment: Environment | None = None,
+    ) -> str:
+        """On a linked device with RCC.16, whose profile is not open: what the primary's `vouch_for_device` takes.
+
+        Needed again when the primary's word ends (ninety days). Raises InputError, StoreLocked.
+        """
+        environment = environment or Environment()
+        paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
+        if unlock is None:
+            raise _nothing_unlocks()
+        return await ask_for_link(paths, unlock, environment)
+
+    @classmethod
+    async def link(
+        cls,
+        profile: str | os.PathLike[str],
+        answer: str,
+        *,
+        kds_ca: str | None = None,
+        passphrase: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        """On a linked device, whose profile is not open: take the primary's answer; RCC.16 works from the next opening on.
+
+        Raises DecodeError, InputError or InvalidRcc16 for an answer that is not for this device, StoreLocked.
+        """
+        environment = environment or Environment()
+        paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
+        if unlock is None:
+            raise _nothing_unlocks()
+        await link_profile(paths, answer, unlock, kds_ca, environment)
 
     async def __aenter__(self) -> Client:
         await self._access.open()
@@ -287,6 +329,13 @@ class Client:
         Raises DecodeError for a string that was not copied whole, DeviceListError when its keys did not agree.
         """
         return await self.ask(lambda profile: profile.add_device(request))
+
+    async def vouch_for_device(self, request: str) -> str:
+        """Vouch for the RCC.16 key of a listed device that made this request; the answer is for its `link` (primary only).
+
+        It is then brought into the groups of this number. Raises DecodeError, InputError, InvalidRcc16.
+        """
+        return await self.ask(lambda profile: profile.vouch_for_device(request))
 
     async def remove_device(self, device: int) -> None:
         """Take a device off the list; contacts stop encrypting for it."""

@@ -18,9 +18,18 @@ from .identity import Identity
 from .settings import PROTOCOLS, Settings
 
 if TYPE_CHECKING:
+    from ..rcc16.enrolment.enrolment import Enrolment
     from ..rcc16.protocol import Rcc16Protocol
 
-__all__ = ["LEAVES", "advertised", "check_protocols", "device_protocols", "feature_tags", "rcc16_protocol"]
+__all__ = [
+    "LEAVES",
+    "advertised",
+    "check_protocols",
+    "device_protocols",
+    "enrolment_of",
+    "feature_tags",
+    "rcc16_protocol",
+]
 
 LEAVES = 4
 """Devices of a number in a large group, on average."""
@@ -82,17 +91,24 @@ def rcc16_protocol(identity: Identity, environment: Environment, settings: Setti
         return None
     # Some two hundred modules that a process which works through the owner does not need.
     from ..rcc16.conversation.settings import DEPLOYED
+    from ..rcc16.protocol import Rcc16Protocol
+
+    return Rcc16Protocol(environment.crypto, enrolment_of(identity, environment, settings.kds.vendor), DEPLOYED)
+
+
+def enrolment_of(identity: Identity, environment: Environment, vendor: int = 0) -> Enrolment:
+    """This device's certificate and key packages. A linked device has no hand of the participant key."""
+    from ..rcc16.conversation.settings import DEPLOYED
     from ..rcc16.enrolment.enrolment import Enrolment
     from ..rcc16.enrolment.settings import EnrolmentSettings, ParticipantKey
     from ..rcc16.policy import capabilities, mls_policy
-    from ..rcc16.protocol import Rcc16Protocol
 
     crypto, key = environment.crypto, identity.participant_private
     participant = None
     if key is not None:
         participant = ParticipantKey(identity.participant_spki, lambda message: crypto.p256_sign(key.reveal(), message))
     revision = DEPLOYED.choices.revision
-    enrolment = Enrolment(
+    return Enrolment(
         crypto,
         identity.number,
         participant,
@@ -100,15 +116,13 @@ def rcc16_protocol(identity: Identity, environment: Environment, settings: Setti
             capabilities=capabilities(revision),
             policy=mls_policy(
                 revision,
-                # Leaves, not numbers: what the focus takes and we do not would leave us behind for good.
-                max_members=LEAVES * environment.engine_limits.group.max_members,
+                max_members=environment.engine_limits.group.max_members,
                 max_message_bytes=DEPLOYED.max_message_bytes,
                 max_past_epochs=64,
                 max_lifetime_seconds=_MAX_PACKAGE_SECONDS,
                 forward=10_000,
                 out_of_order=1_000,
             ),
-            vendor_id=settings.kds.vendor,
+            vendor_id=vendor,
         ),
     )
-    return Rcc16Protocol(crypto, enrolment, DEPLOYED)

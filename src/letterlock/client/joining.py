@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 from ..engine.engine import Engine
 from ..errors import DeviceListError, DirectoryError, InputError
 from ..keystore import Unlock
+from ..store import Store
 from ..trust import decode_offer, encode_request, verify_list
 from .driver import StepFunction
+from .encryption import enrolment_of
 from .environment import Environment
 from .identity import IDENTITY, Identity, Stage, linked_identity
 from .network import Directory
@@ -17,7 +20,7 @@ from .profile import ProfilePaths
 from .settings import SETTINGS, Settings
 from .setup import opened_for_setup
 
-__all__ = ["first_list", "join_profile"]
+__all__ = ["ask_for_link", "first_list", "join_profile", "link_profile"]
 
 
 async def join_profile(
@@ -40,7 +43,58 @@ async def join_profile(
         ):
             identity = linked_identity(decoded, name, crypto, environment.rng)
         await asyncio.to_thread(store.commit, (), {IDENTITY: identity, SETTINGS: settings}, store.generation)
-        return encode_request(identity.entry(crypto, environment.rng, settings.protocols))
+        request = encode_request(identity.entry(crypto, environment.rng, settings.protocols))
+        if "rcc16" not in settings.protocols:
+            return request
+        from .linking import joined
+
+        return joined(request, await _asking(store, identity, environment))
+
+
+async def ask_for_link(paths: ProfilePaths, unlock: Unlock, environment: Environment) -> str:
+    """The request of a linked device that the primary vouch for its RCC.16 key, once more: its word ends after a time.
+
+    Raises InputError on the primary, and for a profile without RCC.16.
+    """
+    async with opened_for_setup(paths, unlock, environment) as store:
+        return await _asking(store, _linked(store), environment)
+
+
+async def link_profile(
+    paths: ProfilePaths, answer: str, unlock: Unlock, kds_ca: str | None, environment: Environment
+) -> None:
+    """Take the primary's answer. Raises DecodeError, InputError, InvalidRcc16; then nothing has changed."""
+    from .linking import decode_answer
+
+    async with opened_for_setup(paths, unlock, environment) as store:
+        identity, settings = _linked(store), store.get(SETTINGS)
+        assert settings is not None
+        linked, account = decode_answer(answer, identity, environment.crypto)
+        enrolment = enrolment_of(identity, environment)
+        writes = enrolment.adopt_link(store, linked, identity.participant_spki, environment.clock())
+        new = dataclasses.replace(settings, kds=dataclasses.replace(account, ca_file=kds_ca))
+        await asyncio.to_thread(store.commit, (), {**writes, SETTINGS: new}, store.generation)
+
+
+def _linked(store: Store) -> Identity:
+    identity, settings = store.get(IDENTITY), store.get(SETTINGS)
+    if identity is None or settings is None or identity.participant_private is not None:
+        raise InputError("this is no linked device", code="device.link", hint="the primary device needs nobody's word")
+    if "rcc16" not in settings.protocols:
+        raise InputError("this device does not speak rcc16", code="input.protocol")
+    return identity
+
+
+async def _asking(store: Store, identity: Identity, environment: Environment) -> str:
+    from ..rcc16.enrolment.records import LEAF
+    from .linking import encode_asking
+
+    enrolment = enrolment_of(identity, environment)
+    if store.get(LEAF) is None:
+        made = enrolment.upkeep(store, environment.clock(), environment.rng)
+        await asyncio.to_thread(store.commit, (), made.writes, store.generation)
+    request = enrolment.link_request(store, identity.participant_spki)
+    return encode_asking(identity, request, environment.crypto, environment.rng)
 
 
 async def first_list(

@@ -23,6 +23,8 @@ from ..ids import Instant, Number, Rng
 from ..rcc16.credentials.anchors import TrustAnchors
 from ..rcc16.credentials.extensions import vendor_id
 from ..rcc16.credentials.leaf import MAX_CERTIFICATE_BYTES
+from ..rcc16.enrolment.enrolment import Enrolment
+from ..rcc16.enrolment.linking import LinkAnswer, LinkRequest
 from ..rcc16.enrolment.records import ANCHORS, CERTIFICATE, UPKEEP
 from ..rcc16.protocol import Rcc16Protocol
 from ..seam import State
@@ -94,6 +96,31 @@ class KeyServer:
         """Of the trust anchors, by the operator's last word."""
         return self._account().anchors_generation
 
+    def vouched_for(self, request: LinkRequest) -> LinkAnswer:
+        """The primary's word for a linked device's key. Raises InvalidRcc16, InputError."""
+        entries = self._state.get(ANCHORS)
+        if entries is None:
+            raise InputError("this device has no certificate yet", code="input.not_enrolled")
+        return self._enrolment_under(TrustAnchors.of(entries)).answer_link(request, self._clock())
+
+    @property
+    def crypto(self) -> CryptoProvider:
+        return self._crypto
+
+    @property
+    def account(self) -> KdsAccount:
+        """By the operator's last word."""
+        return self._account()
+
+    async def withdraw(self, device: bytes) -> None:
+        """Have a device of the account forgotten. Raises KdsError, TransportError; InputError on a linked device."""
+        participant = self._protocol.enrolment.participant
+        if participant is None:
+            raise InputError("only the primary device withdraws others", code="input.not_primary")
+        public = self._crypto.p256_from_spki(participant.spki)
+        signer = KdsSigner(self._protocol.enrolment.number, public, participant.sign)
+        await self._kds.withdraw(device, signer)
+
     async def look_for_anchors(self) -> TrustAnchors | None:
         """The trust anchors that there are now, those that we have or newer ones; None when nobody could say."""
         return await self._tried(lambda: None, self._anchors)
@@ -147,13 +174,15 @@ class KeyServer:
         return await self._kds.anchors(source, held, self._crypto)
 
     async def _enrol(self, anchors: TrustAnchors) -> tuple[bytes, ...]:
-        enrolment = self._protocol.enrolment
-        vendor = _vendor_of(anchors)
-        if vendor is not None and vendor != enrolment.settings.vendor_id:
-            # The leaf names the vendor of the server's own root, which stands first in its list (rcc16.md 1.5).
-            enrolment = enrolment.with_settings(replace(enrolment.settings, vendor_id=vendor))
-        request = enrolment.request(self._state, self._account().identity_proof, self._clock())
+        request = self._enrolment_under(anchors).request(self._state, self._account().identity_proof, self._clock())
         return await self._kds.enrol(request)
+
+    def _enrolment_under(self, anchors: TrustAnchors) -> Enrolment:
+        """The leaf names the vendor of the server's own root, which stands first in its list (rcc16.md 1.5)."""
+        enrolment, vendor = self._protocol.enrolment, _vendor_of(anchors)
+        if vendor is None or vendor == enrolment.settings.vendor_id:
+            return enrolment
+        return enrolment.with_settings(replace(enrolment.settings, vendor_id=vendor))
 
     def _signed(self) -> None:
         leaf = self._protocol.enrolment.leaf_key(self._state)

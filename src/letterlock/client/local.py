@@ -53,6 +53,7 @@ from .transfers import Content, Transfers
 if TYPE_CHECKING:
     from .encryption_watch import EncryptionWatch
     from .key_server import KeyServer
+    from .linked_devices import LinkedDevices
 
 __all__ = ["LocalProfile"]
 
@@ -103,6 +104,7 @@ class LocalProfile:
         self._directory: Directory | None = None
         self.key_server: KeyServer | None = None
         self._watching: EncryptionWatch | None = None
+        self._linked: LinkedDevices | None = None
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
         self._alerts = Alerts(self._driver, engine)
         ciphertexts = Ciphertexts(store.path.with_name("transfers"), crypto, rng)
@@ -181,6 +183,11 @@ class LocalProfile:
         watch = EncryptionWatch(requests, self._engine, self._store, self._clock, submit, self._advertise)
         self._watching, requests.on_answered = watch, watch.look_again
         watch.start()
+        if self.me.primary:
+            from .linked_devices import LinkedDevices
+
+            self._linked = LinkedDevices(self.identity, self._devices, requests, self._engine, self._store, submit)
+            self._linked.start()
 
     def _advertise(self) -> None:
         if isinstance(self._transport, Advertises):
@@ -386,9 +393,18 @@ class LocalProfile:
         return self._devices.offer()
 
     async def add_device(self, request: str) -> int:
-        return await self._devices.add(request)
+        return await self._devices.add(request.partition(".")[0])
+
+    async def vouch_for_device(self, request: str) -> str:
+        if self._linked is None:
+            raise InputError(
+                "only the primary device of an account with rcc16 vouches for others", code="input.not_primary"
+            )
+        return await self._linked.vouch(request)
 
     async def remove_device(self, device: int) -> None:
+        if self._linked is not None and device != self.me.device:
+            await self._linked.remove(device)
         await self._devices.remove(device)
 
     # --- files ---------------------------------------------------------------------------------------------
@@ -495,8 +511,9 @@ class LocalProfile:
             if self._transport is not None:
                 await self._transport.close()
             await self._alerts.close()
-            if self._watching is not None:
-                await self._watching.close()
+            for upkeep in (self._watching, self._linked):
+                if upkeep is not None:
+                    await upkeep.close()
             await self._transfers.close()
             await self._devices.close()
             await self._effects.close()

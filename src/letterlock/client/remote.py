@@ -210,6 +210,9 @@ class RemoteProfile:
     async def add_device(self, request: str) -> int:
         return int(await self._call("add_device", request=request))
 
+    async def vouch_for_device(self, request: str) -> str:
+        return str(await self._call("vouch_for_device", request=request))
+
     async def remove_device(self, device: int) -> None:
         await self._call("remove_device", device=device)
 

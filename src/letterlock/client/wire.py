@@ -216,6 +216,7 @@ METHODS: dict[str, Method] = {
     "devices": Method({}, _list(dataclasses.asdict), _list(lambda value: DeviceInfo(**value))),
     "device_offer": _PLAIN,
     "add_device": _PLAIN,
+    "vouch_for_device": _PLAIN,
     "remove_device": _PLAIN,
     "seals_files": Method(_CHAT, _same, _same),
     "upload": _TRANSFER,

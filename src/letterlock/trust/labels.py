@@ -20,6 +20,8 @@ __all__ = [
     "GROUP_ENTRY_SIGNATURE",
     "GROUP_ID",
     "IDENTITY_COUNTER_SIGNATURE",
+    "LINK_ANSWER",
+    "LINK_REQUEST",
     "MLS_COUNTER_SIGNATURE",
     "PARTICIPANT_KEY_HASH",
     "label",
@@ -57,6 +59,12 @@ PARTICIPANT_KEY_HASH = label("participant-key-hash")
 
 ENROLMENT_CHECKSUM = label("enrolment-checksum")
 """Checksum of an offer or request string, against slips of copying."""
+
+LINK_REQUEST = label("rcc16-link-request")
+"""A listed device's identity key signs what it asks the primary to vouch for."""
+
+LINK_ANSWER = label("rcc16-link-answer")
+"""The participant key signs what the primary gives to a linked device."""
 
 ENROLMENT_DIGITS = label("enrolment-digits")
 """Digits by which two screens show the same request."""

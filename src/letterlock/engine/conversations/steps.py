@@ -16,12 +16,12 @@ from ...conversation_seam import (
 )
 from ...errors import InputError
 from ...ids import ChatName, GroupName, Instant, Number, Rng
-from ...seam import State
+from ...seam import State, Writes
 from ..content import File
 from ..core import Core
 from ..records import chat_key
 from ..step import Step, Turn
-from . import files, groups, icons, members, progress, requests, sending
+from . import files, groups, icons, members, own_devices, progress, requests, sending
 from .values import conversation_of_chat
 
 __all__ = ["ConversationSteps"]
@@ -79,6 +79,28 @@ class ConversationSteps:
         if it is not None:
             progress.take(self._core, turn, it, it.enrolled(turn.staged, "anchors", None, anchors, now, rng))
             sending.flush_all(self._core, turn)
+        return turn.finish(None)
+
+    def lacks_own_devices(self, state: State, protocol: str, wanted: int) -> bool:
+        """Whether some group has fewer devices of our own number than this."""
+        it = self._core.keeping.get(protocol)
+        return it is not None and bool(own_devices.lacking(self._core, state, it, wanted))
+
+    def add_own_devices(self, state: State, protocol: str, wanted: int, now: Instant, rng: Rng) -> Step[None]:
+        """Bring our other devices into the groups that have fewer of them than this."""
+        turn = Turn(state, now, rng)
+        if (it := self._core.keeping.get(protocol)) is not None:
+            own_devices.add(self._core, turn, it, wanted)
+        return turn.finish(None)
+
+    def remove_own_device(
+        self, state: State, protocol: str, device: bytes, now: Instant, rng: Rng, writes: Writes
+    ) -> Step[None]:
+        """Take a device of ours out of every conversation; `writes` of the caller's are in the same commit."""
+        turn = Turn(state, now, rng)
+        turn.staged.merge(writes)
+        if (it := self._core.keeping.get(protocol)) is not None:
+            own_devices.remove(self._core, turn, it, device)
         return turn.finish(None)
 
     def end_encryption(self, state: State, chat: ChatName, now: Instant, rng: Rng) -> Step[None]:

@@ -82,6 +82,11 @@ class Enrolment:
         """The same device's with other settings: the vendor, once the server's root has named it."""
         return Enrolment(self._crypto, self.number, self._participant, settings)
 
+    @property
+    def participant(self) -> ParticipantKey | None:
+        """The account's key; None on a linked device."""
+        return self._participant
+
     # --- what there is -------------------------------------------------------------------------------------------
     def client(self, state: State, now: Instant) -> Client | None:
         """The mls client, the same object while nothing changes; None without a certificate that is valid now."""
