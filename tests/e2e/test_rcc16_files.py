@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from pathlib import Path
 
 import pytest
 
 from e2e.rcc16_town import BOTH, RCC16, Person, Town, town
+from letterlock.apps.cli import main
 from letterlock.carrier import Searcher
 from letterlock.client import Client, Group
 from letterlock.engine import events as ev
@@ -165,6 +167,34 @@ async def _what_does_not_verify_is_not_kept(tmp_path: Path) -> None:
         await transfer.cancel()
         info = await (await ben.client.download(file, tmp_path / "got")).wait()
         assert Path(info.path).read_bytes() == content
+
+
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(_from_the_command_line(tmp_path))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1]["path"] == str(tmp_path / "got" / "bashrc") and lines[-1]["checked"]
+
+
+async def _from_the_command_line(tmp_path: Path) -> None:
+    """And a name that would leave its folder (SR-14)."""
+    content = _content(6, 4_000)
+    (tmp_path / "plan.pdf").write_bytes(content)
+    (tmp_path / "got").mkdir()
+    async with town(tmp_path) as place:
+        ana, ben = await place.person(ANA, RCC16), await place.person(BEN, RCC16)
+
+        async def letterlock(person: Person, *words: str) -> int:
+            profile = ("--profile", str(person.folder / "profile"), "--key-file", str(person.folder / "key"))
+            return await asyncio.to_thread(main, ["-o", "json", *words, *profile])
+
+        sent = ("--file", str(tmp_path / "plan.pdf"), "--name", "../../.bashrc", "--type", "application/pdf")
+        assert await letterlock(ana, "send", BEN, *sent) == 0
+        file = await _file(ben, ANA)
+        assert (file.name, file.content_type) == ("../../.bashrc", "application/pdf")
+        message = (await (await ben.client.chat(ANA)).messages())[-1].message_id
+        fetch = ("download", "--chat", ANA, "--message", message[:8], "--to", str(tmp_path / "got"))
+        assert await letterlock(ben, *fetch) == 0
+    assert (tmp_path / "got" / "bashrc").read_bytes() == content
 
 
 def test_what_cannot_be_sent(tmp_path: Path) -> None:
