@@ -170,7 +170,8 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class SetMetadata:
-    """A group's subject or icon; None leaves it as it is, an empty subject deletes it."""
+    """A group's subject or icon; None leaves it as it is, an empty one deletes it. An icon is where its ciphertext lies and
+    the key of it, as `rcc16.wire.icon_pointer` writes them: fetching and opening it is the client's."""
 
     subject: str | None = None
     icon: bytes | None = field(default=None, repr=False)
@@ -312,7 +313,8 @@ class KeysSeen:
 
 @dataclass(frozen=True, slots=True)
 class MetadataChanged:
-    """A group's subject or icon, decrypted and checked against its commitment. None: not changed by this."""
+    """A group's subject, decrypted, or icon, as in SetMetadata; checked against its commitment. None: not changed by
+    this."""
 
     conversation: Conversation
     by: Number | None
@@ -511,6 +513,19 @@ class ConversationProtocol(EncryptionProtocol, Protocol):
 
     def change(self, state: State, conversation: Conversation, change: Change, now: Instant, rng: Rng) -> Progress:
         """A decision of the user. Raises InputError for one that makes no sense (not a member, a group of one's own)."""
+        ...
+
+    def described(
+        self,
+        state: State,
+        conversation: Conversation,
+        subject: str | None,
+        icon: str | None,
+        now: Instant,
+        rng: Rng,
+    ) -> Progress:
+        """What the conference says of a group's encrypted subject and icon: the texts of its two descriptions (RCC.16
+        7.13.3), None for one that is not there. Anybody at the carrier may have written them."""
         ...
 
     def trust(self, state: State, number: Number, spki: bytes, verified: bool, now: Instant) -> Progress:
