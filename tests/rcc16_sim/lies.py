@@ -467,7 +467,15 @@ class Ghost(Spontaneous):
         body = written(CommitBundle(made.welcome, made.tree, b"", made.group.epoch_authenticator))
         headers = control_headers(era, made.group.epoch_authenticator)
         packet = focus.packet(room, SERVER_CONTROL, body, headers, message_id=message_id)
-        self.tell(focus, room, packet, self.random.choice((None, MALLORY)), members)
+        # Who holds no group has nothing to judge by whose Welcome comes first: it is shown who is in it, and that is all.
+        holding = [number for number in members if holds_group(focus, room, number)]
+        self.tell(focus, room, packet, self.random.choice((None, MALLORY)), holding)
+
+
+def holds_group(focus: Focus, room: Room, number: Number) -> bool:
+    phone = focus.world.phones.get(number)
+    chat = None if phone is None else load_chat(phone.records, room.conversation)
+    return chat is not None and chat.group is not None
 
 
 class NonMember(Spontaneous):

@@ -15,6 +15,8 @@ __all__ = ["Plan", "plan_of", "quiet_plan"]
 
 _MINUTE = 60_000
 _TWENTY = 20
+_VISIBLE = {"ghost-in-roster", "insider-adds"}
+"""Together they are no ghost: a member adds somebody whom the conference shows, and everybody sees both."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def plan_of(seed: int, lies: tuple[str, ...]) -> Plan:
     told = [lies[seed % len(lies)]] if lies else []
     if lies and random.random() < 0.5:
         told.append(random.choice(lies))
+    if set(told) >= _VISIBLE:
+        told.pop()
     wild = seed % 10 == 4
     pairs = 3 if seed % 10 == 9 else 0
     weather = Weather(

@@ -313,6 +313,8 @@ class World:
             lie.end(self)
         for phone in self.phones.values():
             phone.back_online()
+        # Who was made to believe in an epoch that never was learns of it by what others write.
+        self._somebody_writes(conversations, -1)
         for step, minutes in enumerate(_CALM_STEPS):
             self._go(self.agenda.now + minutes * _MINUTE)
             if self._quiet(conversations):

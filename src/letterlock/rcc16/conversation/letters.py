@@ -19,6 +19,7 @@ from ...ids import MessageId, Number, message_id
 from ...mls.group.group import Group
 from ...mls.group.results import Application, Duplicate, PastEpoch
 from ..credentials.leaf import certified_number, participant_key
+from ..health.election import precedes
 from ..health.transitions import Moment
 from ..rules import rule
 from ..wire.authenticated_data import decode_authenticated_data
@@ -154,7 +155,12 @@ def take_letter(work: Work, packet: Packet, sender: Number | None) -> None:
         return
     chat = work.chat
     head = head_of(packet.body, work.core.settings.max_message_bytes)
-    if chat.left or head is None or (chat.mls_id and head.group_id != chat.mls_id.encode()):
+    if chat.left or head is None:
+        return
+    if chat.mls_id and head.group_id != chat.mls_id.encode():
+        if work.conversation.peer == sender and chat.operation is None:
+            # Two groups of one chat, and each of us in another: who has the higher number looks at once (our choice).
+            suspect(work, "other-group", certain=precedes(sender, work.core.number))
         return
     at = Moment(gate.era, head.epoch)
     if chat.group is None or work.group() is None or work.health.buffers_inbound or at > chat.moment:
