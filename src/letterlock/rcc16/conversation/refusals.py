@@ -35,6 +35,12 @@ def refused(work: Work, reason: ServerReason) -> None:
         return
     base = operation.epoch - 1, operation.era
     lost(work)
+    revival = operation.kind in (Kind.REVIVE, Kind.REVIVE_IN_NEW_ERA)
+    if revival and work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
+        # Somebody was faster, perhaps with the same wish: whatever the reason is, only a look tells (edge RSH).
+        work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED, token_of(reason))
+        suspect(work, token_of(reason), certain=True)
+        return
     work.update(refusals=work.chat.refusals + 1)
     if work.chat.refusals >= work.core.settings.budgets.slot_attempts:
         _give_up(work, operation, token_of(reason))
@@ -44,10 +50,6 @@ def refused(work: Work, reason: ServerReason) -> None:
         return
     match remedy:
         case ServerRemedy.SELF_HEAL:
-            revival = operation.kind in (Kind.REVIVE, Kind.REVIVE_IN_NEW_ERA)
-            if revival and work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
-                # Somebody was faster, perhaps with the same wish: only a look tells (edge RSH; rcc16.md 5.4).
-                work.move(HealthState.EPOCH_ADVANCEMENT_REQUESTED, token_of(reason))
             if operation.kind.makes_group or work.chat.group is None or (work.chat.epoch, work.chat.group.era) == base:
                 suspect(work, token_of(reason), certain=True)
         case ServerRemedy.COMMIT_PENDING | ServerRemedy.TERMINAL | ServerRemedy.CREATE_AGAIN:
