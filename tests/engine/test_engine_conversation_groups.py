@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -162,6 +163,19 @@ def test_a_ghost_at_the_focus_is_told_and_believed_by_nobody() -> None:
     (told,) = alice.told(RosterMismatch)
     assert (told.reason, told.numbers) == ("ghost", (DAVE,))
     assert len(alice.engine.group(alice.state, name).members) == 3
+
+
+def test_what_the_conference_says_of_the_name_goes_to_the_protocol() -> None:
+    """The protocol has the keys, and says what of it is true."""
+    world, alice, _, _ = _three()
+    name = _group(world, alice, BOB, CAROL)
+    group = group_of(name)
+    assert group is not None
+    view = ConferenceView(group, "sip:focus", "", (ALICE, BOB, CAROL), encrypted_subject="hikers")
+    alice.do(alice.engine.on_conference, view)
+    assert alice.engine.group(alice.state, name).subject == "hikers"
+    alice.do(alice.engine.on_conference, replace(view, encrypted_subject=None))
+    assert alice.engine.group(alice.state, name).subject == "hikers"
 
 
 def test_a_restart_while_it_is_set_up_asks_for_everything_again() -> None:

@@ -351,6 +351,12 @@ class ToyConversations:
             raise TrustRequired("another key")
         return Progress({_PINS.key(number): {**pin, "state": "verified" if verified else "pinned"}})
 
+    def described(
+        self, state: State, conversation: Conversation, subject: str | None, icon: str | None, now: Instant, rng: Rng
+    ) -> Progress:
+        """Its subjects are not secret: it takes the word of the conference."""
+        return Progress(notices=(MetadataChanged(conversation, None, subject, None),))
+
     def view(self, state: State, conversation: Conversation) -> ConversationView | None:
         record = self._load(state, conversation)
         if record is None:

@@ -80,3 +80,6 @@ class ConferenceView:
     focus: str
     subject: str
     members: tuple[Number, ...]
+    encrypted_subject: str | None = None
+    encrypted_icon: str | None = None
+    """Where members keep the keys themselves (RCC.16): ciphertext in base64, the address of a ciphertext."""

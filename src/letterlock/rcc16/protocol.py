@@ -25,6 +25,7 @@ from ..ids import Instant, MessageId, Number, Rng
 from ..seam import Staged, State, Writes
 from .conversation import eras
 from .conversation.changing import change
+from .conversation.described import describe
 from .conversation.letters import seal
 from .conversation.live import LiveGroups, row_names
 from .conversation.operations import overdue
@@ -174,6 +175,17 @@ class Rcc16Protocol:
 
     def change(self, state: State, conversation: Conversation, change_: Change, now: Instant, rng: Rng) -> Progress:
         return self._step(state, conversation, now, rng, lambda work: change(work, change_))
+
+    def described(
+        self,
+        state: State,
+        conversation: Conversation,
+        subject: str | None,
+        icon: str | None,
+        now: Instant,
+        rng: Rng,
+    ) -> Progress:
+        return self._step(state, conversation, now, rng, lambda work: describe(work, subject, icon))
 
     def on_timer(self, state: State, now: Instant, rng: Rng) -> Progress:
         staged = Staged(state)

@@ -237,10 +237,12 @@ def conference_seen(core: Core, turn: Turn, view: ConferenceView) -> bool:
     group is not of this kind."""
     name = group_name(view.group)
     group, chat = turn.staged.get(membership_key(name)), turn.staged.get(chat_key(name))
+    _described(core, turn, chat, view)
     if group is None or chat is None or not chat.protocol:
         return False
     if chat.standing in (Standing.LEFT, Standing.SETTING_UP, Standing.NONE, Standing.NO_KEYS):
         return True
+    group = members.membership(turn, name)
     claimed = set(view.members) - {core.me.number}
     there = {member.number for member in group.members}
     ghosts, missing = sorted(claimed - there), sorted(there - claimed)
@@ -257,6 +259,19 @@ def conference_seen(core: Core, turn: Turn, view: ConferenceView) -> bool:
 
 
 # --- inside ---------------------------------------------------------------------------------------------------------------
+def _described(core: Core, turn: Turn, chat: Chat | None, view: ConferenceView) -> None:
+    """The encrypted name and picture, for who has their keys, or will have: often this comes before a group does."""
+    if view.encrypted_subject is None and view.encrypted_icon is None:
+        return
+    conversation = conversation_of_chat(group_name(view.group))
+    for protocol in core.keeping.values():
+        if chat is None or chat.protocol == protocol.name:
+            step = protocol.described(
+                turn.staged, conversation, view.encrypted_subject, view.encrypted_icon, turn.now, turn.rng
+            )
+            progress.take(core, turn, protocol, step)
+
+
 def _make(turn: Turn, group: Membership) -> None:
     group_id = group_of(group.chat)
     assert group_id is not None, "only a group has a conference"

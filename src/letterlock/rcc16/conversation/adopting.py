@@ -13,6 +13,7 @@ from ...mls.group.results import PendingCommit, StagedCommit
 from ..health.states import State as HealthState
 from ..health.transitions import Moment
 from ..wire.extensions import end_mls_of
+from .described import show_described
 from .ending import has_ended, has_revived
 from .members import devices_of, numbers_of, show_difference
 from .metadata import keep_known
@@ -88,6 +89,7 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
         has_revived(work)
         _healthy(work)
     keep_known(work, group)
+    show_described(work, group)
     if look(work, group):
         work.notices.append(HealthMoved(work.conversation, work.health.label, ""))
     release_due(work)

@@ -25,6 +25,7 @@ from ..wire.group_ids import group_of_mls, is_pair
 from ..wire.message_ids import new_message_id
 from .adopting import enter
 from .continuity import learn
+from .described import file_keys, keys_in
 from .fetched import MOST_ERAS_AHEAD, Fetched
 from .operations import Outgoing, begin, post
 from .records import Kind
@@ -82,6 +83,7 @@ def take_welcome(work: Work, packet: Packet, bundle: CommitBundle, sender: Numbe
     group, info = Group.join_with_info(client, key, bundle.handshake, tree=bundle.ratchet_tree, now=now)
     by = _check(work, group, info, bundle, sender)
     learn(work, info.extensions)
+    file_keys(work, keys_in(info.extensions))
     work.state.merge(work.core.enrolment.used(work.state, key, message, now))
     if work.chat.operation is not None:
         lost(work)

@@ -44,6 +44,7 @@ from ..wire.message_ids import new_message_id
 from ..wire.packet_headers import application_headers, find_header
 from ..wire.secret_payload import Content, SecretPayload, encode_content, encode_secret_payload
 from .committing import change_context
+from .described import file_keys, show_described
 from .encrypting import encrypted
 from .pins import broken
 from .records import Kind, Metadata
@@ -222,10 +223,18 @@ def is_delivery(work: Work, content: Content) -> bool:
         kind = decode_part(content.entity, work.core.settings.content.mime()).content_type
     except LetterlockError:
         return False
-    return kind.media_type in (FILE_INFO, work.core.settings.choices.metadata_keys_type) and any(
-        find_header(content.headers, name, work.core.settings.choices.own_namespace) is not None
-        for name in (_CIPHERTEXT, _ICON_URL)
-    )
+    if kind.media_type == FILE_INFO:
+        return _is_of_group(work, content)
+    return kind.media_type == work.core.settings.choices.metadata_keys_type
+
+
+def _is_of_group(work: Work, content: Content) -> bool:
+    """Whether a FileInfo is of subject and icon, and not of a file that somebody sends."""
+    try:
+        info = decode_file_info(decode_part(content.entity, work.core.settings.content.mime()).body)
+    except LetterlockError:
+        return False
+    return info.file is None and (info.subject is not None or info.icon is not None)
 
 
 def take_delivery(work: Work, group: Group, content: Content, by: Number) -> None:
@@ -242,6 +251,13 @@ def take_delivery(work: Work, group: Group, content: Content, by: Number) -> Non
     except LetterlockError:
         return
     _take_icon(work, group, content, info, by)
+    _take_subject(work, group, content, info, by)
+    # Without an address or a ciphertext beside them, as other clients send them: the conference has it (2.6).
+    file_keys(work, (info.subject, info.icon))
+    show_described(work, group)
+
+
+def _take_subject(work: Work, group: Group, content: Content, info: FileInfo, by: Number) -> None:
     try:
         ciphertext = _ciphertext(work, content)
         if info.subject is None or ciphertext is None:

@@ -266,6 +266,11 @@ class Chat:
     continuity: bytes = field(default=b"", repr=False)
     """The token of the conversation's groups; empty while nobody has told us one."""
     subject: Metadata | None = None
+    keys: tuple[bytes, ...] = ()
+    """Entries of FileInfo for subject and icon, the newest last, which members or a Welcome gave us."""
+    described_subject: bytes = b""
+    described_icon: str = ""
+    """What the conference says of them."""
     next_subject: Metadata | None = None
     """Ours, whose commit was not accepted yet."""
     icon: bytes = field(default=b"", repr=False)
@@ -470,6 +475,9 @@ _CHAT = record(
     accepted=many(_ACCEPTED),
     continuity=BYTES,
     subject=maybe(_METADATA),
+    keys=many(BYTES),
+    described_subject=BYTES,
+    described_icon=TEXT,
     next_subject=maybe(_METADATA),
     icon=BYTES,
 )

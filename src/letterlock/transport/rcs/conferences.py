@@ -394,7 +394,14 @@ class Conferences:
         group.roster.begin()
 
     def _on_view(self, group: _Group, info: ConferenceInfo) -> None:
-        view = ConferenceView(group.id, group.end.focus, info.subject or "", participants(info))
+        view = ConferenceView(
+            group.id,
+            group.end.focus,
+            info.subject or "",
+            participants(info),
+            None if info.encrypted_subject is None else info.encrypted_subject.text,
+            None if info.encrypted_icon is None else info.encrypted_icon.text,
+        )
         if self._on_conference is not None and view != group.reported:
             group.reported = view
             self._spawn(self._report(view))
