@@ -211,9 +211,13 @@ def test_only_the_two_writes_can_be_forced(start: State, end: State) -> None:
         force(before, end, AT, NOW)
 
 
-def test_seeds() -> None:
-    assert seed(record_found=False, readable=False).state is State.INITIALIZING
-    assert seed(record_found=True, readable=False).state is State.HEALTHY
+@pytest.mark.parametrize("state", list(State))
+def test_a_conversation_begins_in_a_seed_alone(state: State) -> None:
+    if state in SEEDS:
+        assert seed(state, NOW) == Health(state, last_healthy=NOW)
+        return
+    with pytest.raises(ProtocolError):
+        seed(state, NOW)
 
 
 @given(st.lists(st.sampled_from(list(State)), max_size=40), st.sampled_from(sorted(SEEDS)))

@@ -27,7 +27,7 @@ from ..forms import BOOL, BYTES, TEXT, U64, Form, choice, kind_of, many, maybe, 
 from ..health.budgets import Ledger, decode_ledger, encode_ledger
 from ..health.ending import Backoff
 from ..health.states import State as HealthState
-from ..health.transitions import Health, Moment
+from ..health.transitions import Health, Moment, seed
 
 __all__ = [
     "CHATS",
@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 
-_NEW: Final = Health(HealthState.INITIALIZING)
+_NEW: Final = seed(HealthState.INITIALIZING)
 _EMPTY: Final = Ledger()
 _NONE: Final = Backoff()
 _NOWHERE: Final = Moment(0, 0)

@@ -31,7 +31,7 @@ from ...mls.wire.welcome import Welcome
 from ...seam import Staged, State, Writes
 from ..credentials.authentication import CertificateAuthentication
 from ..health.states import State as HealthState
-from ..health.transitions import Health, arrive, force
+from ..health.transitions import arrive, force, seed
 from .live import LiveGroups, row_names
 from .records import Chat, HeldGroup, Operation, load_chat, row_key, store_chat
 from .settings import Settings
@@ -228,7 +228,7 @@ class Work:
     def restart_health(self, state: HealthState) -> None:
         """Begin anew: for a conversation whose group is another one than the table knew."""
         if self.chat.health.state is not state:
-            self.update(health=Health(state, last_healthy=self.now))
+            self.update(health=seed(state, self.now))
             self.notices.append(HealthMoved(self.conversation, state.label, "seed"))
 
     # --- the end of the step ------------------------------------------------------------------------------------

@@ -260,9 +260,12 @@ class Health:
     """Why a repair was asked for; empty when none is open."""
 
 
-def seed(record_found: bool, readable: bool) -> Health:
-    """Where a conversation begins: no record, INITIALIZING; one that cannot be read, HEALTHY (rcc16.md 5.3)."""
-    return Health(State.HEALTHY if record_found and not readable else State.INITIALIZING)
+def seed(state: State, now: Instant | None = None) -> Health:
+    """A conversation begins, or begins anew with a group that its health knows nothing of (rcc16.md 5.3). Raises
+    ProtocolError for a state that only an edge leads to."""
+    if state not in SEEDS:
+        raise ProtocolError(f"no health begins as {state.label}", code="protocol.health")
+    return Health(state, last_healthy=now)
 
 
 def move(state: State, to: State) -> Edge | None:
