@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator, MutableMapping
 
 from ..engine.step import Step
 from ..ids import Instant, Rng
-from ..seam import RecordKind, State
+from ..seam import Key, RecordKind, State
 from ..store import Store
 from .driver import StepFunction
 
-__all__ = ["Addresses"]
+__all__ = ["CONFERENCES", "UNVISITED", "Addresses"]
 
-_KIND = RecordKind[str]("client-conference", str.encode, bytes.decode)
+CONFERENCES = RecordKind[str]("client-conference", str.encode, bytes.decode)
+
+UNVISITED = Key(
+    RecordKind[bool]("client", lambda told: bytes([told]), lambda data: data == b"\x01"), "client/unvisited"
+)
+"""The conferences were learned from another device of ours, and their focuses do not know this one."""
 
 
 class Addresses(MutableMapping[str, str]):
@@ -21,7 +26,7 @@ class Addresses(MutableMapping[str, str]):
 
     def __init__(self, store: Store, note: Callable[[StepFunction[None]], None]) -> None:
         self._note = note
-        self._known = {key.name.partition("/")[2]: store.get(key) or "" for key in store.scan(_KIND)}
+        self._known = {key.name.partition("/")[2]: store.get(key) or "" for key in store.scan(CONFERENCES)}
 
     def __getitem__(self, name: str) -> str:
         return self._known[name]
@@ -43,6 +48,6 @@ class Addresses(MutableMapping[str, str]):
 
     def _write(self, name: str, address: str | None) -> None:
         def step(state: State, now: Instant, rng: Rng) -> Step[None]:
-            return Step(None, {_KIND.key(name): address})
+            return Step(None, {CONFERENCES.key(name): address})
 
         self._note(step)

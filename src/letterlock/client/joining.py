@@ -10,6 +10,7 @@ from ..errors import DeviceListError, DirectoryError, InputError
 from ..keystore import Unlock
 from ..store import Store
 from ..trust import decode_offer, encode_request, verify_list
+from .addresses import CONFERENCES, UNVISITED
 from .driver import StepFunction
 from .encryption import enrolment_of
 from .environment import Environment
@@ -69,11 +70,12 @@ async def link_profile(
     async with opened_for_setup(paths, unlock, environment) as store:
         identity, settings = _linked(store), store.get(SETTINGS)
         assert settings is not None
-        linked, account = decode_answer(answer, identity, environment.crypto)
+        said = decode_answer(answer, identity, environment.crypto)
         enrolment = enrolment_of(identity, environment)
-        writes = enrolment.adopt_link(store, linked, identity.participant_spki, environment.clock())
-        new = dataclasses.replace(settings, kds=dataclasses.replace(account, ca_file=kds_ca))
-        await asyncio.to_thread(store.commit, (), {**writes, SETTINGS: new}, store.generation)
+        writes = enrolment.adopt_link(store, said.answer, identity.participant_spki, environment.clock())
+        new = dataclasses.replace(settings, kds=dataclasses.replace(said.account, ca_file=kds_ca))
+        known = {CONFERENCES.key(name): address for name, address in said.conferences.items()}
+        await asyncio.to_thread(store.commit, (), {**known, **writes, SETTINGS: new, UNVISITED: True}, store.generation)
 
 
 def _linked(store: Store) -> Identity:

@@ -20,11 +20,12 @@ from ..engine.step import Step
 from ..errors import DecodeError, InputError, KdsError, LetterlockError, StoreError, TransportError
 from ..ids import Instant, Rng
 from ..seam import RecordKind, State
+from .addresses import CONFERENCES
 from .devices import Devices
 from .driver import StepFunction
 from .identity import Identity
 from .key_server import KeyServer
-from .linking import decode_asking, encode_answer, parts
+from .linking import Linking, decode_asking, encode_answer, parts
 
 __all__ = ["LinkedDevices"]
 
@@ -95,7 +96,8 @@ class LinkedDevices:
         key, linked = _LINKED.key(str(asking.device)), _Linked(asking.request.leaf_public)
         await self._submit(lambda state, now, rng: Step(None, {key: linked}))
         self._changed.set()
-        return encode_answer(self._identity, answer, self._requests.account, crypto)
+        conferences = {key.name.partition("/")[2]: self._state.get(key) or "" for key in self._state.scan(CONFERENCES)}
+        return encode_answer(self._identity, Linking(answer, self._requests.account, conferences), crypto)
 
     async def remove(self, device: int) -> None:
         """It is off the account's list: nothing of it stays anywhere. What cannot be done now is done later."""

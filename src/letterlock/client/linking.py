@@ -2,7 +2,8 @@
 
 The second device has no participant key: the primary vouches for its leaf key. It asks with a *link request*, signed by
 the identity key under which it is listed; the primary gives back a *link answer*, signed by the participant key, with its
-word (rcc16.enrolment.linking) and with what the operator said about the key distribution server. Neither is secret. Who
+word (rcc16.enrolment.linking), with what the operator said about the key distribution server, and with where the
+conferences of groups are, which call devices that they know. Neither is secret. Who
 carries them decides whom the primary vouches for, as with the request to be listed.
 """
 
@@ -11,12 +12,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..codec import tls
 from ..crypto.provider import CryptoProvider
 from ..errors import CryptoError, DecodeError, InputError
-from ..ids import DeviceId, Number, Rng, device_id
+from ..ids import DeviceId, GroupId, Number, Rng, device_id
 from ..rcc16.enrolment.linking import (
     LinkAnswer,
     LinkRequest,
@@ -27,12 +29,23 @@ from ..trust import labels
 from .identity import Identity
 from .settings import KdsAccount
 
-__all__ = ["LinkingDevice", "decode_answer", "decode_asking", "encode_answer", "encode_asking", "joined", "parts"]
+__all__ = [
+    "Linking",
+    "LinkingDevice",
+    "decode_answer",
+    "decode_asking",
+    "encode_answer",
+    "encode_asking",
+    "joined",
+    "parts",
+]
 
 _ASKING, _ANSWER = "ll-link-", "ll-linked-"
 _VERSION = 1
 _CHECKSUM = 6
-_MAX_TEXT = 16_384
+_MAX_TEXT = 65_536
+_MAX_CONFERENCES = 256
+"""As many as a device keeps."""
 _SEPARATOR = "."
 
 
@@ -88,8 +101,19 @@ def decode_asking(asking: str) -> LinkingDevice:
         raise DecodeError("no device of an account", code="device.link") from error
 
 
-def encode_answer(identity: Identity, answer: LinkAnswer, account: KdsAccount, crypto: CryptoProvider) -> str:
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """What the primary gives: its word, the key distribution server, and the conferences of groups by name."""
+
+    answer: LinkAnswer
+    account: KdsAccount
+    conferences: Mapping[str, str]
+
+
+def encode_answer(identity: Identity, linking: Linking, crypto: CryptoProvider) -> str:
     """What the primary shows. Raises InputError on a linked device."""
+    answer, account = linking.answer, linking.account
+    conferences = sorted(linking.conferences.items())[:_MAX_CONFERENCES]
     text = b"".join(
         (
             tls.opaque(answer.encode()),
@@ -99,13 +123,14 @@ def encode_answer(identity: Identity, answer: LinkAnswer, account: KdsAccount, c
             tls.u64(account.anchors_generation),
             tls.opaque(account.anchors_signer),
             tls.u32(account.vendor),
+            tls.opaque(b"".join(tls.opaque(part.encode()) for pair in conferences for part in pair)),
         )
     )
     signature = crypto.p256_sign(identity.participant_key().reveal(), _answered(identity.number, text))
     return _to_text(_ANSWER, tls.opaque(text) + tls.opaque(signature))
 
 
-def decode_answer(answer: str, identity: Identity, crypto: CryptoProvider) -> tuple[LinkAnswer, KdsAccount]:
+def decode_answer(answer: str, identity: Identity, crypto: CryptoProvider) -> Linking:
     """What the primary of our account said. Raises DecodeError, and InputError for another one's word."""
     reader = tls.Reader(_from_text(_ANSWER, answer))
     text, signature = reader.vector(), reader.opaque(80)
@@ -127,10 +152,14 @@ def decode_answer(answer: str, identity: Identity, crypto: CryptoProvider) -> tu
             None,
             inner.u32(),
         )
-    except UnicodeDecodeError as error:
+        listed, conferences = inner.sub(), {}
+        while listed.more():
+            name = GroupId(bytes.fromhex(listed.opaque(32).decode()))
+            conferences[name.hex()] = listed.vector().decode()
+    except ValueError as error:
         raise DecodeError("an address that is no text", code="device.link") from error
     inner.end()
-    return linked, account
+    return Linking(linked, account, conferences)
 
 
 def _asked(number: Number, text: bytes) -> bytes:

@@ -26,7 +26,7 @@ from ..rcc16.wire.file_info import FileMetadata
 from ..seam import RecordKind, State
 from ..store import Store
 from ..trust import SecurityCode, matches, security_code
-from .addresses import Addresses
+from .addresses import UNVISITED, Addresses
 from .alerts import Alerts
 from .api import (
     MOST_MESSAGES,
@@ -133,6 +133,7 @@ class LocalProfile:
         self._watch()
         if self._transport is not None:
             await self._transport.start()
+            await self._visit()
         await self._driver.submit(self._engine.start, heavy=True)
         if directory is not None and self._transport is not None:
             self._alerts.start(directory)
@@ -173,6 +174,11 @@ class LocalProfile:
             lambda state, now, rng: self._engine.received(state, inbound, now, rng), heavy=_is_heavy(inbound)
         )
         self._checkpoint("receive.committed")
+
+    async def _visit(self) -> None:
+        if isinstance(self._transport, KeptConferences) and self._store.get(UNVISITED):
+            self._transport.visit_conferences()
+            await self._driver.submit(lambda s, now, rng: Step(None, {UNVISITED: None}))
 
     def _watch_encryption(self, requests: KeyServer) -> None:
         from .encryption_watch import EncryptionWatch

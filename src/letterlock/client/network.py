@@ -78,6 +78,10 @@ class KeptConferences(Protocol):
         """Called once, before `start`: where the conferences of groups are, to be read and written."""
         ...
 
+    def visit_conferences(self) -> None:
+        """Called after `start` on a device that is new to its account: make it known in every conference that is kept."""
+        ...
+
     async def make_conference(self, conference: Conference) -> None:
         """Have it made, or find it, with these members, and nothing beyond. Raises TransportError when it cannot now."""
         ...

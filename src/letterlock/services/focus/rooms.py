@@ -16,7 +16,7 @@ from ...ids import Instant, Number, Rng
 from ..buckets import Buckets
 from ..writer import Writer
 from .conference import PREFIX, Change, Conference, admit, found
-from .distribution import Distribution
+from .distribution import Distribution, Kind
 from .focus_message import FocusMessage, keep
 from .journal import Entry
 from .limits import FocusLimits, Rate
@@ -241,12 +241,21 @@ class Rooms:
                 raise FocusError("too much waits for this member", code="focus.full", status=413)
         now = self._clock()
         name = room.conference.name
+        # A member's other devices are members of the MLS group like any other, and read what one of them has written.
+        siblings = message.kind is Kind.ENCRYPTED and recipient is None and bool(origin)
         position = await self._writer.run(
-            lambda tables: tables.append(name, sender, recipient, message.message_id, message.data, now)
+            lambda tables: tables.append(
+                *(name, sender, recipient, message.message_id, message.data, now),
+                origin=origin if siblings else "",
+                own_devices=siblings,
+            )
         )
         if position is None:
             return None
-        entry = Entry(position, sender, recipient, message.message_id, len(message.data), now, message.data, origin)
+        entry = Entry(
+            *(position, sender, recipient, message.message_id, len(message.data), now, message.data, origin),
+            own_devices=siblings,
+        )
         room.used_at = now
         room.journal.add(entry, max_tail_bytes=limits.tail_bytes)
         self._shorten(room, now)

@@ -205,9 +205,19 @@ class Tables:
 
     # --- messages ----------------------------------------------------------------------------------
     def append(
-        self, conference: str, sender: Number, recipient: Number | None, message_id: str, data: bytes, now: Instant
+        self,
+        conference: str,
+        sender: Number,
+        recipient: Number | None,
+        message_id: str,
+        data: bytes,
+        now: Instant,
+        *,
+        origin: str = "",
+        own_devices: bool = False,
     ) -> int | None:
-        """Keep a message; None when this sender sent it to the same before."""
+        """Keep a message; None when this sender sent it to the same before. With `own_devices` it is also for the sender's
+        devices but `origin`."""
         run = self.connection.execute
         key = (conference, message_id, sender, recipient or "", now)
         if (
@@ -219,9 +229,9 @@ class Tables:
         ):
             return None
         position: int = run(
-            "INSERT INTO journal (conference, sender, recipient, message_id, at, data) VALUES (?, ?, ?, ?, ?, ?) "
-            "RETURNING position",
-            (conference, sender, recipient, message_id, now, data),
+            "INSERT INTO journal (conference, sender, recipient, message_id, at, data, own_devices, origin) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING position",
+            (conference, sender, recipient, message_id, now, data, int(own_devices), origin),
         ).fetchone()[0]
         return position
 

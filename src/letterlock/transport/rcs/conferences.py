@@ -105,6 +105,14 @@ class Conferences:
         """Keep the addresses there from now on."""
         self._kept = kept
 
+    def visit(self) -> None:
+        """Dial into every conference that is remembered: a focus keeps messages for devices that it has met, and no others."""
+        for name in list(self._kept):
+            with contextlib.suppress(ValueError):
+                group = self._known(GroupId(bytes.fromhex(name)))
+                if group is not None and not group.end.open:
+                    self._spawn(self._come(group))
+
     async def sync(self, conference: Conference, leave: bool) -> None:
         """Make the group's conference look like this, or leave it; try on by itself when that fails.
 

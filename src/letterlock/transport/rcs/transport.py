@@ -190,6 +190,11 @@ class RcsTransport:
         """Read and write the addresses of conferences there. Before `start`."""
         self.conferences.remember(kept)
 
+    def visit_conferences(self) -> None:
+        """Make this device known in every conference that is remembered. After `start`."""
+        if self._config.sessions.offered:
+            self.conferences.visit()
+
     async def make_conference(self, conference: Conference) -> None:
         """Have the group's conference made, or find it: with these members, and nothing beyond. Raises TransportError."""
         if not self._config.sessions.offered:
