@@ -7,10 +7,10 @@ from a member's word. The same bytes go to everybody. Order of headers: rcc16.md
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
 
 from ....codec import cpim, imdn
 from ....codec.cpim import Cpim, encode_cpim
+from ....codec.dates import rfc3339_seconds
 from ....codec.mime import MimePart
 from ....ids import Instant
 from ....rcc16.wire.content_types import GROUP_INFO, SERVER_CONTROL
@@ -18,7 +18,7 @@ from ....rcc16.wire.control import EpochIdentifier
 from ....rcc16.wire.packet_headers import EPOCH_AUTHENTICATOR, ERA_ID, NAMESPACE
 from ....rcc16.wire.reasons import ServerReason, encode_negative_receipt
 
-__all__ = ["acceptance_packet", "control_packet", "pull_packet", "refusal_packet", "rfc3339"]
+__all__ = ["acceptance_packet", "control_packet", "pull_packet", "refusal_packet"]
 
 
 def control_packet(address: str, message_id: str, data: bytes, at: EpochIdentifier, now: Instant) -> bytes:
@@ -52,13 +52,8 @@ def refusal_packet(
     address: str, message_id: str, refused_id: str, date_time: str | None, reason: ServerReason, now: Instant
 ) -> bytes:
     """A negative receipt for what was refused. Reasons come out of band: the transport has said that all is well."""
-    body = encode_negative_receipt(refused_id, date_time or rfc3339(now), reason)
+    body = encode_negative_receipt(refused_id, date_time or rfc3339_seconds(now), reason)
     return _packet(address, message_id, imdn.MEDIA_TYPE, body, now, ())
-
-
-def rfc3339(now: Instant) -> str:
-    """UTC, to the second."""
-    return datetime.fromtimestamp(now // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _packet(
@@ -69,7 +64,7 @@ def _packet(
         ("To", f"<{address}>"),
         ("NS", f"imdn <{cpim.IMDN}>"),
         ("imdn.Message-ID", message_id),
-        ("DateTime", rfc3339(now)),
+        ("DateTime", rfc3339_seconds(now)),
         *more,
     )
     return encode_cpim(Cpim(headers, MimePart.of(content_type, body)))

@@ -6,13 +6,13 @@ import base64
 from dataclasses import replace
 
 from ....codec.conference_info import EncryptedDescription
+from ....codec.dates import rfc3339_seconds
 from ....ids import Instant, Number
 from ....rcc16.wire.control import MetadataChange
 from ..conference import Change, Conference, admit, leave, put_out
 from ..limits import FocusLimits
 from ..roster import address_of
 from .outcome import Accepted
-from .packets import rfc3339
 
 __all__ = ["reshape"]
 
@@ -52,7 +52,9 @@ def _described(conference: Conference, change: MetadataChange | None, by: str, n
     subject, icon = conference.encrypted_subject, conference.encrypted_icon
     if change.delete_subject or change.encrypted_subject is not None:
         text = "" if change.delete_subject else base64.b64encode(change.encrypted_subject or b"").decode()
-        subject = EncryptedDescription(text, by, rfc3339(now))
+        subject = EncryptedDescription(text, by, rfc3339_seconds(now))
     if change.delete_icon or change.encrypted_icon_url is not None:
-        icon = EncryptedDescription("" if change.delete_icon else change.encrypted_icon_url or "", by, rfc3339(now))
+        icon = EncryptedDescription(
+            "" if change.delete_icon else change.encrypted_icon_url or "", by, rfc3339_seconds(now)
+        )
     return replace(conference, encrypted_subject=subject, encrypted_icon=icon)
