@@ -85,8 +85,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     setup.set_defaults(run=run_setup)
 
     devices = commands.add_parser("devices", help="list, add and remove the devices of your account")
-    devices.add_argument("action", nargs="?", choices=("list", "offer", "add", "remove"), default="list")
-    devices.add_argument("what", nargs="?", metavar="REQUEST|DEVICE", help="for add and remove")
+    devices.add_argument(
+        "action", nargs="?", choices=("list", "offer", "add", "vouch", "link", "remove"), default="list"
+    )
+    devices.add_argument("what", nargs="?", metavar="REQUEST|ANSWER|DEVICE", help="for add, vouch, link and remove")
+    devices.add_argument(
+        "--kds-ca", metavar="FILE", help="for link: trust this authority for the key distribution server"
+    )
     add_profile(devices)
     devices.set_defaults(run=run_devices)
 
@@ -115,6 +120,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             directory_ca=arguments.directory_ca,
             sip=sip,
             content=content,
+            protocols=protocols(arguments),
             name=arguments.name,
             **unlock,
         )
@@ -186,8 +192,13 @@ def _offered_number(offer: str) -> str:
 
 
 async def run_devices(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    if (arguments.action in ("add", "remove")) != (arguments.what is not None):
-        raise InputError("add takes a request, remove a device number, the others nothing", code="input.devices")
+    if arguments.action == "link":
+        await _link(arguments, terminal)
+        return 0
+    if (arguments.action in ("add", "vouch", "remove")) != (arguments.what is not None):
+        raise InputError(
+            "add and vouch take a request, remove a device number, list and offer nothing", code="input.devices"
+        )
     async with open_client(arguments) as me:
         if arguments.action == "offer":
             offer = await me.device_offer()
@@ -196,6 +207,10 @@ async def run_devices(arguments: argparse.Namespace, terminal: Terminal) -> int:
         elif arguments.action == "add":
             added = await me.add_device(arguments.what)
             terminal.data({"added": added}, f"device {added} is listed")
+            if "." in arguments.what:
+                await _vouch(me, arguments.what, terminal)
+        elif arguments.action == "vouch":
+            await _vouch(me, arguments.what, terminal)
         elif arguments.action == "remove":
             if not arguments.what.isdecimal():
                 raise InputError("name the device by its number", code="input.devices", hint="letterlock devices list")
@@ -209,3 +224,21 @@ async def run_devices(arguments: argparse.Namespace, terminal: Terminal) -> int:
                     f"{device.device:3}  {visible(device.name) or '-'}  since {since}{'  (this one)' if device.this else ''}",
                 )
     return 0
+
+
+async def _vouch(me: Client, request: str, terminal: Terminal) -> None:
+    answer = await me.vouch_for_device(request)
+    terminal.say("for rcc16, on the new device: letterlock devices link ANSWER")
+    terminal.data({"answer": answer}, answer)
+
+
+async def _link(arguments: argparse.Namespace, terminal: Terminal) -> None:
+    """Without an answer: the request. The profile is opened for this alone, so nobody else may have it open."""
+    path, unlock = profile_path(arguments), unlock_arguments(arguments)
+    if arguments.what is None:
+        request = await Client.link_request(path, **unlock)
+        terminal.say("carry this to the primary device: letterlock devices vouch REQUEST")
+        terminal.data({"request": request}, request)
+        return
+    await Client.link(path, arguments.what, kds_ca=arguments.kds_ca, **unlock)
+    terminal.data({"linked": True}, "this device may have a certificate now; it asks for one when it is opened")

@@ -30,8 +30,14 @@ def lacking(core: Core, state: State, protocol: ConversationProtocol, wanted: in
 
 
 def add(core: Core, turn: Turn, protocol: ConversationProtocol, wanted: int) -> None:
-    """Ask for our own key packages, and add the devices that are not there."""
-    for name in lacking(core, turn.staged, protocol, wanted):
+    """Ask for our own key packages, and add the devices that are not there. As long as that has worked nowhere, in one group
+    alone: who asks a key distribution server again and again is not answered any more."""
+    names = lacking(core, turn.staged, protocol, wanted)
+    works = any(
+        group_of(name) is not None and _devices(core, turn.staged, protocol, name) >= wanted
+        for name in _conversations(turn.staged, protocol)
+    )
+    for name in names if works else names[:1]:
         _change(core, turn, protocol, name, AddMembers((core.me.number,)))
 
 

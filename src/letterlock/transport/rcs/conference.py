@@ -178,7 +178,12 @@ class ConferenceEnd:
             await self._media.open()
         except OSError as error:
             raise TransportError(f"cannot listen for MSRP: {error}", code="transport.listen") from error
-        end = await self._media.local_end(chat, flow.connection.local[0], offered)  # type: ignore[arg-type]
+        end = await self._media.local_end(
+            chat,
+            flow.connection.local[0],
+            offered,  # type: ignore[arg-type]
+            max_message=self._config.conferences.max_message,
+        )
         chat.begin(end)
         return end
 

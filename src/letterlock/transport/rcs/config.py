@@ -102,8 +102,10 @@ class ConferenceConfig:
 
     share_subject: bool = False
     max_conferences: int = 256
-    max_message: int = 1 << 20
-    """As much as a session takes: the tree of some four hundred members with their certificates."""
+    max_message: int = 8 << 20
+    """What an MLS group of 1,000 members needs, and what the focus takes: the tree with everybody's certificates is 1.7 MB
+    (some two kilobytes each), and a request that founds a group has the tree, the commit with all key packages, and the
+    Welcome. Members that fewer bytes were enough for lose nothing: it is a bound, and no buffer."""
     settle_s: float = 2.0
     roster_s: float = 20.0
     retry_s: tuple[float, float] = (5.0, 300.0)

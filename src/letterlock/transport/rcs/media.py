@@ -117,8 +117,11 @@ class Media:
             self._listener = None
 
     # --- our side ------------------------------------------------------------------------------------------
-    async def local_end(self, owner: MediaSession, host: str, offered: MsrpMedia | None) -> LocalEnd:
-        """Our side of a new session, as an offer or as the answer to `offered`. `host` is our address towards the carrier.
+    async def local_end(
+        self, owner: MediaSession, host: str, offered: MsrpMedia | None, *, max_message: int
+    ) -> LocalEnd:
+        """Our side of a new session, as an offer or as the answer to `offered`. `host` is our address towards the carrier,
+        `max_message` what is taken over the session.
 
         Raises ProtocolError (`sip.media.setup`, `sip.media.tls`) for an offer that cannot be answered, TransportError
         when the relay cannot be reached or refuses.
@@ -126,7 +129,7 @@ class Media:
         config = self._config.sessions
         session = new_session_id(self._rng)
         if config.msrp_relay is not None:
-            return await self._relayed(owner, host, session, offered)
+            return await self._relayed(owner, host, session, offered, max_message)
         reachable = self._listener is not None
         setup = Setup.ACTPASS if reachable else Setup.ACTIVE
         if offered is not None:
@@ -143,7 +146,7 @@ class Media:
         uri = MsrpUri("msrps" if secure else "msrp", _bracketed(host), port, session)
         fingerprints = self._fingerprints if secure else ()
         return self._added(
-            LocalEnd(self._described((uri,), host, port, setup, fingerprints), session, owner, _future())
+            LocalEnd(self._described((uri,), host, port, setup, fingerprints, max_message), session, owner, _future())
         )
 
     async def join(self, end: LocalEnd, agreed: Agreement, carrier: str) -> None:
@@ -207,7 +210,9 @@ class Media:
         return end.owner.message_started(started)
 
     # --- relay ---------------------------------------------------------------------------------------------
-    async def _relayed(self, owner: MediaSession, host: str, session: str, offered: MsrpMedia | None) -> LocalEnd:
+    async def _relayed(
+        self, owner: MediaSession, host: str, session: str, offered: MsrpMedia | None, max_message: int
+    ) -> LocalEnd:
         """RFC 4976 section 5.1; in a description, RFC 6714 sections 4.2 and 4.3."""
         assert self._config.sessions.msrp_relay is not None
         relay = MsrpUri.parse(self._config.sessions.msrp_relay)
@@ -218,7 +223,7 @@ class Media:
         path = (*reversed(granted.use_path), local)
         edge = path[0]
         setup = Setup.ACTPASS if offered is None else answering_setup(offered.setup, reachable=True)
-        media = self._described(path, edge.host.strip("[]"), edge.port or _DISCARD_PORT, setup, ())
+        media = self._described(path, edge.host.strip("[]"), edge.port or _DISCARD_PORT, setup, (), max_message)
         if offered is not None and len(offered.path) > 1:
             media = replace(media, cema=False)  # section 4.3: "Both MSRP endpoints are using relays"
         end = LocalEnd(media, session, owner, _future(), granted.use_path, connection)
@@ -282,7 +287,7 @@ class Media:
         return self._config.insecure_lab or is_loopback(self._config.server)
 
     def _described(
-        self, path: Path, host: str, port: int, setup: Setup, fingerprints: tuple[Fingerprint, ...]
+        self, path: Path, host: str, port: int, setup: Setup, fingerprints: tuple[Fingerprint, ...], max_message: int
     ) -> MsrpMedia:
         return MsrpMedia(
             path,
@@ -290,7 +295,7 @@ class Media:
             port,
             self._accept_types,
             self._accept_wrapped_types,
-            max_size=self._config.sessions.max_message,
+            max_size=max_message,
             setup=setup,
             cema=True,
             fingerprints=fingerprints,
@@ -301,7 +306,8 @@ class Media:
         self._ends[end.session] = end
         config = self._config.sessions
         local = end.media.path[-1]
-        self._table.add(Session(local, (local,), self._accept_types, config.max_message, config.chunk))
+        largest = end.media.max_size or config.max_message
+        self._table.add(Session(local, (local,), self._accept_types, largest, config.chunk))
         return end
 
 

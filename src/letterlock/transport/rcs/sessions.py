@@ -196,7 +196,7 @@ class Sessions:
             flow = await self._flow()
             await self._open_media()
             host = flow.connection.local[0]
-            end = await self._media.local_end(chat, host, None)
+            end = await self._media.local_end(chat, host, None, max_message=self._limits.max_message)
             chat.begin(end)
             offer = offer_description(end.media, self._origin(host))
             call = self._dialogs.call(self._invitation(number, conversation, flow, Body(SDP, encode_sdp(offer))))
@@ -286,7 +286,7 @@ class Sessions:
             flow = await self._flow()
             await self._open_media()
             host = flow.connection.local[0]
-            end = await self._media.local_end(chat, host, offered)
+            end = await self._media.local_end(chat, host, offered, max_message=self._limits.max_message)
             chat.begin(end)
             agreed = agree(end.media, offered, offerer=False)
             answer = answer_description(description, end.media, self._origin(host))
