@@ -59,6 +59,7 @@ __all__ = [
     "SendAgain",
     "SetMetadata",
     "Stalled",
+    "StrangeGroup",
     "Unreadable",
     "UntilWhen",
     "Waits",
@@ -350,6 +351,15 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangeGroup:
+    """Whoever orders shows a group of this conversation's name, and nobody whom we know vouches that it is the one we
+    were in. These numbers stand there, whom we did not know. It was not entered."""
+
+    conversation: Conversation
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeFailed:
     """A decision of the user came to nothing: whoever orders refuses it time after time, or somebody has no keys. It is
     not tried any more. `reason` is a stable code."""
@@ -373,6 +383,7 @@ Notice: TypeAlias = (
     | HealthMoved
     | Stalled
     | ChangeFailed
+    | StrangeGroup
 )
 
 

@@ -10,8 +10,9 @@ import pytest
 from engine.conversations import BOTH, KEEP, ConversationWorld
 from engine.toy_conversation import ToyConversations
 from engine.world import ALICE, BOB, CAROL, Phone
-from letterlock.conversation_seam import ClaimOutcome, Conversation, ConversationView
+from letterlock.conversation_seam import ClaimOutcome, Conversation, ConversationView, Progress, StrangeGroup
 from letterlock.engine.carriage import ConferenceView
+from letterlock.engine.conversations import progress
 from letterlock.engine.effects import MakeConference, SyncConference
 from letterlock.engine.events import (
     ContactKeysSeen,
@@ -28,6 +29,7 @@ from letterlock.engine.events import (
 )
 from letterlock.engine.record_values import Status
 from letterlock.engine.security import Security
+from letterlock.engine.step import Step, Turn
 from letterlock.errors import InputError, NotEncrypted
 from letterlock.ids import GroupName, Number, group_of
 from letterlock.seam import State
@@ -176,6 +178,23 @@ def test_what_the_conference_says_of_the_name_goes_to_the_protocol() -> None:
     assert alice.engine.group(alice.state, name).subject == "hikers"
     alice.do(alice.engine.on_conference, replace(view, encrypted_subject=None))
     assert alice.engine.group(alice.state, name).subject == "hikers"
+
+
+def test_a_group_that_was_not_entered_is_told() -> None:
+    """SR-04."""
+    world, alice, _, _ = _three()
+    name = _group(world, alice, BOB, CAROL)
+    noted = Progress(notices=(StrangeGroup(Conversation(group=group_of(name)), (DAVE,)),))
+
+    def tell(state: object, now: int, rng: object) -> Step[None]:
+        turn = Turn(state, now, rng)  # type: ignore[arg-type]
+        progress.take(alice.engine._core, turn, world.keeping(alice), noted)
+        return turn.finish(None)
+
+    alice.do(tell)
+    (told,) = alice.told(RosterMismatch)
+    assert (told.reason, told.numbers) == ("other-group", (DAVE,))
+    assert len(alice.engine.group(alice.state, name).members) == 3
 
 
 def test_a_restart_while_it_is_set_up_asks_for_everything_again() -> None:

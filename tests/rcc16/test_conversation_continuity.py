@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from letterlock.conversation_seam import AddMembers, SetMetadata
+from letterlock.conversation_seam import AddMembers, SetMetadata, StrangeGroup
 from letterlock.mls.wire.message import decode_message
 from letterlock.mls.wire.welcome import GroupInfo
 from letterlock.rcc16.choices import OURS, Revision
@@ -102,6 +102,7 @@ def test_a_group_of_our_name_with_strangers_and_another_token_is_not_entered(sam
             work.update(continuity=bytes(32))
     look(world, ben)
     assert (Operation.EXTERNAL_COMMIT in operations(ana)) is same
+    assert ana.told(StrangeGroup) == ([] if same else [StrangeGroup(GROUP, (DORA,))])
     world.pass_time(600_000)
     # The focus refuses what lacks a member of the RCS group: the user is asked in the end, and nobody was let in.
     assert (Operation.NEW_ERA in operations(ana)) is not same
@@ -116,3 +117,4 @@ def test_another_token_alone_keeps_nobody_out() -> None:
         work.update(continuity=bytes(32))
     look(world, ben)
     assert Operation.EXTERNAL_COMMIT in operations(ana) and ana.view(GROUP).era == 1
+    assert not ana.told(StrangeGroup)

@@ -64,5 +64,6 @@ _MISMATCHES = {
     "subject": "the carrier's conference is called otherwise",
     "withheld": "{source} knows changes of the group that nobody sends us",
     "revocation": "the key of the device that you removed cannot be revoked in this group; begin a new one",
+    "other-group": "the carrier shows a group with {numbers} that no member you know vouches for; it was not entered",
     "other-keys": "{numbers} has other keys now than when it was added, and gets nothing until somebody adds it again",
 }

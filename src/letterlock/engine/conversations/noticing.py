@@ -26,6 +26,7 @@ from ...conversation_seam import (
     SendAgain,
     SetMetadata,
     Stalled,
+    StrangeGroup,
     Unreadable,
 )
 from ...errors import InputError
@@ -39,6 +40,7 @@ from ..events import (
     EncryptionStarted,
     ProtocolNoted,
 )
+from ..groups import history as groups_history
 from ..record_values import Chat, Standing
 from ..records import delivery_key
 from ..step import Turn
@@ -107,6 +109,8 @@ def notice(core: Core, turn: Turn, protocol: ConversationProtocol, noted: Notice
             _stalled(core, turn, protocol, name, noted)
         case ChangeFailed():
             _change_failed(turn, name, noted)
+        case StrangeGroup() if group_of(name) is not None and trouble.allow_notice(core, turn, GroupName(name)):
+            groups_history.mismatch(core, turn, GroupName(name), "other-group", "", tuple(noted.numbers))
     return Noticed()
 
 

@@ -103,7 +103,8 @@ class RosterMismatch:
     `reason`: `ghost` (the carrier's conference at `source` lists `numbers` who are no members), `missing` (it lacks
     them), `subject` (it is called otherwise there), `withheld` (the member `source` names changes of the group that
     nobody has sent, although we asked), `other-keys` (`numbers` have other keys now than the ones that were added:
-    they get nothing until somebody adds them again), `revocation` (the group's log takes no more changes: the key of a
+    they get nothing until somebody adds them again), `other-group` (the focus shows a group of this name, with
+    `numbers`, for which no member that we know vouches; it was not entered), `revocation` (the group's log takes no more changes: the key of a
     device that was taken off our list still counts there, and only a new group helps).
     """
 

@@ -76,6 +76,7 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
         era_seen=max(work.chat.era_seen, held.era),
         held=max(work.chat.held, Moment(held.era, group.epoch)),
         parks=0,
+        strangers=(),
         refusals=0,
     )
     after = devices_of(group.members(), work.chat.members, group.epoch)

@@ -7,14 +7,17 @@ by our names and key packages.
 
 In v3.0 nobody writes any of it, so we do not; what others have written is kept, passed on, and looked at. A commitment
 that differs only ever keeps us from letting ourselves in: then a new era is made with those whom we know (our choice for
-"mint"). Encryption is never ended because of it, and nothing follows from its absence.
+"mint"), and the user is told who stands in the other one. Encryption is never ended because of it, and nothing follows
+from its absence.
 """
 
 from __future__ import annotations
 
 import hmac
 
+from ...conversation_seam import StrangeGroup
 from ...errors import DecodeError
+from ...ids import Number
 from ...mls.group.results import PendingCommit
 from ...mls.wire.extensions import Extension
 from ..choices import Revision
@@ -25,9 +28,11 @@ from .fetched import Fetched
 from .members import numbers_of
 from .step import Work
 
-__all__ = ["committed", "continues", "learn", "mint"]
+__all__ = ["committed", "continues", "learn", "mint", "show_strangers"]
 
 _TOKEN = 32
+_SHOWN = 16
+"""Numbers in one notice: a focus shows as many as it likes."""
 
 
 def mint(work: Work) -> None:
@@ -51,6 +56,15 @@ def committed(work: Work, pending: PendingCommit) -> tuple[Extension, ...]:
     return (continuity_commitment_extension(token, pending.epoch_authenticator),)
 
 
+def show_strangers(work: Work, fetched: Fetched) -> None:
+    """A group that we do not enter: tell, once, whom nobody of us has added to it."""
+    there = {certified_number(leaf.credential) for _, leaf in fetched.leaves}
+    strangers = tuple(sorted(there - _known(work)))[:_SHOWN]
+    if strangers and strangers != work.chat.strangers and not work.is_pair:
+        work.update(strangers=strangers)
+        work.notices.append(StrangeGroup(work.conversation, strangers))
+
+
 def continues(work: Work, fetched: Fetched) -> bool:
     """Whether a fetched GroupInfo may be of the group that we were in (8.3.1.2 and 8.3.1.3).
 
@@ -66,5 +80,8 @@ def continues(work: Work, fetched: Fetched) -> bool:
         ours = continuity_commitment(work.chat.continuity, fetched.authenticator)
     except DecodeError:
         return False
-    known = {*numbers_of(work.chat.members), *work.chat.roster, work.core.number}
-    return hmac.compare_digest(ours, fetched.continuity) or there <= known
+    return hmac.compare_digest(ours, fetched.continuity) or there <= _known(work)
+
+
+def _known(work: Work) -> set[Number]:
+    return {*numbers_of(work.chat.members), *work.chat.roster, work.core.number}

@@ -18,7 +18,7 @@ from ..health.transitions import Moment
 from ..health.verdict import Standing, Verdict, verdict
 from ..wire.control import EnhancedGroupInfo, EpochIdentifier
 from ..wire.extensions import end_mls_of
-from .continuity import continues
+from .continuity import continues, show_strangers
 from .control import accepted
 from .ending import has_ended
 from .fetched import Fetched, read_fetched, saw_era
@@ -88,6 +88,8 @@ def take_answer(work: Work, info: EnhancedGroupInfo, sender: Number | None) -> N
             heal=replace(heal, asked=False, looks=1, next_at=work.now + work.core.settings.budgets.look_short_ms)
         )
         return
+    if found is not Verdict.IN_SYNC and not _is_ours(work, fetched):
+        show_strangers(work, fetched)
     _climb(work, (info, fetched), found, answered=True)
 
 
@@ -164,10 +166,13 @@ def _may_enter(work: Work, fetched: Fetched) -> bool:
     only where a member vouches for it: whoever has a certificate can make a group of our name, with leaves of everybody
     from the key server, and come in with us.
     """
-    known = numbers_of(work.chat.members)
-    vouched = not known or fetched.signer[0] in known
     latest = Moment(fetched.era, fetched.epoch) >= work.chat.held
-    return fetched.joinable and vouched and latest and continues(work, fetched)
+    return fetched.joinable and latest and _is_ours(work, fetched)
+
+
+def _is_ours(work: Work, fetched: Fetched) -> bool:
+    known = numbers_of(work.chat.members)
+    return (not known or fetched.signer[0] in known) and continues(work, fetched)
 
 
 def _ended_by_member(work: Work, fetched: Fetched) -> bool:

@@ -228,6 +228,8 @@ class Chat:
     """The latest moment that we were in: we never go back before it, whatever the order shows us."""
     context: tuple[Extension, ...] = ()
     """The GroupContext's extensions when last seen: a new era takes them over, known or not."""
+    strangers: tuple[Number, ...] = ()
+    """Who stood in a group that we did not enter, as it was told."""
     runs: int = 0
     parks: int = 0
     """Repairs that an unreadable letter set off at this moment, and that found nothing wrong."""
@@ -450,6 +452,7 @@ _CHAT = record(
     era_seen=U64,
     held=_MOMENT,
     context=many(_EXTENSION),
+    strangers=many(TEXT),
     runs=U64,
     parks=U64,
     stalled=TEXT,
