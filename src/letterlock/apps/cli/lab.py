@@ -22,7 +22,7 @@ from ...rcc16.choices import OURS
 from ...services.content import ContentServer
 from ...services.credentials import derived_passwords
 from ...services.directory import Directory
-from ...services.focus import Focus
+from ...services.focus import Focus, FocusLimits
 from ...services.focus.mls.settings import MlsSettings
 from ...services.kds import KeyDistributionServer
 from ...services.kds.folder import OUR_VENDOR, make_folder, open_folder
@@ -163,7 +163,7 @@ class Lab:
             content_url=self.content.url,
             msrp_relay=self.carrier.msrp_uri.encode(),
             conference_factory=self._factory,
-            max_group=100,
+            max_group=FocusLimits().max_members,
             encryption=encryption,
         )
         self.provisioning = ProvisioningServer(
