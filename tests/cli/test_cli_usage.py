@@ -53,7 +53,7 @@ def nobody_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["setup", "+15550100", "--carrier", "sip:192.0.2.1"], "plaintext SIP beyond this machine", "write sips:"),
         (["send", "+15550199", "hi"], "there is no profile 'default'", "letterlock demo"),
         (["listen", "--profile", ".hidden"], "not a profile name: '.hidden'", "a name like ana"),
-        (["devices", "add"], "add takes a request", ""),
+        (["devices", "add"], "add and vouch take a request", ""),
         (["directory", "--key", "x"], "a certificate and its key go together", "give both"),
     ],
 )

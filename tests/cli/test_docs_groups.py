@@ -40,7 +40,7 @@ def test_the_commands_are_understood() -> None:
         words = shlex.split(line)
         assert words[0] == "letterlock"
         parser(words[1:]).parse_args(words[1:])
-    assert len(lines) == 9
+    assert len(lines) == 11
 
 
 def test_every_event_of_groups_is_named() -> None:
