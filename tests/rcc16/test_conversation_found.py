@@ -18,12 +18,19 @@ from letterlock.conversation_seam import (
 from letterlock.rcc16.choices import OURS
 from letterlock.rcc16.conversation.settings import DEPLOYED
 from letterlock.rcc16.wire.content_types import APPLICATION, CLIENT_CONTROL, GROUP_INFO, SERVER_CONTROL
-from letterlock.rcc16.wire.control import Accepted, EpochIdentifier, decode_client_message, encode_server_message
+from letterlock.rcc16.wire.control import (
+    Accepted,
+    EpochIdentifier,
+    Operation,
+    decode_client_message,
+    encode_server_message,
+)
 from letterlock.rcc16.wire.packet_headers import NAMESPACE, ORIGINAL_MESSAGE_ID
+from letterlock.rcc16.wire.reasons import ServerReason, encode_negative_receipt
 
 from .certificates import key_pair
 from .test_conversation_groups import agree
-from .world import ANA, BEN, CLEO, DORA, GROUP, Travelling, World
+from .world import ANA, BEN, CLEO, DORA, EMIL, FAY, GROUP, Phone, Travelling, World
 
 
 def test_nothing_is_due_for_ever_where_encryption_is_ended() -> None:
@@ -175,3 +182,52 @@ def test_who_missed_the_revival_finds_out_by_wishing_for_one() -> None:
     cleo.write(GROUP, "back")
     world.run()
     assert ana.read() == ben.read() == ["back"]
+
+
+def test_who_loses_a_race_to_come_in_tries_again() -> None:
+    """Nobody's Welcome came. All hear the same letter and come in by external commits at once: each epoch takes one of
+    them, and the others have no group to fall back upon, nor anybody else to wait for."""
+    world = World()
+    world.drop = lambda travelling: travelling.packet.content_type == SERVER_CONTROL and travelling.to.number != ANA
+    ana, *others = world.group(ANA, BEN, CLEO, DORA, EMIL, FAY)
+    world.drop = lambda travelling: False
+    ana.write(GROUP, "is anybody there?")
+    world.run()
+    world.pass_time(300_000, step=1_000)
+    assert "INCORRECT_EPOCH" in {refused.reason.name for _, refused in world.refusals}
+    agree(ana, *others)
+    ana.write(GROUP, "good")
+    world.run()
+    assert all("good" in one.read() for one in others)
+
+
+def test_sr07_an_order_that_always_names_somebody_faster_is_not_believed_for_ever() -> None:
+    """SR-07: each try costs a whole external commit; after a few of them another way is taken."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    world.drop = lambda travelling: travelling.to is cleo
+    ana.change(GROUP, SetMetadata(subject="missed"))
+    world.run()
+    world.drop = lambda travelling: False
+    tried: list[Packet] = []
+    send = world.send
+
+    def faster(phone: Phone, packet: Packet) -> None:
+        if packet.content_type == GROUP_INFO:
+            packet = replace(packet, body=b"")  # no page of what was missed
+        if packet.content_type == CLIENT_CONTROL and phone is cleo:
+            request = decode_client_message(packet.body, OURS.control_numbers, DEPLOYED.control)
+            if request.operation is Operation.EXTERNAL_COMMIT:
+                tried.append(packet)
+                body = encode_negative_receipt(packet.message_id, "2026-11-23T05:00:00Z", ServerReason.INCORRECT_EPOCH)
+                phone.receive(world.down(GROUP, f"no-{len(tried)}", "message/imdn+xml", body, ()), None)
+                return
+        send(phone, packet)
+
+    world.send = faster  # type: ignore[method-assign]
+    ana.write(GROUP, "do you hear?")
+    world.run()
+    world.pass_time(3_600_000)
+    assert 1 < len(tried) <= DEPLOYED.budgets.slot_attempts
+    agree(ana, ben, cleo)
+    assert ana.view(GROUP).era == 2  # a new era, as whoever cannot come in by itself makes one

@@ -377,6 +377,14 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "rcc16/conversation/healing.py",
     ),
     Choice(
+        "races_to_come_in",
+        0,
+        "what follows an external commit whose epoch somebody else's commit has",
+        "D 5.5",
+        "another try after a random time within 30 seconds, doubled with each race lost; after five of them a new era",
+        "rcc16/conversation/refusals.py",
+    ),
+    Choice(
         "eras_ahead",
         0,
         "how far ahead an era may be of those that were seen",

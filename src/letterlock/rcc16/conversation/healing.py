@@ -103,7 +103,8 @@ def _about_operation(work: Work, latest: EpochIdentifier) -> None:
     here, there = Moment(operation.era, operation.epoch), Moment(latest.era, latest.epoch)
     if there >= here:
         # Somebody else's commit has that epoch: ours was lost.
-        lost(work)
+        lost(work, overtaken=True)
+        work.update(refusals=work.chat.refusals + 1)
         suspect(work, "lost-commit", certain=True)
     # Behind: not there yet, or never. The same bytes are sent again.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from ...ids import Number
+from ...ids import Instant, Number
 from ...mls.wire.proposals import SelfRemove
 from ..credentials.leaf import certified_number
 from ..health.ladder import look_after
@@ -22,6 +22,12 @@ from .wishes import drop_adds, drop_icon, drop_metadata, drop_removes
 __all__ = ["lost", "refused"]
 
 _ROSTERS: Final = (ServerReason.PENDING_PROPOSAL, ServerReason.MISMATCHED_RCS_GROUP_STATE)
+_OVERTAKEN: Final = (
+    ServerReason.INCORRECT_ERA,
+    ServerReason.INCORRECT_EPOCH,
+    ServerReason.INCORRECT_EPOCH_AUTHENTICATOR,
+)
+_WAIT_BYTES: Final = 4
 
 
 def refused(work: Work, reason: ServerReason) -> None:
@@ -34,7 +40,7 @@ def refused(work: Work, reason: ServerReason) -> None:
         work.operation(attempts=attempts, next_at=work.now + look_after(attempts, work.core.settings.budgets))
         return
     base = operation.epoch - 1, operation.era
-    lost(work)
+    lost(work, overtaken=reason in _OVERTAKEN)
     revival = operation.kind in (Kind.REVIVE, Kind.REVIVE_IN_NEW_ERA)
     if revival and work.can_move(HealthState.EPOCH_ADVANCEMENT_REQUESTED):
         # Somebody was faster, perhaps with the same wish: whatever the reason is, only a look tells (edge RSH).
@@ -64,8 +70,8 @@ def refused(work: Work, reason: ServerReason) -> None:
             _give_up(work, operation, token_of(reason))
 
 
-def lost(work: Work) -> None:
-    """Roll back; tell the parts of the machine whose operation it was."""
+def lost(work: Work, *, overtaken: bool = False) -> None:
+    """Roll back; tell the parts of the machine whose operation it was. `overtaken`: somebody else's has its epoch."""
     operation = rollback(work)
     match operation.kind:
         case Kind.END_MLS:
@@ -87,9 +93,20 @@ def lost(work: Work) -> None:
             pass
     heal = work.chat.heal
     if heal is not None and operation.kind is Kind.EXTERNAL:
-        work.update(heal=replace(heal, external_failed=True, next_at=work.now))
+        again = overtaken and work.chat.refusals + 1 < work.core.settings.budgets.slot_attempts
+        work.update(heal=replace(heal, external_failed=not again, next_at=work.now + _wait(work) * again))
     if heal is not None and operation.kind is Kind.ERA_ADVANCE:
         work.update(heal=replace(heal, next_at=work.now))
+
+
+def _wait(work: Work) -> Instant:
+    """Before an external commit is tried once more, a random time within a window that doubles with each race lost.
+
+    All whose Welcomes were lost, say, hear the same letter and come in at once; each epoch takes one of them. Who lost has
+    no group in which the next commit could be waited for, and all that lose at once would race again (our choice).
+    """
+    window = work.core.settings.budgets.look_short_ms << work.chat.refusals
+    return int.from_bytes(work.rng(_WAIT_BYTES)) % window
 
 
 def _departed(work: Work) -> tuple[Number, ...]:
