@@ -20,9 +20,12 @@ from letterlock.rcc16.conversation.settings import DEPLOYED
 from letterlock.rcc16.wire.content_types import APPLICATION, CLIENT_CONTROL, GROUP_INFO, SERVER_CONTROL
 from letterlock.rcc16.wire.control import (
     Accepted,
+    EnhancedGroupInfo,
     EpochIdentifier,
+    GroupInfoMessage,
     Operation,
     decode_client_message,
+    encode_enhanced_group_info,
     encode_server_message,
 )
 from letterlock.rcc16.wire.packet_headers import NAMESPACE, ORIGINAL_MESSAGE_ID
@@ -231,3 +234,67 @@ def test_sr07_an_order_that_always_names_somebody_faster_is_not_believed_for_eve
     assert 1 < len(tried) <= DEPLOYED.budgets.slot_attempts
     agree(ana, ben, cleo)
     assert ana.view(GROUP).era == 2  # a new era, as whoever cannot come in by itself makes one
+
+
+def test_who_was_told_three_times_that_all_is_well_asks_again_later() -> None:
+    """An order shows us a history of our own, and says that it is the one there is. When it stops, a letter that cannot
+    be read is what tells us; three that were asked about before, in vain, do not have us stay there for ever."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    send = world.send
+    taken: list[Packet] = []
+
+    def apart(phone: Phone, packet: Packet) -> None:
+        if phone is not ana or packet.content_type not in (CLIENT_CONTROL, GROUP_INFO):
+            send(phone, packet)
+            return
+        taken.append(packet)
+        request = decode_client_message(taken[0].body, OURS.control_numbers, DEPLOYED.control)
+        here = EpochIdentifier(request.era, 2, request.epoch_authenticator)
+        if packet.content_type == CLIENT_CONTROL:
+            body = encode_server_message(Accepted(request.message_id, here), OURS.control_numbers)
+            ana.receive(world.down(GROUP, "accepted", SERVER_CONTROL, body, ()), None)
+            return
+        info = GroupInfoMessage(request.group_info, request.ratchet_tree, here.authenticator)
+        body = encode_enhanced_group_info(EnhancedGroupInfo(here, info), OURS.control_numbers)
+        ana.receive(world.down(GROUP, f"page-{len(taken)}", GROUP_INFO, body, ()), None)
+
+    world.send = apart  # type: ignore[method-assign]
+    ana.change(GROUP, SetMetadata(subject="alone"))
+    ben.change(GROUP, SetMetadata(subject="ours"))
+    world.run()
+    for number in range(5):
+        ben.write(GROUP, f"letter {number}")
+        world.run()
+        world.pass_time(60_000)
+    assert len(taken) == 1 + DEPLOYED.budgets.park[0].count and ana.view(GROUP).health == "healthy"
+    world.send = send  # type: ignore[method-assign]
+    world.pass_time(3_600_000)
+    ben.write(GROUP, "an hour later")
+    world.run()
+    world.pass_time(60_000)
+    agree(ana, ben, cleo)
+    ben.write(GROUP, "together")
+    world.run()
+    assert "together" in ana.read()
+
+
+def test_who_looks_for_a_revival_applies_all_that_was_missed() -> None:
+    """Encryption was ended, somebody left, and the revival that took both in could not be read for want of the proposal.
+    The page has the proposal first: after it we are as ended as before, and the revival is still to come."""
+    world = World()
+    ana, ben, cleo, dora = world.group(ANA, BEN, CLEO, DORA)
+    ana.change(GROUP, EndEncryption())
+    world.run()
+    world.drop = lambda travelling: travelling.to is cleo
+    dora.change(GROUP, Leave())
+    world.run()
+    world.drop = lambda travelling: False
+    ben.change(GROUP, Revive())
+    world.run()
+    assert not ana.view(GROUP).ended and cleo.view(GROUP).ended
+    cleo.change(GROUP, Revive())
+    world.run()
+    world.pass_time(30_000)
+    agree(ana, ben, cleo)
+    assert not cleo.view(GROUP).ended and cleo.view(GROUP).health == "healthy"

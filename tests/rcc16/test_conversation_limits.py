@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from letterlock.conversation_seam import AddMembers, Packet, SetMetadata, Unreadable
 from letterlock.ids import MessageId
+from letterlock.rcc16.conversation.settings import DEPLOYED
+from letterlock.rcc16.health.budgets import Charge
 from letterlock.rcc16.wire.content_types import GROUP_INFO
 from letterlock.rcc16.wire.control import Operation
 from letterlock.rcc16.wire.packet_headers import application_headers
@@ -41,7 +43,7 @@ def test_three_repairs_that_find_nothing_wrong_are_enough_for_one_moment() -> No
     world.phone(DORA)
     cleo.change(GROUP, AddMembers((DORA,)))
     world.run()
-    assert chat_of(ana).parks == 0
+    assert chat_of(ana).ledger.left(Charge.PARK, DEPLOYED.budgets, world.now)
     ana.receive(spoilt(world, ben, "later"), BEN)
     world.pass_time(MINUTE)
     assert sum(packet.content_type == GROUP_INFO for packet in ana.sent) == 4

@@ -39,6 +39,7 @@ def longest(charge: Charge) -> int:
         (Charge.REPORT, [(5, DAY)]),
         (Charge.PEER_FAILURE, [(3, DAY)]),
         (Charge.FETCH, [(10, 200_000)]),
+        (Charge.PARK, [(3, HOUR)]),
     ],
 )
 def test_the_numbers_of_the_source(charge: Charge, allowed: list[tuple[int, int]]) -> None:

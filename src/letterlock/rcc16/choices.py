@@ -385,6 +385,14 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "rcc16/conversation/refusals.py",
     ),
     Choice(
+        "unreadable_letters",
+        0,
+        "for how long letters that cannot be read begin no repair, after three that found nothing wrong",
+        "D 5.5",
+        "an hour, or until the group goes on: the order may have lied when it was asked",
+        "rcc16/conversation/letters.py",
+    ),
+    Choice(
         "eras_ahead",
         0,
         "how far ahead an era may be of those that were seen",

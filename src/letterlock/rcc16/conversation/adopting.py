@@ -10,6 +10,7 @@ from ...conversation_seam import HealthMoved, RosterChanged, Secured
 from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.group.results import PendingCommit, StagedCommit
+from ..health.budgets import Charge
 from ..health.states import State as HealthState
 from ..health.transitions import Moment
 from ..wire.extensions import end_mls_of
@@ -75,7 +76,7 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
         context=group.state.extensions,
         era_seen=max(work.chat.era_seen, held.era),
         held=max(work.chat.held, Moment(held.era, group.epoch)),
-        parks=0,
+        ledger=work.chat.ledger.cleared(Charge.PARK),
         strangers=(),
         refusals=0,
     )

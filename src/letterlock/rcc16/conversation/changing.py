@@ -139,7 +139,7 @@ def _leave(work: Work) -> None:
 def _retry(work: Work) -> None:
     """Counters of repair start anew; those that others pay for do not (rcc16.md 9)."""
     chat = work.chat
-    work.update(ledger=chat.ledger.retried(), runs=0, parks=0, blocked="")
+    work.update(ledger=chat.ledger.retried(), runs=0, blocked="")
     if chat.stalled:
         since = work.now - work.core.settings.budgets.welcome_race_ms
         work.update(stalled="", heal=Heal(since=since, cause=chat.stalled, next_at=work.now))

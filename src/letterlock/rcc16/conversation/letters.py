@@ -19,6 +19,7 @@ from ...ids import MessageId, Number, message_id
 from ...mls.group.group import Group
 from ...mls.group.results import Application, Duplicate, PastEpoch
 from ..credentials.leaf import certified_number, participant_key
+from ..health.budgets import Charge
 from ..health.election import precedes
 from ..health.transitions import Moment
 from ..rules import rule
@@ -216,8 +217,10 @@ def _open(work: Work, packet: Packet, sender: Number, *, agrees: bool) -> None:
 
 
 def _looked_often(work: Work) -> bool:
-    """Three repairs at this very moment found us in step: more would help nobody but who makes us look (rcc16.md 5.5)."""
-    return work.chat.heal is None and work.chat.parks >= work.core.settings.budgets.parks_before_kill
+    """Three repairs at this very moment found us in step: more would help nobody but who makes us look (rcc16.md 5.5).
+    For an hour: an order that lied to us then may be honest now, and nothing but such a letter would have us ask it."""
+    ledger, budgets = work.chat.ledger, work.core.settings.budgets
+    return work.chat.heal is None and not ledger.left(Charge.PARK, budgets, work.now)
 
 
 def check_binding(work: Work, data: bytes, envelope_id: str, certified: Number, sender: Number | None) -> None:

@@ -231,8 +231,6 @@ class Chat:
     strangers: tuple[Number, ...] = ()
     """Who stood in a group that we did not enter, as it was told."""
     runs: int = 0
-    parks: int = 0
-    """Repairs that an unreadable letter set off at this moment, and that found nothing wrong."""
     stalled: str = ""
     rejoin: bool = False
     """What we hold is an old copy: no key of it is used any more."""
@@ -454,7 +452,6 @@ _CHAT = record(
     context=many(_EXTENSION),
     strangers=many(TEXT),
     runs=U64,
-    parks=U64,
     stalled=TEXT,
     rejoin=BOOL,
     operation=maybe(_OPERATION),

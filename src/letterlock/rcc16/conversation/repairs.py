@@ -65,7 +65,9 @@ def healed(work: Work) -> None:
     """We hold what the order holds."""
     heal = work.chat.heal
     if heal is not None and heal.cause == UNREADABLE and work.health is not HealthState.ONGOING_EPOCH_ADVANCEMENT:
-        work.update(parks=work.chat.parks + 1)  # nothing was wrong with us
+        # Nothing was wrong with us.
+        ledger = work.chat.ledger.spend(Charge.PARK, work.core.settings.budgets, work.now)
+        work.update(ledger=ledger or work.chat.ledger)
     work.update(heal=None, runs=0, stalled="")
     if work.can_move(HealthState.HEALTHY):
         work.move(HealthState.HEALTHY)
@@ -91,15 +93,20 @@ def replay(work: Work, info: EnhancedGroupInfo) -> Verdict | None:
     assert heal is not None
     if work.can_move(HealthState.ONGOING_EPOCH_ADVANCEMENT):
         work.move(HealthState.ONGOING_EPOCH_ADVANCEMENT)
-    before = work.chat.moment
+    before, was_ended = work.chat.moment, bool(work.chat.ended)
     for missed in info.messages:
         packet = Packet(work.conversation, None, MessageId(missed.message_id), SERVER_CONTROL, (), b"")
         apply_control(work, packet, missed.message, work.conversation.peer)
-        if work.chat.left or work.chat.ended:
+        if work.chat.left:
             return None
     now_at = standing(work)
+    in_step = now_at is not None and now_at == info.latest
+    if work.chat.ended and (in_step or not was_ended):
+        # Ended by what was missed. But who was ended before looks for a revival, which may be behind a proposal.
+        work.update(heal=None)
+        return None
     heal = work.chat.heal or heal
-    if now_at is not None and now_at == info.latest:
+    if in_step:
         work.update(heal=heal)
         work.update(ledger=work.chat.ledger.cleared(Charge.SELF_HEAL))
         return Verdict.IN_SYNC

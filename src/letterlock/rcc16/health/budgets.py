@@ -45,6 +45,8 @@ class Charge(enum.IntEnum):
     """GroupInfo reads: the server throttles after about ten."""
     REPORT = 11
     """Negative receipts, per message (section 10.3)."""
+    PARK = 12
+    """Repairs at an unmoved (era, epoch) that an unreadable letter set off, and that found nothing wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,11 @@ class Budgets:
     claim: tuple[Allowance, ...]
     fetch: tuple[Allowance, ...]
     report: tuple[Allowance, ...]
+    park: tuple[Allowance, ...]
+    """Spent: what cannot be read there begins no other repair. Given back by forward progress, and by age: whoever
+    orders may have lied when we looked (our choice; rcc16.md 5.5 has no end of it)."""
     runs_before_rebuild: int
     """Repairs in a row that did not converge."""
-    parks_before_kill: int
-    """Repairs at an unmoved (era, epoch) that found nothing wrong: what cannot be read there begins no other one."""
     look_short_ms: int
     """Between the first `looks_short` looks of a drive ..."""
     looks_short: int
@@ -120,8 +123,8 @@ DEFAULTS: Final = Budgets(
     claim=(Allowance(4, 10 * _MINUTE),),
     fetch=(Allowance(10, 200 * _SECOND),),
     report=(Allowance(5, _DAY),),
+    park=(Allowance(3, _HOUR),),
     runs_before_rebuild=3,
-    parks_before_kill=3,
     look_short_ms=30 * _SECOND,
     looks_short=3,
     look_step_ms=5 * _MINUTE,
@@ -155,6 +158,7 @@ _RETRIED = frozenset(
         Charge.REESTABLISH,
         Charge.EXTERNAL_COMMIT,
         Charge.PEER_FAILURE,
+        Charge.PARK,
     }
 )
 """What the user's "try again" gives back: not the fetches and claims, which others pay for (rcc16.md 9)."""
