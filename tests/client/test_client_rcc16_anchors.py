@@ -55,7 +55,9 @@ def test_what_there_is_is_handed_on(listed: bool, issued: bool) -> None:
     kds: Any = Kds(newer if listed else None, (b"leaf", b"issuer") if issued else None)
     account = KdsAccount("https://kds.example", b"proof", "https://kds.example/anchors", 2, b"signer")
     told: Any = engine
-    server = KeyServer(kds, lambda: account, phone.protocol, engine=told, state=phone.state, crypto=CRYPTO, clock=lambda: NOW)
+    server = KeyServer(
+        kds, lambda: account, phone.protocol, engine=told, state=phone.state, crypto=CRYPTO, clock=lambda: NOW
+    )
     step: Any = asyncio.run(server.perform("rcc16", RenewCertificate("certificate")))
     step(phone.state, NOW, phone.rng)
     chain = (b"leaf", b"issuer") if listed and issued else None

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from letterlock.conversation_seam import (
     Conversation,
-    EndEncryption,
     Ended,
+    EndEncryption,
     KeysSeen,
     LetterReceipt,
     Refusal,

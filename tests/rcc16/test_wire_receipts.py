@@ -129,7 +129,9 @@ def test_a_receipt_that_was_changed(place: str) -> None:
 OTHER = MessageId("another")
 
 
-@refuses("RCC-7.7-01", "own id", "reported id", "status", "kind", "reason", "no reason", "a server's reason", "extension")
+@refuses(
+    "RCC-7.7-01", "own id", "reported id", "status", "kind", "reason", "no reason", "a server's reason", "extension"
+)
 def test_a_signature_for_another_receipt(place: str) -> Callable[[], object]:
     ana, ben = pair()
     said, claimed, own = DELIVERED, DELIVERED, OWN
