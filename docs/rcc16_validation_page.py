@@ -28,8 +28,8 @@ refused by it, so that no test passes because of something else.
 The text of the GSMA was not available: clauses are named as others quote them, with the section of our summary
 (`rcc16.md`) beside it. The number in an id is the clause; `P.` and a section of the summary stand for rules of ours.
 
-| id | clause | what must hold | enforced in | tests |
-|---|---|---|---|---|
+| id | clause | what must hold, and where it is enforced | tests |
+|---|---|---|---|
 """
 
 _MARKS: Final = {"refuses": "", "attack": "RCC-5.8-"}
@@ -41,7 +41,7 @@ def rcc16_validation() -> str:
     parts = [HEAD]
     for name, rule in sorted(rcc16_rules().items(), key=lambda entry: _by_clause(entry[0])):
         module = rule.module.removeprefix("letterlock.").replace(".", "/")
-        parts.append(f"| {name} | {rule.clause} | {_cell(rule.text)} | `{module}` | {_tests(cases.get(name, []))} |\n")
+        parts.append(f"| {name} | {rule.clause} | {_cell(rule.text)}<br>*{module}* | {_tests(cases.get(name, []))} |\n")
     return "".join(parts)
 
 
@@ -85,8 +85,13 @@ def _tests(entries: list[str]) -> str:
     files: dict[str, list[str]] = {}
     for entry in entries:
         path, _, name = entry.partition("::")
-        files.setdefault(Path(path).stem, []).append(f"`{name.removeprefix('test_').lstrip('_')}`")
-    return "<br>".join(f"`{file}`: {', '.join(dict.fromkeys(names))}" for file, names in files.items())
+        # As words: a name with underscores is one word that no column is wide enough for.
+        files.setdefault(Path(path).stem, []).append(_words(name))
+    return "<br>".join(f"*{_words(file)}*: {', '.join(dict.fromkeys(names))}" for file, names in files.items())
+
+
+def _words(name: str) -> str:
+    return name.removeprefix("test_").lstrip("_").replace("_", " ")
 
 
 def _cell(text: str) -> str:
