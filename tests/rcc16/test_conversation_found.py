@@ -298,3 +298,23 @@ def test_who_looks_for_a_revival_applies_all_that_was_missed() -> None:
     world.pass_time(30_000)
     agree(ana, ben, cleo)
     assert not cleo.view(GROUP).ended and cleo.view(GROUP).health == "healthy"
+
+
+def test_who_left_is_taken_out_though_another_commit_came_between() -> None:
+    """An external commit takes no proposal of others with it, and who left is not there to propose it once more."""
+    world = World()
+    ana, ben, cleo, dora = world.group(ANA, BEN, CLEO, DORA)
+    world.drop = lambda travelling: travelling.to is ana  # whose turn it is first
+    dora.change(GROUP, Leave())
+    world.run()
+    world.drop = lambda travelling: False
+    cleo.state.apply(cleo.protocol.rolled_back(cleo.state))
+    cleo.timer()
+    world.run()
+    assert ben.view(GROUP).epoch == 2 and DORA in {member.number for member in ben.view(GROUP).members}
+    world.pass_time(30_000)
+    agree(ana, ben, cleo)
+    assert {member.number for member in ana.view(GROUP).members} == {ANA, BEN, CLEO}
+    ana.change(GROUP, SetMetadata(subject="three"))
+    world.run()
+    assert cleo.view(GROUP).subject == "three"

@@ -11,6 +11,7 @@ from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.group.results import PendingCommit, StagedCommit
 from ..health.budgets import Charge
+from ..health.election import rank
 from ..health.states import State as HealthState
 from ..health.transitions import Moment
 from ..wire.extensions import end_mls_of
@@ -19,7 +20,7 @@ from .ending import has_ended, has_revived
 from .members import devices_of, numbers_of, show_difference
 from .metadata import keep_known
 from .parking import release_due
-from .records import HeldGroup
+from .records import Device, HeldGroup
 from .step import Work
 from .withdrawn import look
 
@@ -35,6 +36,7 @@ def enter(work: Work, held: HeldGroup, group: Group, by: Number) -> None:
         group=held,
         mls_id=group.group_id.decode(),
         left=False,
+        leaving=work.chat.leaving if former is not None and former.era == held.era else (),
         rejoin=False,
         blocked="",
         stalled="",
@@ -81,10 +83,11 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
         refusals=0,
     )
     after = devices_of(group.members(), work.chat.members, group.epoch)
+    gone = _leave_still(work, after)
     if end is None or len(after) > 1:  # a group that was born ended has nobody in it; the conversation still has
         show_difference(work, after, by, held.era, group.epoch)
         # The order takes a commit only if both rosters are the same after it (rcc16.md 5.8).
-        work.update(roster=tuple(number for number in numbers_of(after) if number != work.core.number))
+        work.update(roster=tuple(number for number in numbers_of(after) if number not in (work.core.number, *gone)))
     if end is not None:
         has_ended(work, by, end)
     else:
@@ -95,6 +98,18 @@ def _now_in(work: Work, group: Group, by: Number) -> None:
     if look(work, group):
         work.notices.append(HealthMoved(work.conversation, work.health.label, ""))
     release_due(work)
+
+
+def _leave_still(work: Work, after: tuple[Device, ...]) -> tuple[Number, ...]:
+    """Who has proposed to leave and was not taken out by this epoch: an external commit takes no proposal of others with
+    it, and who left is not there to propose it once more. Its own word stands, and one of us acts on it, in turn."""
+    still = [one for one in after if one.device in work.chat.leaving]
+    work.update(leaving=tuple(one.device for one in still))
+    gone = numbers_of(still)
+    if gone:
+        turn = rank(work.core.number, (number for number in numbers_of(after) if number not in gone))
+        work.update(commit_at=work.now + turn * work.core.settings.commit_turn_ms)
+    return gone
 
 
 def _healthy(work: Work) -> None:

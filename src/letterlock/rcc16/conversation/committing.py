@@ -63,13 +63,14 @@ def commit_proposals(work: Work) -> None:
     drop_unwanted(work, group)
     leaving = {sender.index for _, proposal, sender in group.proposals() if isinstance(proposal, SelfRemove)}
     gone = {certified_number(leaf.credential) for index, leaf in group.members() if index in leaving}
+    gone |= {one.number for one in work.chat.members if one.device in work.chat.leaving}
     others = [
         index
         for index, leaf in group.members()
         if index not in leaving and certified_number(leaf.credential) in gone and index != group.own_leaf
     ]
     work.update(commit_at=0)
-    if not leaving and not list(group.proposals()):
+    if not others and not list(group.proposals()):
         return
     begin(work, Kind.COMMIT_PROPOSALS, tuple(sorted(gone)))
     commit(work, [Remove(index) for index in others])

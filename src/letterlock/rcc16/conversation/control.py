@@ -36,7 +36,7 @@ from .fetched import read_fetched, saw_era
 from .heads import Head, head_of
 from .joining import take_welcome, unopenable
 from .letters import check_binding, open_application
-from .members import numbers_of
+from .members import device_id, numbers_of
 from .metadata import apply_own, apply_own_icon, push_keys, take_delivery
 from .operations import matches, release
 from .parking import park
@@ -277,8 +277,10 @@ def _proposed(work: Work, packet: Packet, group: Group, received: ProposalReceiv
     turn: Instant = rank(work.core.number, staying) * work.core.settings.commit_turn_ms
     if not work.chat.commit_at:
         work.update(commit_at=work.now + turn)
-    if isinstance(received.proposal, SelfRemove) and by in work.chat.roster:
-        work.update(roster=tuple(number for number in work.chat.roster if number != by))
+    if isinstance(received.proposal, SelfRemove):
+        leaving = dict.fromkeys((*work.chat.leaving, device_id(leaf.signature_key)))
+        staying_there = tuple(number for number in work.chat.roster if number != by)
+        work.update(leaving=tuple(leaving), roster=staying_there)
     return True
 
 

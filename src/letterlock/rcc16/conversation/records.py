@@ -212,6 +212,8 @@ class Chat:
     """The leaves of the group in force, ourselves among them; what they were when it was lost."""
     roster: tuple[Number, ...] = ()
     """The others in the RCS conversation: as we were told, and since the last accepted commit as the group has them."""
+    leaving: tuple[bytes, ...] = ()
+    """Devices that have proposed to leave, and are still in the group."""
     latched: bool = False
     left: bool = False
     ended: str = ""
@@ -439,6 +441,7 @@ _CHAT = record(
     group=maybe(_HELD),
     epoch=U64,
     authenticator=BYTES,
+    leaving=many(BYTES),
     latched=BOOL,
     left=BOOL,
     ended=TEXT,
