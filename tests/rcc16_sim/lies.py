@@ -460,7 +460,7 @@ class Ghost(Spontaneous):
             packet = focus.packet(room, SERVER_CONTROL, body, headers, message_id=message_id)
             self.tell(focus, room, packet, self.random.choice((None, MALLORY)), room.roster)
             return
-        members = [number for number in sorted(room.roster) if focus.world.kds.pools.get(number)]
+        members = [number for number in sorted(room.roster - {MALLORY}) if focus.world.kds.pools.get(number)]
         packages = [focus.world.kds.pools[number][-1] for number in members]
         era = state.at.era + 1
         made = found_group(mallory(), room.order.group_id, era, packages, message_id, self.rng)
