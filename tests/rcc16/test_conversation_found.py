@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from letterlock.conversation_seam import (
+    AddMembers,
     Conversation,
     EndEncryption,
     KeysSeen,
@@ -318,3 +319,33 @@ def test_who_left_is_taken_out_though_another_commit_came_between() -> None:
     ana.change(GROUP, SetMetadata(subject="three"))
     world.run()
     assert cleo.view(GROUP).subject == "three"
+
+
+def test_whom_the_order_never_added_does_not_keep_a_new_era_from_being_made() -> None:
+    """Ana was told that her commit was accepted, and believes that Dora is in the group. Nobody else does, and a new era
+    with Dora in it is refused: its tree would not be the roster."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    world.phone(DORA)
+    send = world.send
+    taken: list[Packet] = []
+
+    def swallowed(phone: Phone, packet: Packet) -> None:
+        if packet.content_type == CLIENT_CONTROL:
+            taken.append(packet)
+        else:
+            send(phone, packet)
+
+    world.send = swallowed  # type: ignore[method-assign]
+    ana.change(GROUP, AddMembers((DORA,)))
+    world.send = send  # type: ignore[method-assign]
+    request = decode_client_message(taken[0].body, OURS.control_numbers, DEPLOYED.control)
+    where = EpochIdentifier(request.era, 2, request.epoch_authenticator)
+    body = encode_server_message(Accepted(request.message_id, where), OURS.control_numbers)
+    ana.receive(world.down(GROUP, "ack-lie", SERVER_CONTROL, body, ()), None)
+    assert {member.number for member in ana.view(GROUP).members} == {ANA, BEN, CLEO, DORA}
+    ben.write(GROUP, "where are you?")
+    world.run()
+    world.pass_time(600_000)
+    agree(ana, ben, cleo)
+    assert {member.number for member in ana.view(GROUP).members} == {ANA, BEN, CLEO}

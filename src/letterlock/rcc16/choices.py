@@ -385,6 +385,14 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "rcc16/conversation/refusals.py",
     ),
     Choice(
+        "refused_eras",
+        0,
+        "for whom a new era is made after the order refused it for its roster",
+        "D 5.8",
+        "for those of the members that are in the group which the order holds; nobody is taken in because of it",
+        "rcc16/conversation/healing.py",
+    ),
+    Choice(
         "unreadable_letters",
         0,
         "for how long letters that cannot be read begin no repair, after three that found nothing wrong",

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ...errors import LetterlockError
 from ...ids import Number
+from ..credentials.leaf import certified_number
 from ..health.budgets import Charge
 from ..health.ladder import Facts, HealStep, Step, look_after, next_step
 from ..health.states import State as HealthState
@@ -176,6 +177,16 @@ def _is_ours(work: Work, fetched: Fetched) -> bool:
     return (not known or fetched.signer[0] in known) and continues(work, fetched)
 
 
+def _narrow(work: Work, fetched: Fetched) -> None:
+    """A new era is for whom we believe in, and was refused. Who is not in the group that the order holds was perhaps never
+    added: we were told so of a commit that nobody else has seen. It is the order that asked for it (SR-04), a member
+    vouches for that group, and people are told who is out; nobody is taken in because of it."""
+    there = {certified_number(leaf.credential) for _, leaf in fetched.leaves}
+    kept = tuple(number for number in work.chat.roster if number in there)
+    if kept:
+        work.update(roster=kept)
+
+
 def _ended_by_member(work: Work, fetched: Fetched) -> bool:
     """end_mls in a fetched GroupInfo counts if somebody who was in the group with us vouches for it: nobody outside can
     end encryption, whatever tree a server shows (SR-01). And not if it is of the past: it may have been begun again
@@ -228,6 +239,8 @@ def _do(work: Work, step: HealStep, answer: _Answer | None, found: Verdict) -> V
                 )
             )
         case Step.ADVANCE_ERA | Step.REBUILD:
+            if heal.mismatched and fetched is not None and _is_ours(work, fetched):
+                _narrow(work, fetched)
             return make_era(work, step.step, found)
         case Step.REPORT:
             give_up(work)

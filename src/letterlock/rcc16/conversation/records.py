@@ -161,6 +161,8 @@ class Heal:
     replay_failed: bool = False
     external_failed: bool = False
     advance_failed: bool = False
+    mismatched: bool = False
+    """The order has refused a new era of ours because its tree would not be the RCS roster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +428,7 @@ _HEAL = record(
     replay_failed=BOOL,
     external_failed=BOOL,
     advance_failed=BOOL,
+    mismatched=BOOL,
 )
 _EXTENSION = record(Extension, extension_type=U64, extension_data=BYTES)
 _METADATA = record(Metadata, key=BYTES, ciphertext=BYTES, text=TEXT, at=U64)

@@ -48,6 +48,9 @@ def refused(work: Work, reason: ServerReason) -> None:
         suspect(work, token_of(reason), certain=True)
         return
     work.update(refusals=work.chat.refusals + 1)
+    heal = work.chat.heal
+    if heal is not None and operation.kind is Kind.ERA_ADVANCE and reason is ServerReason.MISMATCHED_RCS_GROUP_STATE:
+        work.update(heal=replace(heal, mismatched=True))
     if work.chat.refusals >= work.core.settings.budgets.slot_attempts:
         _give_up(work, operation, token_of(reason))
         return
