@@ -13,6 +13,8 @@ from letterlock.conversation_seam import (
     LetterReceived,
     Packet,
     PacketHeader,
+    RemoveMembers,
+    Request,
     Revive,
     SetMetadata,
 )
@@ -349,3 +351,22 @@ def test_whom_the_order_never_added_does_not_keep_a_new_era_from_being_made() ->
     world.pass_time(600_000)
     agree(ana, ben, cleo)
     assert {member.number for member in ana.view(GROUP).members} == {ANA, BEN, CLEO}
+
+
+def test_who_is_removed_while_key_packages_are_asked_for_is_about_nothing_any_more() -> None:
+    """The answer comes when there is no group that they could be added to."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    world.phone(DORA)
+    answer = world.answer
+    asked: list[Request] = []
+    world.answer = lambda phone, request: asked.append(request)  # type: ignore[method-assign]
+    ben.change(GROUP, AddMembers((DORA,)))
+    assert len(asked) == 1
+    world.answer = answer  # type: ignore[method-assign]
+    ana.change(GROUP, RemoveMembers((BEN,)))
+    world.run()
+    world.answer(ben, asked[0])
+    world.run()
+    assert not ben.last.packets
+    agree(ana, cleo)

@@ -19,6 +19,7 @@ from .described import show_described
 from .ending import has_ended, has_revived
 from .members import devices_of, numbers_of, show_difference
 from .metadata import keep_known
+from .operations import rollback
 from .parking import release_due
 from .records import Device, HeldGroup
 from .step import Work
@@ -127,5 +128,9 @@ def _out(work: Work, by: Number) -> None:
     held = chat.group
     assert held is not None
     work.notices.append(RosterChanged(work.conversation, by, (), (work.core.number,), held.era, chat.epoch + 1))
+    if work.chat.operation is not None:
+        rollback(
+            work
+        )  # its key packages may still be on their way, and there is nothing that anybody could be added to
     work.drop(held)
     work.update(group=None, left=True, members=(), heal=None, commit_at=0, epoch=0, authenticator=b"")
