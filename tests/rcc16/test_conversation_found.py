@@ -370,3 +370,28 @@ def test_who_is_removed_while_key_packages_are_asked_for_is_about_nothing_any_mo
     world.run()
     assert not ben.last.packets
     agree(ana, cleo)
+
+
+def test_letters_of_the_era_before_have_us_look_whether_ours_is_anybodys() -> None:
+    """Late, or an order has told us alone of a new era. Three times at most, as with everything that cannot be read."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    late: list[Travelling] = []
+    world.drop = lambda travelling: travelling.to is ana and not late.append(travelling)  # type: ignore[func-returns-value]
+    for number in range(5):
+        ben.write(GROUP, f"late {number}")
+        world.run()
+    world.drop = lambda travelling: False
+    world.found(GROUP, (ANA, BEN, CLEO))  # the focus has lost it: a new era
+    cleo.change(GROUP, SetMetadata(subject="anew"))
+    world.run()
+    world.pass_time(120_000)
+    agree(ana, ben, cleo)
+    assert ana.view(GROUP).era == 2
+    before = len(ana.sent)
+    for travelling in late:
+        ana.receive(travelling.packet, BEN)
+        world.run()
+        world.pass_time(60_000)
+    asked = [one for one in ana.sent[before:] if one.content_type == GROUP_INFO]
+    assert len(asked) == DEPLOYED.budgets.park[0].count and ana.view(GROUP).health == "healthy"

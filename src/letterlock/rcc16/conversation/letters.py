@@ -169,6 +169,8 @@ def take_letter(work: Work, packet: Packet, sender: Number | None) -> None:
         return
     if gate.era < chat.moment.era:
         cannot_read(work, packet, sender, "superseded-era")
+        if packet.message_id not in work.retried and not _looked_often(work):
+            suspect(work, UNREADABLE)  # late, or it is we who are in an era that nobody else has: a look tells
         return
     _open(work, packet, sender, agrees=at == chat.moment and gate.authenticator == chat.authenticator)
 

@@ -56,6 +56,8 @@ def release_due(work: Work) -> None:
         if Moment(parked.era, parked.epoch) <= moment:
             work.state.delete(PARKED.key(chat_text(work.conversation), name))
             work.unread.append((parked.packet, parked.sender))
+            if parked.era < moment.era:
+                work.retried.add(parked.packet.message_id)  # left behind by the era: nothing to look for
 
 
 def release_failed(work: Work) -> list[Parked]:
