@@ -2,7 +2,7 @@
 
 `EncryptionProtocol` is all the engine knows of `signal`, `rcc16` or any later protocol. It has two shapes: a
 `DeviceProtocol` encrypts for one device after the other (`signal`), a `ConversationProtocol` for whoever is in a
-conversation, whose members it keeps itself (`rcc16`; conversation_seam.py). This module holds the first and the values
+conversation, whose members it keeps itself (`rcc16`; conversation_seam/). This module holds the first and the values
 that cross it, and lies below both sides so that neither imports the other (docs/decisions/0002, 0010).
 
 State is a set of records. A `RecordKind` says how one sort of value becomes bytes; a `Key` names one
