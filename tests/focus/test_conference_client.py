@@ -129,7 +129,7 @@ async def test_both_devices_of_a_member_come(lab: Lab) -> None:
 async def test_after_a_restart_a_conference_is_found_again(lab: Lab) -> None:
     ana, bob = [await lab.phone(i) for i in (1, 2)]
     await ana.transport.sync_conference(Conference(GROUP, "", (bob.number,)), False)
-    await until(lambda: bob.members)
+    await until(lambda: bob.members and ana.views)
     focus = ana.views[-1].focus
     await ana.transport.close()
     # Whoever made it finds it at the factory, without having kept anything.

@@ -106,7 +106,9 @@ def test_a_group_moves_to_another_suite(suite: CipherSuite) -> None:
 def test_post_quantum_suites_are_off_until_they_have_a_number() -> None:
     with pytest.raises(InputError, match="not supported"):
         cipher_suite(0xF101, CRYPTO)
-    assert SUITES[-4] is cipher_suite(0xF101, CRYPTO, POST_QUANTUM)
+    made = cipher_suite(0xF101, CRYPTO, POST_QUANTUM)
+    assert made is cipher_suite(0xF101, CRYPTO, POST_QUANTUM)
+    assert (made.number, made.name) == (SUITES[-4].number, SUITES[-4].name)
 
 
 def test_members_are_added_by_a_commit_without_a_path() -> None:

@@ -211,7 +211,7 @@ class CipherSuite:
 
 
 def cipher_suite(number: int, crypto: CryptoProvider, extra: Mapping[int, str] | None = None) -> CipherSuite:
-    """The suite of that number: always the same object for the same provider.
+    """The suite of that number: the same object for the same provider, while it is among the last 256 that were asked for.
 
     `extra` gives numbers to suites that have none yet, by the names in `draft-ietf-mls-pq-ciphersuites`
     (`MLS_128_MLKEM768X25519_...`) or with X-Wing's own key derivation (`MLS_128_XWING_...`); it cannot
@@ -223,7 +223,7 @@ def cipher_suite(number: int, crypto: CryptoProvider, extra: Mapping[int, str] |
     return _made(number, name, crypto)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _made(number: int, name: str, crypto: CryptoProvider) -> CipherSuite:
     return CipherSuite(number, name, crypto)
 
