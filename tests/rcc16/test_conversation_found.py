@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from letterlock.conversation_seam import (
     AddMembers,
     Conversation,
@@ -395,3 +397,37 @@ def test_letters_of_the_era_before_have_us_look_whether_ours_is_anybodys() -> No
         world.pass_time(60_000)
     asked = [one for one in ana.sent[before:] if one.content_type == GROUP_INFO]
     assert len(asked) == DEPLOYED.budgets.park[0].count and ana.view(GROUP).health == "healthy"
+
+
+@pytest.mark.parametrize(("lies", "within"), [(1, 10_000), (2, 60_000)])
+def test_who_was_told_that_there_is_no_group_asks_again(lies: int, within: int) -> None:
+    """And made a new one, which was refused: there is a group, or somebody else was faster. It is looked for at once; and
+    who may not make another one so soon does not sit waiting on what the order said once."""
+    world = World()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    world.drop = lambda travelling: travelling.to is ben
+    ana.change(GROUP, SetMetadata(subject="missed"))
+    world.run()
+    world.drop = lambda travelling: False
+    send = world.send
+    told: list[str] = []
+
+    def lied(phone: Phone, packet: Packet) -> None:
+        if phone is ben and packet.content_type == GROUP_INFO and len(told) < lies:
+            told.append(packet.message_id)
+            reason = ServerReason.MLS_GROUP_NOT_FOUND
+        elif phone is ben and packet.content_type == CLIENT_CONTROL:
+            reason = ServerReason.INCORRECT_ERA
+        else:
+            send(phone, packet)
+            return
+        body = encode_negative_receipt(packet.message_id, "2026-11-23T05:00:00Z", reason)
+        no = world.down(GROUP, f"no-{packet.message_id}"[:60], "message/imdn+xml", body, ())
+        world.queue.append(Travelling(no, None, ben))
+
+    world.send = lied  # type: ignore[method-assign]
+    ana.write(GROUP, "are you there?")
+    world.run()
+    world.pass_time(within)
+    assert len(told) == lies and ben.read() == ["are you there?"]
+    agree(ana, ben, cleo)

@@ -206,7 +206,9 @@ def _do(work: Work, step: HealStep, answer: _Answer | None, found: Verdict) -> V
             work.update(heal=None)
         case Step.WAIT | Step.PARK:
             waits = max(0, heal.election_waits - 1) if heal.election_waits >= 0 else heal.election_waits
-            work.update(heal=replace(heal, next_at=work.now + max(step.after, 1), election_waits=waits))
+            # That there is no group is so for one step: whoever waits asks again, because somebody may make one meanwhile.
+            after = work.now + max(step.after, 1)
+            work.update(heal=replace(heal, not_found=False, next_at=after, election_waits=waits))
         case Step.CHARGE:
             begin_repair(work)
             return found

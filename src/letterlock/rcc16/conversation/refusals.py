@@ -99,7 +99,8 @@ def lost(work: Work, *, overtaken: bool = False) -> None:
         again = overtaken and work.chat.refusals + 1 < work.core.settings.budgets.slot_attempts
         work.update(heal=replace(heal, external_failed=not again, next_at=work.now + _wait(work) * again))
     if heal is not None and operation.kind is Kind.ERA_ADVANCE:
-        work.update(heal=replace(heal, next_at=work.now))
+        # Where it was to take the place of a group that the order had lost: perhaps there is one now, or always was.
+        work.update(heal=replace(heal, not_found=False, next_at=work.now))
 
 
 def _wait(work: Work) -> Instant:
