@@ -57,7 +57,7 @@ class PostgresqlConnection:
         made = cls(Server(url, layout, os.urandom(16).hex()))
         try:
             made._connect()
-        except BaseException:
+        except BaseException:  # its loop and thread are nobody else's yet; Ctrl-C while it connects included
             made.close()
             raise
         return made

@@ -79,7 +79,7 @@ async def connect(server: Server, generation: int | None) -> Session:
     try:
         await _durable(connection, server.layout)
         return Session(connection, await _enter(connection, server, generation))
-    except BaseException:
+    except BaseException:  # also when cancelled: a connection left open would hold the service's lock at the server
         connection.terminate()
         raise
 
