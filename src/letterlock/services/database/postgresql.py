@@ -57,7 +57,7 @@ class PostgresqlConnection:
         made = cls(Server(url, layout, os.urandom(16).hex()))
         try:
             made._connect()
-        except BaseException:  # its loop and thread are nobody else's yet; Ctrl-C while it connects included
+        except BaseException:  # its loop and socket are nobody else's yet; Ctrl-C while it connects, too
             made.close()
             raise
         return made

@@ -104,7 +104,7 @@ class Ordering:
                     return await self._control(room, sender, device, message_id, request)
                 except Overtaken:
                     self._kept.drop(room.conference.name)
-                except BaseException:  # also when cancelled: what was judged and not written may stand in the tree's proposals
+                except BaseException:  # also when cancelled: what was judged may stand in the tree, unwritten
                     self._kept.drop(room.conference.name)
                     raise
         return Refused(ServerReason.TRANSIENT_ERROR, Overtaken.code, "others were faster, again and again")
