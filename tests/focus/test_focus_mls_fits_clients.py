@@ -3,8 +3,11 @@ every member behind."""
 
 from __future__ import annotations
 
-from letterlock.client.encryption import LEAVES
+from letterlock.client.encryption import enrolment_of
 from letterlock.client.environment import Environment
+from letterlock.client.identity import Identity, Stage
+from letterlock.crypto.secret import Secret
+from letterlock.ids import DeviceId, number
 from letterlock.rcc16.conversation.settings import DEPLOYED
 from letterlock.services.focus import FocusLimits, MlsSettings
 from letterlock.transport.rcs.config import ConferenceConfig
@@ -15,7 +18,10 @@ WIRE = FOCUS.control(FocusLimits().max_control)
 
 
 def test_a_tree_is_not_larger_than_clients_take() -> None:
-    assert LEAVES * Environment().engine_limits.group.max_members >= FOCUS.max_members
+    """The policy in force, not the number that it is meant to come from: that was lost once and nobody saw it."""
+    secret = Secret(bytes(32))
+    me = Identity(number("+15550100"), b"spki", DeviceId(2), 7, "", Stage.ACTIVE, secret, None)
+    assert enrolment_of(me, Environment()).settings.policy.max_members >= FOCUS.max_members
 
 
 def test_a_page_of_missed_messages_is_read_whole() -> None:

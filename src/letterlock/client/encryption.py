@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..rcc16.protocol import Rcc16Protocol
 
 __all__ = [
-    "LEAVES",
     "advertised",
     "check_protocols",
     "device_protocols",
@@ -31,7 +30,7 @@ __all__ = [
     "rcc16_protocol",
 ]
 
-LEAVES = 4
+_LEAVES = 4
 """Devices of a number in a large group, on average."""
 _MAX_PACKAGE_SECONDS = 400 * 86_400
 
@@ -116,7 +115,7 @@ def enrolment_of(identity: Identity, environment: Environment, vendor: int = 0) 
             capabilities=capabilities(revision),
             policy=mls_policy(
                 revision,
-                max_members=environment.engine_limits.group.max_members,
+                max_members=_LEAVES * environment.engine_limits.group.max_members,
                 max_message_bytes=DEPLOYED.max_message_bytes,
                 max_past_epochs=64,
                 max_lifetime_seconds=_MAX_PACKAGE_SECONDS,
