@@ -6,108 +6,55 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...ids import Instant
-from ..groups.events import (
-    GroupCreated,
-    GroupJoined,
-    IconChanged,
-    MemberAdded,
-    MemberLeft,
-    MemberRemoved,
-    RosterMismatch,
-    SubjectChanged,
-)
-from .changes import (
-    ChangeRefused,
-    MessageDeleted,
-    MessageEdited,
-    ReactionChanged,
-    TypingChanged,
-)
-from .device import (
-    PrekeysLow,
-    ProtocolNoted,
-    ProvisioningChanged,
-    SessionWithoutOneTimePrekey,
-    StoreRolledBack,
-    TransferChanged,
-)
-from .encryption import (
-    ConversationChangeFailed,
-    EncryptionEnded,
-    EncryptionStalled,
-    EncryptionStarted,
-    ProtocolSwitched,
-)
-from .messages import (
-    MessageAccepted,
-    MessageDelivered,
-    MessageDisplayed,
-    MessageExpired,
-    MessageFailed,
-    MessageMissing,
-    MessageReceived,
-    MessageResent,
-    MessageSent,
-    MessageUnreadable,
-    ResendRequested,
-)
-from .trust import (
-    CapabilitiesChanged,
-    ContactKeysSeen,
-    DeviceListChanged,
-    DeviceListRefused,
-    KeysChanged,
-    NumberReset,
-    OwnListMismatch,
-    SecurityChanged,
-)
+from ..groups import events as groups
+from . import changes, device, encryption, messages, trust
 
 __all__ = ["Event", "Recorded"]
 
 Event: TypeAlias = (
-    MessageReceived
-    | MessageSent
-    | MessageAccepted
-    | MessageDelivered
-    | MessageDisplayed
-    | MessageFailed
-    | MessageExpired
-    | MessageResent
-    | MessageUnreadable
-    | ResendRequested
-    | MessageMissing
-    | MessageEdited
-    | MessageDeleted
-    | ReactionChanged
-    | ChangeRefused
-    | GroupCreated
-    | GroupJoined
-    | MemberAdded
-    | MemberRemoved
-    | MemberLeft
-    | SubjectChanged
-    | IconChanged
-    | RosterMismatch
-    | TypingChanged
-    | ContactKeysSeen
-    | KeysChanged
-    | DeviceListChanged
-    | DeviceListRefused
-    | SecurityChanged
-    | CapabilitiesChanged
-    | OwnListMismatch
-    | NumberReset
-    | PrekeysLow
-    | SessionWithoutOneTimePrekey
-    | EncryptionStarted
-    | EncryptionEnded
-    | EncryptionStalled
-    | ConversationChangeFailed
-    | ProtocolSwitched
-    | ProtocolNoted
-    | StoreRolledBack
-    | TransferChanged
-    | ProvisioningChanged
+    messages.MessageReceived
+    | messages.MessageSent
+    | messages.MessageAccepted
+    | messages.MessageDelivered
+    | messages.MessageDisplayed
+    | messages.MessageFailed
+    | messages.MessageExpired
+    | messages.MessageResent
+    | messages.MessageUnreadable
+    | messages.ResendRequested
+    | messages.MessageMissing
+    | changes.MessageEdited
+    | changes.MessageDeleted
+    | changes.ReactionChanged
+    | changes.ChangeRefused
+    | groups.GroupCreated
+    | groups.GroupJoined
+    | groups.MemberAdded
+    | groups.MemberRemoved
+    | groups.MemberLeft
+    | groups.SubjectChanged
+    | groups.IconChanged
+    | groups.RosterMismatch
+    | changes.TypingChanged
+    | trust.ContactKeysSeen
+    | trust.KeysChanged
+    | trust.DeviceListChanged
+    | trust.DeviceListRefused
+    | trust.SecurityChanged
+    | trust.CapabilitiesChanged
+    | trust.OwnListMismatch
+    | trust.NumberReset
+    | device.PrekeysLow
+    | device.SessionWithoutOneTimePrekey
+    | encryption.EncryptionStarted
+    | encryption.EncryptionEnded
+    | encryption.EncryptionStalled
+    | encryption.ConversationChangeFailed
+    | encryption.ProtocolSwitched
+    | device.ProtocolNoted
+    | device.StoreRolledBack
+    | device.TransferChanged
+    | device.ProvisioningChanged
 )
 
 
