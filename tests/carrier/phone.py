@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from pathlib import Path
 
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.ids import MessageId, Number, conversation_of
 from letterlock.transport.rcs.config import RcsConfig
 from letterlock.transport.rcs.presence import RcsState

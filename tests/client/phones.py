@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.client import Client, Environment
 from letterlock.client.network import OnMessage
 from letterlock.codec.prekeys import PreKeyBundle, decode_upload, encode_bundle
 from letterlock.crypto.pyca import Pyca
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import Event, MessageReceived, Recorded
 from letterlock.errors import DirectoryError, StoreError, TransportError
 from letterlock.ids import AccountId, DeviceId, Number

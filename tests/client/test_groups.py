@@ -10,8 +10,8 @@ import pytest
 
 from client.lab import Lab
 from client.phones import Town, event, texts
+from letterlock.carriage import Conference, ConferenceView
 from letterlock.client import Client
-from letterlock.engine.carriage import Conference, ConferenceView
 from letterlock.engine.events import (
     GroupJoined,
     MemberAdded,

@@ -16,10 +16,10 @@ import pytest
 
 from client.phones import ANA, BEN, Town, event, now_ms, texts
 from letterlock import errors
+from letterlock.carriage import Inbound
 from letterlock.client import wire
 from letterlock.client.profile import ProfilePaths
 from letterlock.client.remote import ConnectionLost, RemoteProfile
-from letterlock.engine.carriage import Inbound
 from letterlock.engine.content import Location, Text
 from letterlock.engine.events import (
     MessageDeleted,

@@ -13,12 +13,12 @@ import pytest
 
 from e2e.rcc16_town import RCC16, Person, Town, town
 from letterlock.apps.cli.serving import operator_secret
+from letterlock.carriage import Inbound
 from letterlock.client import Environment, SipAccount
 from letterlock.client.encryption import enrolment_of
 from letterlock.client.identity import primary_identity
 from letterlock.conversation_seam import PublishKeyPackages
 from letterlock.engine import events as ev
-from letterlock.engine.carriage import Inbound
 from letterlock.ids import Number, number
 from letterlock.rcc16.credentials.anchors import TrustAnchors
 from letterlock.rcc16.credentials.proof import issue_proof

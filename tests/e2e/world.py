@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from client.lab import KeyWatch
 from e2e.lying_directory import LyingDirectory
+from letterlock.carriage import Inbound
 from letterlock.carrier import Accounts, Carrier, Interference, Seen, replaced
 from letterlock.client import Chat, Client, Environment
 from letterlock.client.identity import Identity
@@ -27,7 +28,6 @@ from letterlock.client.settings import Settings, SipAccount
 from letterlock.codec.cpim import encode_cpim
 from letterlock.codec.frame import MEDIA_TYPE, WireFrame, decode_frame, encode_frame
 from letterlock.codec.sip import Request, Uri
-from letterlock.engine.carriage import Inbound
 from letterlock.engine.events import Event, MessageReceived, Recorded
 from letterlock.engine.limits import DEFAULTS, EngineLimits
 from letterlock.ids import Instant, MessageId, Number, conversation_of

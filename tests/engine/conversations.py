@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.toy_conversation import CONTROL, ToyConversations
 from engine.world import CRYPTO, Account, Phone, World
+from letterlock.carriage import Inbound, Outbound
 from letterlock.conversation_seam import (
     Claimed,
     ClaimKeyPackages,
@@ -13,7 +14,6 @@ from letterlock.conversation_seam import (
     PublishKeyPackages,
     RenewCertificate,
 )
-from letterlock.engine.carriage import Inbound, Outbound
 from letterlock.engine.effects import Effect, MakeConference, PerformRequest, PublishMaterial, Transmit
 from letterlock.engine.engine import Engine
 from letterlock.engine.step import Step

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.conversations import ConversationWorld
 from engine.world import CRYPTO, Account, MemoryState, Phone
+from letterlock.carriage import Outbound
 from letterlock.conversation_seam import (
     Claimed,
     ClaimKeyPackages,
@@ -13,7 +14,6 @@ from letterlock.conversation_seam import (
     PublishKeyPackages,
     RenewCertificate,
 )
-from letterlock.engine.carriage import Outbound
 from letterlock.engine.effects import PerformRequest, PublishMaterial
 from letterlock.engine.engine import Engine
 from letterlock.ids import Number

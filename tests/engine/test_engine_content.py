@@ -10,7 +10,7 @@ import pytest
 from engine.test_engine_forgery import LiarKeys
 from engine.test_engine_order import Post, settled
 from engine.world import ALICE, BOB, Hostility, Phone, World
-from letterlock.engine.carriage import NetworkResult
+from letterlock.carriage import NetworkResult
 from letterlock.engine.content import (
     Delete,
     Edit,

@@ -10,10 +10,10 @@ import pytest
 from engine.conversations import BOTH, KEEP, TOY, ConversationWorld
 from engine.toy_conversation import RECEIPT, mask
 from engine.world import ALICE, BOB, CRYPTO, Hostility, Phone
+from letterlock.carriage import NetworkResult
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.codec.mime import MimePart, encode
 from letterlock.conversation_seam import Conversation, LetterReceived, PacketHeader
-from letterlock.engine.carriage import NetworkResult
 from letterlock.engine.content import Delete, File
 from letterlock.engine.content.file import express_file
 from letterlock.engine.content.parts import LETTERLOCK

@@ -10,8 +10,8 @@ import pytest
 from engine.conversations import BOTH, KEEP, ConversationWorld
 from engine.toy_conversation import ToyConversations
 from engine.world import ALICE, BOB, CAROL, Phone
+from letterlock.carriage import ConferenceView
 from letterlock.conversation_seam import ClaimOutcome, Conversation, ConversationView, Progress, StrangeGroup
-from letterlock.engine.carriage import ConferenceView
 from letterlock.engine.conversations import progress
 from letterlock.engine.effects import MakeConference, SyncConference
 from letterlock.engine.events import (

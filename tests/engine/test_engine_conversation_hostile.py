@@ -8,6 +8,7 @@ from engine.conversations import KEEP, ConversationWorld
 from engine.test_engine_conversation_groups import _group, _three
 from engine.toy_conversation import LETTER, ToyConversations
 from engine.world import ALICE, BOB, CAROL, CRYPTO, Phone
+from letterlock.carriage import Inbound
 from letterlock.codec.imdn import Disposition, Imdn, encode_imdn
 from letterlock.codec.imdn import Status as ImdnStatus
 from letterlock.conversation_seam import (
@@ -22,7 +23,6 @@ from letterlock.conversation_seam import (
     SendAgain,
     UntilWhen,
 )
-from letterlock.engine.carriage import Inbound
 from letterlock.engine.content import Reaction, Reference, Text
 from letterlock.engine.content.parts import RCS
 from letterlock.engine.conversations import progress, receiving

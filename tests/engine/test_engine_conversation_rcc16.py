@@ -8,7 +8,7 @@ import pytest
 
 from engine.rcc16 import BOTH, RCC16, Rcc16World
 from engine.world import ALICE, BOB, Hostility
-from letterlock.engine.carriage import Outbound
+from letterlock.carriage import Outbound
 from letterlock.engine.content import Edit, Reaction, Reference, Text
 from letterlock.engine.events import (
     ContactKeysSeen,

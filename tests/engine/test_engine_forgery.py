@@ -9,9 +9,9 @@ import pytest
 
 from engine.signal_keys import SignalKeys
 from engine.world import ALICE, BOB, CAROL, Account, Phone, ToyKeys, World
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.codec.frame import FrameCopy, WireFrame, decode_frame, encode_frame
 from letterlock.engine import parking
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.contacts import Unknown
 from letterlock.engine.content import encode_receipt, encode_text
 from letterlock.engine.events import (

@@ -9,8 +9,8 @@ from typing import TypeVar
 from engine.groups import create, number_of, people, remove, roster, shown
 from engine.test_engine_groups_hostile import tell, view
 from engine.world import MemoryState, Phone, World
+from letterlock.carriage import NetworkResult, Outbound
 from letterlock.codec.frame import decode_frame
-from letterlock.engine.carriage import NetworkResult, Outbound
 from letterlock.engine.content import REQUEST_TYPE, Parts, encode, with_heads
 from letterlock.engine.events import RosterMismatch
 from letterlock.engine.limits import DEFAULTS, Privacy

@@ -12,8 +12,8 @@ from engine.signal_keys import SignalKeys
 from engine.test_engine_crash import CrashAt
 from engine.test_engine_hostile_network import HOSTILE
 from engine.world import CRYPTO, Crash, Phone, World, counted
+from letterlock.carriage import ConferenceView, NetworkResult, Outbound
 from letterlock.engine import chats, receipts
-from letterlock.engine.carriage import ConferenceView, NetworkResult, Outbound
 from letterlock.engine.content import GROUP_TYPE, Parts, encode, encode_receipt, with_heads
 from letterlock.engine.events import (
     GroupJoined,

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from engine.world import ALICE, BOB, CAROL, Phone, World
-from letterlock.engine.carriage import NetworkResult, Outbound
+from letterlock.carriage import NetworkResult, Outbound
 from letterlock.engine.events import (
     MessageDelivered,
     MessageExpired,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from engine.world import ALICE, BOB, Phone, World
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageMissing, MessageReceived
 from letterlock.engine.limits import DEFAULTS
 from letterlock.engine.record_values import Status

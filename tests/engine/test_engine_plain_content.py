@@ -9,12 +9,12 @@ import pytest
 from engine.test_engine_content import say, shown
 from engine.test_engine_order import settled
 from engine.world import ALICE, BOB, Hostility, Phone, World
+from letterlock.carriage import Inbound, Outbound
 from letterlock.codec import cpim, imdn, iscomposing
 from letterlock.codec.ft_http import MEDIA_TYPE as FILE_TYPE
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.codec.push_location import MEDIA_TYPE as LOCATION_TYPE
 from letterlock.codec.xml import XmlLimits
-from letterlock.engine.carriage import Inbound, Outbound
 from letterlock.engine.content import Delete, Edit, File, Location, Reaction, Reference, Text, Unknown
 from letterlock.engine.events import (
     ChangeRefused,

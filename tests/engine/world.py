@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from engine.toy_protocol import ToyProtocol, bundle
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.codec import cpim
 from letterlock.codec.frame import decode_frame
 from letterlock.crypto.pyca import Pyca
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.content import Text
 from letterlock.engine.effects import (
     Effect,

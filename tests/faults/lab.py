@@ -14,6 +14,7 @@ from typing import Any
 
 from e2e.lying_directory import LyingDirectory
 from e2e.world import LIMITS, PASSWORD, Phone, World
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.carrier import Accounts, Carrier, Interference, Seen
 from letterlock.carrier.msrp_tap import MsrpInterference, MsrpSeen
 from letterlock.carrier.settings import Settings as CarrierSettings
@@ -22,7 +23,6 @@ from letterlock.client.identity import Identity
 from letterlock.client.network import OnMessage, Transport
 from letterlock.client.settings import Settings
 from letterlock.codec.sip import Request
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageDelivered
 from letterlock.engine.limits import EngineLimits
 from letterlock.ids import Instant, MessageId, Number

@@ -18,8 +18,8 @@ import pytest
 from e2e.world import ANA, BEN, PASSWORD, Phone
 from faults.lab import SOON, Lab, msrp_settings
 from faults.middlebox import Middlebox, Plan
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.carrier import Accounts, Carrier
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageExpired, MessageFailed
 from letterlock.errors import TransportError
 from letterlock.ids import MessageId, Number, conversation_of

@@ -13,10 +13,10 @@ import pytest
 from e2e.world import ANA, BEN, Phone
 from faults.lab import LARGE, ROOMY, Lab
 from faults.sip_front import Answer, Front
+from letterlock.carriage import NetworkResult
 from letterlock.client.local import LocalProfile
 from letterlock.client.settings import SipAccount
 from letterlock.codec.sip import Request
-from letterlock.engine.carriage import NetworkResult
 from letterlock.engine.events import MessageFailed
 from letterlock.engine.record_values import Row
 from letterlock.engine.records import OUTBOX

@@ -12,10 +12,10 @@ import pytest
 from e2e.world import ANA, BEN, Phone
 from faults.lab import LARGE, ROOMY, SOON, Lab, msrp_settings
 from faults.middlebox import Middlebox, Plan, with_body
+from letterlock.carriage import NetworkResult
 from letterlock.carrier import Interference, Seen, replaced
 from letterlock.carrier.msrp_tap import MsrpInterference, MsrpSeen
 from letterlock.codec.sip import Request, Response
-from letterlock.engine.carriage import NetworkResult
 from letterlock.engine.events import MessageDelivered, MessageExpired, MessageFailed
 from letterlock.engine.record_values import Status
 from letterlock.errors import TransportError

@@ -11,9 +11,9 @@ from pathlib import Path
 from focus.lying import LyingFocus
 from focus.town import FAST, number
 from lab_certificate import LabCertificate
+from letterlock.carriage import ConferenceView, Inbound, Outbound
 from letterlock.carrier import Accounts, Carrier
 from letterlock.carrier.settings import ApplicationServer
-from letterlock.engine.carriage import ConferenceView, Inbound, Outbound
 from letterlock.ids import ConversationId, GroupId, MessageId, Number
 from letterlock.services.focus import MsrpTls
 from letterlock.transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig

@@ -12,7 +12,7 @@ import pytest
 from focus.client_lab import DOMAIN, FRAME, GROUP, Lab, Phone, until
 from focus.town import number
 from lab_certificate import write_lab_certificate
-from letterlock.engine.carriage import Conference
+from letterlock.carriage import Conference
 from letterlock.errors import InputError
 from letterlock.ids import Number
 from letterlock.services.focus import Focus

@@ -13,7 +13,7 @@ import pytest
 from focus.client_lab import GROUP, Phone, until
 from focus.town import FAST, number
 from interop.kamailio import DOMAIN, LAB_PASSWORD, Kamailio, free_ports, missing
-from letterlock.engine.carriage import Conference
+from letterlock.carriage import Conference
 from letterlock.services.focus import Focus, MsrpTls
 
 pytestmark = [pytest.mark.anyio, pytest.mark.kamailio]

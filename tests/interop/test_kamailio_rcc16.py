@@ -16,8 +16,8 @@ from focus.client_lab import Phone as Line
 from focus.ordering import WIRE, Phone
 from focus.town import FAST, NOW
 from interop.kamailio import DOMAIN, LAB_PASSWORD, Kamailio, free_ports, missing
+from letterlock.carriage import Conference, Outbound
 from letterlock.codec.xml import XmlLimits
-from letterlock.engine.carriage import Conference, Outbound
 from letterlock.ids import ConversationId, MessageId
 from letterlock.rcc16.choices import OURS
 from letterlock.rcc16.wire.content_types import CLIENT_CONTROL, SERVER_CONTROL

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from interop.kamailio import LAB_PASSWORD, Kamailio
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.ids import MessageId, Number, conversation_of, number
 from letterlock.transport.rcs.config import RcsConfig, SessionConfig
 from letterlock.transport.rcs.transport import RcsTransport

@@ -6,10 +6,10 @@ import zlib
 
 import pytest
 
+from letterlock.carriage import Outbound
 from letterlock.codec.cpim import CpimLimits, decode_cpim
 from letterlock.codec.ft_http import MEDIA_TYPE as FILE_TYPE
 from letterlock.codec.push_location import MEDIA_TYPE as LOCATION_TYPE
-from letterlock.engine.carriage import Outbound
 from letterlock.errors import DecodeError, LimitExceeded
 from letterlock.ids import ConversationId, message_id, number
 from letterlock.transport.rcs.content import open_content, wrap

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from lab_certificate import write_lab_certificate
+from letterlock.carriage import Conference, Inbound, NetworkResult, Outbound
 from letterlock.carrier import Accounts, Carrier
 from letterlock.carrier.settings import Settings
 from letterlock.carrier.tap import Interference, Seen
 from letterlock.codec.sip import Headers, Request, Response
-from letterlock.engine.carriage import Conference, Inbound, NetworkResult, Outbound
 from letterlock.errors import StoreError, TransportError
 from letterlock.ids import GroupId, MessageId, Number, conversation_of, number
 from letterlock.transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig

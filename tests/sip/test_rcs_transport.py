@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab_certificate import LabCertificate, write_lab_certificate
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.codec.cpim import CpimLimits, decode_cpim
 from letterlock.codec.sip import (
     Credentials,
@@ -27,7 +28,6 @@ from letterlock.codec.sip import (
     StreamParser,
     encode,
 )
-from letterlock.engine.carriage import Inbound, NetworkResult, Outbound
 from letterlock.errors import InputError, StoreError, TransportError
 from letterlock.ids import Number, conversation_of, message_id, number
 from letterlock.sip.digest_server import DigestServer, Outcome

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Coroutine, Hashable
 from typing import Any
 
-from ..engine.carriage import NetworkResult
+from ..carriage import NetworkResult
 from ..engine.effects import (
     Effect,
     FetchLists,

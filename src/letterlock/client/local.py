@@ -8,9 +8,9 @@ import hmac
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..carriage import ConferenceView, Inbound
 from ..codec.ft_http import RemoteFile
 from ..crypto.provider import CryptoProvider
-from ..engine.carriage import ConferenceView, Inbound
 from ..engine.content import File, Sendable
 from ..engine.engine import Engine
 from ..engine.events import Recorded

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from ..carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ..codec.provisioning import ProvisioningDocument
 from ..conversation_seam import Request
-from ..engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ..engine.step import Step
 from ..ids import AccountId, DeviceId, Instant, Number, Rng
 from ..seam import State

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..carriage import Conference, Outbound
 from ..conversation_seam import Request
 from ..ids import Instant, Number
 from ..seam import MaterialNeeded, Publish
-from .carriage import Conference, Outbound
 
 __all__ = [
     "Effect",

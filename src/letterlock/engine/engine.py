@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..carriage import Inbound, NetworkResult
 from ..conversation_seam import ConversationProtocol
 from ..crypto.provider import CryptoProvider
 from ..errors import InputError, NotEncrypted
@@ -28,7 +29,6 @@ from . import (
     upkeep,
     waiting,
 )
-from .carriage import Inbound, NetworkResult
 from .content import Sendable
 from .conversations import choosing, members, receiving, working
 from .conversations import sending as letters

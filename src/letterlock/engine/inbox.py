@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from ..carriage import Inbound
 from ..codec.frame import FrameCopy, WireFrame, decode_frame
 from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
 from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
@@ -17,7 +18,6 @@ from ..errors import DecodeError, DeviceListError
 from ..ids import ConversationId, GroupId, Number, group_name
 from ..seam import Device, DeviceProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
 from . import chats, contacts, delivering, fetching, parking, plain, resend, trouble, waiting
-from .carriage import Inbound
 from .contacts import Unknown
 from .content import names_group
 from .conversations import receiving as conversations

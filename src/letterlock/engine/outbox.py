@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..carriage import NetworkResult, Outbound
 from ..ids import AccountId, DeviceId, GroupId, GroupName, Instant, MessageId, group_of
 from ..seam import Key
-from .carriage import NetworkResult, Outbound
 from .chats import conversation
 from .content import GROUP_TYPE
 from .core import NOBODY, Core

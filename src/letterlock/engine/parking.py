@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from ..carriage import Inbound
 from . import chats, fetching, trouble
-from .carriage import Inbound
 from .contacts import Unknown
 from .core import Core
 from .record_values import Parked

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import replace
 
 from .. import ids
+from ..carriage import Inbound, NetworkResult, Outbound
 from ..codec import imdn, iscomposing
 from ..codec.cpim import IMDN, CpimHeader
 from ..codec.ft_http import instant_of
@@ -18,7 +19,6 @@ from ..codec.mime import ContentType, decode_content_type
 from ..errors import DecodeError, InputError
 from ..ids import Instant, MessageId, Number
 from . import changing, chats, drafts, outbox, policy, posting, trouble
-from .carriage import Inbound, NetworkResult, Outbound
 from .content import (
     Content,
     Delete,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import ids
+from ..carriage import Outbound
 from ..errors import InputError, TrustRequired
 from ..ids import MessageId, Number
 from . import chats, drafts, fetching, outbox, plain, policy, posting, queue, sealing, waiting
-from .carriage import Outbound
 from .content import File, Sendable, check, encode_typing, is_sealed_file
 from .conversations import choosing, files
 from .conversations import sending as letters

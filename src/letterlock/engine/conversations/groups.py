@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...carriage import Conference, ConferenceView
 from ...conversation_seam import (
     AddMembers,
     Change,
@@ -24,7 +25,6 @@ from ...ids import ChatName, GroupId, GroupName, Number, account_uuid, group_nam
 from ...seam import State
 from ...trust.group_log_entry import Member as SignedMember
 from .. import chats, trouble
-from ..carriage import Conference, ConferenceView
 from ..content import File, check
 from ..core import Core
 from ..effects import MakeConference

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ...carriage import NetworkResult, Outbound
 from ...conversation_seam import Packet, PacketHeader, UntilWhen
 from ...ids import GroupId, Instant, MessageId, Number, group_of
 from ...seam import Key
 from .. import outbox
-from ..carriage import NetworkResult, Outbound
 from ..chats import conversation
 from ..core import Core
 from ..effects import Transmit

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from ...carriage import Inbound
 from ...codec import imdn
 from ...codec.cpim import IMDN
 from ...conversation_seam import Conversation, ConversationProtocol, Packet, PacketHeader
 from ...errors import DecodeError
 from ...ids import ChatName, MessageId
 from .. import chats, shelf
-from ..carriage import Inbound
 from ..content import read_receipt
 from ..core import Core
 from ..record_values import Status

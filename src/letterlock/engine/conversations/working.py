@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...carriage import NetworkResult
 from ...conversation_seam import ConversationProtocol, Packet, Progress
-from ..carriage import NetworkResult
 from ..core import Core
 from ..record_values import Upkeep
 from ..records import UPKEEP

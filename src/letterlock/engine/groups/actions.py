@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ... import ids
+from ...carriage import ConferenceView
 from ...errors import InputError, NotEncrypted
 from ...ids import GroupName, MessageId, Number
 from ...trust import group_log
@@ -17,7 +18,6 @@ from ...trust.group_log import GroupLog
 from ...trust.group_log_bundle import fill
 from ...trust.group_log_entry import Add, Icon, Leave, Member, Operation, Remove, Revoke, Subject
 from .. import chats, drafts, fetching, policy, receipts, trouble
-from ..carriage import ConferenceView
 from ..content import File, Sendable, check
 from ..conversations import files
 from ..core import Core

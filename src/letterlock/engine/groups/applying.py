@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...carriage import Conference
 from ...ids import AccountId, GroupName, Number
 from ...trust.group_log import GroupLog
 from .. import chats, ordering
-from ..carriage import Conference
 from ..content import GROUP_TYPE
 from ..core import Core
 from ..effects import SyncConference

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
+from ...carriage import ConferenceView
 from ...errors import InputError
 from ...ids import GroupName, Instant, MessageId, Number, Rng
 from ...seam import State
-from ..carriage import ConferenceView
 from ..conversations import choosing
 from ..conversations import groups as kept
 from ..core import Core

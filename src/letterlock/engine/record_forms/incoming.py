@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
+from ...carriage import Inbound
 from ...codec import tls
 from ...ids import GroupId, MessageId, Number
-from ..carriage import Inbound
 from ..record_values import Parked, Trouble
 from .basics import read_text, text
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...carriage import Inbound
 from ...ids import Instant
-from ..carriage import Inbound
 
 __all__ = ["Parked", "Trouble"]
 

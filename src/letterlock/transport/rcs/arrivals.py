@@ -9,8 +9,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from ...carriage import Inbound
 from ...codec.sip import NameAddr, Request, Uri
-from ...engine.carriage import Inbound
 from ...errors import DecodeError, LetterlockError, LimitExceeded
 from ...ids import Instant
 from ...sip.options import ALLOW, response_headers

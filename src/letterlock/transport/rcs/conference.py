@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ...carriage import NetworkResult
 from ...codec.cpim import MEDIA_TYPE as CPIM
 from ...codec.resource_lists import MEDIA_TYPE as RESOURCE_LISTS
 from ...codec.resource_lists import CopyControl, ListEntry, encode_resource_list
 from ...codec.sdp import MEDIA_TYPE as SDP
 from ...codec.sdp import Connection, Origin, SdpLimits, SessionDescription, decode_sdp, encode_sdp
 from ...codec.sip import Headers, NameAddr, Request, Response, Uri, media_type
-from ...engine.carriage import NetworkResult
 from ...errors import DecodeError, ProtocolError, TransportError
 from ...ids import GroupId, Number, Rng
 from ...msrp import MessageStarted

@@ -15,13 +15,13 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ...codec import group_data
 from ...codec.conference_info import ConferenceInfo
 from ...codec.cpim import Cpim
 from ...codec.group_data import GroupData, GroupTarget, encode_group_data
 from ...codec.mime import MimePart
 from ...codec.sip import Request, Uri
-from ...engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ...errors import DecodeError, LetterlockError, LimitExceeded, TransportError
 from ...ids import ConversationId, GroupId, Instant, MessageId, Number, Rng, new_message_id
 from ...msrp import MessageStarted

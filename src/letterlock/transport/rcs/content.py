@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from ...carriage import Inbound, Outbound
 from ...codec.cpim import MEDIA_TYPE, CpimHeader, CpimLimits, decode_cpim, encode_cpim
 from ...codec.ft_http import MEDIA_TYPE as FILE_TYPE
 from ...codec.imdn import MEDIA_TYPE as IMDN_TYPE
@@ -15,7 +16,6 @@ from ...codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
 from ...codec.push_location import MEDIA_TYPE as LOCATION_TYPE
 from ...codec.sip import Request, media_type
 from ...codec.transfer import inflate
-from ...engine.carriage import Inbound, Outbound
 from ...errors import DecodeError, InputError
 from ...ids import Instant, MessageId, Number, message_id
 from ...imdn import chat_message

@@ -11,7 +11,7 @@ import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ...engine.carriage import NetworkResult
+from ...carriage import NetworkResult
 from ...errors import InputError, LimitExceeded, TransportError
 from ...ids import Number, Rng
 from ...msrp import MessageStarted

@@ -15,11 +15,11 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from ...carriage import Inbound, NetworkResult, Outbound
 from ...codec.cpim import MEDIA_TYPE as CPIM
 from ...codec.sdp import MEDIA_TYPE as SDP
 from ...codec.sdp import Connection, Origin, SdpLimits, SessionDescription, decode_sdp, encode_sdp
 from ...codec.sip import NameAddr, Response, Uri, delta_seconds, media_type
-from ...engine.carriage import Inbound, NetworkResult, Outbound
 from ...errors import DecodeError, LetterlockError, LimitExceeded, ProtocolError, TransportError
 from ...ids import ConversationId, Instant, Number, Rng
 from ...msrp import MessageStarted

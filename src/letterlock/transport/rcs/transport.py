@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from types import TracebackType
 
-from ...engine.carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
+from ...carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ...errors import LimitExceeded, TransportError
 from ...ids import Instant, MessageId, Number, Rng
 from ...rcc16.wire.capability_tags import passes

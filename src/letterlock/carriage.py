@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..codec.cpim import CpimHeader
-from ..ids import ConversationId, GroupId, Instant, MessageId, Number
+from .codec.cpim import CpimHeader
+from .ids import ConversationId, GroupId, Instant, MessageId, Number
 
 __all__ = ["Conference", "ConferenceView", "Inbound", "NetworkResult", "Outbound"]
 
