@@ -42,7 +42,7 @@ def test_every_call_is_described(tmp_path: Path) -> None:
 def test_every_code_is_described() -> None:
     used = set()
     for folder in ("services/kds", "codec"):
-        for path in (ROOT / "src" / "letterlock" / folder).glob("*.py"):
+        for path in (ROOT / "src" / "letterlock" / folder).rglob("*.py"):
             if folder == "services/kds" or path.name.startswith("kds") or path.parent.name == "kds":
                 used |= set(re.findall(r'code="(kds\.[a-z_]+)"', path.read_text(encoding="utf-8")))
     edge = {f"kds.{word}" for word in ("slow", "busy", "failed", "rate", "body")}
