@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from .codec.cpim import CpimHeader
 from .ids import ConversationId, GroupId, Instant, MessageId, Number
 
-__all__ = ["Conference", "ConferenceView", "Inbound", "NetworkResult", "Outbound"]
+__all__ = ["Conference", "ConferenceView", "Inbound", "Medium", "NetworkResult", "Outbound"]
+
+
+class Medium(enum.IntEnum):
+    """What carries a message. SMS exists by a user's choice alone (SR-01). The numbers are stored."""
+
+    RCS = 0
+    SMS = 1
+
+    @property
+    def label(self) -> str:
+        """Its stable name in JSON."""
+        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,8 @@ class Outbound:
     """Further CPIM headers, as they are to be written, namespace declarations included."""
     packet: bool = False
     dispositions: tuple[str, ...] = ()
+    medium: Medium = Medium.RCS
+    """SMS: `body` is text/plain in UTF-8, `to` a number; nothing of the rest is carried but the wish for a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,10 @@ class Inbound:
     group: GroupId | None = None
     headers: tuple[CpimHeader, ...] = ()
     """The CPIM headers that it came with, all of them."""
+    medium: Medium = Medium.RCS
+    """SMS: `body` is text/plain in UTF-8, or message/imdn+xml for a receipt of the SMSC's."""
+    sender_name: str = ""
+    """What an SMS calls its sender where that is no number: a name, or a short code."""
 
 
 @dataclass(frozen=True, slots=True)
