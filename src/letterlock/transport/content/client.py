@@ -25,6 +25,7 @@ from .config import ContentSettings, Downloaded, DownloadState, ServerAccount, U
 from .download import Fetch
 from .files import Source, Target, finished_before
 from .http import Again, Exchange, Login
+from .ranges import fetch_range
 from .upload import Sending, question
 
 __all__ = ["ContentClient"]
@@ -134,6 +135,11 @@ class ContentClient:
             return await self._persist(fetch.attempt, lambda: target.size)
         finally:
             await asyncio.to_thread(target.close)
+
+    async def read(self, url: str, start: int, count: int, size: int) -> bytes:
+        """`count` bytes from `start` on, of a file of `size` bytes. Nothing is checked but how many they are."""
+        address = self._exchange.checked(url)
+        return await self._persist(lambda: fetch_range(self._exchange, address, start, count, size), lambda: 0)
 
     # --- patience ----------------------------------------------------------------------------------------------
     async def _persist(self, attempt: Callable[[], Awaitable[T]], reached: Callable[[], int]) -> T:

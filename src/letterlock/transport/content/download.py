@@ -21,7 +21,7 @@ from .config import ContentSettings, Downloaded, DownloadState
 from .files import Target
 from .http import Again, Exchange, digest_of, refusal
 
-__all__ = ["Fetch"]
+__all__ = ["Fetch", "content_range"]
 
 _CONTENT_RANGE = re.compile(r"bytes[ \t]+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r'"[!#-~]{0,200}"', re.ASCII)
@@ -84,10 +84,10 @@ class Fetch:
         """The size of the whole file as this answer has it, checked against what is known."""
         size: int | None = None
         if response.status == 206:
-            found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip()[:128])
-            if found is None or int(found[1]) != have or int(found[2]) != int(found[3]) - 1:
+            found = content_range(response)
+            if found is None or found[0] != have or found[1] != found[2] - 1:
                 raise ContentError("the content server sends another part than was asked for", code="content.range")
-            size = int(found[3])
+            size = found[2]
         else:
             length = response.headers.get("Content-Length", "")
             size = int(length) if _DIGITS.fullmatch(length) else None
@@ -144,3 +144,9 @@ class Fetch:
             raise error
         self._restarted = True
         raise Again(error)
+
+
+def content_range(response: aiohttp.ClientResponse) -> tuple[int, int, int] | None:
+    """First byte, last byte and size of the whole, as the server says; None where it says nothing that makes sense."""
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip()[:128])
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
