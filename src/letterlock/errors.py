@@ -26,6 +26,7 @@ __all__ = [
     "GroupInactive",
     "IdentityChanged",
     "InputError",
+    "InvalidFile",
     "InvalidGroupMessage",
     "InvalidRcc16",
     "KdsError",
@@ -111,6 +112,16 @@ class LimitExceeded(DecodeError):
     """Input over a bound that was checked before memory was taken (SR-08)."""
 
     code = "limit"
+
+
+class InvalidFile(DecodeError):
+    """A sealed file or its pointer that a numbered rule refuses; nothing of it was released. `rule`: `LL-FILE-05`."""
+
+    code = "file"
+
+    def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
+        super().__init__(message, code=rule.removeprefix("LL-").lower().replace("-", ".", 1), hint=hint)
+        self.rule = rule
 
 
 class CryptoError(RemoteError):

@@ -1,7 +1,7 @@
 """Numbered checks: what a rule of a specification is, whatever the specification.
 
 A rule is declared at the top of the module that enforces it and used as a statement, `if bad: RULE.fail("what was
-wrong")`. Each specification has a registry of its own (mls/rules.py, rcc16/rules.py); the tables of what is refused are
+wrong")`. Each specification has a registry of its own (mls/rules.py, rcc16/rules.py, files/rules.py); the tables of what is refused are
 made from them, and the tests prove for every rule that what breaks it is refused, and is not refused any more by that
 rule when `fail` does nothing.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
-from .errors import InvalidGroupMessage, InvalidRcc16
+from .errors import InvalidFile, InvalidGroupMessage, InvalidRcc16
 
 __all__ = ["NumberedRule", "declare"]
 
@@ -20,7 +20,7 @@ __all__ = ["NumberedRule", "declare"]
 class NumberedRule:
     """One check. `clause` names the specification, `text` says it in short, `module` enforces it."""
 
-    error: ClassVar[type[InvalidGroupMessage] | type[InvalidRcc16]]
+    error: ClassVar[type[InvalidFile] | type[InvalidGroupMessage] | type[InvalidRcc16]]
 
     id: str
     clause: str

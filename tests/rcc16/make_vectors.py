@@ -15,12 +15,13 @@ from typing import Any
 from letterlock.codec.imdn import Disposition, Imdn, Status, encode_imdn
 from letterlock.codec.tls import opaque
 from letterlock.conversation_seam import PacketHeader
+from letterlock.crypto.padme import padded_length
 from letterlock.crypto.pyca import Pyca
 from letterlock.ids import MessageId, Number
 from letterlock.mls.wire.extensions import Extension, encode_extensions
 from letterlock.mls.wire.proposals import CustomProposal, Proposal, SelfRemove, encode_proposal
 from letterlock.rcc16.choices import OURS, Revision
-from letterlock.rcc16.files import SALT, SealedFile, padded_length, seal_file
+from letterlock.rcc16.files import SALT, SealedFile, seal_file
 from letterlock.rcc16.identity_hash import identity_hash
 from letterlock.rcc16.metadata import Slot, commitment, continuity_commitment
 from letterlock.rcc16.wire.authenticated_data import encode_authenticated_data

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.codec.tls import u32
+from letterlock.crypto.padme import padded_length
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import DecodeError, InputError, LetterlockError, LimitExceeded
 from letterlock.mls.wire.extensions import Extension
@@ -21,7 +22,6 @@ from letterlock.rcc16.files import (
     check_descriptor,
     describe,
     open_file,
-    padded_length,
     seal_file,
 )
 from letterlock.rcc16.metadata import (

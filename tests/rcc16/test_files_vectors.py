@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from letterlock.crypto.padme import padded_length
 from letterlock.crypto.pyca import Pyca
 from letterlock.rcc16.choices import Revision
-from letterlock.rcc16.files import open_file, padded_length, seal_file
+from letterlock.rcc16.files import open_file, seal_file
 from letterlock.rcc16.metadata import Slot, commitment, continuity_commitment
 from letterlock.rcc16.wire.file_info import (
     FileEncryptionInfo,

@@ -11,11 +11,33 @@ check raises `BadPublicKey`, `BadSignature` or `BadMac` and never returns a half
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..ids import Rng
 
-__all__ = ["CryptoProvider"]
+__all__ = ["AesGcm", "CryptoProvider", "Octets"]
+
+Octets: TypeAlias = bytes | bytearray | memoryview
+"""What is read in place, without a copy."""
+
+
+class AesGcm(Protocol):
+    """AES-GCM under one key, whose schedule is made once: for the many chunks of a file. Safe to share between threads.
+
+    The key lives as long as this does. Nonces are 12 bytes and never come twice: the caller sees to that.
+    """
+
+    def seal(self, nonce: bytes, plaintext: Octets, ad: bytes) -> bytes:
+        """Ciphertext and 16-byte tag."""
+        ...
+
+    def seal_into(self, nonce: bytes, plaintext: Octets, ad: bytes, out: memoryview) -> None:
+        """The same, into `out`, which is as long as plaintext and tag."""
+        ...
+
+    def open_into(self, nonce: bytes, ciphertext: Octets, ad: bytes, out: memoryview) -> None:
+        """Into `out`, which is as long as the plaintext. Raises BadMac, and `out` is all zeros then (SR-15)."""
+        ...
 
 
 class CryptoProvider(Protocol):
@@ -211,6 +233,10 @@ class CryptoProvider(Protocol):
 
     def aes_gcm_open(self, key: bytes, nonce: bytes, ciphertext: bytes, ad: bytes) -> bytes:
         """Raises BadMac."""
+        ...
+
+    def aes_gcm(self, key: bytes) -> AesGcm:
+        """AES-GCM under one key, for many chunks."""
         ...
 
     def aes_gcm_siv_seal(self, key: bytes, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:

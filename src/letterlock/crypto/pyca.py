@@ -38,6 +38,7 @@ from ..ids import Rng
 from . import hkdf
 from .certificate import certificate_public_key
 from .nist_pyca import ECDSA_HASHES, P256, P384, P521
+from .provider import Octets
 
 __all__ = ["Pyca"]
 
@@ -279,6 +280,9 @@ class Pyca:
         except InvalidTag as error:
             raise BadMac("the ciphertext does not decrypt") from error
 
+    def aes_gcm(self, key: bytes) -> KeyedAesGcm:
+        return KeyedAesGcm(key)
+
     def aes_gcm_siv_seal(self, key: bytes, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:
         _length("GCM-SIV nonce", nonce, 12)
         return _gcm_siv(key).encrypt(nonce, plaintext, ad)
@@ -341,6 +345,37 @@ class Pyca:
 
     def mlkem1024_decapsulate(self, seed: bytes, ciphertext: bytes) -> bytes:
         return _decapsulate(self._kem1024.take(seed), ciphertext, 1568)
+
+
+class KeyedAesGcm:
+    """Implements `provider.AesGcm`."""
+
+    __slots__ = ("_aead",)
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = _gcm(key)
+
+    def seal(self, nonce: bytes, plaintext: Octets, ad: bytes) -> bytes:
+        _length("GCM nonce", nonce, 12)
+        return self._aead.encrypt(nonce, plaintext, ad)
+
+    def seal_into(self, nonce: bytes, plaintext: Octets, ad: bytes, out: memoryview) -> None:
+        _length("GCM nonce", nonce, 12)
+        try:
+            self._aead.encrypt_into(nonce, plaintext, ad, out)
+        except ValueError as error:
+            raise InputError("the buffer is not as long as the ciphertext", code="input.length") from error
+
+    def open_into(self, nonce: bytes, ciphertext: Octets, ad: bytes, out: memoryview) -> None:
+        _length("GCM nonce", nonce, 12)
+        try:
+            self._aead.decrypt_into(nonce, ciphertext, ad, out)
+        except InvalidTag as error:
+            # OpenSSL decrypts first and compares then: what nobody has vouched for stands in the buffer (measured).
+            out[:] = bytes(len(out))
+            raise BadMac("the ciphertext does not decrypt") from error
+        except ValueError as error:
+            raise InputError("the buffer is not as long as the plaintext", code="input.length") from error
 
 
 # --- helpers -------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from typing import Final
 
 from ..codec.ft_http import RemoteFile
 from ..codec.tls import u32
+from ..crypto.padme import padded_length
 from ..crypto.provider import CryptoProvider
 from ..errors import InputError, LimitExceeded
 from ..ids import Instant, Rng
@@ -37,7 +38,6 @@ __all__ = [
     "ciphertext_length",
     "describe",
     "open_file",
-    "padded_length",
     "seal_file",
 ]
 
@@ -75,15 +75,6 @@ class SealedFile:
 
     ciphertext: bytes = field(repr=False)
     metadata: FileMetadata
-
-
-def padded_length(length: int) -> int:
-    """Padmé: what a file of that length is padded to, so that its size tells little."""
-    if length < 2:
-        return length
-    exponent = length.bit_length() - 1
-    unit = 1 << (exponent - exponent.bit_length())
-    return -(-length // unit) * unit
 
 
 def ciphertext_length(length: int) -> int:
