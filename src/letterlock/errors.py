@@ -40,6 +40,7 @@ __all__ = [
     "NotEncrypted",
     "ProtocolError",
     "ProvisioningError",
+    "PushError",
     "RemoteError",
     "ServiceError",
     "StoreConflict",
@@ -293,6 +294,12 @@ class ProvisioningError(ServiceError):
     """The provisioning server refused, or its document cannot be used."""
 
     code = "provisioning"
+
+
+class PushError(ServiceError):
+    """The push service refused a subscription."""
+
+    code = "push"
 
 
 class KdsError(ServiceError):

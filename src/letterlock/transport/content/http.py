@@ -29,8 +29,8 @@ from yarl import URL
 from ...codec.addresses import is_loopback, is_public
 from ...errors import ContentError, InputError, LetterlockError, ProtocolError, TransportError
 from ...ids import Instant, Rng
+from ...net.guarded_resolver import ForbiddenAddress, GuardedResolver
 from ...sip.digest import DigestClient
-from ..guarded_resolver import ForbiddenAddress, GuardedResolver
 from .config import ContentSettings, ServerAccount
 
 __all__ = ["Again", "Exchange", "Login", "bounded", "digest_of", "refusal"]

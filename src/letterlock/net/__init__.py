@@ -1,0 +1,1 @@
+"""What the edges of clients and of services share about the network."""
