@@ -13,6 +13,7 @@ from .. import ids
 from ..codec.ft_http import FileDocument, RemoteFile
 from ..engine.content import File
 from ..engine.events import Recorded
+from ..engine.limits import EngineLimits
 from ..errors import InputError, StoreError
 from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
 from .attach import Access
@@ -404,6 +405,16 @@ class Client:
     async def transfers(self) -> Sequence[Transfer]:
         """All transfers, oldest first; those that a crash interrupted can be resumed."""
         return [Transfer(info, self) for info in await self.ask(lambda profile: profile.transfers())]
+
+    # --- what there is ---------------------------------------------------------------------------------------
+    async def carried(self) -> bool:
+        """Whether a carrier is set up and may be used, by the operator's word. Without one, what is sent waits."""
+        return await self.ask(lambda profile: profile.carried())
+
+    @property
+    def limits(self) -> EngineLimits:
+        """The bounds of what can be sent and kept."""
+        return self._access.environment.engine_limits
 
     # --- for programs that end soon ------------------------------------------------------------------------
     async def settled(self) -> None:

@@ -170,7 +170,29 @@ class Conversation:
             file = File(file.file, file.thumbnail, render=file.render, playing_seconds=file.playing_seconds)
         return await self._send(file, allow, wait)
 
-    async def _send(self, content: Sendable, allow: PlainOption | None, wait: bool) -> MessageId:
+    async def send_content(
+        self,
+        content: Sendable,
+        *,
+        allow: PlainOption | None = None,
+        wait: bool = True,
+        message_id: str = "",
+        only_encrypted: bool = False,
+    ) -> MessageId:
+        """Send any content; the methods above make it. `message_id` is an id of the caller's choice, InputError
+        (`input.message_id_used`) for one that was used before. `only_encrypted` raises NotEncrypted also in a chat that the
+        user left unencrypted, whatever happens to the chat meanwhile. Raises as `send` does."""
+        chosen = ids.message_id(message_id) if message_id else ""
+        return await self._send(content, allow, wait, chosen, only_encrypted)
+
+    async def _send(
+        self,
+        content: Sendable,
+        allow: PlainOption | None,
+        wait: bool,
+        message_id: str = "",
+        only_encrypted: bool = False,
+    ) -> MessageId:
         # When the owner dies before it answers, the next one is asked again: by this name it knows what was sent.
         request = uuid.uuid4().hex
         asked = False
@@ -179,7 +201,7 @@ class Conversation:
             nonlocal asked
             name = request if asked or profile.shared else ""
             asked = True
-            return profile.send(self.name, content, allow, wait, name)
+            return profile.send(self.name, content, allow, wait, name, message_id, only_encrypted)
 
         return await self._asks.ask(call)
 
@@ -197,6 +219,11 @@ class Conversation:
         Edits, deletes and reactions are part of the messages that they are for.
         """
         return await self._asks.ask(lambda profile: profile.messages(self.name, limit, before))
+
+    async def find(self, message_id: str) -> Sequence[MessageView]:
+        """The messages with this id, as they are now: one, or none. Ids are their senders' choice, so there may be more."""
+        checked = ids.message_id(message_id)
+        return await self._asks.ask(lambda profile: profile.find(self.name, checked))
 
     # --- encryption as a whole ---------------------------------------------------------------------------------
     async def encryption(self) -> EncryptionInfo:

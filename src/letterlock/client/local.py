@@ -241,12 +241,29 @@ class LocalProfile:
         return any(member.number == name for group in groups if group is not None for member in group.members)
 
     async def send(
-        self, number: ChatName, content: Sendable, allow: PlainOption | None, wait: bool, request: str
+        self,
+        number: ChatName,
+        content: Sendable,
+        allow: PlainOption | None,
+        wait: bool,
+        request: str,
+        message_id: str = "",
+        only_encrypted: bool = False,
     ) -> MessageId:
-        engine = self._engine
+        engine, chosen = self._engine, MessageId(message_id) if message_id else None
 
         def step(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
-            return engine.send(state, number, content, now, rng, allow=allow, wait=wait)
+            return engine.send(
+                state,
+                number,
+                content,
+                now,
+                rng,
+                allow=allow,
+                wait=wait,
+                message_id=chosen,
+                only_encrypted=only_encrypted,
+            )
 
         return MessageId(await self._once(step, request, heavy=group_of(number) is not None))
 
@@ -283,6 +300,12 @@ class LocalProfile:
             MESSAGE, f"{number}/{before}" if before else "", max(1, min(limit, MOST_MESSAGES)), prefix=f"{number}/"
         )
         return [self._engine.view(self._store, number, message) for _, message in reversed(newest_first)]
+
+    async def find(self, number: ChatName, message_id: MessageId) -> Sequence[MessageView]:
+        return self._engine.find(self._store, number, message_id)
+
+    async def carried(self) -> bool:
+        return self._transport is not None
 
     # --- trust ---------------------------------------------------------------------------------------------
     async def security_code(self, number: Number) -> SecurityCode:

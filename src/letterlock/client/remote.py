@@ -85,10 +85,24 @@ class RemoteProfile:
             self._states[state.number] = state
 
     async def send(
-        self, number: ChatName, content: Sendable, allow: PlainOption | None, wait: bool, request: str
+        self,
+        number: ChatName,
+        content: Sendable,
+        allow: PlainOption | None,
+        wait: bool,
+        request: str,
+        message_id: str = "",
+        only_encrypted: bool = False,
     ) -> MessageId:
         sent: MessageId = await self._call(
-            "send", number=number, content=content, allow=allow, wait=wait, request=request
+            "send",
+            number=number,
+            content=content,
+            allow=allow,
+            wait=wait,
+            request=request,
+            message_id=message_id,
+            only_encrypted=only_encrypted,
         )
         if group_of(number) is None and (allow is not None or not self.security(number).encrypted):
             await self.open_chat(Number(number))
@@ -126,6 +140,13 @@ class RemoteProfile:
         newer = await self.messages(number, half, before)
         older = await self.messages(number, limit - half, newer[0].order) if len(newer) == half else ()
         return [*older, *newer]
+
+    async def find(self, number: ChatName, message_id: MessageId) -> Sequence[MessageView]:
+        found: list[MessageView] = await self._call("find", number=number, message_id=message_id)
+        return found
+
+    async def carried(self) -> bool:
+        return bool(await self._call("carried"))
 
     async def security_code(self, number: Number) -> SecurityCode:
         code: SecurityCode = await self._call("security_code", number=number)

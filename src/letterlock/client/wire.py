@@ -19,7 +19,7 @@ from ..codec.ft_http import RemoteFile
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockError, NotEncrypted, ServiceError
-from ..ids import GroupName, MessageId, Number, chat_name, group_of, number
+from ..ids import GroupName, MessageId, Number, chat_name, group_of, message_id, number
 from ..trust import SecurityCode
 from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
 from .contents import (
@@ -183,7 +183,18 @@ _TRANSFER = Method({}, info_to_json, info_from_json)
 METHODS: dict[str, Method] = {
     "open_chat": Method(_NUMBER, _state_to_json, _state_from_json),
     "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
-    "send": Method({**_CHAT, "content": (content_to_json, content_from_json), "allow": _OPTION}, _same, MessageId),
+    "send": Method(
+        {
+            **_CHAT,
+            "content": (content_to_json, content_from_json),
+            "allow": _OPTION,
+            "message_id": (_same, lambda text: message_id(text) if text else ""),
+        },
+        _same,
+        MessageId,
+    ),
+    "find": Method({**_CHAT, "message_id": (_same, message_id)}, _list(message_to_json), _list(message_from_json)),
+    "carried": _PLAIN,
     "capabilities": Method(_NUMBER, _same, lambda names: None if names is None else tuple(map(str, names))),
     "options": Method(_CHAT, _list(_option_to_json), _list(_option_from_json)),
     "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from .. import ids
-from ..ids import ChatName
+from ..errors import InputError
+from ..ids import ChatName, MessageId
 from . import changing
 from .content import TEXT_TYPE, Change, File, Reaction, Reference, Sendable, Text, encode, express, read, with_keys
 from .core import Core
 from .events import MessageSent
 from .record_values import Chat, Message, Status
+from .records import OUTBOX, PLACE, delivery_key
 from .shelf import others, put, remember_place
 from .step import Turn
 from .view import describe
@@ -21,7 +23,9 @@ def draft(
 ) -> Message:
     """Raises InputError for a change, or an answer, of a message that it cannot be for."""
     text, entity, reply_to, reply_author, change = None, b"", "", "", False
-    message_id = ids.new_message_id(turn.rng)
+    message_id = (
+        ids.new_message_id(turn.rng) if turn.message_id is None else _unused(turn, chat.number, turn.message_id)
+    )
     if isinstance(content, Text):
         text, content_type = content.text, TEXT_TYPE
         if content.reply_to is not None:
@@ -85,3 +89,16 @@ def fits(core: Core, turn: Turn, chat: ChatName, change: Message, *, encrypted: 
         return True
     target = content.target.message_id if isinstance(content, Reaction) else content.target
     return any(message.encrypted is encrypted for message, _ in others(turn, chat, target))
+
+
+def _unused(turn: Turn, chat: ChatName, message_id: MessageId) -> MessageId:
+    """An id of the caller's choice. Under one that is taken, receipts would count for the other message."""
+    if (
+        turn.staged.get(delivery_key(message_id)) is not None
+        or any(turn.staged.scan(OUTBOX, f"{message_id}/"))
+        or any(turn.staged.scan(PLACE, f"{chat}/{message_id}/"))
+    ):
+        raise InputError(
+            "a message with this id was sent already", code="input.message_id_used", hint="give each message its own id"
+        )
+    return message_id

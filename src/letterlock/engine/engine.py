@@ -44,7 +44,7 @@ from .groups.values import Group, group_key
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
 from .record_values import Chat, Message
-from .records import chat_key, contact_key
+from .records import PLACE, chat_key, contact_key, message_key
 from .security import Security
 from .step import Step, Turn
 from .view import MessageView, view
@@ -137,6 +137,8 @@ class Engine(GroupSteps, ConversationSteps):
         *,
         allow: PlainOption | None = None,
         wait: bool = True,
+        message_id: MessageId | None = None,
+        only_encrypted: bool = False,
     ) -> Step[MessageId]:
         """Store a message, or a change of one, for sending; with the effects performed it is on its way.
 
@@ -146,8 +148,15 @@ class Engine(GroupSteps, ConversationSteps):
         its bounds, a target that is not there (`input.target`), of somebody else (`input.not_author`), deleted, or of
         another protection; a file in an encrypted chat (`input.file_encrypted`). In a group: members whose keys are not
         there yet get it later, InputError (`input.group_left`) when we are no member, and there is no `allow`.
+
+        `message_id` is an id of the caller's choice; InputError (`input.message_id_used`) for one that was used.
+        `only_encrypted`: NotEncrypted also where the user left the chat unencrypted.
         """
-        turn = Turn(state, now, rng)
+        turn = Turn(state, now, rng, message_id)
+        if only_encrypted and allow is not None:
+            raise InputError("either encrypted in any case, or unencrypted by decision", code="input.allow")
+        if only_encrypted and (stands := self.security(state, chat, now)) in (Security.PLAIN_RCS, Security.PLAIN_SMS):
+            raise NotEncrypted("not sent: this chat is not encrypted", reason=stands.value)
         if group_of(chat) is None:
             return turn.finish(sending.send(self._core, turn, Number(chat), content, allow, wait))
         if allow is not None:
@@ -174,6 +183,16 @@ class Engine(GroupSteps, ConversationSteps):
         turn = Turn(state, now, rng)
         sending.typing(self._core, turn, number, active)
         return turn.finish(None)
+
+    def find(self, state: State, chat: ChatName, message_id: MessageId) -> tuple[MessageView, ...]:
+        """The messages with this id as they are shown. Nearly always one: ids are chosen by senders."""
+        found = []
+        for key in state.scan(PLACE, f"{chat}/{message_id}/"):
+            place = state.get(key)
+            message = state.get(message_key(chat, place.order)) if place is not None else None
+            if message is not None:
+                found.append(self.view(state, chat, message))
+        return tuple(sorted(found, key=lambda view: view.order))
 
     def view(self, state: State, number: ChatName, message: Message) -> MessageView:
         """A stored message as it is shown: with its last text, its reactions, what it answers."""

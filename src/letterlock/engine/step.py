@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..ids import GroupName, Instant, Rng
+from ..ids import GroupName, Instant, MessageId, Rng
 from ..seam import Staged, State, Writes
 from .effects import Effect, WakeAt
 from .events import Event, Recorded
@@ -35,12 +35,14 @@ class Step(Generic[T]):
 class Turn:
     """The private working area of one call: staged state, and what has been decided so far."""
 
-    __slots__ = ("_events", "_wake_at", "effects", "now", "rng", "staged", "whole_logs")
+    __slots__ = ("_events", "_wake_at", "effects", "message_id", "now", "rng", "staged", "whole_logs")
 
-    def __init__(self, state: State, now: Instant, rng: Rng) -> None:
+    def __init__(self, state: State, now: Instant, rng: Rng, message_id: MessageId | None = None) -> None:
         self.staged = Staged(state)
         self.now = now
         self.rng = rng
+        self.message_id = message_id
+        """What the caller wants the message to be called that this call sends; None: a new id."""
         self.effects: list[Effect] = []
         self.whole_logs: dict[tuple[GroupName, int], bytes] = {}
         """Of a group, and so many entries: what newcomers get, so that it is not worked out for each of them (SR-08)."""
