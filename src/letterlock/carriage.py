@@ -6,9 +6,9 @@ import enum
 from dataclasses import dataclass
 
 from .codec.cpim import CpimHeader
-from .ids import ConversationId, GroupId, Instant, MessageId, Number
+from .ids import ConversationId, GroupId, Instant, MessageId, Number, Peer, bot_of
 
-__all__ = ["Conference", "ConferenceView", "Inbound", "Medium", "NetworkResult", "Outbound"]
+__all__ = ["Conference", "ConferenceView", "Inbound", "Medium", "NetworkResult", "Outbound", "Peer"]
 
 
 class Medium(enum.IntEnum):
@@ -36,7 +36,7 @@ class Outbound:
     way; `to` None is the conference itself. Its `dispositions` are the receipts that it asks for.
     """
 
-    to: Number | None
+    to: Peer | None
     message_id: MessageId
     conversation: ConversationId
     content_type: str
@@ -57,7 +57,7 @@ class Inbound:
     """One thing from the network. Every field is a claim of the carrier. `sender` is None when not asserted,
     `group` when it did not come through a conference."""
 
-    sender: Number | None
+    sender: Peer | None
     recipient: Number
     message_id: MessageId
     content_type: str
@@ -70,6 +70,11 @@ class Inbound:
     """SMS: `body` is text/plain in UTF-8, or message/imdn+xml for a receipt of the SMSC's."""
     sender_name: str = ""
     """What an SMS calls its sender where that is no number: a name, or a short code."""
+
+    @property
+    def number(self) -> Number | None:
+        """The sender, where it is a number: what may have keys, and is in groups. A chatbot never passes for one."""
+        return None if self.sender is None or bot_of(self.sender) is not None else Number(self.sender)
 
 
 @dataclass(frozen=True, slots=True)

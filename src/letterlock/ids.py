@@ -16,6 +16,7 @@ from .errors import InputError
 
 __all__ = [
     "AccountId",
+    "BotAddress",
     "ChatName",
     "ConversationId",
     "DeviceAddress",
@@ -25,9 +26,12 @@ __all__ = [
     "Instant",
     "MessageId",
     "Number",
+    "Peer",
     "Rng",
     "account_id",
     "account_uuid",
+    "bot_address",
+    "bot_of",
     "chat_name",
     "conversation_of",
     "device_id",
@@ -36,6 +40,7 @@ __all__ = [
     "message_id",
     "new_message_id",
     "number",
+    "peer_name",
     "service_id",
 ]
 
@@ -60,8 +65,15 @@ GroupId = NewType("GroupId", bytes)
 GroupName = NewType("GroupName", str)
 """What the chat of a group is called: its GroupId as 32 lower-case hexadecimal digits."""
 
-ChatName: TypeAlias = Number | GroupName
-"""What a chat is called: the peer's number, or a group's name. The plus sign of a number tells them apart."""
+BotAddress = NewType("BotAddress", str)
+"""What a chatbot is called: `sip:user@host`, the host in lower case, nothing behind it. It never reads as a number."""
+
+Peer: TypeAlias = Number | BotAddress
+"""Who is at the other end of a chat between two."""
+
+ChatName: TypeAlias = Number | BotAddress | GroupName
+"""What a chat is called: the peer's number, a chatbot's address, or a group's name. Their first characters tell them
+apart: the plus sign of a number, `sip:`, a hexadecimal digit."""
 
 Instant = int
 """Milliseconds since 1970-01-01 UTC. Every core takes it as a parameter named `now`."""
@@ -81,6 +93,12 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9.!%*_+`'~=-]{1,64}", re.ASCII)
 """A token (RFC 5438 section 6.3, RFC 3261 section 25.1), as Linphone's with `~`, and the `=` of Google's."""
 _GROUP_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
+# No slash, because names stand in the keys of records; no percent escape, quote or semicolon, because two readers would
+# take different addresses for the same. A user that begins like a number is one (SR-03: nobody is to be taken for another).
+_BOT = re.compile(
+    r"[sS][iI][pP]:([A-Za-z0-9_][A-Za-z0-9_.~!*'=$-]{0,63})@([A-Za-z0-9.-]{1,253})(?:;[!-~]{0,256})?", re.ASCII
+)
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _ACCOUNT_LABEL = b"\xff\x80letterlock/account-id/v1\x00"
 _CONVERSATION_LABEL = b"\xff\x80letterlock/conversation/v1\x00"
 
@@ -121,13 +139,35 @@ def group_name(group: GroupId) -> GroupName:
 
 
 def group_of(chat: ChatName) -> GroupId | None:
-    """The group whose chat this is; None for the chat with a number."""
-    return None if chat.startswith("+") else GroupId(bytes.fromhex(chat))
+    """The group whose chat this is; None for the chat with a number or a chatbot."""
+    return None if chat.startswith(("+", "sip:")) else GroupId(bytes.fromhex(chat))
+
+
+def bot_address(text: str) -> BotAddress:
+    """Check and normalise the address of a chatbot; parameters go. Raises InputError when it is none."""
+    found = _BOT.fullmatch(text)
+    if found is None or not _HOST.fullmatch(found[2].lower()):
+        raise InputError(
+            f"not the address of a chatbot: {text[:64]!r}",
+            code="input.bot",
+            hint="write it as sip:user@host, for example sip:shop@bots.example.com",
+        )
+    return BotAddress(f"sip:{found[1]}@{found[2].lower()}")
+
+
+def bot_of(chat: ChatName) -> BotAddress | None:
+    """The chatbot whose chat this is; None for the chat with a number or a group."""
+    return BotAddress(chat) if chat.startswith("sip:") else None
+
+
+def peer_name(text: str) -> Peer:
+    """Check who is to be at the other end: a number or a chatbot. Raises InputError."""
+    return bot_address(text) if text[:4].lower() == "sip:" else number(text)
 
 
 def chat_name(text: str) -> ChatName:
-    """Check the name of a chat. Raises InputError when it is neither a number nor a group's name."""
-    return GroupName(text) if _GROUP_NAME.fullmatch(text) else number(text)
+    """Check the name of a chat. Raises InputError when it is no number, no chatbot's address and no group's name."""
+    return GroupName(text) if _GROUP_NAME.fullmatch(text) else peer_name(text)
 
 
 def account_id(participant_spki: bytes) -> AccountId:
@@ -145,7 +185,7 @@ def service_id(account: AccountId) -> bytes:
     return b"\x00" + account
 
 
-def conversation_of(a: Number, b: Number) -> ConversationId:
+def conversation_of(a: Number, b: Peer) -> ConversationId:
     """The one-to-one conversation of two numbers; the same from both ends."""
     first, second = sorted((a, b))
     text = _CONVERSATION_LABEL + first.encode() + b"\x00" + second.encode()
