@@ -23,7 +23,8 @@ async def test_what_goes_through_arrives_and_is_logged(tmp_path: Path) -> None:
     server = await asyncio.start_server(_echo, "127.0.0.1", 0)
     log = tmp_path / "wire.log"
     port = server.sockets[0].getsockname()[1]
-    async with server, Passage(log, "127.0.0.1", port, clock=lambda: 7, bytes_per_second=None) as passage:
+    async with server, Passage(log, clock=lambda: 7, bytes_per_second=None) as passage:
+        passage.lead_to("127.0.0.1", port)
         reader, writer = await asyncio.open_connection("127.0.0.1", passage.port)
         writer.write(sent)
         writer.write_eof()
@@ -43,8 +44,17 @@ async def test_a_server_that_is_not_there_closes_the_connection(tmp_path: Path) 
     server.close()
     await server.wait_closed()
     log = tmp_path / "wire.log"
-    async with Passage(log, "127.0.0.1", port, clock=lambda: 7, bytes_per_second=None) as passage:
+    async with Passage(log, clock=lambda: 7, bytes_per_second=None) as passage:
+        passage.lead_to("127.0.0.1", port)
         reader, writer = await asyncio.open_connection("127.0.0.1", passage.port)
         assert await reader.read() == b""
         writer.close()
     assert [record.kind for record in read_wire_log(log).records] == ["O", "C"]
+
+
+@pytest.mark.anyio
+async def test_a_passage_that_leads_nowhere_yet_closes(tmp_path: Path) -> None:
+    async with Passage(tmp_path / "wire.log", clock=lambda: 7, bytes_per_second=None) as passage:
+        reader, writer = await asyncio.open_connection("127.0.0.1", passage.port)
+        assert await reader.read() == b""
+        writer.close()

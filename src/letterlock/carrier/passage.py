@@ -25,20 +25,21 @@ _READ = 64 << 10
 
 
 class Passage:
-    """Listens on loopback and connects to one server for each connection. Use it as an async context manager."""
+    """Listens on loopback and connects to one server for each connection. Use it as an async context manager.
+
+    It is there before the server, which has to know the address that it gives to others; `lead_to` says where it is.
+    """
 
     def __init__(
         self,
         log: str | os.PathLike[str],
-        host: str,
-        port: int,
         *,
         clock: Callable[[], Instant],
         bytes_per_second: int | None,
     ) -> None:
         """`bytes_per_second` bounds each direction of each connection; None: as fast as the ends are."""
         self._log = WireLogWriter(log)
-        self._host, self._port = host, port
+        self._target: tuple[str, int] | None = None
         self._clock = clock
         self._rate = bytes_per_second
         self._next = FIRST_PASSAGE
@@ -50,6 +51,10 @@ class Passage:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
+
+    def lead_to(self, host: str, port: int) -> None:
+        """From now on connections go there; before, they are closed."""
+        self._target = (host, port)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -71,7 +76,9 @@ class Passage:
         self._note("O", number, f"tcp {host}:{port}".encode())
         why = "done"
         try:
-            there, onward = await asyncio.open_connection(self._host, self._port)
+            if self._target is None:
+                raise ConnectionRefusedError(0, "leads nowhere yet")
+            there, onward = await asyncio.open_connection(*self._target)
             try:
                 await asyncio.gather(self._carry(reader, onward, number, "r"), self._carry(there, writer, number, "s"))
             finally:

@@ -20,7 +20,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -52,11 +52,17 @@ class Hit:
 
 
 class Searcher:
-    """One log, made ready once and searched often."""
+    """One log, made ready once and searched often; only the streams that `of` chooses, if it is given.
 
-    def __init__(self, log: WireLog | str | os.PathLike[str]) -> None:
+    What was said is short and looked for in many forms: megabytes of a file's ciphertext are searched for what is in
+    files, and not for every word of a conversation.
+    """
+
+    def __init__(
+        self, log: WireLog | str | os.PathLike[str], of: Callable[[Stream], bool] = lambda stream: True
+    ) -> None:
         self._log = log if isinstance(log, WireLog) else read_wire_log(log)
-        streams = self._log.streams()
+        streams = [stream for stream in self._log.streams() if of(stream)]
         self._haystacks = [(stream, list(_views(stream, ""))) for stream in streams]
         self._haystacks += [(message, list(_views(message, "an MSRP message"))) for message in msrp_messages(streams)]
 
