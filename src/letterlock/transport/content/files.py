@@ -89,16 +89,19 @@ class Source:
 class Target:
     """The unfinished file of a download."""
 
-    def __init__(self, part: str, most: int) -> None:
-        """Open or make it. What is beyond `most` bytes cannot be of this file and is dropped."""
+    def __init__(self, part: str, most: int, *, fresh: bool = False) -> None:
+        """Open or make it. What is beyond `most` bytes cannot be of this file and is dropped.
+
+        A `fresh` one must not be there yet, and is digested only when somebody asks: that takes longer than to write.
+        """
         self._part = part
         with _file_errors(part):
             # A link that somebody put there would lead the bytes elsewhere (SR-14).
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_EXCL if fresh else 0)
             self._descriptor = os.open(part, flags, 0o600)
             size = os.fstat(self._descriptor).st_size
         self.size = 0
-        self._hash: hashlib._Hash | None = hashlib.sha256()
+        self._hash: hashlib._Hash | None = None if fresh else hashlib.sha256()
         if size > most:
             self.restart()
         elif size:
@@ -110,7 +113,7 @@ class Target:
             os.ftruncate(self._descriptor, 0)
         self.size, self._hash = 0, hashlib.sha256()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         with _file_errors(self._part):
             view = memoryview(data)
             while view:
