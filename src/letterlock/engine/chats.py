@@ -81,8 +81,8 @@ def save(core: Core, turn: Turn, chat: Chat) -> Chat:
 def _changed(turn: Turn, chat: Chat, state: Security) -> Chat:
     before = _KINDS.get(Security(chat.shown), "plain") if chat.shown else ""
     after = _KINDS.get(state, "plain")
-    # PLAIN_RCS is the user's choice taking effect inside its transition, not a new one.
-    if after != before and state is not Security.PLAIN_RCS:
+    # The user's choice takes effect inside its transition, and is not a new one.
+    if after != before and not state.plain:
         nonce = b"" if after == "encrypted" else turn.rng(16)
         # A new transition: what the user decided in the one before no longer counts (SR-01).
         chat = replace(chat, transition=chat.transition + 1, nonce=nonce, plain=-1)

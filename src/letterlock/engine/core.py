@@ -32,6 +32,8 @@ class Core:
     """The protocols that keep the members of a conversation themselves, by name, in order of preference."""
     sign: Callable[[bytes, Rng], bytes] | None = None
     """XEdDSA by this device's identity key, for entries of group logs; without it no group can be changed here."""
+    sms: bool = False
+    """Whether there is an account to send SMS with; only then is it an option (SR-01)."""
 
 
 def media_type_of(protocol: DeviceProtocol) -> str:

@@ -76,6 +76,7 @@ def store(core: Core, turn: Turn, chat: Chat, message: Message, *, waiting: bool
             waiting,
             message.reply_to,
             describe(message, core.limits),
+            message.medium.label,
         )
     )
     remember_place(turn, chat.number, message, cursor, fresh=True)

@@ -65,11 +65,14 @@ class Engine(GroupSteps, ConversationSteps):
         limits: EngineLimits = DEFAULTS,
         privacy: Privacy = Privacy(),  # noqa: B008 - a frozen value
         sign: Callable[[bytes, Rng], bytes] | None = None,
+        sms: bool = False,
     ) -> None:
-        """Both sorts of protocols in order of preference; `keeping` are those that keep the members themselves. `sign` makes XEdDSA signatures by this device's identity key; without it no group can be changed here."""
+        """Both sorts of protocols in order of preference; `keeping` are those that keep the members themselves. `sign` makes XEdDSA signatures by this device's identity key; without it no group can be changed here. `sms`: this profile can send SMS, which makes it an option, and nothing more (SR-01)."""
         by_name = {protocol.name: protocol for protocol in protocols}
         by_type = {media_type_of(protocol): protocol for protocol in protocols}
-        self._core = Core(me, crypto, by_name, by_type, limits, privacy, {each.name: each for each in keeping}, sign)
+        self._core = Core(
+            me, crypto, by_name, by_type, limits, privacy, {each.name: each for each in keeping}, sign, sms
+        )
 
     @property
     def me(self) -> Party:
@@ -146,7 +149,7 @@ class Engine(GroupSteps, ConversationSteps):
         that raises NotEncrypted too. `allow` is one of the options of a NotEncrypted of this chat (SR-01).
         Raises NotEncrypted, TrustRequired (a verified contact's keys changed) or InputError: a field that is out of
         its bounds, a target that is not there (`input.target`), of somebody else (`input.not_author`), deleted, or of
-        another protection; a file in an encrypted chat (`input.file_encrypted`). In a group: members whose keys are not
+        another protection; a file that its server can read in an encrypted chat (`input.file_encrypted`). In a group: members whose keys are not
         there yet get it later, InputError (`input.group_left`) when we are no member, and there is no `allow`.
 
         `message_id` is an id of the caller's choice; InputError (`input.message_id_used`) for one that was used.
@@ -176,7 +179,7 @@ class Engine(GroupSteps, ConversationSteps):
     def options(self, state: State, number: ChatName) -> tuple[PlainOption, ...]:
         """What the user may choose in this chat now: what a NotEncrypted would carry."""
         chat = state.get(chat_key(number))
-        return policy.options_of(chat) if chat is not None else ()
+        return policy.options_of(self._core, chat) if chat is not None else ()
 
     def typing(self, state: State, number: Number, active: bool, now: Instant, rng: Rng) -> Step[None]:
         """Tell the peer, if the chat is settled and encrypted; silently nothing otherwise or when too often."""

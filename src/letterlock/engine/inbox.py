@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from ..carriage import Inbound
+from ..carriage import Inbound, Medium
 from ..codec.frame import FrameCopy, WireFrame, decode_frame
 from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
 from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
@@ -58,7 +58,9 @@ def received(core: Core, turn: Turn, inbound: Inbound) -> None:
     protocol = core.media_types.get(media_type)
     if inbound.recipient != core.me.number:
         return
-    if protocol is not None:
+    if inbound.medium is Medium.SMS:
+        plain.received_sms(core, turn, inbound, media_type)
+    elif protocol is not None:
         _frame(core, turn, protocol, inbound, may_park=True)
     elif (
         (core.keeping and conversations.received(core, turn, inbound, media_type))

@@ -24,6 +24,8 @@ class EngineLimits:
 
     # What is read
     max_text: int
+    max_sms_parts: int
+    """Short messages that one text may need."""
     max_emoji: int
     max_label: int
     """Of a location."""
@@ -117,6 +119,7 @@ class Privacy:
 
 DEFAULTS = EngineLimits(
     max_text=8_192,
+    max_sms_parts=20,
     max_emoji=64,
     max_label=256,
     max_entity=64 * 1024,

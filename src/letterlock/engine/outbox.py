@@ -255,6 +255,7 @@ def _transmit(core: Core, turn: Turn, key: Key[Row], row: Row) -> Transmit:
             large=len(row.body) > LARGE,
             receipts=row.account == NOBODY and not row.control,
             headers=row.headers,
+            medium=row.medium,
         ),
     )
 

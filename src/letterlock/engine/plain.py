@@ -11,19 +11,20 @@ import hashlib
 from dataclasses import replace
 
 from .. import ids
-from ..carriage import Inbound, NetworkResult, Outbound
+from ..carriage import Inbound, Medium, NetworkResult, Outbound
 from ..codec import imdn, iscomposing
 from ..codec.cpim import IMDN, CpimHeader
 from ..codec.ft_http import instant_of
 from ..codec.mime import ContentType, decode_content_type
-from ..errors import DecodeError, InputError
+from ..errors import DecodeError
 from ..ids import Instant, MessageId, Number
-from . import changing, chats, drafts, outbox, policy, posting, trouble
+from . import changing, chats, drafts, outbox, policy, posting, sms, trouble
 from .content import (
     Content,
     Delete,
     Edit,
     File,
+    FileFormat,
     Parts,
     Reaction,
     Read,
@@ -38,6 +39,7 @@ from .content import (
     receipt_document,
     typing_document,
 )
+from .conversations import files
 from .core import NOBODY, Core
 from .effects import Transmit
 from .events import MessageDelivered, MessageDisplayed, MessageFailed, MessageReceived, TypingChanged
@@ -48,25 +50,34 @@ from .shelf import lookup, put, remember_place
 from .step import Turn
 from .view import describe
 
-__all__ = ["displayed_here", "received", "received_receipt", "received_typing", "say_typing", "send", "transmit"]
+__all__ = [
+    "displayed_here",
+    "received",
+    "received_receipt",
+    "received_sms",
+    "received_typing",
+    "say_typing",
+    "send",
+    "transmit",
+]
 
 _KEPT_HEADERS = 16
 
 
 # --- out -----------------------------------------------------------------------------------------------------
-def send(core: Core, turn: Turn, chat: Chat, content: Sendable) -> MessageId:
+def send(core: Core, turn: Turn, chat: Chat, content: Sendable, medium: Medium) -> MessageId:
     """Store and transmit unencrypted. The caller has the user's decision (SR-01).
 
-    Raises InputError for an encrypted file: its key does not travel in the clear, and without it nobody can open it.
+    Raises InputError for an encrypted file: its key does not travel in the clear, and without it nobody can open it; and
+    for what SMS does not carry.
     """
-    if isinstance(content, File) and content.sealed is not None:
-        raise InputError(
-            "this file was encrypted for an encrypted chat",
-            code="input.file_sealed",
-            hint="upload it once more, as it is, for a chat that you left unencrypted",
-        )
+    if medium is Medium.SMS:
+        sms.check(content, core.limits)
+    if isinstance(content, File):
+        files.check_format(content, FileFormat.PLAIN)
     order = order_of(chat.lamport + 1, core.me.account, core.me.device, 0)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=False)
+    message = replace(message, medium=medium)
     chat = replace(chat, accepted=True, lamport=chat.lamport + 1)
     transmit(core, turn, Number(chat.number), message)
     chats.save(core, turn, drafts.store(core, turn, chat, message))
@@ -92,6 +103,7 @@ def transmit(core: Core, turn: Turn, number: Number, message: Message) -> None:
         next_at=turn.now + core.limits.retry_first_ms,
         accepted=False,
         headers=tuple((header.name, header.raw.strip()) for header in parts.headers),
+        medium=message.medium,
     )
     outbox.add(core, turn, row)
 
@@ -141,12 +153,25 @@ def received(core: Core, turn: Turn, number: Number, inbound: Inbound, media_typ
                 message.sent_at,
                 reply_to=message.reply_to,
                 content=describe(message, core.limits),
+                medium=message.medium.label,
             )
         )
         remember_place(turn, number, message, cursor)
     chats.save(core, turn, chat)
     if "positive-delivery" in asked and core.privacy.delivery_receipts:
         _receipt(core, turn, chat, message, displayed=False)
+
+
+def received_sms(core: Core, turn: Turn, inbound: Inbound, media_type: str) -> None:
+    """What an SMSC brings: texts, and its own receipts. It says who sent them, and can say what it likes (SR-05)."""
+    if media_type == imdn.MEDIA_TYPE and inbound.sender is not None:
+        received_receipt(core, turn, inbound.sender, inbound)
+    elif media_type != outbox.PLAIN_TYPE or inbound.sender == core.me.number:
+        return
+    elif inbound.sender is not None:
+        received(core, turn, inbound.sender, inbound, media_type)
+    else:
+        sms.from_nobody(core, turn, inbound)
 
 
 def received_receipt(core: Core, turn: Turn, number: Number, inbound: Inbound) -> None:
@@ -162,13 +187,13 @@ def received_receipt(core: Core, turn: Turn, number: Number, inbound: Inbound) -
     if source is None or source.chat != number or not source.order:
         return
     message = lookup(turn, number, source.order)
-    if message is None or message.encrypted or not message.mine:
+    if message is None or message.encrypted or not message.mine or message.medium is not inbound.medium:
         return
     message_id = message.message_id
     if receipt.failed:
         if outbox.raise_status(turn, source, Status.FAILED):
             turn.tell(MessageFailed(number, message_id, "recipient"))
-    elif receipt.displayed:
+    elif receipt.displayed and inbound.medium is Medium.RCS:  # an SMSC cannot know
         if outbox.raise_status(turn, source, Status.DISPLAYED):
             turn.tell(MessageDisplayed(number, message_id, 0, authenticated=False))
     elif outbox.raise_status(turn, source, Status.DELIVERED):
@@ -228,6 +253,7 @@ def _message(core: Core, turn: Turn, chat: Chat, inbound: Inbound, media_type: s
         reply_to=reply.message_id if reply is not None else "",
         reply_author=(reply.author or "") if reply is not None else "",
         change=isinstance(content, Reaction | Edit | Delete),
+        medium=inbound.medium,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ..carriage import Medium
 from ..conversation_seam import ConversationProtocol
 from ..errors import NotEncrypted
 from ..ids import Instant, Number, group_of
@@ -12,8 +14,9 @@ from ..seam import DeviceProtocol
 from .core import Core
 from .record_values import Chat, Contact, Standing
 from .security import WORDS, Security
+from .step import Turn
 
-__all__ = ["PlainOption", "accepts", "encrypting", "keeping", "options_of", "refusal", "state_of"]
+__all__ = ["PlainOption", "accepts", "chosen", "encrypting", "keeping", "options_of", "refusal", "state_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +24,19 @@ class PlainOption:
     """The user's choice to send without encryption, in one chat and for one transition of it (SR-01).
 
     Options come out of NotEncrypted. The nonce cannot be guessed and is kept in the state, so that no
-    constant can stand for a decision.
+    constant can stand for a decision. `name` is `plain-rcs`, or `plain-sms` where there is an account for SMS; the
+    nonce of one is not that of the other.
     """
 
     chat: Number
     transition: int
     nonce: bytes = field(repr=False)
     name: str = "plain-rcs"
+
+    @property
+    def medium(self) -> Medium:
+        """What carries messages by this choice."""
+        return Medium.SMS if self.name == _NAMES[Medium.SMS] else Medium.RCS
 
 
 def encrypting(core: Core, contact: Contact | None, now: Instant) -> DeviceProtocol | None:
@@ -65,15 +74,15 @@ def keeping(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> Co
 def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> Security:
     """The security state of a chat. It follows from signed lists and decisions of the user alone (SR-02)."""
     # A standing decision ends where encryption begins, also when only another device of ours could encrypt (SR-01).
-    plain = chat.plain == chat.transition and not chat.sticky
+    plain = _chosen(core, chat)
     if chat.protocol and encrypting(core, contact, now) is None:
         state = _STATES[chat.standing]
-        if state is Security.NO_KEYS_FOUND and plain:
-            return Security.PLAIN_RCS
+        if state is Security.NO_KEYS_FOUND and plain is not None:
+            return plain
         return Security.CHECKING if chat.waiting and state.encrypted else state
     if contact is None:
-        if plain:
-            return Security.PLAIN_RCS
+        if plain is not None:
+            return plain
         if core.keeping:
             # Nobody has asked for key packages yet: the first message does.
             return Security.CHECKING
@@ -83,8 +92,8 @@ def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> S
     if contact.list.expired(now):
         return Security.CHECKING
     if encrypting(core, contact, now) is None:
-        if plain:
-            return Security.PLAIN_RCS
+        if plain is not None:
+            return plain
         return Security.CHECKING if keeping(core, chat, contact, now) is not None else Security.NO_KEYS_FOUND
     if chat.waiting:
         return Security.CHECKING
@@ -93,33 +102,64 @@ def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> S
     return Security.VERIFIED if contact.verified_at else Security.ENCRYPTED
 
 
-def options_of(chat: Chat) -> tuple[PlainOption, ...]:
-    """What the user may choose in this transition; nothing once it was chosen."""
-    if not chat.nonce or group_of(chat.number) is not None:
+def options_of(core: Core, chat: Chat) -> tuple[PlainOption, ...]:
+    """What the user may choose in this transition: nothing that was chosen already."""
+    if len(chat.nonce) != _NONCE_BYTES or group_of(chat.number) is not None:
         return ()
-    return (PlainOption(Number(chat.number), chat.transition, chat.nonce),)
-
-
-def accepts(chat: Chat, option: PlainOption) -> bool:
-    """Whether this is the unused option of this chat and this transition (SR-01)."""
-    return (
-        type(option) is PlainOption
-        and option.chat == chat.number
-        and option.transition == chat.transition
-        and len(chat.nonce) == _NONCE_BYTES
-        and hmac.compare_digest(option.nonce, chat.nonce)
+    chosen = chat.medium if chat.plain == chat.transition and not chat.sticky else None
+    return tuple(
+        PlainOption(Number(chat.number), chat.transition, _nonce(chat, medium), name)
+        for medium, name in _NAMES.items()
+        if medium is not chosen and (core.sms or medium is not Medium.SMS)
     )
 
 
-def refusal(chat: Chat, state: Security) -> NotEncrypted:
+def accepts(core: Core, chat: Chat, option: PlainOption) -> bool:
+    """Whether this is an unused option of this chat and this transition (SR-01)."""
+    return type(option) is PlainOption and any(
+        (option.chat, option.transition, option.name) == (offered.chat, offered.transition, offered.name)
+        and hmac.compare_digest(option.nonce, offered.nonce)
+        for offered in options_of(core, chat)
+    )
+
+
+def chosen(core: Core, turn: Turn, chat: Chat, option: PlainOption) -> Chat:
+    """The chat once the user has chosen it; the option is used up. `accepts` was asked before."""
+    if chat.sticky:
+        # An encrypted chat stays one: the decision was for this message, the next one asks again.
+        return replace(chat, nonce=turn.rng(_NONCE_BYTES))
+    # With two ways there is another one to choose.
+    nonce = turn.rng(_NONCE_BYTES) if core.sms else b""
+    return replace(chat, nonce=nonce, plain=chat.transition, medium=option.medium)
+
+
+def refusal(core: Core, chat: Chat, state: Security) -> NotEncrypted:
     """The error that says why, in the words of the state table, and what may be chosen."""
     return NotEncrypted(
         f"not sent: {WORDS[state].label.format(name=chat.number).lower().rstrip('.')}",
         reason=state.value,
-        options=options_of(chat),
+        options=options_of(core, chat),
         hint=_HINTS.get(state, "wait for the keys, or send this chat unencrypted by your own decision"),
     )
 
+
+def _chosen(core: Core, chat: Chat) -> Security | None:
+    """The state by the user's standing choice, if there is one. That of SMS stands while there is an account for it."""
+    if chat.plain != chat.transition or chat.sticky:
+        return None
+    if chat.medium is Medium.SMS:
+        return Security.PLAIN_SMS if core.sms else None
+    return Security.PLAIN_RCS
+
+
+def _nonce(chat: Chat, medium: Medium) -> bytes:
+    """So that the option of one medium, altered, is not that of the other."""
+    if medium is Medium.RCS:
+        return chat.nonce
+    return hashlib.sha256(b"letterlock plain-sms option" + chat.nonce).digest()[:_NONCE_BYTES]
+
+
+_NAMES = {Medium.RCS: "plain-rcs", Medium.SMS: "plain-sms"}
 
 _HINTS = {
     Security.ENDED: "begin encryption again (letterlock encryption revive), or send this message unencrypted by your own decision",

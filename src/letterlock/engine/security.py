@@ -36,6 +36,11 @@ class Security(enum.Enum):
         """Whether what is sent now is encrypted."""
         return self in (Security.ENCRYPTED, Security.VERIFIED, Security.KEYS_NEW)
 
+    @property
+    def plain(self) -> bool:
+        """Whether what is sent now is not, by the user's choice (SR-01)."""
+        return self in (Security.PLAIN_RCS, Security.PLAIN_SMS)
+
 
 @dataclass(frozen=True, slots=True)
 class Words:

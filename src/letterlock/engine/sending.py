@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import ids
-from ..carriage import Outbound
+from ..carriage import Medium, Outbound
 from ..errors import InputError, TrustRequired
 from ..ids import MessageId, Number
-from . import chats, drafts, fetching, outbox, plain, policy, posting, queue, sealing, waiting
-from .content import File, Sendable, check, encode_typing, is_sealed_file
+from . import chats, drafts, fetching, outbox, plain, policy, posting, queue, sealing, sms, waiting
+from .content import File, FileFormat, Sendable, check, encode_typing, is_sealed_file
 from .conversations import choosing, files
 from .conversations import sending as letters
 from .core import Core, media_type_of
@@ -41,16 +41,16 @@ def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: Plain
             hint="compare security codes again, or accept the new keys",
         )
     if allow is not None:
-        return plain.send(core, turn, _choose(core, turn, chat, allow), content)
+        return plain.send(core, turn, _choose(core, turn, chat, allow), content, allow.medium)
     protocol = policy.encrypting(core, contact, turn.now)
     if protocol is None or contact is None:
         state = policy.state_of(core, chat, contact, turn.now)
-        if state is Security.PLAIN_RCS:
-            return plain.send(core, turn, chat, content)
+        if state.plain:
+            return plain.send(core, turn, chat, content, chat.medium)
         if (keeping := choosing.of(core, turn, number)) is not None:
             return letters.send(core, turn, keeping, number, content, wait)
         if state is not Security.CHECKING or not wait:
-            raise policy.refusal(chat, state)
+            raise policy.refusal(core, chat, state)
         look_up(core, turn, chat, contact, waiting=True)
         return _queue(core, turn, chat, content)
     chat = choosing.end(core, turn, chat, protocol.name)
@@ -71,7 +71,7 @@ def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: Plain
             _store(core, turn, moved, message, waiting=False)
             return message.message_id
     if not wait:
-        raise policy.refusal(chat, Security.CHECKING)
+        raise policy.refusal(core, chat, Security.CHECKING)
     return _queue(core, turn, chat, content)
 
 
@@ -97,7 +97,12 @@ def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
             put(turn, number, replace(message, status=Status.FAILED))
             turn.tell(MessageFailed(number, message.message_id, "file-encrypted"))
             continue
-        plain.transmit(core, turn, number, replace(message, encrypted=False, status=Status.SENDING))
+        if allow.medium is Medium.SMS and not sms.carries(message, core.limits):
+            put(turn, number, replace(message, status=Status.FAILED, medium=Medium.SMS))
+            turn.tell(MessageFailed(number, message.message_id, "sms-only-text"))
+            continue
+        sent = replace(message, encrypted=False, status=Status.SENDING, medium=allow.medium)
+        plain.transmit(core, turn, number, sent)
         count += 1
     chats.save(core, turn, replace(chat, waiting=0, accepted=True, sequence=sequence))
     return count
@@ -155,19 +160,16 @@ def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, wait
 
 def _choose(core: Core, turn: Turn, chat: Chat, allow: PlainOption) -> Chat:
     """Take the user's decision, once. Raises NotEncrypted when it is not for this chat and transition (SR-01)."""
-    if not policy.accepts(chat, allow):
+    if not policy.accepts(core, chat, allow):
         contact = chats.contact_of(turn, Number(chat.number))
-        raise policy.refusal(chat, policy.state_of(core, chat, contact, turn.now))
-    if chat.sticky:
-        # An encrypted chat stays one: the decision was for this message, the next one asks again.
-        return replace(chat, nonce=turn.rng(16))
-    return replace(chat, nonce=b"", plain=chat.transition)
+        raise policy.refusal(core, chat, policy.state_of(core, chat, contact, turn.now))
+    return policy.chosen(core, turn, chat, allow)
 
 
 def _place(core: Core, turn: Turn, chat: Chat, content: Sendable, status: Status) -> Message:
     """The message, or change, with its place in the order. Raises InputError for what cannot be sent encrypted."""
     if isinstance(content, File):
-        raise files.no_files()
+        files.check_format(content, FileFormat.SEALED)
     order = order_of(chat.lamport + 1, core.me.account, core.me.device, chat.sequence + 1)
     return drafts.draft(core, turn, chat, content, order, status, encrypted=True)
 

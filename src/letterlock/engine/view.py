@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..carriage import Medium
+from ..codec.file_names import safe_file_name
 from ..ids import ChatName, Instant, MessageId, Number
 from ..seam import State
 from .content import Content, Emptied, File, GroupChange, Location, Reference, Text, Unknown, read
@@ -64,6 +66,8 @@ class MessageView:
     edited_at: Instant | None = None
     original: str | None = field(default=None, repr=False)
     deleted: bool = False
+    medium: Medium = Medium.RCS
+    """What carried it."""
 
 
 def view(state: State, chat: ChatName, message: Message, me: Number, limits: EngineLimits) -> MessageView:
@@ -92,6 +96,7 @@ def view(state: State, chat: ChatName, message: Message, me: Number, limits: Eng
         edited.sent_at if edited is not None else None,
         message.text if edited is not None else None,
         deleted,
+        message.medium,
     )
 
 
@@ -112,6 +117,9 @@ def describe(message: Message, limits: EngineLimits) -> dict[str, Any] | None:
             return {
                 "kind": "file",
                 "name": content.name,
+                "save_as": safe_file_name(content.name),
+                "media": content.media,
+                "duration_ms": content.duration_ms,
                 "size": content.size,
                 "content_type": content.content_type,
                 "url": file.url,

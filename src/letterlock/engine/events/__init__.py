@@ -53,6 +53,7 @@ from .messages import (
     MessageSent,
     MessageUnreadable,
     ResendRequested,
+    SmsFromUnknownSender,
 )
 from .trust import (
     CapabilitiesChanged,
@@ -107,6 +108,7 @@ __all__ = [
     "RosterMismatch",
     "SecurityChanged",
     "SessionWithoutOneTimePrekey",
+    "SmsFromUnknownSender",
     "StoreRolledBack",
     "SubjectChanged",
     "TransferChanged",

@@ -14,6 +14,7 @@ __all__ = ["Event", "Recorded"]
 Event: TypeAlias = (
     messages.MessageReceived
     | messages.MessageSent
+    | messages.SmsFromUnknownSender
     | messages.MessageAccepted
     | messages.MessageDelivered
     | messages.MessageDisplayed

@@ -19,6 +19,7 @@ __all__ = [
     "MessageSent",
     "MessageUnreadable",
     "ResendRequested",
+    "SmsFromUnknownSender",
 ]
 
 
@@ -29,7 +30,7 @@ class MessageReceived:
     `text` is None when it is no text, and once it was deleted. `sent_at` is the sender's claim, 0 if none.
     `fills_gap`: it was announced as missing before. `reply_to` is the id of the message that it answers. `content`
     says what it is where it is more than a text: `{"kind": "location", "latitude": ...}`. In a group `sender` is the
-    member's number; in the chat with a number it is empty.
+    member's number; in the chat with a number it is empty. `medium` is what carried it, `rcs` or `sms`.
     """
 
     chat: ChatName
@@ -44,6 +45,7 @@ class MessageReceived:
     reply_to: str = ""
     content: dict[str, Any] | None = None
     sender: str = ""
+    medium: str = "rcs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,17 @@ class MessageSent:
     waiting: bool = False
     reply_to: str = ""
     content: dict[str, Any] | None = None
+    medium: str = "rcs"
+
+
+@dataclass(frozen=True, slots=True)
+class SmsFromUnknownSender:
+    """An SMS whose sender is no number: `sender` is the name or short code that the network gives it, and nobody vouches
+    for. It belongs to no chat; there is nothing to answer."""
+
+    sender: str
+    message_id: MessageId
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

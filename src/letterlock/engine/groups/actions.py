@@ -18,7 +18,7 @@ from ...trust.group_log import GroupLog
 from ...trust.group_log_bundle import fill
 from ...trust.group_log_entry import Add, Icon, Leave, Member, Operation, Remove, Revoke, Subject
 from .. import chats, drafts, fetching, policy, receipts, trouble
-from ..content import File, Sendable, check
+from ..content import File, FileFormat, Sendable, check
 from ..conversations import files
 from ..core import Core
 from ..record_values import Status
@@ -143,7 +143,7 @@ def send(core: Core, turn: Turn, name: GroupName, content: Sendable) -> MessageI
     group = _joined(turn, name)
     check(content, core.limits)
     if isinstance(content, File):
-        raise files.no_files()
+        files.check_format(content, FileFormat.SEALED)
     chat, order = groups_posting.next_place(core, turn, name)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=True)
     message = groups_posting.post(core, turn, chat, group, message, group.members)
@@ -225,7 +225,7 @@ def _members(core: Core, turn: Turn, numbers: Sequence[Number]) -> list[Member]:
     if refused:
         raise NotEncrypted(
             f"{', '.join(refused)}: {WORDS[worst].label.format(name=refused[0]).lower().rstrip('.')}",
-            reason=Security.NO_KEYS_FOUND.value if worst is Security.PLAIN_RCS else worst.value,
+            reason=Security.NO_KEYS_FOUND.value if worst.plain else worst.value,
             hint="groups are encrypted for every member; leave them out, or try again when their keys are there",
         )
     return members

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from ...carriage import Medium
 from ...codec import tls
 from ...ids import AccountId, DeviceId
 from ...trust.device_list import from_store
@@ -18,7 +19,7 @@ _CHAT = struct.Struct(">BQIIIqqQQQ")
 def encode_chat(chat: Chat) -> bytes:
     out = [
         _CHAT.pack(
-            chat.sticky | chat.accepted << 1 | bool(chat.pending) << 2 | bool(chat.protocol) << 3,
+            chat.sticky | chat.accepted << 1 | bool(chat.pending) << 2 | bool(chat.protocol) << 3 | chat.medium << 4,
             chat.lamport,
             chat.sequence,
             chat.base,
@@ -93,6 +94,7 @@ def decode_chat(data: bytes) -> Chat:
         pending=pending,
         protocol=protocol,
         standing=standing,
+        medium=Medium(flags >> 4 & 1),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from ...carriage import Medium
 from ...codec import tls
 from ...ids import AccountId, DeviceId, MessageId, Number
 from ..record_values import Delivery, InboxEntry, Message, Status
@@ -24,14 +25,19 @@ __all__ = [
 ]
 
 _MESSAGE = struct.Struct(">BBQQ")
-_MINE, _ENCRYPTED, _TEXT, _MORE, _CHANGE = 1, 2, 4, 8, 16
+_MINE, _ENCRYPTED, _TEXT, _MORE, _CHANGE, _SMS = 1, 2, 4, 8, 16, 32
 
 
 def encode_message(message: Message) -> bytes:
     body = message.text
     more = bool(message.entity or message.reply_to)
     head = _MESSAGE.pack(
-        message.mine | message.encrypted << 1 | (body is not None) << 2 | more << 3 | message.change << 4,
+        message.mine
+        | message.encrypted << 1
+        | (body is not None) << 2
+        | more << 3
+        | message.change << 4
+        | message.medium << 5,
         message.status,
         message.sent_at,
         message.at,
@@ -65,6 +71,7 @@ def decode_message(data: bytes) -> Message:
         reply_to=reply_to,
         reply_author=reply_author,
         change=bool(flags & _CHANGE),
+        medium=Medium.SMS if flags & _SMS else Medium.RCS,
     )
 
 

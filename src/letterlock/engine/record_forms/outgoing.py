@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from ...carriage import Medium
 from ...codec import tls
 from ...ids import AccountId, DeviceId, MessageId, Number
 from ..record_values import Fetch, Row, Task, Waiting
@@ -18,7 +19,12 @@ def encode_row(row: Row) -> bytes:
     return b"".join(
         (
             _ROW.pack(
-                row.accepted | bool(row.headers) << 1, row.created, row.expires, row.next_at, row.attempts, row.account
+                row.accepted | bool(row.headers) << 1 | row.medium << 2,
+                row.created,
+                row.expires,
+                row.next_at,
+                row.attempts,
+                row.account,
             ),
             text(row.chat),
             text(row.to),
@@ -56,6 +62,7 @@ def decode_row(data: bytes) -> Row:
         next_at,
         bool(flags & 1),
         headers,
+        Medium(flags >> 2 & 1),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from ...carriage import Medium
 from ...ids import AccountId, ChatName, DeviceId, Instant
 from ...seam import Recipient
 from ...trust.device_list import VerifiedDeviceList, recipient_of
@@ -104,6 +105,8 @@ class Chat:
     """The protocol that keeps this chat's members itself, if its messages go by one (`rcc16`); else empty."""
     standing: Standing = Standing.NONE
     """How that conversation stands."""
+    medium: Medium = Medium.RCS
+    """Of the choice in `plain`."""
 
 
 @dataclass(frozen=True, slots=True)

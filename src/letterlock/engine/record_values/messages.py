@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from ...carriage import Medium
 from ...ids import AccountId, ChatName, DeviceId, Instant, MessageId, Number
 
 __all__ = ["Delivery", "InboxEntry", "Message", "Status"]
@@ -48,6 +49,8 @@ class Message:
     """What a text answers; empty where it answers nothing, or does not say whose it is."""
     change: bool = False
     """Not a message but what acts on one: it is kept in `change/`."""
+    medium: Medium = Medium.RCS
+    """What carried it, or was to carry it."""
 
 
 @dataclass(frozen=True, slots=True)

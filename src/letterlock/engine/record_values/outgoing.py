@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from ...carriage import Medium
 from ...ids import AccountId, ChatName, DeviceId, Instant, MessageId, Number
 
 __all__ = ["Fetch", "Row", "Task", "Waiting"]
@@ -31,6 +32,7 @@ class Row:
     accepted: bool
     headers: tuple[tuple[str, str], ...] = ()
     """CPIM headers of a plain message."""
+    medium: Medium = Medium.RCS
 
     @property
     def control(self) -> bool:
