@@ -103,7 +103,7 @@ def test_the_sender_is_who_the_network_asserts() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["<sip:+15550100@x>, <tel:+15550101>", "<sip:ana@x>", "junk", ""],
+    ["<sip:+15550100@x>, <tel:+15550101>", "<sip:ana@x>, <sip:ben@x>", "<sip:an%61@x>", "junk", ""],
 )
 def test_an_ambiguous_or_unreadable_assertion_is_none(value: str) -> None:
     request = incoming(("P-Asserted-Identity", value))

@@ -13,6 +13,9 @@ from ..errors import DecodeError
 
 __all__ = [
     "ALLOW",
+    "BOT_VERSION",
+    "CHATBOT",
+    "CHATBOT_STANDALONE",
     "CPM_FILE_TRANSFER",
     "CPM_GROUP",
     "CPM_LARGE",
@@ -24,6 +27,7 @@ __all__ = [
     "LETTERLOCK_FEATURES",
     "PAGER_LARGE",
     "FeatureTags",
+    "bot_contact",
     "features_of",
     "icsi_value",
     "options_headers",
@@ -49,7 +53,11 @@ CPM_FILE_TRANSFER = "oma.cpm.filetransfer"
 FILE_TRANSFER_HTTP = "rcs.fthttp"
 FULL_GROUP_CHAT = "rcs.fullsfgroupchat"
 GEOLOCATION_PUSH = "rcs.geopush"
+CHATBOT = "rcs.chatbot"
+CHATBOT_STANDALONE = "rcs.chatbot.sa"
 PAGER_LARGE = "+g.gsma.rcs.cpm.pager-large"
+BOT_VERSION = ("+g.gsma.rcs.botversion", "#=1,#=2")
+"""The versions of chatbots that a client understands (rcs.md 2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +101,21 @@ class FeatureTags:
 
 LETTERLOCK_FEATURES = FeatureTags(
     icsi=frozenset({CPM_MESSAGE, CPM_LARGE, CPM_SESSION, CPM_GROUP}),
-    iari=frozenset({FILE_TRANSFER_HTTP, FULL_GROUP_CHAT, GEOLOCATION_PUSH}),
-    bare=((PAGER_LARGE, ""),),
+    iari=frozenset({FILE_TRANSFER_HTTP, FULL_GROUP_CHAT, GEOLOCATION_PUSH, CHATBOT, CHATBOT_STANDALONE}),
+    bare=((PAGER_LARGE, ""), BOT_VERSION),
 )
-"""What this client does: messages small and large, sessions, groups, files by HTTP, locations."""
+"""What this client does: messages small and large, sessions, groups, files by HTTP, locations, chatbots."""
 
 
 def icsi_value(name: str) -> str:
     """The percent-encoded URN of a service, as it stands in Accept-Contact."""
     return _escaped(_ICSI_PREFIX, name)
+
+
+def bot_contact(application: str) -> str:
+    """The Accept-Contact of a request to a chatbot: by this application, in versions that we understand (rcs.md 2.3)."""
+    params = Params().with_quoted(_IARI, _escaped(_IARI_PREFIX, application)).with_quoted(*BOT_VERSION)
+    return "*" + params.encode()
 
 
 def features_of(message: Request | Response) -> FeatureTags | None:

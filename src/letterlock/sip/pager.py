@@ -10,18 +10,21 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 
+from .. import ids
 from ..codec.sip import CSeq, Headers, NameAddr, Request, Uri, media_type
 from ..codec.transfer import inflate
-from ..errors import DecodeError
-from ..ids import ConversationId, MessageId, Number, Rng
+from ..errors import DecodeError, InputError
+from ..ids import BotAddress, ConversationId, MessageId, Number, Peer, Rng, bot_of
 from .message import call_id, new_tag
-from .options import CPM_LARGE, CPM_MESSAGE, PAGER_LARGE, icsi_value
+from .options import CHATBOT_STANDALONE, CPM_LARGE, CPM_MESSAGE, PAGER_LARGE, bot_contact, icsi_value
 
 __all__ = [
     "PAGER_LIMIT",
     "IncomingMessage",
     "OutgoingMessage",
     "PagerProfile",
+    "address_of",
+    "asserted_peer",
     "asserted_sender",
     "build_message",
     "read_message",
@@ -47,7 +50,7 @@ class PagerProfile:
 class OutgoingMessage:
     """One MESSAGE to build. `body` is a whole CPIM message; `large` asks for the large-message service."""
 
-    to: Number
+    to: Peer
     message_id: MessageId
     conversation: ConversationId
     body: bytes = field(repr=False)
@@ -59,7 +62,7 @@ class OutgoingMessage:
 class IncomingMessage:
     """A MESSAGE as the network claims it. `sender` is None when nobody vouched for it."""
 
-    sender: Number | None
+    sender: Peer | None
     recipient: Number | None
     content_type: str
     body: bytes = field(repr=False)
@@ -67,7 +70,7 @@ class IncomingMessage:
 
 def build_message(profile: PagerProfile, message: OutgoingMessage, route: tuple[str, ...], rng: Rng) -> Request:
     """The request, without Via. `route` is the Service-Route of the registration (RFC 3608 section 6.1)."""
-    to = Uri.of_number(message.to, profile.domain)
+    to = address_of(message.to, profile.domain)
     identity = NameAddr(profile.identity)
     service = CPM_LARGE if message.large else CPM_MESSAGE
     items = [
@@ -80,6 +83,7 @@ def build_message(profile: PagerProfile, message: OutgoingMessage, route: tuple[
         ("P-Preferred-Service", _SERVICE + service),
         ("Accept-Contact", f'*;+g.3gpp.icsi-ref="{icsi_value(service)}";require;explicit'),
         *((("Accept-Contact", f"*;{PAGER_LARGE}"),) if message.large else ()),
+        *((("Accept-Contact", bot_contact(CHATBOT_STANDALONE)),) if bot_of(message.to) else ()),
         ("Conversation-ID", str(uuid.UUID(bytes=bytes(message.conversation)))),
         ("Contribution-ID", _contribution_id(message.message_id)),
         ("User-Agent", profile.user_agent),
@@ -100,7 +104,7 @@ def read_message(request: Request, *, max_body: int, trust_from: bool) -> Incomi
     if content_type is None:
         raise DecodeError("a message without a content type", code="sip.message")
     media_type(content_type)
-    sender = asserted_sender(request, trust_from=trust_from)
+    sender = asserted_peer(request, trust_from=trust_from)
     recipient = _one_number(headers.listed("P-Called-Party-ID")) or _one_number(headers.all("To"))
     body = inflate(request.body, headers.get("Content-Encoding") or "identity", max_body)
     return IncomingMessage(sender, recipient, content_type, body)
@@ -113,6 +117,40 @@ def asserted_sender(request: Request, *, trust_from: bool) -> Number | None:
     if sender is None and trust_from and "P-Asserted-Identity" not in headers:
         sender = _one_number(headers.all("From"))
     return sender
+
+
+def asserted_peer(request: Request, *, trust_from: bool) -> Peer | None:
+    """The same, or the chatbot that the network asserts. A display name is never looked at, and an address that reads as
+    a number is that number's and no bot's. Raises DecodeError."""
+    phone = asserted_sender(request, trust_from=trust_from)
+    if phone is not None:
+        return phone
+    headers = request.headers
+    bot = _one_bot(headers.listed("P-Asserted-Identity"))
+    if bot is None and trust_from and "P-Asserted-Identity" not in headers:
+        bot = _one_bot(headers.all("From"))
+    return bot
+
+
+def address_of(peer: Peer, domain: str | None) -> Uri:
+    """Where a peer is asked for: a number by `tel:` or at our carrier's domain, a chatbot at its own address."""
+    if bot_of(peer) is not None:
+        return Uri.parse(peer)
+    return Uri.of_number(Number(peer), domain)
+
+
+def _one_bot(values: tuple[str, ...]) -> BotAddress | None:
+    found = set()
+    for text in values[:4]:
+        try:
+            uri = NameAddr.parse(text).uri
+            if uri.number is not None:
+                return None  # somebody's number stands beside it, or several do: nobody is certain
+            if uri.scheme == "sip":
+                found.add(ids.bot_address(uri.address))
+        except (DecodeError, InputError):
+            continue
+    return found.pop() if len(found) == 1 else None
 
 
 def _one_number(values: tuple[str, ...]) -> Number | None:

@@ -23,7 +23,7 @@ from ...codec.group_data import GroupData, GroupTarget, encode_group_data
 from ...codec.mime import MimePart
 from ...codec.sip import Request, Uri
 from ...errors import DecodeError, LetterlockError, LimitExceeded, TransportError
-from ...ids import ConversationId, GroupId, Instant, MessageId, Number, Rng, new_message_id
+from ...ids import ConversationId, GroupId, Instant, MessageId, Number, Peer, Rng, new_message_id
 from ...msrp import MessageStarted
 from ...sip.pager import asserted_sender
 from ..msrp.bodies import MsrpRefusal
@@ -90,7 +90,7 @@ class Conferences:
         self._clock = clock
         self._budget = Budget(config.sessions.max_buffered)
         self._groups: dict[GroupId, _Group] = {}
-        self._carried: dict[tuple[MessageId, Number], None] = {}  # the latest that went through one, oldest first
+        self._carried: dict[tuple[MessageId, Peer], None] = {}  # the latest that went through one, oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         dialogs.takers.append(self._take)

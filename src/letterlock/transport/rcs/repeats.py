@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ...ids import MessageId, Number
+from ...ids import MessageId, Peer
 
 __all__ = ["Repeats"]
 
@@ -25,16 +25,16 @@ class Repeats:
 
     def __init__(self, time: Callable[[], float]) -> None:
         self._time = time
-        self._taken: dict[tuple[Number, MessageId], None] = {}
-        self._repeating: dict[Number, float] = {}
+        self._taken: dict[tuple[Peer, MessageId], None] = {}
+        self._repeating: dict[Peer, float] = {}
 
-    def took(self, sender: Number, message_id: MessageId) -> None:
+    def took(self, sender: Peer, message_id: MessageId) -> None:
         """A message has come over a session, and is safe."""
         if (sender, message_id) in self._taken:
             _put(self._repeating, sender, self._time() + _SECONDS)
         _put(self._taken, (sender, message_id), None)
 
-    def is_repeating(self, sender: Number) -> bool:
+    def is_repeating(self, sender: Peer) -> bool:
         """Whether the next session of this number had better go to another device of ours."""
         return self._repeating.get(sender, 0.0) > self._time()
 

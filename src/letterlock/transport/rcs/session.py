@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ...carriage import NetworkResult
 from ...errors import InputError, LimitExceeded, TransportError
-from ...ids import Number, Rng
+from ...ids import Peer, Rng
 from ...msrp import MessageStarted
 from ...sip.msrp_media import Agreement
 from ..msrp.bodies import MsrpRefusal, Sink
@@ -55,12 +55,12 @@ class ChatSession(MediaSession):
 
     def __init__(
         self,
-        peer: Number,
+        peer: Peer,
         media: Media,
         *,
         idle_s: float,
         budget: Budget,
-        deliver: Callable[[Number, MessageStarted, bytes], Awaitable[None]],
+        deliver: Callable[[Peer, MessageStarted, bytes], Awaitable[None]],
         over: Callable[[ChatSession], None],
         rng: Rng,
     ) -> None:

@@ -19,9 +19,9 @@ from ...carriage import Inbound, NetworkResult, Outbound
 from ...codec.cpim import MEDIA_TYPE as CPIM
 from ...codec.sdp import MEDIA_TYPE as SDP
 from ...codec.sdp import Connection, Origin, SdpLimits, SessionDescription, decode_sdp, encode_sdp
-from ...codec.sip import NameAddr, Response, Uri, delta_seconds, media_type
+from ...codec.sip import NameAddr, Response, delta_seconds, media_type
 from ...errors import DecodeError, LetterlockError, LimitExceeded, ProtocolError, TransportError
-from ...ids import ConversationId, Instant, Number, Rng
+from ...ids import ConversationId, Instant, Peer, Rng, bot_of
 from ...msrp import MessageStarted
 from ...sip.calling import Invitation
 from ...sip.effects import Body
@@ -34,8 +34,8 @@ from ...sip.msrp_media import (
     read_answer,
     read_offer,
 )
-from ...sip.options import CPM_SESSION, icsi_value
-from ...sip.pager import asserted_sender
+from ...sip.options import CHATBOT, CPM_SESSION, bot_contact, icsi_value
+from ...sip.pager import address_of, asserted_peer
 from ..msrp.bodies import MsrpRefusal
 from .capabilities import Capabilities
 from .config import USER_AGENT, RcsConfig
@@ -103,7 +103,7 @@ class Sessions:
         self._budget = Budget(config.sessions.max_buffered)
         self._sessions: list[ChatSession] = []
         self._repeats = Repeats(time.monotonic)
-        self._openings: dict[Number, _Opening] = {}
+        self._openings: dict[Peer, _Opening] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._closing = False
         dialogs.takers.append(self._take)
@@ -111,12 +111,12 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def renew(self, number: Number) -> None:
+    def renew(self, number: Peer) -> None:
         """Give up what is idle with this number: the next message opens a session, which may reach another device."""
         for chat in [chat for chat in self._sessions if chat.peer == number and chat.idle_since is not None]:
             chat.close("another one")
 
-    def open_with(self, number: Number) -> bool:
+    def open_with(self, number: Peer) -> bool:
         """Whether a session with this number could carry a message now."""
         return self._usable(number) is not None
 
@@ -127,7 +127,7 @@ class Sessions:
         """
         if len(body) > self._limits.max_message:
             raise NoSession(NetworkResult(False, 413, f"messages have {self._limits.max_message} bytes at most"))
-        assert outbound.to is not None, "sessions are with a number"
+        assert outbound.to is not None, "sessions are with a number or a chatbot"
         for last in (False, True):
             chat = self._usable(outbound.to) or await self._opened(outbound.to, outbound.conversation)
             try:
@@ -155,10 +155,10 @@ class Sessions:
         self._closing = False
 
     # --- ours ------------------------------------------------------------------------------------------------
-    def _usable(self, number: Number) -> ChatSession | None:
+    def _usable(self, number: Peer) -> ChatSession | None:
         return next((chat for chat in self._sessions if chat.peer == number and chat.usable), None)
 
-    async def _opened(self, number: Number, conversation: ConversationId) -> ChatSession:
+    async def _opened(self, number: Peer, conversation: ConversationId) -> ChatSession:
         """Wait for a session with that number, whoever calls whom. When nobody waits any more our call is taken back."""
         opening = self._openings.get(number)
         if opening is None:
@@ -173,7 +173,7 @@ class Sessions:
             if not opening.waiters and not opening.ready.done() and opening.task is not None:
                 opening.task.cancel()
 
-    async def _open(self, opening: _Opening, number: Number, conversation: ConversationId) -> None:
+    async def _open(self, opening: _Opening, number: Peer, conversation: ConversationId) -> None:
         try:
             chat = await self._call(number, conversation)
         except NoSession as error:
@@ -189,7 +189,7 @@ class Sessions:
             if self._openings.get(number) is opening:
                 del self._openings[number]
 
-    async def _call(self, number: Number, conversation: ConversationId) -> ChatSession:
+    async def _call(self, number: Peer, conversation: ConversationId) -> ChatSession:
         """Call, agree, connect. Raises NoSession; CancelledError when it was taken back."""
         chat = self._new(number)
         try:
@@ -217,9 +217,9 @@ class Sessions:
                 chat.close("it did not come about")
         return chat
 
-    def _invitation(self, number: Number, conversation: ConversationId, flow: Flow, offer: Body) -> Invitation:
+    def _invitation(self, number: Peer, conversation: ConversationId, flow: Flow, offer: Body) -> Invitation:
         identity = NameAddr(self._config.identity)
-        to = Uri.of_number(number, None if self._config.tel_addresses else self._config.domain)
+        to = address_of(number, None if self._config.tel_addresses else self._config.domain)
         return Invitation(
             to.encode(),
             NameAddr(to),
@@ -230,6 +230,7 @@ class Sessions:
                 ("P-Preferred-Identity", identity.encode()),
                 ("P-Preferred-Service", f"urn:urn-7:3gpp-service.ims.icsi.{CPM_SESSION}"),
                 ("Accept-Contact", f'*;+g.3gpp.icsi-ref="{icsi_value(CPM_SESSION)}"'),
+                *((("Accept-Contact", bot_contact(CHATBOT)),) if bot_of(number) else ()),
                 ("Conversation-ID", str(uuid.UUID(bytes=bytes(conversation)))),
                 ("Contribution-ID", str(uuid.UUID(bytes=self._rng(16), version=4))),
                 ("User-Agent", USER_AGENT),
@@ -254,7 +255,7 @@ class Sessions:
         try:
             if any("isfocus" in NameAddr.parse(text).params for text in call.invite.headers.listed("Contact")):
                 return False
-            sender = asserted_sender(call.invite, trust_from=self._config.trust_from)
+            sender = asserted_peer(call.invite, trust_from=self._config.trust_from)
             description = _description(call.offered)
             offered = read_offer(description)
         except (DecodeError, ProtocolError):
@@ -307,7 +308,7 @@ class Sessions:
             if not chat.ready:
                 chat.close("it did not come about")
 
-    def _has_room(self, sender: Number) -> bool:
+    def _has_room(self, sender: Peer) -> bool:
         mine = sum(chat.peer == sender for chat in self._sessions)
         if mine >= self._limits.max_per_peer:
             return False
@@ -318,7 +319,7 @@ class Sessions:
         return True
 
     # --- both --------------------------------------------------------------------------------------------------
-    def _new(self, number: Number) -> ChatSession:
+    def _new(self, number: Peer) -> ChatSession:
         chat = ChatSession(
             number,
             self._media,
@@ -341,7 +342,7 @@ class Sessions:
         except OSError as error:
             raise TransportError(f"cannot listen for MSRP: {error}", code="transport.listen") from error
 
-    async def _deliver(self, sender: Number, started: MessageStarted, body: bytes) -> None:
+    async def _deliver(self, sender: Peer, started: MessageStarted, body: bytes) -> None:
         """Hand a message up; its success report goes out when this returns (SR-06)."""
         try:
             opened = open_content(started.content_type, body, self._limits.max_message)

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from ...carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ...errors import LimitExceeded, TransportError
-from ...ids import Instant, MessageId, Number, Rng
+from ...ids import Instant, MessageId, Number, Peer, Rng, bot_of
 from ...rcc16.wire.capability_tags import passes
 from ...sip.capabilities import CapabilitiesChanged
 from ...sip.options import CPM_SESSION, FeatureTags
@@ -73,7 +73,7 @@ class RcsTransport:
         self.conferences = Conferences(
             config, self.dialogs, self.media, self.presence.flow, on_message, kept_conferences, rng=rng, clock=clock
         )
-        self._wants_addresses: dict[Number, None] = {}  # in the order in which they said so
+        self._wants_addresses: dict[Peer, None] = {}  # in the order in which they said so
         self._slots = asyncio.Semaphore(config.max_in_flight)
         self._by_session: dict[MessageId, None] = {}  # the latest that went over a session, oldest first
 
@@ -213,19 +213,20 @@ class RcsTransport:
         if len(self._by_session) > _REMEMBERED:
             del self._by_session[next(iter(self._by_session))]
 
-    def _goes_over_session(self, number: Number, size: int) -> bool:
+    def _goes_over_session(self, peer: Peer, size: int) -> bool:
         """An open session is used; a new one is made for what is large. Tags only choose where both ways would work."""
-        if self.sessions.open_with(number):
+        if self.sessions.open_with(peer):
             return True
         if size <= self._config.max_pager or not self._config.sessions.offered:
             return False
-        tags = self._capabilities.known(number)
+        tags = None if bot_of(peer) else self._capabilities.known(Number(peer))
         return tags is None or CPM_SESSION in tags.icsi or size + _HEADERS > self._config.max_message
 
     def _wrap(self, outbound: Outbound) -> bytes:
         addresses = None
         if outbound.to is not None and outbound.to in self._wants_addresses:
-            addresses = (f"<{self._profile.identity.encode()}>", f"<sip:{outbound.to}@{self._config.domain}>")
+            to = bot_of(outbound.to) or f"sip:{outbound.to}@{self._config.domain}"
+            addresses = (f"<{self._profile.identity.encode()}>", f"<{to}>")
         return wrap(outbound, self._clock(), addresses)
 
     async def _send_request(self, outbound: Outbound, body: bytes) -> NetworkResult:
@@ -240,7 +241,7 @@ class RcsTransport:
 
     async def _try_request(self, outbound: Outbound, body: bytes) -> NetworkResult:
         """One request, one answer."""
-        assert outbound.to is not None, "requests go to a number"
+        assert outbound.to is not None, "requests go to a number or a chatbot"
         large = outbound.large or len(body) > PAGER_LIMIT
         flow = await self.presence.flow()
         request = build_message(
