@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from gateway.decoders import gateway_decoders
 from letterlock.codec import (
     conference_info,
     cpim,
@@ -314,6 +315,7 @@ def decoders() -> tuple[Decoder, ...]:
         *(Decoder(name, decode, examples) for name, decode, examples in rcc16_wire_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in credential_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in kds_decoders()),
+        *(Decoder(name, decode, examples) for name, decode, examples in gateway_decoders()),
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Downgrade",
     "DuplicateMessage",
     "FocusError",
+    "GatewayError",
     "GroupInactive",
     "IdentityChanged",
     "InputError",
@@ -300,6 +301,12 @@ class PushError(ServiceError):
     """The push service refused a subscription."""
 
     code = "push"
+
+
+class GatewayError(ServiceError):
+    """The gateway refused, or sent what cannot be right."""
+
+    code = "gateway"
 
 
 class KdsError(ServiceError):

@@ -79,9 +79,15 @@ def feature_tags(engine: Engine, state: State, now: Instant) -> tuple[tuple[str,
 
 def advertised(settings: Settings, engine: Engine, state: State, now: Instant) -> Settings:
     """The settings with the feature tags of this moment."""
-    if settings.sip is None:
+    sip, gateway = settings.sip, settings.gateway
+    if sip is None and gateway is None:
         return settings
-    return dataclasses.replace(settings, sip=dataclasses.replace(settings.sip, tags=feature_tags(engine, state, now)))
+    tags = feature_tags(engine, state, now)
+    return dataclasses.replace(
+        settings,
+        sip=None if sip is None else dataclasses.replace(sip, tags=tags),
+        gateway=None if gateway is None else dataclasses.replace(gateway, tags=tags),
+    )
 
 
 def rcc16_protocol(identity: Identity, environment: Environment, settings: Settings) -> Rcc16Protocol | None:

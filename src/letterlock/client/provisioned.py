@@ -60,7 +60,7 @@ def effective(settings: Settings, provisioned: Provisioned | None) -> Settings:
     """The settings to work with now: without carrier and content server while the operator does not let us."""
     if provisioned is None or provisioned.state in (ProvisioningState.ACTIVE, ProvisioningState.UNKNOWN):
         return settings
-    return dataclasses.replace(settings, sip=None, content=None)
+    return dataclasses.replace(settings, sip=None, content=None, gateway=None)
 
 
 def settings_of(

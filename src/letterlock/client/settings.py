@@ -14,7 +14,7 @@ from ..ids import Number, Rng
 from ..seam import Key, RecordKind
 from ..transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
 
-__all__ = ["PROTOCOLS", "SETTINGS", "ContentAccount", "KdsAccount", "Settings", "SipAccount", "spoken"]
+__all__ = ["PROTOCOLS", "SETTINGS", "ContentAccount", "GatewayAccount", "KdsAccount", "Settings", "SipAccount", "spoken"]
 
 PROTOCOLS = ("signal", "rcc16")
 """All that this client speaks, in the order in which it prefers them."""
@@ -77,6 +77,31 @@ class ContentAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayAccount:
+    """The account at the gateway that keeps our registration with the carrier, instead of this device itself.
+
+    `password` is the account's there, `token` this device's own (32 random bytes in base64), which `enrol` tells the
+    gateway. It needs the account at the carrier: `sip_username` and `sip_password`. `ca_file`: trust this authority for it.
+    """
+
+    url: str
+    password: str = field(repr=False)
+    token: str = field(repr=False)
+    sip_username: str
+    sip_password: str = field(repr=False)
+    ca_file: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    """Further feature tags to register with. Not kept, as those of `SipAccount`."""
+
+    @classmethod
+    def new(
+        cls, url: str, password: str, sip_username: str, sip_password: str, rng: Rng, ca_file: str | None = None
+    ) -> GatewayAccount:
+        token = base64.urlsafe_b64encode(rng(32)).decode().rstrip("=")
+        return cls(url, password, token, sip_username, sip_password, ca_file)
+
+
+@dataclass(frozen=True, slots=True)
 class KdsAccount:
     """The key distribution server of RCC.16, and the operator's word for our participant key (rcc16.md 1.7).
 
@@ -107,6 +132,8 @@ class Settings:
     content: ContentAccount | None = None
     kds: KdsAccount | None = None
     protocols: tuple[str, ...] = ("signal",)
+    gateway: GatewayAccount | None = None
+    """Set: it speaks with the carrier, and this device with it; `sip` is not used."""
 
     @classmethod
     def new(
@@ -118,10 +145,10 @@ class Settings:
         content: ContentAccount | None = None,
         kds: KdsAccount | None = None,
         protocols: Sequence[str] = ("signal",),
+        gateway: GatewayAccount | None = None,
     ) -> Settings:
-        return cls(
-            directory, directory_ca, sip, str(uuid.UUID(bytes=rng(16), version=4)), content, kds, tuple(protocols)
-        )
+        instance = str(uuid.UUID(bytes=rng(16), version=4))
+        return cls(directory, directory_ca, sip, instance, content, kds, tuple(protocols), gateway)
 
 
 def spoken(protocols: Sequence[str]) -> tuple[str, ...]:
@@ -157,6 +184,16 @@ _CONTENT_FIELDS: dict[str, tuple[type, ...]] = {
 }
 
 
+_GATEWAY_FIELDS: dict[str, tuple[type, ...]] = {
+    "url": (str,),
+    "password": (str,),
+    "token": (str,),
+    "sip_username": (str,),
+    "sip_password": (str,),
+    "ca_file": (str, type(None)),
+}
+
+
 _KDS_FIELDS: dict[str, tuple[type, ...]] = {
     "url": (str,),
     "identity_proof": (bytes,),
@@ -182,6 +219,9 @@ def _encode(settings: Settings) -> bytes:
             else {name: getattr(settings.content, name) for name in _CONTENT_FIELDS},
             "kds": None if settings.kds is None else {name: _plain(settings.kds, name) for name in _KDS_FIELDS},
             "protocols": list(settings.protocols),
+            "gateway": None
+            if settings.gateway is None
+            else {name: getattr(settings.gateway, name) for name in _GATEWAY_FIELDS},
         }
     ).encode()
 
@@ -218,7 +258,15 @@ def _decode(data: bytes) -> Settings:
                 raise ValueError("type")
             kds = KdsAccount(**read)
         protocols = tuple(str(name) for name in value.get("protocols", ("signal",)))  # an older version had this one
-        return Settings(value["directory"], value["directory_ca"], sip, value["instance"], content, kds, protocols)
+        gateway = None
+        if value.get("gateway") is not None:
+            named = {name: value["gateway"][name] for name in _GATEWAY_FIELDS if name in value["gateway"]}
+            if not all(isinstance(field, _GATEWAY_FIELDS[name]) for name, field in named.items()):
+                raise ValueError("type")
+            gateway = GatewayAccount(**named)
+        return Settings(
+            value["directory"], value["directory_ca"], sip, value["instance"], content, kds, protocols, gateway
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError("the settings record is damaged", code="record.settings") from error
 
