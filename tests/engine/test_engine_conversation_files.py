@@ -14,7 +14,7 @@ from letterlock.carriage import NetworkResult
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.codec.mime import MimePart, encode
 from letterlock.conversation_seam import Conversation, LetterReceived, PacketHeader
-from letterlock.engine.content import Delete, File
+from letterlock.engine.content import Delete, File, FileFormat
 from letterlock.engine.content.file import express_file
 from letterlock.engine.content.parts import LETTERLOCK
 from letterlock.engine.conversations import arriving
@@ -263,27 +263,26 @@ def test_sr01_a_sealed_file_never_goes_without_its_encryption() -> None:
     world.run()
     with pytest.raises(InputError) as refused:
         alice.do(alice.engine.send, BOB, file)
-    assert refused.value.code == "input.file_encrypted"
-    with pytest.raises(InputError):
-        alice.engine.seals_files(alice.state, BOB, world.now)
+    assert refused.value.code == "input.file_sealed"
+    assert alice.engine.file_format(alice.state, BOB, world.now) is FileFormat.SEALED
     other = world.accounts["+15550177"].number
     alice.do(alice.engine.open_chat, other)
     world.run()
     with pytest.raises(NotEncrypted) as choice:
         alice.send(other, "hi")
     with pytest.raises(NotEncrypted):
-        alice.engine.seals_files(alice.state, other, world.now)
+        alice.engine.file_format(alice.state, other, world.now)
     with pytest.raises(InputError) as refused:
         alice.do(alice.engine.send, other, file, allow=choice.value.options[0])
     assert refused.value.code == "input.file_sealed"
     alice.send(other, "hi", allow=choice.value.options[0])
-    assert alice.engine.seals_files(alice.state, other, world.now) is False
+    assert alice.engine.file_format(alice.state, other, world.now) is FileFormat.PLAIN
 
 
 def test_what_a_file_that_is_sent_has_to_be() -> None:
     world, alice, _ = settled()
     file = sealed(world, "a.png")
-    assert alice.engine.seals_files(alice.state, BOB, world.now) is True
+    assert alice.engine.file_format(alice.state, BOB, world.now) is FileFormat.RCC16
     assert file.sealed is not None
     for wrong, code in (
         (replace(file, sealed=None), "input.file_encrypted"),

@@ -31,7 +31,7 @@ from .entity import (
     without_chat,
     without_heads,
 )
-from .file import File
+from .file import File, FileFormat, pointed
 from .group import GROUP_TYPE, REQUEST_TYPE, GroupChange, GroupRequest
 from .location import Location
 from .parts import Parts, Read, Reference
@@ -63,6 +63,7 @@ __all__ = [
     "Emptied",
     "Entity",
     "File",
+    "FileFormat",
     "GroupChange",
     "GroupRequest",
     "Location",
@@ -89,6 +90,7 @@ __all__ = [
     "is_sealed_file",
     "names_group",
     "parts_of",
+    "pointed",
     "read",
     "read_parts",
     "read_receipt",

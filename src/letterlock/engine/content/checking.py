@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ...errors import InputError, InvalidRcc16
+from ...files.pointer import encode_pointer
 from ...rcc16.files import check_descriptor
 from ..limits import EngineLimits
 from .changes import Delete, Edit
 from .entity import Sendable
-from .file import FILE_LIMITS, File
+from .file import FILE_LIMITS, File, pointed
 from .location import Location
 from .reaction import Reaction
 from .text import Text
@@ -50,6 +51,11 @@ def _text(text: str, limits: EngineLimits) -> None:
 
 
 def _file(file: File) -> None:
+    if file.pointer is not None:
+        encode_pointer(file.pointer)
+        if file != pointed(file.pointer):
+            raise InputError("the file is another one than its pointer's", code="input.file")
+        return
     for pointer in (file.file, *((file.thumbnail,) if file.thumbnail else ())):
         url = pointer.url
         if not url.startswith(("https://", "http://")) or not url.isascii() or not url.isprintable() or " " in url:

@@ -4,7 +4,7 @@ Version 1 is a MIME entity (a text, a receipt, typing). Version 2 has a block of
 it, as RCS clients put it inside their ciphertext (rcs.md 1.4, 2.9); it begins with `NS:`, or with the empty line
 alone. Four MIME fields are ours: `Letterlock-Sent`, the sender's clock in milliseconds; in the copy for our own
 other devices `Letterlock-To`, the name of the chat; in a group `Letterlock-Group`, the heads of its log that the sender
-knows, in hexadecimal; in the message of an encrypted file, as it is kept, `Letterlock-File-Info`, its keys.
+knows, in hexadecimal; in the message of a file of RCC.16, as it is kept, `Letterlock-File-Info`, its keys.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ from .composing import Typing, read_typing
 from .file import (
     FILE_INFO_FIELD,
     FILE_TYPE,
+    POINTER_TYPE,
     File,
+    FileFormat,
     express_file,
     field_of_keys,
     keyed,
     keys_in_field,
     keys_of,
     read_file,
+    read_pointer,
 )
 from .group import (
     GROUP_TYPE,
@@ -160,7 +163,7 @@ def with_heads(entity: bytes, heads: Iterable[EntryId]) -> bytes:
 
 
 def with_keys(entity: bytes, file: File) -> bytes:
-    """The entity of a file as it is kept: with its keys, if it is encrypted."""
+    """The entity of a file as it is kept: with its keys, if it is one of RCC.16."""
     info = keys_of(file)
     return entity if info is None else _with_line(entity, field_of_keys(info))
 
@@ -168,7 +171,7 @@ def with_keys(entity: bytes, file: File) -> bytes:
 def is_sealed_file(entity: bytes, limits: EngineLimits) -> bool:
     """Whether a message of ours is an encrypted file."""
     content = read(entity, limits).content if entity else None
-    return isinstance(content, File) and content.sealed is not None
+    return isinstance(content, File) and content.format is not FileFormat.PLAIN
 
 
 def names_group(entity: bytes) -> bool:
@@ -293,6 +296,8 @@ def _content(found: Read, kind: str, limits: EngineLimits) -> Content | None:
         return read_location(found, limits.max_label)
     if kind == FILE_TYPE:
         return read_file(found)
+    if kind == POINTER_TYPE:
+        return read_pointer(found)
     return read_group_change(found) if kind == GROUP_TYPE else None
 
 

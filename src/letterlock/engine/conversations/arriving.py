@@ -64,7 +64,7 @@ def letter(core: Core, turn: Turn, name: ChatName, come: LetterReceived) -> None
     try:
         body = read_letter(come.entity, headers, place.sent_at)
         entity = read(body, core.limits)
-        if isinstance(entity.content, File):
+        if isinstance(entity.content, File) and entity.content.pointer is None:
             file = files.complete(core, turn, name, come, entity.content)
             if file is None:
                 return  # until its key comes (rcc16.md 7.3)

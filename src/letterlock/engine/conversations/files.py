@@ -18,14 +18,14 @@ from typing import TypeVar
 from ... import ids
 from ...codec.mime import MimeLimits, MimePart, decode_part, encode
 from ...conversation_seam import Letter, LetterReceived, PacketHeader
-from ...errors import DecodeError, InputError
+from ...errors import DecodeError, InputError, TrustRequired
 from ...ids import ChatName, MessageId, Number, group_of
 from ...rcc16.files import check_descriptor, ciphertext_length
 from ...rcc16.wire.content_types import FILE_INFO
 from ...rcc16.wire.file_info import FileInfo, decode_file_info, encode_file_info
 from ...seam import Key, RecordKind, State
 from .. import policy
-from ..content import File, read
+from ..content import File, FileFormat, read
 from ..content.file import FILE_LIMITS, keyed, keys_of
 from ..content.parts import LETTERLOCK
 from ..core import Core
@@ -33,6 +33,7 @@ from ..events import MessageUnreadable
 from ..record_values import Chat, InboxEntry, Message
 from ..records import chat_key, contact_key, inbox_key
 from ..security import Security
+from ..sms import only_text
 from ..step import Turn
 from .file_records import (
     KEY_CAME,
@@ -45,7 +46,7 @@ from .file_records import (
     key_waited_for_key,
 )
 
-__all__ = ["complete", "expire", "is_key", "key_letter", "no_files", "remember", "seals_files", "take_key"]
+__all__ = ["check_format", "complete", "expire", "file_format", "is_key", "key_letter", "remember", "take_key"]
 
 T = TypeVar("T", KeyCame, KeyWaitedFor)
 
@@ -57,33 +58,48 @@ _MIME = MimeLimits(_MAX_INFO, 32, 8_192, 0, 0)
 
 
 # --- sending ---------------------------------------------------------------------------------------------------
-def seals_files(core: Core, state: State, name: ChatName, now: ids.Instant) -> bool:
-    """Whether a file for this chat is encrypted before it is uploaded; False: it goes as it is, by the user's decision.
+def file_format(core: Core, state: State, name: ChatName, now: ids.Instant) -> FileFormat:
+    """How a file for this chat is uploaded, decided before its first byte leaves (SR-01). PLAIN is the user's decision.
 
-    Raises NotEncrypted as a send would; InputError (`input.file_encrypted`) where no file can be sent.
+    Raises NotEncrypted and TrustRequired as a send would; InputError where only text can be sent.
     """
     chat = state.get(chat_key(name)) or Chat(name)
-    contact = None if group_of(name) is not None else state.get(contact_key(Number(name)))
     if group_of(name) is not None:
-        if chat.protocol in core.keeping:
-            return True
-        raise no_files()
+        return FileFormat.RCC16 if chat.protocol in core.keeping else FileFormat.SEALED
+    contact = state.get(contact_key(Number(name)))
+    if contact is not None and contact.broken:
+        raise TrustRequired(
+            "the keys of a verified contact have changed",
+            hint="compare security codes again, or accept the new keys",
+        )
     if policy.encrypting(core, contact, now) is not None:
-        raise no_files()
+        return FileFormat.SEALED
     security = policy.state_of(core, chat, contact, now)
     if security is Security.PLAIN_RCS:
-        return False
+        return FileFormat.PLAIN
+    if security is Security.PLAIN_SMS:
+        raise only_text()
     if policy.keeping(core, chat, contact, now) is None:
-        raise policy.refusal(chat, security)
-    return True
+        raise policy.refusal(core, chat, security)
+    return FileFormat.RCC16
 
 
-def no_files() -> InputError:
-    """Sessions with each device have no way to encrypt a file yet."""
-    return InputError(
-        "files cannot be sent in an encrypted chat of this protocol yet",
-        code="input.file_encrypted",
-        hint="the bytes at the server would not be encrypted; chats that go by RCC.16 encrypt them",
+def check_format(file: File, wanted: FileFormat) -> None:
+    """Whether a file may go into a chat: never one that the server can read into an encrypted one, nor keys into one that
+    is not (SR-01). Raises InputError."""
+    if file.format is wanted:
+        return
+    if file.format is FileFormat.PLAIN:
+        raise InputError(
+            "this file lies at the server as it is, and the chat is encrypted",
+            code="input.file_encrypted",
+            hint="send the file by its path: then it is encrypted before it is uploaded",
+        )
+    kind = "an encrypted chat" if wanted is FileFormat.PLAIN else "a chat of another protocol"
+    raise InputError(
+        f"this file was encrypted for {kind}",
+        code="input.file_sealed",
+        hint="send the file by its path: then it is uploaded once more, as this chat needs it",
     )
 
 

@@ -13,7 +13,7 @@ from ...conversation_seam import ConversationProtocol, Letter, Refusal, Waits
 from ...errors import InputError, NotEncrypted, TrustRequired
 from ...ids import ChatName, GroupName, Instant, MessageId, Number, group_of
 from .. import chats, drafts, ordering, policy, posting, queue
-from ..content import File, Sendable, check
+from ..content import File, FileFormat, Sendable, check
 from ..core import Core
 from ..events import MessageExpired, MessageResent
 from ..record_values import Chat, Delivery, Message, Standing, Status, Task, Waiting
@@ -61,13 +61,9 @@ def send(
             hint="somebody in the group can add you again",
         )
     if chat.standing in _CLOSED:
-        raise refusal(chat, _CLOSED[chat.standing])
-    if isinstance(content, File) and content.sealed is None:
-        raise InputError(
-            "this file lies at the server as it is, and the chat is encrypted",
-            code="input.file_encrypted",
-            hint="send the file by its path: then it is encrypted before it is uploaded",
-        )
+        raise refusal(core, chat, _CLOSED[chat.standing])
+    if isinstance(content, File):
+        files.check_format(content, FileFormat.RCC16)
     if chat.standing is Standing.NONE:
         chat = chats.save(core, turn, replace(chat, standing=Standing.SETTING_UP))
         _upgrade(core, turn, protocol, name)
@@ -89,9 +85,9 @@ def send(
         chats.save(core, turn, drafts.store(core, turn, chat, message))
         return message.message_id
     if isinstance(held, Refusal) and held not in _PATIENT:
-        raise refusal(chat, _REFUSED[held])
+        raise refusal(core, chat, _REFUSED[held])
     if not wait:
-        raise refusal(chat, Security.CHECKING)
+        raise refusal(core, chat, Security.CHECKING)
     if chat.waiting >= core.limits.max_waiting:
         raise InputError("too many messages wait in this chat", code="input.waiting", hint="wait for the keys")
     expires = turn.now + core.limits.expiry_ms
@@ -151,9 +147,9 @@ def expire(core: Core, turn: Turn) -> None:
             turn.tell(MessageExpired(name, again.root, "" if group_of(name) is None else again.member))
 
 
-def refusal(chat: Chat, state: Security) -> NotEncrypted:
+def refusal(core: Core, chat: Chat, state: Security) -> NotEncrypted:
     """Why nothing is sent. A group is never unencrypted, so there is nothing to choose there."""
-    return policy.refusal(chat, state)
+    return policy.refusal(core, chat, state)
 
 
 # --- one letter ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from ...conversation_seam import (
 from ...errors import InputError
 from ...ids import ChatName, GroupName, Instant, Number, Rng
 from ...seam import State, Writes
-from ..content import File
+from ..content import File, FileFormat
 from ..core import Core
 from ..records import chat_key
 from ..step import Step, Turn
@@ -130,12 +130,12 @@ class ConversationSteps:
         """The picture of a group of this kind, to be fetched; None without one."""
         return icons.icon_of(state, name)
 
-    def seals_files(self, state: State, chat: ChatName, now: Instant) -> bool:
-        """Whether a file for this chat is encrypted before it is uploaded; False: it goes as it is, by the user's decision.
+    def file_format(self, state: State, chat: ChatName, now: Instant) -> FileFormat:
+        """How a file for this chat is uploaded: PLAIN only by the user's decision (SR-01).
 
-        Raises NotEncrypted as `send` would; InputError (`input.file_encrypted`) where no file can be sent.
+        Raises NotEncrypted and TrustRequired as `send` would.
         """
-        return files.seals_files(self._core, state, chat, now)
+        return files.file_format(self._core, state, chat, now)
 
     def conversation(self, state: State, chat: ChatName) -> tuple[str, ConversationView | None]:
         """The protocol that a chat goes by, empty for sessions, and how its conversation stands there."""
