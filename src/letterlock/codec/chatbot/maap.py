@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ...errors import DecodeError, InputError
 from .. import mime
-from ..mime import MimeLimits, MimePart, Multipart
+from ..mime import ContentType, MimeLimits, MimePart, Multipart
 from .checking import check_card, check_chips, check_payload, check_response
 from .json_text import Members, read_members, written
 from .limits import ChatbotLimits
@@ -285,14 +285,15 @@ def encode_joined(content_type: str, body: bytes, chips: tuple[Suggestion, ...],
     return value, mime.encode(entity).partition(b"\r\n\r\n")[2]
 
 
-def decode_joined(content_type: str, body: bytes, limits: ChatbotLimits) -> Joined:
+def decode_joined(kind: ContentType, body: bytes, limits: ChatbotLimits) -> Joined:
     """Raises DecodeError, LimitExceeded. Of the other parts the first one counts."""
-    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    boundary = kind.parameter("boundary") or ""
+    if not boundary or '"' in boundary or "\\" in boundary or not (boundary.isascii() and boundary.isprintable()):
+        raise DecodeError("multipart without a boundary", code="chatbot.multipart")
+    head = f'Content-Type: {kind.media_type};boundary="{boundary}"\r\n\r\n'.encode()
     bounds = MimeLimits(
         len(head) + limits.max_body, max_headers=32, max_header_bytes=4_096, max_depth=1, max_parts=_MOST_PARTS
     )
-    if "\r" in content_type or "\n" in content_type:
-        raise DecodeError("a content type of several lines", code="chatbot.multipart")
     entity = mime.decode_tree(head + body, bounds)
     if not isinstance(entity, Multipart):
         raise DecodeError("not a multipart", code="chatbot.multipart")
