@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...codec.push_subscription import PushKind, Subscription
 from .limits import PushLimits
 from .outcome import Fate, Reason
+from .provider import Provider
 from .pushes import Accounting, Pushes
 
-__all__ = ["Accounting", "Fate", "PushKind", "PushLimits", "Pushes", "Reason", "Subscription"]
+__all__ = ["Accounting", "Fate", "Provider", "PushKind", "PushLimits", "Pushes", "Reason", "Subscription"]

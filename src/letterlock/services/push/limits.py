@@ -27,7 +27,13 @@ class PushLimits:
     first_retry_ms: int = 2 * _SECOND
     longest_retry_ms: int = _HOUR
     attempt_ms: int = 30 * _SECOND
-    """One attempt has ended after this, in whatever way; after a crash it counts as one without an answer."""
+    """One attempt has ended after this, in whatever way."""
+    grace_ms: int = 10 * _SECOND
+    """So much longer is there to write down how it ended; then it counts as one without an answer."""
+    poll_ms: int = _MINUTE
+    """How often to look for what another process has left behind."""
+    drain_ms: int = 5 * _SECOND
+    """At the end, for what is under way."""
 
     # In flight: a push service that does not answer holds up its own devices only.
     max_apns: int = 256
