@@ -1,149 +1,130 @@
-"""The bytes of uploads: one file each in one folder, under random names, forced to the disk before anybody is told.
+"""The bytes of uploads, wherever they are kept: what the server asks of a folder (`folder`) or of a bucket (`s3.store`).
 
-Which blob is whose, and whether it is whole, stands in the tables alone; a blob without a row is nobody's and is
-deleted at the next start. Everything here blocks: the edge calls it in a thread.
+Which blob is whose, and whether it is whole, stands in the tables alone. A blob's row is there before the blob is, so
+that whatever no row names is nobody's, and may be swept away. Nothing is promised to a client before it is durable:
+`Standing` says how much of an unfinished blob is, and is put down in the row before anybody is told.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
-from ...errors import StoreError
+from ...ids import Instant
 
-__all__ = ["BlobReader", "BlobWriter", "Blobs"]
-
-_NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_READ = 1 << 20
+__all__ = ["Blob", "BlobReader", "BlobStore", "BlobWriter", "Found", "Standing"]
 
 
-class BlobWriter:
-    """Appends to one blob. `size` counts what was written, on the disk or on its way there."""
+class Standing(NamedTuple):
+    """How an unfinished blob stands: its first `received` bytes are durable. `state` is the store's own note of how to
+    go on behind them; whatever has it, in whatever process, can."""
 
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self.size = size
-        self._hash = hashlib.sha256() if size == 0 else None
-
-    def write(self, pieces: Iterable[bytes]) -> None:
-        """Raises OSError, with as much written as `size` says."""
-        for piece in pieces:
-            view = memoryview(piece)
-            while view:
-                done = os.write(self._descriptor, view)
-                view = view[done:]
-                self.size += done
-            if self._hash is not None:
-                self._hash.update(piece)
-
-    def sync(self) -> None:
-        """When this returns, everything written survives a power cut."""
-        os.fdatasync(self._descriptor)
-
-    def digest(self) -> bytes:
-        """SHA-256 of the whole blob; what was there before this writer is read once for it."""
-        if self._hash is not None:
-            return self._hash.digest()
-        found = hashlib.sha256()
-        at = 0
-        while piece := os.pread(self._descriptor, _READ, at):
-            found.update(piece)
-            at += len(piece)
-        return found.digest()
-
-    def close(self) -> None:
-        os.close(self._descriptor)
+    received: int
+    state: str
 
 
-class BlobReader:
-    """Reads one blob; it stays readable when it is deleted meanwhile."""
+class Blob(NamedTuple):
+    """A blob by its name, 32 hexadecimal digits, and the note of its store; that is empty for a whole one."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def read(self, count: int, at: int) -> bytes:
-        return os.pread(self._descriptor, count, at)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
+    name: str
+    state: str = ""
 
 
-class Blobs:
-    """A folder of blobs, for this process alone."""
+class Found(NamedTuple):
+    """Something that the store holds for a blob. `temporary`: an unfinished one's, of no use once it is whole."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    blob: str
+    temporary: bool
+    key: str
+    """What the store itself calls it."""
 
-    def open(self) -> None:
-        """Make the folder. Raises StoreError."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"the folder for files cannot be made: {error.strerror}", code="store.io") from error
 
-    def belongs_to(self, database: str) -> None:
-        """Make sure that the rows are about this folder, by the name that both keep. Raises StoreError, and OSError.
+class BlobWriter(Protocol):
+    """Appends to one blob. `size` counts what it was given, durable or not; `state` is the note as of now, for whoever
+    deletes it."""
 
-        With another database every blob would be nobody's, and swept away.
-        """
-        path = self._folder.with_name(f"{self._folder.name}.id")
-        try:
-            found = path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            with path.open("x", encoding="ascii") as file:
-                file.write(database + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            return
-        if found != database:
-            raise StoreError(
-                f"the files in {self._folder} belong to another database",
-                code="content.folder",
-                hint="give the --database that they were kept with, or another --folder",
-            )
+    size: int
+    state: str
 
-    def create(self, name: str) -> BlobWriter:
-        """A new blob, whose name is on the disk when this returns."""
-        writer = BlobWriter(os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), 0)
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        return writer
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Raises ContentError (`content.full`) or StoreError."""
+        ...
 
-    def append(self, name: str, size: int) -> BlobWriter:
-        """Go on with a blob behind its first `size` bytes; what is behind them was never promised. Raises OSError."""
-        descriptor = os.open(self._path(name), os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.ftruncate(descriptor, size)
-            os.lseek(descriptor, size, os.SEEK_SET)
-        except BaseException:  # nobody else knows of this descriptor yet
-            os.close(descriptor)
-            raise
-        return BlobWriter(descriptor, size)
+    async def checkpoint(self) -> Standing:
+        """What is durable without much ado: maybe less than `size`."""
+        ...
 
-    def read(self, name: str) -> BlobReader:
-        return BlobReader(os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC))
+    async def suspend(self) -> Standing:
+        """Make all of it durable, to be gone on with later."""
+        ...
 
-    def delete(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._path(name).unlink(missing_ok=True)
+    async def finish(self) -> bytes:
+        """Make it a whole blob that can be read; its SHA-256."""
+        ...
 
-    def sweep(self, known: Collection[str]) -> None:
-        """Delete what no row names: left by a server that was killed between two steps."""
-        self.delete(name for name in os.listdir(self._folder) if _NAME.fullmatch(name) and name not in known)
+    async def noted(self) -> None:
+        """The last standing, or that it is whole, is put down: what only earlier standings needed may go."""
+        ...
 
-    def free(self) -> int:
-        """Bytes that this process could still write."""
-        found = os.statvfs(self._folder)
-        return found.f_bavail * found.f_frsize
+    async def close(self) -> None:
+        """Let go of it, whatever has happened."""
+        ...
 
-    def _path(self, name: str) -> Path:
-        # Names come from our own tables; a path that leaves the folder would be a bug, and stays one (SR-14).
-        if not _NAME.fullmatch(name):
-            raise ValueError("not the name of a blob")
-        return self._folder / name
+
+class BlobReader(Protocol):
+    """A span of one blob, in blocks. It goes on when the blob is deleted meanwhile."""
+
+    first: bytes
+    """The first block; all of the span if it is short."""
+
+    def rest(self) -> AsyncIterator[bytes]:
+        """The blocks behind the first. Raises StoreError when they cannot be read."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class BlobStore(Protocol):
+    """Blobs under random names. Everything raises StoreError, or ContentError 507 where there is no room."""
+
+    shared: bool
+    """Whether several processes may use it at once."""
+
+    async def open(self) -> None:
+        """Make sure that it is there and that we may write. Raises StoreError with what to do."""
+        ...
+
+    async def belongs_to(self, database: str) -> None:
+        """Make sure that the rows are about this store, by the name that both keep: with another database every blob
+        would be nobody's, and swept away. Raises StoreError."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def create(self, name: str) -> BlobWriter: ...
+
+    async def resume(self, name: str, standing: Standing) -> BlobWriter:
+        """Go on with an unfinished blob. What is behind the standing was never promised."""
+        ...
+
+    async def read(self, name: str, start: int, stop: int) -> BlobReader | None:
+        """A span of a whole blob; None when it is not there."""
+        ...
+
+    async def delete(self, blobs: Iterable[Blob]) -> None:
+        """Whole or unfinished; those that are not there are passed over."""
+        ...
+
+    def found(self) -> AsyncIterator[Sequence[Found]]:
+        """Everything that is there, in pages."""
+        ...
+
+    async def discard(self, found: Sequence[Found]) -> None: ...
+
+    async def free(self) -> int | None:
+        """Bytes that could still be written; None where nobody can say."""
+        ...
+
+    def presigned(self, name: str, seconds: int, now: Instant) -> str | None:
+        """An address under which anybody can GET this blob, and nothing else, for so long; None where there are none."""
+        ...

@@ -1,6 +1,7 @@
 """Downloads: the file behind an address, or one range of it (RFC 9110 section 14), with its digest (RFC 3230).
 
-Files are served as attachments without a type, so that no browser runs one under the operator's name (SR-14).
+Where the store can sign addresses and the operator wants it, a GET is sent there, for a few minutes (307): the bytes
+do not pass this server then. Files are served as attachments without a type, so that no browser runs one under the operator's name (SR-14).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 
 from aiohttp import web
 
-from ...errors import ContentError
+from ...errors import ContentError, StoreError
 from ..http import NO_STORE, refusal
 from .answers import digest_header
 from .blobs import BlobReader
@@ -21,7 +22,6 @@ from .tables import Kept
 __all__ = ["Downloads"]
 
 _log = logging.getLogger("letterlock.content")
-_READ = 256 * 1024
 
 _FILE_HEADERS = {
     "Content-Type": "application/octet-stream",
@@ -35,8 +35,9 @@ _FILE_HEADERS = {
 class Downloads:
     """Answers for all of them; keeps nothing about any (SR-17)."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, presign_s: int) -> None:
         self._desk = desk
+        self._presign_s = presign_s
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         token = request.match_info["token"]
@@ -52,45 +53,47 @@ class Downloads:
                 return refusal(error, headers={"Content-Range": f"bytes */{kept.size}"})
         if span is not None:
             headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{kept.size}"
-        response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)
         span = span or Span(0, kept.size)
-        response.content_length = span.stop - span.start
+        status = 206 if "Content-Range" in headers else 200
+        headers["Content-Length"] = str(span.stop - span.start)
         if request.method == "HEAD":
-            await response.prepare(request)
-            return response
-        reader = await self._open(kept)
+            return web.Response(status=status, headers=headers)
+        if (elsewhere := self._presigned(kept)) is not None:
+            # With what the whole file is, which only we can say: whoever follows checks what it gets against that.
+            return web.Response(status=307, headers={**NO_STORE, **digest_header(kept.sha256), "Location": elsewhere})
+        reader = await self._desk.blobs.read(kept.blob, *span)
+        if reader is None:  # dropped between two steps
+            raise ContentError("there is no such file any more", code="content.unknown", status=404)
         try:
+            if len(reader.first) == span.stop - span.start:
+                return web.Response(status=status, headers=headers, body=reader.first)
+            response = web.StreamResponse(status=status, headers=headers)
             await response.prepare(request)
-            await self._send(request, response, reader, span)
+            await self._send(request, response, reader)
         finally:
-            await self._desk.begin(reader.close)
+            await reader.close()
         return response
 
-    async def _open(self, kept: Kept) -> BlobReader:
-        try:
-            return await self._desk.begin(lambda: self._desk.blobs.read(kept.blob))
-        except FileNotFoundError as error:  # dropped between two steps
-            raise ContentError("there is no such file any more", code="content.unknown", status=404) from error
-        except OSError as error:
-            raise ContentError("the file cannot be read", code="content.failed", status=503) from error
+    def _presigned(self, kept: Kept) -> str | None:
+        """Where else this file is for a while; never for longer than it is kept."""
+        seconds = min(self._presign_s, (kept.expires - self._desk.now()) // 1000)
+        return self._desk.blobs.presigned(kept.blob, seconds, self._desk.now()) if seconds > 0 else None
 
-    async def _send(self, request: web.Request, response: web.StreamResponse, reader: BlobReader, span: Span) -> None:
-        at = span.start
+    async def _send(self, request: web.Request, response: web.StreamResponse, reader: BlobReader) -> None:
         try:
-            while at < span.stop:
-                begun, count = at, min(_READ, span.stop - at)
-                block = await self._desk.begin(lambda begun=begun, count=count: reader.read(count, begun))  # type: ignore[misc]
-                if not block:
-                    raise OSError("the file is shorter than it was")
-                async with asyncio.timeout(self._desk.limits.answer_grace_s):
-                    await response.write(block)
-                at += len(block)
+            await self._block(response, reader.first)
+            async for block in reader.rest():
+                await self._block(response, block)
             await response.write_eof()
         except (TimeoutError, ConnectionError):
             # Whoever wanted it has gone, or takes nothing any more: then what is buffered would wait for ever.
             if request.transport is not None:
                 request.transport.abort()
-        except OSError as error:
+        except StoreError as error:
             # The answer has begun: only its missing end can say that something is wrong.
             _log.error("a file cannot be read: %s", error)
             response.force_close()
+
+    async def _block(self, response: web.StreamResponse, block: bytes) -> None:
+        async with asyncio.timeout(self._desk.limits.answer_grace_s):
+            await response.write(block)

@@ -8,13 +8,14 @@ no browser runs one under the operator's name (SR-14). Downloads are not logged 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import logging
 import os
 import ssl
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -22,15 +23,16 @@ from aiohttp import web
 from ...codec.addresses import is_loopback
 from ...codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
 from ...codec.sip import Credentials
-from ...errors import ContentError, DecodeError, InputError
+from ...errors import ContentError, DecodeError, InputError, LetterlockError
 from ...ids import Instant, Rng
 from ...sip.digest_server import DigestServer, Outcome
 from ..buckets import Buckets, too_many
 from ..http import NO_STORE, Guard, Handler, Listener, address_key, refusal, system_now
 from ..writer import Writer
 from .answers import digest_header, xml_answer
-from .blobs import Blobs
+from .blobs import BlobStore
 from .downloading import Downloads
+from .folder import FolderBlobs
 from .intake import Desk
 from .limits import ContentLimits
 from .logic import Library
@@ -41,13 +43,17 @@ __all__ = ["ContentServer"]
 
 _log = logging.getLogger("letterlock.content")
 _REALM = "letterlock content"
+_PAGE = 200
+_SWEEP_EVERY_S = 86_400.0
 
 
 class ContentServer:
     """The content server. `await start()`, then `url` says where clients upload; `await close()` ends it.
 
     `password_of(username)` gives the password of an account, which is a number, or None; without it anybody on this
-    machine may upload, for labs. `folder` takes the files, and their database unless another one is named; it is this process's alone.
+    machine may upload, for labs. `folder` takes the files, unless another store for `blobs` is given, and their
+    database, unless another one is named. Of a store that can be shared, with a PostgreSQL database, there may be several
+    servers. With `presign_s`, downloads are sent to the store's own addresses, which last for so many seconds.
     `public_url` is how the world reaches this server when a proxy stands before it. Without `tls` it listens on
     loopback only (SR-19).
     """
@@ -58,6 +64,8 @@ class ContentServer:
         *,
         password_of: Callable[[str], str | None] | None,
         database: str | None = None,
+        blobs: BlobStore | None = None,
+        presign_s: int = 0,
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
@@ -72,14 +80,12 @@ class ContentServer:
         self._limits = limits or ContentLimits()
         self._now, self._rng = now, rng
         self._folder = Path(folder)
-        self._blobs = Blobs(self._folder / "blobs")
+        self._blobs = blobs or FolderBlobs(self._folder / "blobs")
         self._library = Library(self._limits)
-        self._writer = Writer(database or str(self._folder / "content.db"), Tables, ContentError, "content")
-        self._digest = (
-            None
-            if password_of is None
-            else DigestServer(_REALM, rng(32), password_of, lifetime_ms=self._limits.nonce_lifetime_ms)
-        )
+        tables = partial(Tables, exclusive=not self._blobs.shared)
+        self._writer = Writer(database or str(self._folder / "content.db"), tables, ContentError, "content")
+        self._password_of = password_of
+        self._digest: DigestServer | None = None
         self._buckets = Buckets(self._limits.max_buckets)
         self._blocked: dict[str, Instant] = {}
         """Addresses that guessed too often, until when."""
@@ -95,33 +101,40 @@ class ContentServer:
             log=_log,
             retry_s=self._limits.busy_retry_s,
         )
-        self._threads = ThreadPoolExecutor(8, "letterlock-content")
-        self._desk = Desk(self._library, self._writer, self._blobs, self._limits, now, self._threads)
-        self._uploads = Uploads(self._desk, rng)
-        self._downloads = Downloads(self._desk)
+        self._desk = Desk(self._library, self._writer, self._blobs, self._limits, now, rng)
+        self._uploads = Uploads(self._desk)
+        self._downloads = Downloads(self._desk, presign_s)
+        self._sweeping: asyncio.Task[None] | None = None
         self.app = self._application()
 
     async def start(self) -> None:
         """Open folder and database, and listen. Raises StoreLocked, StoreError or OSError."""
-        await self._desk.begin(self._blobs.open)
-        await self._writer.start()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with contextlib.AsyncExitStack() as begun:
             begun.push_async_callback(self.close)
+            await self._blobs.open()
+            await self._writer.start()
             folder = await self._writer.run(lambda tables: tables.folder(self._rng(16).hex()))
-            await self._desk.disk(lambda: self._blobs.belongs_to(folder))
-            known = await self._writer.run(lambda tables: tables.blobs())
-            await self._desk.disk(lambda: self._blobs.sweep(known))
+            await self._blobs.belongs_to(folder)
+            key = await self._writer.run(lambda tables: tables.nonce_key(self._rng(32)))
+            if self._password_of is not None:
+                self._digest = DigestServer(_REALM, key, self._password_of, lifetime_ms=self._limits.nonce_lifetime_ms)
             # Lingering for the body of a request that was refused before its end.
             await self._listener.start(self.app, max_line=4096, lingering_s=2.0, shutdown_s=2.0)
+            self._sweeping = asyncio.create_task(self._sweep_for_ever())
             begun.pop_all()
 
     async def close(self) -> None:
         """Stop listening, keep what came of uploads, close the database."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait((self._sweeping,))
+            self._sweeping = None
         await self._listener.stop()
         await self._uploads.close()
         await self._listener.close()
         await self._writer.close()
-        self._threads.shutdown()
+        await self._blobs.close()
 
     @property
     def port(self) -> int:
@@ -141,8 +154,23 @@ class ContentServer:
 
     async def purge(self) -> None:
         """Delete what has expired; done at the start and every hour."""
-        gone = await self._writer.run(lambda tables: self._library.purge(tables, self._now()))
-        await self._desk.disk(lambda: self._blobs.delete(gone))
+        while gone := await self._writer.run(lambda tables: self._library.purge(tables, self._now(), _PAGE)):
+            await self._desk.forget(gone)
+
+    async def sweep(self) -> None:
+        """Delete what the store holds and no row names; done beside the work, at the start and every day."""
+        async for page in self._blobs.found():
+            orphans = await self._writer.run(lambda tables, page=page: self._library.orphans(tables, page))  # type: ignore[misc]
+            if orphans:
+                await self._blobs.discard(orphans)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except LetterlockError as error:
+                _log.error("cannot sweep the store: %s", error)
+            await asyncio.sleep(_SWEEP_EVERY_S)
 
     # --- uploads ---------------------------------------------------------------------------------
     def _application(self) -> web.Application:
@@ -179,6 +207,7 @@ class ContentServer:
         # Whoever still writes has lost its connection: otherwise the client would not ask.
         async with self._uploads.alone(account, tid, request):
             upload = await self._writer.run(lambda tables: self._library.find(tables, account, tid, self._now()))
+            upload = await self._uploads.settled(upload)
         if "get_download_info" in request.query:
             if not upload.complete:
                 raise ContentError("this upload is not complete", code="content.unfinished", status=404)
@@ -194,7 +223,7 @@ class ContentServer:
         async with self._uploads.alone(account, tid, request):
             upload = await self._writer.run(lambda tables: self._library.find(tables, account, tid, self._now()))
             gone = await self._writer.run(lambda tables: self._library.drop(tables, upload))
-            await self._desk.disk(lambda: self._blobs.delete(gone))
+            await self._desk.forget(gone)
         return web.Response(status=204, headers=NO_STORE)
 
     def _described(self, upload: Upload) -> web.Response:
@@ -220,7 +249,7 @@ class ContentServer:
 
     def _account(self, request: web.Request) -> str:
         """Who asks (RFC 7616). Raises ContentError 401 with challenges, before anything of the body is read (SR-17)."""
-        if self._digest is None:
+        if self._digest is None:  # no accounts, which is for labs
             return "lab"
         given, now = request.headers.getall("Authorization", []), self._now()
         if not all(text.isascii() for text in given):

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from ...codec.ft_http import media_type
 from ...errors import ContentError
 from ...ids import Instant, Rng
+from .blobs import Blob, Found, Standing
 from .limits import ContentLimits
 from .ranges import ContentRange
 from .tables import Kept, Tables, Upload
 
-__all__ = ["Library"]
+__all__ = ["Library", "full", "too_large"]
 
 _TID = re.compile(r"[0-9A-Za-z._~-]{1,64}", re.ASCII)
 _TOKEN = re.compile(r"[0-9a-f]{32,64}", re.ASCII)
@@ -32,8 +33,15 @@ class Library:
 
     # --- uploads ---------------------------------------------------------------------------------
     def begin(
-        self, tables: Tables, account: str, tid: str | None, length: int | None, free: int, now: Instant, rng: Rng
-    ) -> tuple[Upload, Sequence[str]]:
+        self,
+        tables: Tables,
+        account: str,
+        tid: str | None,
+        length: int | None,
+        free: int | None,
+        now: Instant,
+        rng: Rng,
+    ) -> tuple[Upload, Sequence[Blob]]:
         """A new upload, and the blobs of the one that it replaces. `length` is that of the whole body, if it was said.
 
         Without a `tid` it cannot be resumed. One that is unfinished is begun again; one that is complete stays: its
@@ -41,7 +49,7 @@ class Library:
         """
         if tid is not None and not _TID.fullmatch(tid):
             raise ContentError("a tid is 1 to 64 letters, digits or dashes", code="content.tid", status=400)
-        dropped: Sequence[str] = ()
+        dropped: Sequence[Blob] = ()
         known = tables.of_account(account, tid) if tid is not None else None
         if known is not None:
             if known.complete and known.expires > now:
@@ -84,6 +92,8 @@ class Library:
             thumbnail_blob=rng(16).hex(),
             thumbnail_token=rng(32).hex(),
             thumbnail_sha256=None,
+            state="",
+            holder=rng(8).hex(),
         )
         room = min(length or self._limits.checkpoint_bytes, self._most)
         upload = self._reserve(tables, upload, room, free, replaced=replaced)
@@ -108,25 +118,22 @@ class Library:
         """The thumbnail is on the disk."""
         return self._put(tables, upload, thumbnail_size=size, thumbnail_type=media_type(kind), thumbnail_sha256=sha256)
 
-    def checkpoint(self, tables: Tables, upload: Upload, received: int, free: int, now: Instant) -> Upload:
-        """So much of the file is on the disk, and more is coming: reserve room for it."""
-        needed = min(received + upload.thumbnail_size + self._limits.checkpoint_bytes, self._most)
-        self._still_there(tables, upload)
+    def checkpoint(
+        self, tables: Tables, upload: Upload, standing: Standing, size: int, free: int | None, now: Instant
+    ) -> Upload:
+        """`size` bytes of the file have come, those of `standing` are durable, and more is coming: reserve room for it."""
+        needed = min(size + upload.thumbnail_size + self._limits.checkpoint_bytes, self._most)
+        self._still_theirs(tables, upload)
         more = self._reserve(tables, upload, max(upload.reserved, needed), free)
-        return self._put(tables, more, received=received, expires=now + self._limits.upload_lifetime_ms)
+        return self._stands(tables, more, standing, now)
 
-    def suspend(self, tables: Tables, upload: Upload, received: int, now: Instant) -> Upload:
-        """The connection has gone; what is on the disk waits to be resumed, and no more than that is reserved."""
-        return self._put(
-            tables,
-            upload,
-            received=received,
-            reserved=received + upload.thumbnail_size,
-            expires=now + self._limits.upload_lifetime_ms,
-        )
+    def suspend(self, tables: Tables, upload: Upload, standing: Standing, now: Instant) -> Upload:
+        """The connection has gone; what is durable waits to be resumed, and no more than that is reserved."""
+        upload = dataclasses.replace(upload, reserved=standing.received + upload.thumbnail_size)
+        return self._stands(tables, upload, standing, now)
 
     def finish(self, tables: Tables, upload: Upload, size: int, sha256: bytes, now: Instant) -> Upload:
-        """All of it is on the disk: from now on it is a file."""
+        """All of it is durable: from now on it is a file."""
         if upload.total is not None and upload.total != size:
             raise ContentError(
                 f"the file has {size} bytes and was announced with {upload.total}", code="content.size", status=400
@@ -139,6 +146,7 @@ class Library:
             reserved=size + upload.thumbnail_size,
             complete=True,
             sha256=sha256,
+            state="",
             expires=now + self._limits.file_lifetime_ms,
         )
 
@@ -158,9 +166,16 @@ class Library:
         return found.tid
 
     def resume(
-        self, tables: Tables, account: str, upload: str, brings: ContentRange, free: int, now: Instant
+        self,
+        tables: Tables,
+        account: str,
+        upload: str,
+        brings: ContentRange,
+        free: int | None,
+        now: Instant,
+        rng: Rng,
     ) -> Upload:
-        """Go on with an upload at the start of what the request brings, which may be before what we have."""
+        """Go on with an upload with what a request brings, which may begin before what we have."""
         found = tables.upload(upload)
         # One answer for another's upload and for none.
         if found is None or found.account != account or found.expires <= now:
@@ -177,12 +192,25 @@ class Library:
                 status=409,
             )
         whole = self._reserve(tables, found, max(found.reserved, brings.total + found.thumbnail_size), free)
-        return self._put(tables, whole, received=brings.span.start, total=brings.total)
+        return self._held(tables, whole, rng, total=brings.total)
 
-    def drop(self, tables: Tables, upload: Upload) -> Sequence[str]:
+    def settle(self, tables: Tables, upload: Upload, rng: Rng) -> Upload | None:
+        """An upload of which every byte came, and whose server ended before it was a file: it can become one now."""
+        if upload.complete or not upload.total or upload.received < upload.total:
+            return None
+        return self._held(tables, upload, rng)
+
+    def drop(self, tables: Tables, upload: Upload) -> Sequence[Blob]:
         """Forget an upload; the blobs to delete."""
         tables.delete(upload.id)
         return upload.blobs
+
+    def abandon(self, tables: Tables, upload: Upload, state: str) -> Sequence[Blob]:
+        """Forget what one connection wrote, by its store's note as of now, unless another one goes on with it."""
+        found = tables.upload(upload.id)
+        if found is not None and found.holder != upload.holder:
+            return ()
+        return self.drop(tables, dataclasses.replace(upload, state=state))
 
     # --- downloads -------------------------------------------------------------------------------
     def file(self, tables: Tables, token: str, now: Instant) -> Kept:
@@ -193,16 +221,21 @@ class Library:
         return kept
 
     # --- retention -------------------------------------------------------------------------------
-    def purge(self, tables: Tables, now: Instant) -> Sequence[str]:
-        """Forget what has expired; the blobs to delete."""
-        gone: list[str] = []
-        for upload in tables.expired(now):
+    def purge(self, tables: Tables, now: Instant, most: int) -> Sequence[Blob]:
+        """Forget what has expired, so many uploads at once; the blobs to delete."""
+        gone: list[Blob] = []
+        for upload in tables.expired(now, most):
             tables.delete(upload.id)
             gone += upload.blobs
         return gone
 
+    def orphans(self, tables: Tables, found: Sequence[Found]) -> Sequence[Found]:
+        """What of a store's belongs to no upload any more: left by a server that was killed between two steps."""
+        owners = {each.blob: tables.whole(each.blob) for each in found}
+        return [each for each in found if (whole := owners[each.blob]) is None or (whole and each.temporary)]
+
     # --- the budget ------------------------------------------------------------------------------
-    def _reserve(self, tables: Tables, upload: Upload, needed: int, free: int, *, replaced: int = 0) -> Upload:
+    def _reserve(self, tables: Tables, upload: Upload, needed: int, free: int | None, *, replaced: int = 0) -> Upload:
         """Room for `needed` bytes of this upload in its account's budget, in all, and on the disk.
 
         `replaced` is what the upload has reserved that goes for it.
@@ -211,20 +244,32 @@ class Library:
         if more > 0:
             if tables.usage(upload.account).reserved - replaced + more > self._limits.account_bytes:
                 raise _over_budget("this account's files take all of its room")
-            if (
-                tables.usage().reserved - replaced + more > self._limits.total_bytes
-                or free - (needed - upload.received) < self._limits.min_free_bytes
+            if tables.usage().reserved - replaced + more > self._limits.total_bytes or (
+                free is not None and free - (needed - upload.received) < self._limits.min_free_bytes
             ):
                 raise full()
         return dataclasses.replace(upload, reserved=needed)
 
-    def _still_there(self, tables: Tables, upload: Upload) -> None:
-        if tables.upload(upload.id) is None:
+    def _still_theirs(self, tables: Tables, upload: Upload) -> None:
+        found = tables.upload(upload.id)
+        if found is None:
+            # Dropped or expired in the meantime: it does not come back by itself.
             raise _unknown()
+        if found.holder != upload.holder:
+            raise ContentError("another connection goes on with this upload", code="content.taken", status=409)
+
+    def _stands(self, tables: Tables, upload: Upload, standing: Standing, now: Instant) -> Upload:
+        expires = now + self._limits.upload_lifetime_ms
+        return self._put(tables, upload, received=standing.received, state=standing.state, expires=expires)
+
+    def _held(self, tables: Tables, upload: Upload, rng: Rng, **changes: object) -> Upload:
+        """Whoever wrote before writes no more: the later of two wins."""
+        new: Upload = dataclasses.replace(upload, holder=rng(8).hex(), **changes)  # type: ignore[arg-type]
+        tables.put(new)
+        return new
 
     def _put(self, tables: Tables, upload: Upload, **changes: object) -> Upload:
-        # Dropped or expired in the meantime: it does not come back by itself.
-        self._still_there(tables, upload)
+        self._still_theirs(tables, upload)
         new: Upload = dataclasses.replace(upload, **changes)  # type: ignore[arg-type]
         tables.put(new)
         return new

@@ -1,5 +1,7 @@
 """The content server's tables: which uploads there are, whose, how far, and until when.
 
+Every row expires: a file after its lifetime, an unfinished upload a while after its last byte (SR-17).
+
 `Tables` is the small interface that the logic decides over; all its calls happen on the writer's thread inside one
 transaction (services/writer.py). Who downloads what is kept nowhere (SR-17).
 """
@@ -12,10 +14,11 @@ from typing import NamedTuple
 
 from ...ids import Instant
 from ..database import open_database
+from .blobs import Blob
 
 __all__ = ["Kept", "Tables", "Upload", "Usage"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x4C4C434F  # "LLCO"
 
 _SCHEMA = """
@@ -32,11 +35,22 @@ CREATE INDEX uploads_expires ON uploads (expires);
 _FOLDER = """
 CREATE TABLE folder (id TEXT NOT NULL);
 """
+_SHARED = """
+ALTER TABLE uploads ADD COLUMN state TEXT NOT NULL DEFAULT '';
+ALTER TABLE uploads ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+CREATE INDEX uploads_blob ON uploads (blob);
+CREATE INDEX uploads_thumbnail ON uploads (thumbnail_blob);
+CREATE TABLE nonces (key BLOB NOT NULL);
+"""
+"""For stores that several processes share: how to go on with a blob, who does, what it is of; one key of nonces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One upload; a file once it is `complete`. `received` bytes are on the disk for certain.
+    """One upload; a file once it is `complete`. `received` bytes are durable, and `state` is their store's note of it.
+
+    `holder` is whoever writes, by a random name: when another connection goes on with it, maybe in another process,
+    nothing that the earlier one says counts any more.
 
     `id` is its secret name for PUT, `token` and `thumbnail_token` are those for downloads. `reserved` is what it
     takes of the account's budget. `total` is None as long as nobody has said it.
@@ -60,10 +74,12 @@ class Upload:
     thumbnail_blob: str
     thumbnail_token: str = field(repr=False)
     thumbnail_sha256: bytes | None
+    state: str
+    holder: str
 
     @property
-    def blobs(self) -> tuple[str, ...]:
-        return (self.blob, self.thumbnail_blob)
+    def blobs(self) -> tuple[Blob, ...]:
+        return (Blob(self.blob, self.state), Blob(self.thumbnail_blob))
 
 
 class Kept(NamedTuple):
@@ -94,16 +110,17 @@ _PUT = (
 class Tables:
     """Rows in, rows out. Every method is one or two statements; decisions are made elsewhere."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, exclusive: bool) -> None:
+        """`exclusive`: the blobs are this process's alone."""
         self.connection = open_database(
             path,
-            _SCHEMA + _FOLDER,
+            _SCHEMA + _FOLDER + _SHARED,
             version=SCHEMA_VERSION,
             application_id=_APPLICATION_ID,
             name="content",
             hint="the content server is up already; or give another one --folder",
-            exclusive=True,
-            upgrades={1: _FOLDER},
+            exclusive=exclusive,
+            upgrades={1: _FOLDER, 2: _SHARED},
         )
 
     def close(self) -> None:
@@ -119,6 +136,14 @@ class Tables:
         found: str = row[0]
         return found
 
+    def nonce_key(self, new: bytes) -> bytes:
+        """The key of login nonces, the same in all processes: a client's next request may come to another one."""
+        row = self.connection.execute("SELECT key FROM nonces").fetchone()
+        if row is None:
+            self.connection.execute("INSERT INTO nonces VALUES (?)", (new,))
+            return new
+        return bytes(row[0])
+
     # --- uploads ---------------------------------------------------------------------------------
     def put(self, upload: Upload) -> None:
         values = [getattr(upload, name) for name in _COLUMNS]
@@ -132,10 +157,7 @@ class Tables:
 
     def _one(self, where: str, *values: object) -> Upload | None:
         row = self.connection.execute(f"SELECT {_ALL} FROM uploads WHERE {where}", values).fetchone()  # noqa: S608
-        if row is None:
-            return None
-        found = Upload(*row)
-        return dataclasses.replace(found, complete=bool(found.complete))
+        return None if row is None else _upload(row)
 
     def delete(self, upload: str) -> None:
         self.connection.execute("DELETE FROM uploads WHERE id = ?", (upload,))
@@ -163,11 +185,22 @@ class Tables:
         ).fetchone()
         return Usage(*row)
 
-    def expired(self, now: Instant) -> list[Upload]:
-        rows = self.connection.execute(f"SELECT {_ALL} FROM uploads WHERE expires <= ?", (now,))  # noqa: S608
-        return [Upload(*row) for row in rows]
+    def expired(self, now: Instant, most: int) -> list[Upload]:
+        rows = self.connection.execute(
+            f"SELECT {_ALL} FROM uploads WHERE expires <= ? LIMIT ?",  # noqa: S608
+            (now, most),
+        )
+        return [_upload(row) for row in rows]
 
-    def blobs(self) -> set[str]:
-        """The names of all blobs that belong to a row."""
-        rows = self.connection.execute("SELECT blob, thumbnail_blob FROM uploads").fetchall()
-        return {name for row in rows for name in row}
+    def whole(self, blob: str) -> bool | None:
+        """Whether the upload that this blob belongs to is a file; None when it belongs to none."""
+        row = self.connection.execute(
+            "SELECT complete FROM uploads WHERE blob = ?1 UNION ALL SELECT complete FROM uploads WHERE thumbnail_blob = ?1",
+            (blob,),
+        ).fetchone()
+        return None if row is None else bool(row[0])
+
+
+def _upload(row: tuple[object, ...]) -> Upload:
+    found = Upload(*row)  # type: ignore[arg-type]
+    return dataclasses.replace(found, complete=bool(found.complete))

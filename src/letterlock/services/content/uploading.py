@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from ...codec.form_data import FormDataReader, FormLimits, PartBegun, PartData, PartEnded, boundary_of
 from ...errors import ContentError, LetterlockError, LimitExceeded
-from ...ids import Rng
+from .blobs import Blob, Standing
 from .intake import Desk, Intake
 from .ranges import content_range
 from .tables import Upload
@@ -23,16 +22,17 @@ from .tables import Upload
 __all__ = ["Uploads"]
 
 _MAX_TID = 64
-_DOOMED = ("content.full", "content.budget", "content.too_large", "content.size")
-"""What trying again with the same bytes would only repeat: nothing of it is kept."""
+_DOOMED = ("content.full", "content.budget", "content.too_large", "content.size", "content.unknown")
+"""What trying again with the same bytes would only repeat, and what nobody waits for: nothing of it is kept."""
+_TAKEN = "content.taken"
+"""Another connection goes on with it: what is there is not ours to keep or to delete."""
 
 
 class Uploads:
     """All uploads that are under way."""
 
-    def __init__(self, desk: Desk, rng: Rng) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._rng = rng
         self._held: dict[tuple[str, str], _Hold] = {}
 
     async def close(self) -> None:
@@ -88,13 +88,13 @@ class Uploads:
         self, form: _Form, part: PartBegun, request: web.Request, account: str, tid: str | None
     ) -> Upload:
         desk = self._desk
-        free = await desk.begin(desk.blobs.free)
+        free = await desk.blobs.free()
         upload, replaced = await desk.writer.run(
-            lambda tables: desk.library.begin(tables, account, tid, request.content_length, free, desk.now(), self._rng)
+            lambda tables: desk.library.begin(tables, account, tid, request.content_length, free, desk.now(), desk.rng)
         )
-        await desk.begin(lambda: desk.blobs.delete(replaced))
-        blob = await desk.disk(lambda: desk.blobs.create(upload.blob))
-        async with self._writing(Intake(desk, upload, blob), resumable=tid is not None) as intake:
+        await desk.forget(replaced)
+        blob = await desk.blobs.create(upload.blob)
+        async with self._writing(Intake(desk, upload, blob, 0), resumable=tid is not None) as intake:
             found: PartBegun | None = part
             while found is not None and found.name.lower() != "file":
                 if found.name.lower() == "thumbnail":
@@ -112,18 +112,13 @@ class Uploads:
 
     async def _thumbnail(self, intake: Intake, data: bytes, kind: str) -> None:
         desk, upload = self._desk, intake.upload
-
-        def work() -> None:
-            desk.blobs.delete((upload.thumbnail_blob,))
-            blob = desk.blobs.create(upload.thumbnail_blob)
-            try:
-                blob.write((data,))
-                blob.sync()
-            finally:
-                blob.close()
-
-        await desk.disk(work)
-        sha256 = hashlib.sha256(data).digest()
+        await desk.blobs.delete((Blob(upload.thumbnail_blob),))
+        blob = await desk.blobs.create(upload.thumbnail_blob)
+        try:
+            await blob.write((data,))
+            sha256 = await blob.finish()
+        finally:
+            await blob.close()
         intake.upload = await desk.writer.run(
             lambda tables: desk.library.thumbnail(tables, upload, len(data), kind, sha256)
         )
@@ -138,12 +133,11 @@ class Uploads:
             raise ContentError("Content-Length and Content-Range differ", code="content.range", status=400)
         tid = await desk.writer.run(lambda tables: desk.library.tid_of(tables, account, name))
         async with self.alone(account, tid, request):
-            free = await desk.begin(desk.blobs.free)
+            free = await desk.blobs.free()
             upload = await desk.writer.run(
-                lambda tables: desk.library.resume(tables, account, name, brings, free, desk.now())
+                lambda tables: desk.library.resume(tables, account, name, brings, free, desk.now(), desk.rng)
             )
-            blob = await desk.disk(lambda: desk.blobs.append(upload.blob, upload.received))
-            async with self._writing(Intake(desk, upload, blob), resumable=True) as intake:
+            async with self._writing(await self._again(upload, brings.span.start), resumable=True) as intake:
                 async for piece in pieces(request, desk):
                     expected -= len(piece)
                     if expected < 0:
@@ -156,6 +150,20 @@ class Uploads:
                 await intake.suspend()
         return await desk.writer.run(lambda tables: desk.library.find(tables, account, tid, desk.now()))
 
+    async def settled(self, upload: Upload) -> Upload:
+        """This upload, made a file if only the last step to that was missed; nobody else writes it."""
+        desk = self._desk
+        held = await desk.writer.run(lambda tables: desk.library.settle(tables, upload, desk.rng))
+        if held is None:
+            return upload
+        async with self._writing(await self._again(held, held.received), resumable=True) as intake:
+            return await intake.finish()
+
+    async def _again(self, upload: Upload, start: int) -> Intake:
+        """Go on with an upload, with what begins at `start`."""
+        blob = await self._desk.blobs.resume(upload.blob, Standing(upload.received, upload.state))
+        return Intake(self._desk, upload, blob, blob.size - start)
+
     # --- whatever happens ------------------------------------------------------------------------
     @contextlib.asynccontextmanager
     async def _writing(self, intake: Intake, *, resumable: bool) -> AsyncIterator[Intake]:
@@ -163,9 +171,11 @@ class Uploads:
         try:
             yield intake
         except BaseException as error:
-            keep = resumable and getattr(error, "code", "") not in _DOOMED
-            with contextlib.suppress(LetterlockError):  # what went wrong first is what counts
-                await asyncio.shield(intake.suspend() if keep else intake.abandon())
+            code = getattr(error, "code", "")
+            if code != _TAKEN:
+                keep = resumable and code not in _DOOMED
+                with contextlib.suppress(LetterlockError):  # what went wrong first is what counts
+                    await asyncio.shield(intake.suspend() if keep else intake.abandon())
             raise
         finally:
             await asyncio.shield(intake.close())
