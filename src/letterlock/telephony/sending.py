@@ -1,0 +1,136 @@
+"""From Apple's contents to ours, and on their way with the id that the application has chosen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from .. import ids
+from ..client import Client, Conversation
+from ..engine.content import File, Location, Reaction, Reference, Sendable, Text
+from ..engine.policy import PlainOption
+from ..engine.security import Security
+from ..errors import InputError, NotEncrypted
+from . import messages
+from .business import BusinessCard, BusinessCardCarousel
+from .errors import unsupported
+from .files import file_of
+from .handles import RCSGroupHandle, RCSHandle, RCSMessageID, chat_of
+from .messages import (
+    AddEmoji,
+    ComposingIndicator,
+    ComposingState,
+    Disposition,
+    DispositionNotification,
+    FileTransfer,
+    GeolocationPush,
+    RCSContent,
+    RemoveEmoji,
+    Reply,
+)
+
+__all__ = ["dispose", "must_be_encrypted", "not_encrypted", "post", "say_composing", "sendable"]
+
+_ANSWER_SECONDS = 5.0
+"""For the directory to say whether there are keys; after that the message waits in its chat."""
+
+
+def sendable(content: RCSContent) -> Sendable:
+    """The content as ours. Raises InputError."""
+    match content:
+        case messages.Text(body):
+            return Text(body)
+        case Reply(target, messages.Text(body)):
+            return Text(body, Reference(ids.message_id(target)))
+        case messages.Reaction(target, AddEmoji(emoji)):
+            return Reaction(Reference(ids.message_id(target)), emoji)
+        case messages.Reaction(target, RemoveEmoji(emoji)):
+            return Reaction(Reference(ids.message_id(target)), emoji, remove=True)
+        case GeolocationPush():
+            return Location(content.latitude, content.longitude, content.description or "")
+        case FileTransfer():
+            return _file(content)
+        case Reply():
+            raise unsupported("only a text can answer a message")
+        case BusinessCard() | BusinessCardCarousel():
+            raise unsupported("cards are sent by businesses")
+        case _:
+            raise unsupported("this cannot be sent as a message")
+
+
+def must_be_encrypted(content: RCSContent) -> bool:
+    """Whether the application demands it. Of an answer its inner content says so."""
+    if isinstance(content, Reply):
+        return content.content.is_end_to_end_encrypted
+    return not isinstance(content, BusinessCard | BusinessCardCarousel) and content.is_end_to_end_encrypted
+
+
+def not_encrypted(state: Security) -> NotEncrypted:
+    """What is demanded of a chat that the user left unencrypted."""
+    return NotEncrypted("not sent: this chat is not encrypted", reason=state.value)
+
+
+async def post(
+    client: Client,
+    conversation: Conversation,
+    content: Sendable,
+    message_id: RCSMessageID,
+    encrypted: bool,
+    decision: PlainOption | None = None,
+) -> None:
+    """Send under this id. Raises NotEncrypted, with what the user may choose where there is such a choice (SR-01)."""
+    if encrypted and decision is not None:
+        raise InputError("either encrypted, or unencrypted by decision", code="input.allow")
+    if decision is None and conversation.security is Security.PLAIN_SMS:
+        # By the user's choice what is written here goes by SMS, which is another service.
+        state = Security.PLAIN_SMS
+        options = () if encrypted else tuple(await conversation.options())
+        raise NotEncrypted("not sent: this chat goes by SMS", reason=state.value, options=options)
+    if decision is not None and decision.name != "plain-rcs":
+        raise InputError("this decision is for SMS", code="input.allow", hint="SMSService.send_message takes it")
+    if decision is not None:
+        await conversation.send_content(content, allow=decision, message_id=message_id)
+        return
+    try:
+        await conversation.send_content(content, wait=False, message_id=message_id, only_encrypted=encrypted)
+        return
+    except NotEncrypted as error:
+        if error.reason != Security.CHECKING.value:
+            raise
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await client.settled()
+    await conversation.send_content(content, message_id=message_id, only_encrypted=encrypted)
+
+
+async def say_composing(client: Client, content: ComposingIndicator, to: RCSHandle) -> None:
+    """Tell that the user types. It is said encrypted wherever the chat is, and not at all in groups."""
+    if isinstance(to, RCSGroupHandle):
+        raise unsupported("typing is not told in groups")
+    chat = await client.chat(chat_of(to))
+    if content.is_end_to_end_encrypted and not chat.security.encrypted:
+        raise not_encrypted(chat.security)
+    await chat.typing(content.state is ComposingState.ACTIVE)
+
+
+async def dispose(client: Client, content: DispositionNotification, where: RCSHandle) -> None:
+    """Tell the author of a message. That it was delivered has been said when it came."""
+    if content.disposition is Disposition.DELIVERED:
+        return
+    if content.disposition is not Disposition.DISPLAYED:
+        raise unsupported("what could not be read is said by itself, and asked for again")
+    conversation = await client.conversation(chat_of(where))
+    found = await conversation.find(content.disposed_message_id)
+    theirs = [view for view in found if not view.mine]
+    if not theirs:
+        raise InputError("there is no such message", code="input.target")
+    if content.is_end_to_end_encrypted and not all(view.encrypted for view in theirs):
+        raise not_encrypted(conversation.security)
+    await conversation.mark_displayed(ids.message_id(content.disposed_message_id))
+
+
+def _file(content: FileTransfer) -> File:
+    file, thumbnail = file_of(content.file_metadata)
+    if thumbnail:
+        raise InputError("a thumbnail is no file by itself", code="input.file")
+    return file
