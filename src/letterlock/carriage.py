@@ -85,6 +85,8 @@ class NetworkResult:
     status: int = 0
     reason: str = ""
     retry_after_ms: int | None = None
+    final: bool = False
+    """The same bytes will get the same answer: said by transports whose `status` is not SIP's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..carriage import NetworkResult, Outbound
+from ..carriage import Medium, NetworkResult, Outbound
 from ..ids import AccountId, DeviceId, GroupId, GroupName, Instant, MessageId, group_of
 from ..seam import Key
 from .chats import conversation
@@ -69,7 +69,7 @@ def on_network(core: Core, turn: Turn, name: str, result: NetworkResult) -> None
         return
     if result.accepted:
         _accepted(core, turn, key, row)
-    elif result.status in PERMANENT:
+    elif result.final or (row.medium is Medium.RCS and result.status in PERMANENT):
         _refused(core, turn, key, row, result)
     elif result.retry_after_ms is not None:
         wish = min(max(result.retry_after_ms, 0), LONGEST_WISH_MS)

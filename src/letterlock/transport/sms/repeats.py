@@ -1,0 +1,62 @@
+"""Which arriving messages are repeats: SMPP gives them no name, and people do send the same words twice.
+
+An SMSC sends a message again when it did not hear our acknowledgement: in a later connection, or to a later process of
+ours. So what was taken is remembered until the SMSC has answered something that we said after the acknowledgement, which
+proves that it read it. Until then the same bytes in another connection are the same message; in the same connection, or
+once the acknowledgement is known to have been read, they are another one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...ids import Instant, MessageId
+from .memory import Changes
+
+__all__ = ["Repeats", "Taken"]
+
+_PREFIX = "taken/"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that was taken in a connection. `again`: it had been taken before."""
+
+    message_id: MessageId
+    again: bool
+
+
+class Repeats:
+    """Methods that change something give the changes to keep."""
+
+    def __init__(self, items: Iterable[tuple[str, str]], *, most: int, kept_ms: int) -> None:
+        self._most = most
+        self._kept_ms = kept_ms
+        self._known: dict[MessageId, tuple[str, str, Instant]] = {}  # digest, connection, when
+        for name, text in items:
+            if name.startswith(_PREFIX):
+                digest, connection, at = json.loads(text)
+                self._known[MessageId(name.removeprefix(_PREFIX))] = (digest, connection, at)
+        self._known = dict(sorted(self._known.items(), key=lambda item: item[1][2]))
+
+    def take(self, digest: str, connection: str, fresh: MessageId, now: Instant) -> tuple[Taken, Changes]:
+        """These bytes came in this connection; `fresh` is the id if they are new."""
+        changes: dict[str, str | None] = {}
+        found = next((known for known, (of, by, _) in self._known.items() if of == digest and by != connection), None)
+        if found is None:
+            while len(self._known) >= self._most:
+                changes.update(self.confirm([next(iter(self._known))]))
+        taken = Taken(fresh if found is None else found, found is not None)
+        self._known.pop(taken.message_id, None)
+        self._known[taken.message_id] = (digest, connection, now)
+        return taken, {**changes, _PREFIX + taken.message_id: json.dumps([digest, connection, now])}
+
+    def confirm(self, message_ids: Iterable[MessageId]) -> Changes:
+        """The SMSC has read our acknowledgement of these."""
+        return {_PREFIX + each: None for each in message_ids if self._known.pop(each, None) is not None}
+
+    def expire(self, now: Instant) -> Changes:
+        """No SMSC repeats for so long."""
+        return self.confirm([each for each, (_, _, at) in self._known.items() if not 0 <= now - at < self._kept_ms])
