@@ -6,7 +6,20 @@ from .. import ids
 from ..errors import InputError
 from ..ids import ChatName, MessageId
 from . import changing
-from .content import TEXT_TYPE, Change, File, Reaction, Reference, Sendable, Text, encode, express, read, with_keys
+from .content import (
+    TEXT_TYPE,
+    Change,
+    File,
+    Reaction,
+    Reference,
+    Sendable,
+    SuggestionResponse,
+    Text,
+    encode,
+    express,
+    read,
+    with_keys,
+)
 from .core import Core
 from .events import MessageSent
 from .record_values import Chat, Message, Status
@@ -37,6 +50,11 @@ def draft(
             target = changing.check_target(core, turn, chat, content, encrypted=encrypted)
             if isinstance(content, Reaction):
                 content = Reaction(Reference(target.message_id, target.sender), content.emoji, content.remove)
+        if isinstance(content, SuggestionResponse):
+            text = content.text
+            if content.reply_to is not None:
+                reply = changing.check_reply(turn, chat, content.reply_to, encrypted=encrypted)
+                reply_to, reply_author = reply.message_id, reply.author or ""
         parts = express(content, message_id, core.me.number, turn.now)
         entity, content_type = encode(parts, turn.now), parts.content_type
         if isinstance(content, File):

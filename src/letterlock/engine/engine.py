@@ -13,10 +13,11 @@ from ..carriage import Inbound, NetworkResult
 from ..conversation_seam import ConversationProtocol
 from ..crypto.provider import CryptoProvider
 from ..errors import InputError, NotEncrypted
-from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, group_of
+from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, bot_of, group_of
 from ..seam import DeviceProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
 from . import (
+    bots,
     chats,
     contacts,
     displaying,
@@ -29,7 +30,7 @@ from . import (
     upkeep,
     waiting,
 )
-from .content import Sendable
+from .content import Sendable, ToBot
 from .conversations import choosing, members, receiving, working
 from .conversations import sending as letters
 from .conversations.outbox import PREFIX
@@ -121,9 +122,12 @@ class Engine(GroupSteps, ConversationSteps):
 
     # --- sending -----------------------------------------------------------------------------------------
     def open_chat(self, state: State, number: Number, now: Instant, rng: Rng) -> Step[Security]:
-        """Make sure that the chat exists and that its keys are being looked up. Raises InputError for our own number."""
+        """Make sure that the chat exists and that its keys are being looked up; a chatbot has none. Raises InputError for
+        our own number."""
         turn = Turn(state, now, rng)
         chat = chats.save(self._core, turn, chats.load_peer(self._core, turn, number))
+        if bot_of(number) is not None:
+            return turn.finish(policy.state_of(self._core, chat, None, now))
         contact = chats.contact_of(turn, number)
         sending.look_up(self._core, turn, chat, contact)
         if (keeping := choosing.of(self._core, turn, number)) is not None:
@@ -160,6 +164,10 @@ class Engine(GroupSteps, ConversationSteps):
             raise InputError("either encrypted in any case, or unencrypted by decision", code="input.allow")
         if only_encrypted and (stands := self.security(state, chat, now)) in (Security.PLAIN_RCS, Security.PLAIN_SMS):
             raise NotEncrypted("not sent: this chat is not encrypted", reason=stands.value)
+        if (bot := bot_of(chat)) is not None:
+            return turn.finish(bots.send(self._core, turn, bot, content, allow))
+        if isinstance(content, ToBot):
+            raise InputError("this is for chatbots alone", code="input.chatbot")
         if group_of(chat) is None:
             return turn.finish(sending.send(self._core, turn, Number(chat), content, allow, wait))
         if allow is not None:

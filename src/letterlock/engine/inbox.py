@@ -15,9 +15,9 @@ from ..codec.frame import FrameCopy, WireFrame, decode_frame
 from ..codec.imdn import MEDIA_TYPE as IMDN_TYPE
 from ..codec.iscomposing import MEDIA_TYPE as TYPING_TYPE
 from ..errors import DecodeError, DeviceListError
-from ..ids import ConversationId, GroupId, Number, group_name
+from ..ids import ConversationId, GroupId, Number, bot_of, group_name
 from ..seam import Device, DeviceProtocol, Envelope, Frame, Header, Opened, Party, Rejected, Rejection
-from . import chats, contacts, delivering, fetching, parking, plain, resend, trouble, waiting
+from . import bots, chats, contacts, delivering, fetching, parking, plain, resend, trouble, waiting
 from .contacts import Unknown
 from .content import names_group
 from .conversations import receiving as conversations
@@ -58,7 +58,12 @@ def received(core: Core, turn: Turn, inbound: Inbound) -> None:
     protocol = core.media_types.get(media_type)
     if inbound.recipient != core.me.number:
         return
-    if inbound.medium is Medium.SMS:
+    bot = bot_of(sender) if sender is not None else None
+    if bot is not None:
+        # In its own chat and nowhere else: whatever it holds or claims, it is no number's (SR-03).
+        if inbound.group is None:
+            bots.received(core, turn, bot, inbound, media_type)
+    elif inbound.medium is Medium.SMS:
         plain.received_sms(core, turn, inbound, media_type)
     elif protocol is not None:
         _frame(core, turn, protocol, inbound, may_park=True)
@@ -105,13 +110,13 @@ def _frame(core: Core, turn: Turn, protocol: DeviceProtocol, inbound: Inbound, *
         device = frame.sender_device if frame is not None else 0
         asked = refused.ask and frame is not None and _ask_again(core, turn, protocol, inbound, frame, digest)
         trouble.unreadable(
-            core, turn, inbound.sender, inbound.message_id, device, refused.reason, digest=digest, asked_again=asked
+            core, turn, inbound.number, inbound.message_id, device, refused.reason, digest=digest, asked_again=asked
         )
 
 
 def _decode(core: Core, inbound: Inbound) -> WireFrame:
     limits = core.limits
-    if inbound.sender is None:
+    if inbound.number is None:
         raise _Refused("no_sender")
     try:
         return decode_frame(
@@ -123,7 +128,7 @@ def _decode(core: Core, inbound: Inbound) -> WireFrame:
 
 def _is_repeat(core: Core, turn: Turn, inbound: Inbound, frame: WireFrame, digest: bytes) -> bool:
     """Whether exactly these bytes were taken before, under exactly these claims. Nothing else counts (SR-05)."""
-    sender = inbound.sender or core.me.number
+    sender = inbound.number or core.me.number
     number = core.me.number if frame.sender_account == core.me.account else sender
     key = inbox_key(number, inbound.message_id, frame.sender_account, frame.sender_device)
     entry = turn.staged.get(key)
@@ -142,7 +147,7 @@ def _take(
     digest: bytes,
     may_park: bool,
 ) -> None:
-    me, sender = core.me, inbound.sender
+    me, sender = core.me, inbound.number
     if sender is None:
         raise _Refused("no_sender")
     if frame.sender_account == me.account and frame.sender_device == me.device:
@@ -295,7 +300,7 @@ def _notes(turn: Turn, protocol: DeviceProtocol, sender: Number, result: Opened)
 def _ask_again(
     core: Core, turn: Turn, protocol: DeviceProtocol, inbound: Inbound, frame: WireFrame, digest: bytes
 ) -> bool:
-    sender = inbound.sender
+    sender = inbound.number
     contact = chats.contact_of(turn, sender) if sender is not None else None
     if contact is None or contact.account != frame.sender_account:
         return False

@@ -49,4 +49,4 @@ def drop(core: Core, turn: Turn) -> None:
         turn.staged.delete(key)
         inbound = parked.inbound
         digest = hashlib.sha256(inbound.body).digest()[:16]
-        trouble.unreadable(core, turn, inbound.sender, inbound.message_id, 0, "device_list", digest=digest)
+        trouble.unreadable(core, turn, inbound.number, inbound.message_id, 0, "device_list", digest=digest)

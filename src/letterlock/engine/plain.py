@@ -17,7 +17,7 @@ from ..codec.cpim import IMDN, CpimHeader
 from ..codec.ft_http import instant_of
 from ..codec.mime import ContentType, decode_content_type
 from ..errors import DecodeError
-from ..ids import Instant, MessageId, Number
+from ..ids import Instant, MessageId, Number, Peer
 from . import changing, chats, drafts, outbox, policy, posting, sms, trouble
 from .content import (
     Content,
@@ -29,6 +29,8 @@ from .content import (
     Reaction,
     Read,
     Sendable,
+    SuggestionResponse,
+    Suggestions,
     Text,
     Unknown,
     bounded,
@@ -79,12 +81,12 @@ def send(core: Core, turn: Turn, chat: Chat, content: Sendable, medium: Medium) 
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=False)
     message = replace(message, medium=medium)
     chat = replace(chat, accepted=True, lamport=chat.lamport + 1)
-    transmit(core, turn, Number(chat.number), message)
+    transmit(core, turn, ids.peer_name(chat.number), message)
     chats.save(core, turn, drafts.store(core, turn, chat, message))
     return message.message_id
 
 
-def transmit(core: Core, turn: Turn, number: Number, message: Message) -> None:
+def transmit(core: Core, turn: Turn, number: Peer, message: Message) -> None:
     """Put a plain message, or change, of ours on its way."""
     put(turn, number, message)
     parts = posting.parts(message)
@@ -121,7 +123,7 @@ def displayed_here(core: Core, turn: Turn, chat: Chat, message: Message) -> None
 
 
 # --- in ------------------------------------------------------------------------------------------------------
-def received(core: Core, turn: Turn, number: Number, inbound: Inbound, media_type: str) -> None:
+def received(core: Core, turn: Turn, number: Peer, inbound: Inbound, media_type: str) -> None:
     """Show an unencrypted message as such, whatever the chat is: receiving never blocks."""
     key = inbox_key(number, inbound.message_id, NOBODY, 0)
     if turn.staged.get(key) is not None:
@@ -174,7 +176,7 @@ def received_sms(core: Core, turn: Turn, inbound: Inbound, media_type: str) -> N
         sms.from_nobody(core, turn, inbound)
 
 
-def received_receipt(core: Core, turn: Turn, number: Number, inbound: Inbound) -> None:
+def received_receipt(core: Core, turn: Turn, number: Peer, inbound: Inbound) -> None:
     """A receipt outside the encryption: of interest for plain messages alone; anybody on the way can forge it (SR-05)."""
     try:
         receipt = read_receipt(inbound.body)
@@ -202,7 +204,7 @@ def received_receipt(core: Core, turn: Turn, number: Number, inbound: Inbound) -
         outbox.on_network(core, turn, f"{message_id}/{NOBODY.hex()}", NetworkResult(accepted=True))
 
 
-def received_typing(core: Core, turn: Turn, number: Number, inbound: Inbound, timeout_ms: int) -> None:
+def received_typing(core: Core, turn: Turn, number: Peer, inbound: Inbound, timeout_ms: int) -> None:
     """Typing outside the encryption: of no interest where people talk inside it."""
     chat = chats.load(turn, number)
     if chat.sticky:
@@ -241,14 +243,14 @@ def _message(core: Core, turn: Turn, chat: Chat, inbound: Inbound, media_type: s
     return Message(
         order=order_of(chat.lamport, NOBODY, 0, 0),
         message_id=inbound.message_id,
-        sender=Number(chat.number),
+        sender=ids.peer_name(chat.number),
         mine=False,
         encrypted=False,
         status=Status.RECEIVED,
         sent_at=_sent_at(inbound),
         at=turn.now,
         content_type=media_type,
-        text=content.text if isinstance(content, Text | Unknown) else None,
+        text=content.text if isinstance(content, Text | Suggestions | SuggestionResponse | Unknown) else None,
         entity=entity,
         reply_to=reply.message_id if reply is not None else "",
         reply_author=(reply.author or "") if reply is not None else "",
@@ -294,7 +296,7 @@ def _receipt(core: Core, turn: Turn, chat: Chat, message: Message, *, displayed:
     body = receipt_document(message.message_id, message.sent_at or message.at, displayed)
     row = Row(
         chat=chat.number,
-        to=Number(chat.number),
+        to=ids.peer_name(chat.number),
         account=NOBODY,
         message_id=ids.new_message_id(turn.rng),
         order="",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ..carriage import Medium
 from ..conversation_seam import ConversationProtocol
 from ..errors import NotEncrypted
-from ..ids import Instant, Number, group_of
+from ..ids import Instant, Peer, bot_of, group_of, peer_name
 from ..seam import DeviceProtocol
 from .core import Core
 from .record_values import Chat, Contact, Standing
@@ -28,7 +28,7 @@ class PlainOption:
     nonce of one is not that of the other.
     """
 
-    chat: Number
+    chat: Peer
     transition: int
     nonce: bytes = field(repr=False)
     name: str = "plain-rcs"
@@ -75,6 +75,8 @@ def state_of(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> S
     """The security state of a chat. It follows from signed lists and decisions of the user alone (SR-02)."""
     # A standing decision ends where encryption begins, also when only another device of ours could encrypt (SR-01).
     plain = _chosen(core, chat)
+    if bot_of(chat.number) is not None:
+        return plain or Security.BUSINESS
     if chat.protocol and encrypting(core, contact, now) is None:
         state = _STATES[chat.standing]
         if state is Security.NO_KEYS_FOUND and plain is not None:
@@ -107,10 +109,11 @@ def options_of(core: Core, chat: Chat) -> tuple[PlainOption, ...]:
     if len(chat.nonce) != _NONCE_BYTES or group_of(chat.number) is not None:
         return ()
     chosen = chat.medium if chat.plain == chat.transition and not chat.sticky else None
+    peer, sms = peer_name(chat.number), core.sms and bot_of(chat.number) is None
     return tuple(
-        PlainOption(Number(chat.number), chat.transition, _nonce(chat, medium), name)
+        PlainOption(peer, chat.transition, _nonce(chat, medium), name)
         for medium, name in _NAMES.items()
-        if medium is not chosen and (core.sms or medium is not Medium.SMS)
+        if medium is not chosen and (sms or medium is not Medium.SMS)
     )
 
 
@@ -162,6 +165,7 @@ def _nonce(chat: Chat, medium: Medium) -> bytes:
 _NAMES = {Medium.RCS: "plain-rcs", Medium.SMS: "plain-sms"}
 
 _HINTS = {
+    Security.BUSINESS: "no business can be written to encrypted; its chat is unencrypted by your own decision or not used",
     Security.ENDED: "begin encryption again (letterlock encryption revive), or send this message unencrypted by your own decision",
     Security.STALLED: "have it tried again (letterlock encryption retry), or end encryption here (letterlock encryption end)",
 }

@@ -9,7 +9,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-__all__ = ["WORDS", "Security", "Words"]
+from ..ids import ChatName, bot_of
+
+__all__ = ["WORDS", "Security", "Words", "words"]
 
 
 class Security(enum.Enum):
@@ -25,6 +27,9 @@ class Security(enum.Enum):
     UNREADABLE = "unreadable"
     NO_KEYS_FOUND = "no-keys-found"
     """Absence is unproven: a hostile directory can hide keys (SR-02). So it never says "does not support"."""
+
+    BUSINESS = "business"
+    """The chat of a chatbot, before the user has chosen to write there: nothing there is ever encrypted."""
 
     ENDED = "encryption-ended"
     """Somebody, or we ourselves, ended the encryption of a chat that had it: the composer stays closed (SR-01)."""
@@ -50,6 +55,16 @@ class Words:
     sentence: str
 
 
+def words(state: Security, chat: ChatName) -> Words:
+    """The words for the state of this chat: who can read differs where the other end is a business."""
+    return _CHOSEN_BUSINESS if state is Security.PLAIN_RCS and bot_of(chat) is not None else WORDS[state]
+
+
+_CHOSEN_BUSINESS = Words(
+    "Not encrypted (business)",
+    "You chose to write to a business. It, its platform and the carriers can read these messages.",
+)
+
 WORDS: dict[Security, Words] = {
     Security.ENCRYPTED: Words("Encrypted", "Only you and the people in this chat can read it. Not verified yet."),
     Security.VERIFIED: Words("Encrypted, verified", "You compared security codes with {name} on {date}."),
@@ -59,6 +74,11 @@ WORDS: dict[Security, Words] = {
     ),
     Security.PLAIN_RCS: Words(
         "Not encrypted (RCS)", "You chose to send without encryption. The carriers can read these messages."
+    ),
+    Security.BUSINESS: Words(
+        "Not encrypted (business)",
+        "The business, its platform and the carriers can read what is written here, and see your number. Nothing is sent "
+        "unless you choose to.",
     ),
     Security.PLAIN_SMS: Words("Not encrypted (SMS)", "Your carrier can read these messages."),
     Security.CHECKING: Words("Checking encryption...", "Waiting for {name}'s keys ({wait})."),

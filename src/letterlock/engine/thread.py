@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..ids import AccountId, Instant, MessageId, Number
+from ..ids import AccountId, Instant, MessageId, Peer
 
 __all__ = ["Edited", "Mark", "Place", "Thread"]
 
@@ -26,7 +26,7 @@ class Mark:
     """The last word of one account about one emoji; kept when it was a removal, so that an older addition loses."""
 
     account: AccountId
-    sender: Number
+    sender: Peer
     emoji: str
     order: str
     present: bool

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ids import GroupName, Number
+from ..ids import GroupName, Number, Peer
 from .core import Core
 from .events import DeviceListRefused, MessageUnreadable, OwnListMismatch
 from .record_values import Trouble
@@ -34,7 +34,7 @@ _RECENT = 16
 def unreadable(
     core: Core,
     turn: Turn,
-    sender: Number | None,
+    sender: Peer | None,
     message_id: str,
     device: int,
     reason: str,
@@ -113,8 +113,8 @@ def allow_reset(core: Core, turn: Turn, number: Number) -> bool:
     return True
 
 
-def _load(turn: Turn, number: Number | None) -> tuple[str, Trouble]:
-    known = number is not None and turn.staged.get(contact_key(number)) is not None
+def _load(turn: Turn, number: Peer | None) -> tuple[str, Trouble]:
+    known = number is not None and turn.staged.get(contact_key(Number(number))) is not None
     name = number if known and number is not None else STRANGERS
     hour = turn.now // _HOUR_MS
     trouble = turn.staged.get(trouble_key(name)) or Trouble(hour, 0, 0, 0, 0)

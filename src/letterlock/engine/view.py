@@ -11,9 +11,25 @@ from typing import Any
 
 from ..carriage import Medium
 from ..codec.file_names import safe_file_name
-from ..ids import ChatName, Instant, MessageId, Number
+from ..ids import ChatName, Instant, MessageId, Number, Peer
 from ..seam import State
-from .content import Content, Emptied, File, GroupChange, Location, Reference, Text, Unknown, read
+from .content import (
+    Card,
+    Carousel,
+    Content,
+    DeviceReport,
+    Emptied,
+    File,
+    GroupChange,
+    Location,
+    Reference,
+    SuggestionResponse,
+    Suggestions,
+    Text,
+    Unknown,
+    read,
+)
+from .content.suggestions_record import describe_bot
 from .limits import EngineLimits
 from .record_values import Message, Status
 from .records import PLACE, message_key, thread_key
@@ -26,7 +42,7 @@ __all__ = ["MessageView", "Quote", "Reacted", "describe", "view"]
 class Reacted:
     """An emoji that somebody has put on a message."""
 
-    sender: Number
+    sender: Peer
     mine: bool
     emoji: str
 
@@ -36,7 +52,7 @@ class Quote:
     """What a message answers. `sender` and `text` come from our own store: None when it is not there, or deleted."""
 
     message_id: MessageId
-    sender: Number | None = None
+    sender: Peer | None = None
     text: str | None = field(default=None, repr=False)
     deleted: bool = False
     missing: bool = False
@@ -52,7 +68,7 @@ class MessageView:
 
     order: str
     message_id: MessageId
-    sender: Number
+    sender: Peer
     mine: bool
     encrypted: bool
     status: Status
@@ -127,6 +143,8 @@ def describe(message: Message, limits: EngineLimits) -> dict[str, Any] | None:
                 "digest": digest,
                 "thumbnail": thumbnail.url if thumbnail is not None else None,
             }
+        case Card() | Carousel() | Suggestions() | SuggestionResponse() | DeviceReport() as content:
+            return describe_bot(content)
         case GroupChange():
             return {"kind": "group"}
         case Emptied():

@@ -1,6 +1,6 @@
 """The model as JSON of our own: in events, on the command line, between processes of one user. It grows, and never changes.
 
-Every object names its kind, `{"kind": "open-url", "url": ...}`; what says nothing beyond the default is left out.
+Every object names its type, `{"type": "open-url", "url": ...}`; what says nothing beyond the default is left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def to_record(value: Any) -> Any:
         return value.value
     if not dataclasses.is_dataclass(value):
         return value
-    out: dict[str, Any] = {"kind": _NAMES[type(value)]}
+    out: dict[str, Any] = {"type": _NAMES[type(value)]}
     for field in dataclasses.fields(value):
         given = getattr(value, field.name)
         if given != field.default:
@@ -35,7 +35,7 @@ def to_record(value: Any) -> Any:
 def from_record(value: Any) -> Any:
     """The other way, for an object. Raises KeyError, TypeError or ValueError for what is none of ours."""
     given = dict(value)
-    cls = _KINDS[given.pop("kind")]
+    cls = _KINDS[given.pop("type")]
     hints = _HINTS[cls]
     return cls(**{name: _field(each, hints[name]) for name, each in given.items()})
 

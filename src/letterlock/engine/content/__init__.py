@@ -7,15 +7,18 @@ left unencrypted.
 from __future__ import annotations
 
 from ...codec.dates import rfc3339
+from .card import Card, Carousel
 from .changes import Delete, Edit, Emptied
 from .checking import check
 from .composing import Typing, encode_typing, read_typing, typing_document
 from .entity import (
+    BotContent,
     Change,
     Content,
     Control,
     Entity,
     Sendable,
+    ToBot,
     bounded,
     encode,
     encode_text,
@@ -47,6 +50,7 @@ from .receipt import (
     read_receipt,
     receipt_document,
 )
+from .suggestions import DeviceReport, SuggestionResponse, Suggestions
 from .text import TEXT_TYPE, Text
 from .unknown import Unknown
 
@@ -55,10 +59,14 @@ __all__ = [
     "MOST_RECEIPTS",
     "REQUEST_TYPE",
     "TEXT_TYPE",
+    "BotContent",
+    "Card",
+    "Carousel",
     "Change",
     "Content",
     "Control",
     "Delete",
+    "DeviceReport",
     "Edit",
     "Emptied",
     "Entity",
@@ -75,7 +83,10 @@ __all__ = [
     "Reference",
     "ResendRequest",
     "Sendable",
+    "SuggestionResponse",
+    "Suggestions",
     "Text",
+    "ToBot",
     "Typing",
     "Unknown",
     "bounded",

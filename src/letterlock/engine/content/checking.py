@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...codec.chatbot.checking import check_response
+from ...codec.chatbot.model import SuggestionResponse as Said
 from ...errors import InputError, InvalidRcc16
 from ...files.pointer import encode_pointer
 from ...rcc16.files import check_descriptor
@@ -11,6 +13,7 @@ from .entity import Sendable
 from .file import FILE_LIMITS, File, pointed
 from .location import Location
 from .reaction import Reaction
+from .suggestions import DeviceReport, SuggestionResponse
 from .text import Text
 
 __all__ = ["check"]
@@ -38,6 +41,11 @@ def check(content: Sendable, limits: EngineLimits) -> None:
                 )
         case File():
             _file(content)
+        case SuggestionResponse():
+            check_response(Said(content.text, content.postback))
+        case DeviceReport():
+            for text in (content.device.model, content.device.platform_version):
+                _size(text)
         case Delete():
             pass
 

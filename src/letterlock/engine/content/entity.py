@@ -10,7 +10,7 @@ knows, in hexadecimal; in the message of a file of RCC.16, as it is kept, `Lette
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ... import ids
@@ -19,9 +19,10 @@ from ...codec.cpim import CpimLimits
 from ...codec.ft_http import media_type
 from ...codec.mime import MimeLimits, MimePart
 from ...errors import DecodeError, InputError, LimitExceeded
-from ...ids import ChatName, Instant, MessageId, Number
+from ...ids import ChatName, Instant, MessageId, Peer
 from ...trust.group_log_entry import EntryId
 from ..limits import EngineLimits
+from .card import CARD_TYPE, Card, Carousel, read_card
 from .changes import Delete, Edit, Emptied, express_delete, express_edit, express_emptied, read_change
 from .composing import Typing, read_typing
 from .file import (
@@ -60,15 +61,32 @@ from .receipt import (
     read_receipts,
     read_resend_request,
 )
+from .suggestions import (
+    DEVICE_TYPE,
+    MULTIPART_TYPE,
+    RESPONSE_TYPE,
+    SUGGESTIONS_TYPE,
+    DeviceReport,
+    SuggestionResponse,
+    Suggestions,
+    express_device,
+    express_response,
+    read_device,
+    read_joined,
+    read_response,
+    read_suggestions,
+)
 from .text import TEXT_TYPE, Text, express_text, read_text
 from .unknown import Unknown
 
 __all__ = [
+    "BotContent",
     "Change",
     "Content",
     "Control",
     "Entity",
     "Sendable",
+    "ToBot",
     "bounded",
     "encode",
     "encode_text",
@@ -87,10 +105,14 @@ __all__ = [
 
 Change = Reaction | Edit | Delete
 """What acts on another message."""
-Content = Text | File | Location | GroupChange | Change | Emptied | Unknown
+BotContent = Card | Carousel | Suggestions
+"""What chatbots alone send: its `suggestions` can be answered."""
+ToBot = SuggestionResponse | DeviceReport
+"""What is for chatbots alone."""
+Content = Text | File | Location | GroupChange | Change | BotContent | ToBot | Emptied | Unknown
 """What takes a place in the order of a chat."""
 Control = Receipt | Receipts | Typing | ResendRequest | GroupRequest
-Sendable = Text | File | Location | Change
+Sendable = Text | File | Location | Change | ToBot
 """What a user sends."""
 
 _MAX_HEADERS = 64
@@ -112,7 +134,7 @@ class Entity:
 
 
 # --- writing ---------------------------------------------------------------------------------------------
-def express(content: Sendable | GroupChange | Emptied, message_id: MessageId, sender: Number, now: Instant) -> Parts:
+def express(content: Sendable | GroupChange | Emptied, message_id: MessageId, sender: Peer, now: Instant) -> Parts:
     """Headers, type and body of content that we send."""
     match content:
         case Text():
@@ -127,6 +149,10 @@ def express(content: Sendable | GroupChange | Emptied, message_id: MessageId, se
             return express_location(content, message_id, sender, now)
         case File():
             return express_file(content)
+        case SuggestionResponse():
+            return express_response(content)
+        case DeviceReport():
+            return express_device(content)
         case GroupChange():
             return express_group_change(content)
         case Emptied():
@@ -298,7 +324,20 @@ def _content(found: Read, kind: str, limits: EngineLimits) -> Content | None:
         return read_file(found)
     if kind == POINTER_TYPE:
         return read_pointer(found)
+    if kind == MULTIPART_TYPE:
+        return read_joined(found, lambda inner: _content(inner, inner.kind.media_type, limits))
+    reader = _OF_BOTS.get(kind)
+    if reader is not None:
+        return reader(found)
     return read_group_change(found) if kind == GROUP_TYPE else None
+
+
+_OF_BOTS: dict[str, Callable[[Read], BotContent | ToBot]] = {
+    CARD_TYPE: read_card,
+    SUGGESTIONS_TYPE: read_suggestions,
+    RESPONSE_TYPE: read_response,
+    DEVICE_TYPE: read_device,
+}
 
 
 def _split(body: bytes, max_size: int) -> tuple[tuple[cpim.CpimHeader, ...], MimePart]:

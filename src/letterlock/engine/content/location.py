@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...codec.dates import rfc3339
 from ...codec.push_location import MEDIA_TYPE, PushLocation, decode_push_location, encode_push_location
 from ...errors import DecodeError
-from ...ids import Instant, MessageId, Number
+from ...ids import Instant, MessageId, Peer
 from .parts import XML, Parts, Read
 
 __all__ = ["LOCATION_TYPE", "Location", "express_location", "read_location"]
@@ -25,7 +25,7 @@ class Location:
     radius: float = 0.0
 
 
-def express_location(location: Location, message_id: MessageId, sender: Number, now: Instant) -> Parts:
+def express_location(location: Location, message_id: MessageId, sender: Peer, now: Instant) -> Parts:
     document = PushLocation(
         location.latitude,
         location.longitude,

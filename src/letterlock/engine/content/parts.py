@@ -14,7 +14,7 @@ from ...codec.cpim import CpimHeader
 from ...codec.mime import ContentType
 from ...codec.xml import XmlLimits
 from ...errors import DecodeError, InputError
-from ...ids import MessageId, Number
+from ...ids import MessageId, Peer
 
 __all__ = [
     "GOOGLE",
@@ -42,7 +42,7 @@ class Reference:
     """A message that content is about; `author` where the sender names whose it is."""
 
     message_id: MessageId
-    author: Number | None = None
+    author: Peer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class Read:
         author = self.header("Reference-Author", LETTERLOCK)
         try:
             return Reference(
-                message_id(self.header(name, namespace) or ""), None if author is None else ids.number(author)
+                message_id(self.header(name, namespace) or ""), None if author is None else ids.peer_name(author)
             )
         except InputError:
-            raise DecodeError("the author of a reference is no number", code="content.author") from None
+            raise DecodeError("the author of a reference is no number and no chatbot", code="content.author") from None
 
 
 def letterlock_headers(*pairs: tuple[str, str]) -> tuple[CpimHeader, ...]:

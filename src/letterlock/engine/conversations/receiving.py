@@ -9,7 +9,7 @@ from ...codec import imdn
 from ...codec.cpim import IMDN
 from ...conversation_seam import Conversation, ConversationProtocol, Packet, PacketHeader
 from ...errors import DecodeError
-from ...ids import ChatName, MessageId
+from ...ids import ChatName, MessageId, Number
 from .. import chats, shelf
 from ..content import read_receipt
 from ..core import Core
@@ -30,9 +30,9 @@ def received(core: Core, turn: Turn, inbound: Inbound, media_type: str) -> bool:
     protocol = _for(core, inbound, media_type)
     if protocol is None:
         return False
-    if inbound.group is None and inbound.sender in (None, core.me.number):
+    if inbound.group is None and inbound.number in (None, core.me.number):
         return True  # nobody is asserted, and there is no conversation that it could belong to
-    conversation = Conversation(peer=inbound.sender) if inbound.group is None else Conversation(group=inbound.group)
+    conversation = Conversation(peer=inbound.number) if inbound.group is None else Conversation(group=inbound.group)
     packet = Packet(
         conversation,
         None,
@@ -46,7 +46,7 @@ def received(core: Core, turn: Turn, inbound: Inbound, media_type: str) -> bool:
         inbound.body,
         _asked(inbound),
     )
-    step = protocol.receive(turn.staged, packet, inbound.sender, turn.now, turn.rng)
+    step = protocol.receive(turn.staged, packet, inbound.number, turn.now, turn.rng)
     if progress.take(core, turn, protocol, step, allow=lambda packet: _may_be_said(core, turn, packet)):
         sending.flush_all(core, turn)
     # A bare failure may be about a message that the user sent unencrypted.
@@ -72,7 +72,7 @@ def displayed(core: Core, turn: Turn, name: ChatName, message_id: MessageId) -> 
         for protocol in core.keeping.values():
             if chat.protocol in ("", protocol.name):
                 step = protocol.displayed(
-                    turn.staged, conversation_of_chat(name), message_id, message.sender, turn.now, turn.rng
+                    turn.staged, conversation_of_chat(name), message_id, Number(message.sender), turn.now, turn.rng
                 )
                 progress.take(core, turn, protocol, step)
     return found

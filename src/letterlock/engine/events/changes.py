@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...ids import ChatName, Instant, MessageId, Number
+from ...ids import ChatName, Instant, MessageId, Peer
 
 __all__ = [
     "ChangeRefused",
@@ -25,7 +25,7 @@ class MessageEdited:
     chat: ChatName
     message_id: MessageId
     change_id: MessageId
-    sender: Number
+    sender: Peer
     device: int
     order: str
     text: str | None
@@ -40,7 +40,7 @@ class MessageDeleted:
     chat: ChatName
     message_id: MessageId
     change_id: MessageId
-    sender: Number
+    sender: Peer
     device: int
     order: str
     encrypted: bool
@@ -53,7 +53,7 @@ class ReactionChanged:
     chat: ChatName
     message_id: MessageId
     change_id: MessageId
-    sender: Number
+    sender: Peer
     device: int
     order: str
     emoji: str
@@ -72,7 +72,7 @@ class ChangeRefused:
     chat: ChatName
     message_id: MessageId
     change_id: MessageId
-    sender: Number
+    sender: Peer
     device: int
     change: str
     reason: str
@@ -82,6 +82,6 @@ class ChangeRefused:
 class TypingChanged:
     """The peer started or stopped typing."""
 
-    chat: Number
+    chat: Peer
     active: bool
     encrypted: bool

@@ -157,7 +157,7 @@ def mark_displayed(core: Core, turn: Turn, name: GroupName, message_id: MessageI
     for message, place in others(turn, name, message_id):
         _, account, device, _ = order_parts(place.order)
         key = inbox_key(message.sender, message_id, account, device)
-        entry, contact = turn.staged.get(key), chats.contact_of(turn, message.sender)
+        entry, contact = turn.staged.get(key), chats.contact_of(turn, Number(message.sender))
         if message.mine or entry is None or entry.displayed:
             continue
         turn.staged.put(key, replace(entry, displayed=True))

@@ -6,7 +6,7 @@ import struct
 
 from ...codec import tls
 from ...errors import DecodeError
-from ...ids import ChatName, GroupName, Number
+from ...ids import BotAddress, ChatName, GroupName, Number
 
 __all__ = ["U64", "read_blob", "read_chat", "read_text", "text"]
 
@@ -26,6 +26,8 @@ def read_text(reader: tls.Reader) -> str:
 
 def read_chat(reader: tls.Reader) -> ChatName:
     value = read_text(reader)
+    if value.startswith("sip:"):
+        return BotAddress(value)
     return Number(value) if value.startswith("+") else GroupName(value)
 
 

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from ...carriage import Medium
-from ...ids import AccountId, ChatName, DeviceId, Instant, MessageId, Number
+from ...ids import AccountId, ChatName, DeviceId, Instant, MessageId, Peer
 
 __all__ = ["Delivery", "InboxEntry", "Message", "Status"]
 
@@ -33,7 +33,7 @@ class Message:
 
     order: str
     message_id: MessageId
-    sender: Number
+    sender: Peer
     mine: bool
     encrypted: bool
     status: Status

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from ...carriage import Medium
-from ...ids import AccountId, ChatName, DeviceId, Instant, MessageId, Number
+from ...ids import AccountId, ChatName, DeviceId, Instant, MessageId, Number, Peer
 
 __all__ = ["Fetch", "Row", "Task", "Waiting"]
 
@@ -16,7 +16,7 @@ class Row:
     """One frame on its way to one account. Its bytes never change (SR-06)."""
 
     chat: ChatName
-    to: Number
+    to: Peer
     account: AccountId
     message_id: MessageId
     order: str
