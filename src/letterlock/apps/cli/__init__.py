@@ -29,6 +29,7 @@ _VERBS = {
     "content": "content",
     "provisioning": "provisioning",
     "mailbox": "mailbox",
+    "push": "push",
     "focus": "focus",
     "kds": "kds",
     "setup": "profile",

@@ -182,5 +182,7 @@ class Tables:
 
 
 def _device(row: tuple[Any, ...]) -> Device:
+    account, device, subscription, pool, place, collapse, subscribed_at, generation = row[:8]
     state, quiet_until, due, tries, again, attempt = row[8:]
-    return Device(*row[:8], Entry(State(state), quiet_until, due, tries, again == 1, attempt))
+    entry = Entry(State(state), quiet_until, due, tries, again == 1, attempt)
+    return Device(account, device, subscription, pool, place, collapse, subscribed_at, generation, entry)

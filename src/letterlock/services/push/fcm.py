@@ -1,0 +1,129 @@
+"""Google's push service, Firebase Cloud Messaging over HTTP v1: a data message without data, at high priority.
+
+The body holds the registration token and constants: no number, sender, count or text (SR-17).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from ...codec.push_subscription import PushKind, Subscription
+from ...ids import Instant
+from ..http import system_now
+from .exchange import Answer, Lost, NotSent, retry_after_ms
+from .google_token import CredentialsRefused, GoogleTokens, ServiceAccount
+from .outcome import Gone, Later, Outcome, Reason, Refused, Sent, Unknown
+from .posting import POST_TIMES, post
+from .steps import Target
+
+__all__ = ["FCM_URL", "Fcm", "FcmSettings"]
+
+_log = logging.getLogger("letterlock.push")
+
+FCM_URL = "https://fcm.googleapis.com"
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class FcmSettings:
+    """The operator's project. `ttl_s`: how long Google keeps it for a device that is off."""
+
+    account: ServiceAccount
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    url: str = FCM_URL
+    ttl_s: int = _DAY_S
+
+
+class Fcm:
+    """A `Provider`."""
+
+    kinds: Set[PushKind] = frozenset({PushKind.FCM})
+    pool = "fcm"
+
+    def __init__(self, settings: FcmSettings, now: Callable[[], Instant] = system_now) -> None:
+        self._settings, self._now = settings, now
+        self._url = URL(settings.url) / "v1/projects" / settings.account.project / "messages:send"
+        self._tokens = GoogleTokens(settings.account, now)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        await self._tokens.close()
+        if self._session is not None:
+            await self._session.close()
+
+    def target(self, subscription: Subscription) -> Target:
+        return Target(subscription, self.pool, "")
+
+    async def send(self, subscription: Subscription, collapse: str) -> Outcome:
+        session = self._open()
+        body = self._body(subscription, collapse)
+        try:
+            token = await self._tokens.token(session)
+            answer = await post(session, self._url, _headers(token), body)
+            if answer.status == 401:
+                self._tokens.refused(token)
+                answer = await post(session, self._url, _headers(await self._tokens.token(session)), body)
+        except NotSent:
+            return Later(Reason.CONNECTION)
+        except Lost:
+            return Unknown(Reason.NO_ANSWER)
+        except CredentialsRefused:
+            _log.error("Google does not take the service account: check its file, and this machine's clock")
+            return Later(Reason.CREDENTIALS)
+        return self._outcome(answer)
+
+    def _body(self, subscription: Subscription, collapse: str) -> bytes:
+        android = {"priority": "HIGH", "ttl": f"{self._settings.ttl_s}s", "collapse_key": collapse}
+        return json.dumps({"message": {"token": subscription.address, "data": {}, "android": android}}).encode()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(ssl=self._settings.tls, limit=0)  # the attempts are bounded
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=POST_TIMES, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+    def _outcome(self, answer: Answer) -> Outcome:
+        status, wait = answer.status, retry_after_ms(answer, self._now())
+        if status == 200:
+            return Sent()
+        words = set(_words(answer))
+        if status == 404 or "UNREGISTERED" in words or "SENDER_ID_MISMATCH" in words or "message.token" in words:
+            return Gone(Reason.UNREGISTERED)
+        if status in (401, 403):
+            _log.error("FCM does not let the service account send: check its roles")
+            return Later(Reason.CREDENTIALS, wait)
+        if status == 429:
+            return Later(Reason.TOO_MANY, wait)
+        if status >= 500:
+            return Later(Reason.FAILED, wait)
+        return Refused(Reason.TOO_LARGE if status == 413 else Reason.REFUSED)
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+
+def _words(answer: Answer) -> Iterator[str]:
+    """What the details of an error say: FCM's own code, and which field of ours was wrong."""
+    try:
+        details: Any = json.loads(answer.body)["error"]["details"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict):
+            if isinstance(code := detail.get("errorCode"), str):
+                yield code
+            violations = detail.get("fieldViolations")
+            for violation in violations if isinstance(violations, list) else ():
+                if isinstance(violation, dict) and isinstance(name := violation.get("field"), str):
+                    yield name
