@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,9 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import obstore
+from obstore.store import S3Store
 
+from content.seaweed import bucket_in
 from letterlock.codec.ft_http import FileDocument, RemoteFile, decode_file
 from letterlock.services.content import ContentLimits, ContentServer
+from letterlock.services.content.s3.settings import BucketSettings
+from letterlock.services.content.s3.store import BucketBlobs
+from letterlock.services.http import system_now
 from letterlock.transport.content.client import ContentClient
 from letterlock.transport.content.config import ContentSettings, Downloaded, DownloadState, ServerAccount, UploadState
 from postgres import database_in
@@ -49,6 +56,10 @@ class Server:
     def _make(self, port: int) -> ContentServer:
         options: dict[str, Any] = {"password_of": {ANA: PASSWORD, BEN: PASSWORD}.get, **self.options}
         database = database_in(self.folder, "content.db")
+        self.bucket = bucket_in(self.folder)
+        if self.bucket is not None and "blobs" not in options:
+            spool = str(self.folder.parent)
+            options["blobs"] = BucketBlobs(self.bucket, spool, now=system_now, rng=os.urandom)
         return ContentServer(self.folder, database=database, port=port, limits=self.limits, now=self.clock, **options)
 
     @classmethod
@@ -72,7 +83,23 @@ class Server:
         return self.server.url
 
     def blobs(self) -> list[Path]:
+        if self.bucket is not None:
+            return objects(self.bucket)
         return sorted((self.folder / "blobs").iterdir())
+
+
+def objects(bucket: BucketSettings) -> list[Path]:
+    """The names of all blobs in a bucket, and of tails of unfinished ones."""
+    store = S3Store(
+        bucket.bucket,
+        endpoint=bucket.origin,
+        region=bucket.region,
+        access_key_id=bucket.key.id,
+        secret_access_key=bucket.key.secret,
+        client_options={"allow_http": True},
+    )
+    names = [Path(each["path"]) for page in obstore.list(store, bucket.prefix) for each in page]
+    return sorted(name for name in names if name.name != "database")
 
 
 class Pauses:

@@ -24,7 +24,8 @@ from letterlock.services.directory import Rate
 from letterlock.sip.digest import DigestClient
 from letterlock.transport.content.config import ContentSettings
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_databases")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("every_place")]
+IN_A_FOLDER = pytest.mark.parametrize("every_place", ["sqlite", "postgresql"], indirect=True)
 B = b"b1"
 LIMITS = ContentSettings().documents
 
@@ -370,6 +371,7 @@ async def test_the_later_of_two_uploads_of_one_tid_wins(tmp_path: Path) -> None:
         assert len(lab.blobs()) == 1
 
 
+@IN_A_FOLDER
 async def test_asking_how_far_cuts_whoever_still_writes(tmp_path: Path) -> None:
     data = content(30_000)
     body = form(data)
@@ -559,6 +561,7 @@ async def test_files_expire_and_are_deleted(tmp_path: Path) -> None:
         assert lab.blobs() == []
 
 
+@IN_A_FOLDER
 async def test_a_disk_without_room_refuses_before_it_is_full(tmp_path: Path) -> None:
     limits = dataclasses.replace(SMALL, min_free_bytes=1 << 60)
     async with Server.running(tmp_path, limits, password_of=None) as lab, browser() as session:
@@ -567,6 +570,7 @@ async def test_a_disk_without_room_refuses_before_it_is_full(tmp_path: Path) -> 
         assert lab.blobs() == []
 
 
+@IN_A_FOLDER
 async def test_what_no_row_names_is_swept_away_at_the_start(tmp_path: Path) -> None:
     """A server that was killed between making a file and putting it down."""
     async with Server.running(tmp_path, password_of=None) as lab, browser() as session:
@@ -670,6 +674,7 @@ def test_derived_passwords() -> None:
         derived_passwords(b"short", "content")
 
 
+@IN_A_FOLDER
 async def test_files_of_another_database_are_left_alone(tmp_path: Path) -> None:
     """A wrong --database must not take every file for nobody's."""
     (tmp_path / "a").write_bytes(content(1000))

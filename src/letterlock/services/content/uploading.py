@@ -22,7 +22,7 @@ from .tables import Upload
 __all__ = ["Uploads"]
 
 _MAX_TID = 64
-_DOOMED = ("content.full", "content.budget", "content.too_large", "content.size", "content.unknown")
+_DOOMED = ("content.full", "content.budget", "content.too_large", "content.size", "content.unknown", "content.lost")
 """What trying again with the same bytes would only repeat, and what nobody waits for: nothing of it is kept."""
 _TAKEN = "content.taken"
 """Another connection goes on with it: what is there is not ours to keep or to delete."""
@@ -161,7 +161,15 @@ class Uploads:
 
     async def _again(self, upload: Upload, start: int) -> Intake:
         """Go on with an upload, with what begins at `start`."""
-        blob = await self._desk.blobs.resume(upload.blob, Standing(upload.received, upload.state))
+        desk = self._desk
+        try:
+            blob = await desk.blobs.resume(upload.blob, Standing(upload.received, upload.state))
+        except ContentError as error:
+            if error.code in _DOOMED:
+                await desk.forget(
+                    await desk.writer.run(lambda tables: desk.library.abandon(tables, upload, upload.state))
+                )
+            raise
         return Intake(self._desk, upload, blob, blob.size - start)
 
     # --- whatever happens ------------------------------------------------------------------------

@@ -1,0 +1,7 @@
+"""Fixtures of the content server's tests."""
+
+from __future__ import annotations
+
+from content.seaweed import bucket, every_place, seaweed
+
+__all__ = ["bucket", "every_place", "seaweed"]
