@@ -15,10 +15,13 @@ from ..engine.content import File
 from ..engine.events import Recorded
 from ..engine.limits import EngineLimits
 from ..errors import InputError, StoreError
+from ..files.pointer import FilePointer
 from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
 from .attach import Access
+from .cached_files import CacheInfo
 from .chat import Chat
 from .environment import Environment
+from .file_reader import FileReader
 from .group import Group, with_keys
 from .joining import ask_for_link, join_profile, link_profile
 from .profile import ProfilePaths, unlock_with
@@ -366,7 +369,7 @@ class Client:
         picture = None if thumbnail is None else absolute(thumbnail)
         return Transfer(
             await self.ask(
-                lambda profile: profile.upload(transfer, source, name, content_type, picture, thumbnail_type, False)
+                lambda profile: profile.upload(transfer, source, name, content_type, picture, thumbnail_type)
             ),
             self,
         )
@@ -374,7 +377,7 @@ class Client:
     async def download(
         self,
         pointer: File | FileDocument | RemoteFile | str,
-        to: str | os.PathLike[str],
+        to: str | os.PathLike[str] | None = None,
         *,
         sha256: bytes | None = None,
         thumbnail: bool = False,
@@ -382,10 +385,17 @@ class Client:
         """Begin to fetch a file: to a path where nothing is yet, or into a folder, under a safe form of its name.
 
         It appears there when it is whole and has the announced size and digest, `sha256` included, if given; an
-        encrypted one, the `File` of a message, when its tag was verified and it was decrypted (SR-15). `thumbnail`
-        fetches that of such a `File` instead. An address in a private network is refused unless it is the configured
+        encrypted one, the `File` of a message, when all of it was verified and decrypted (SR-15). A sealed file is
+        kept in the cache, too, and without `to` only there: `open_file` reads it. `thumbnail` fetches that of a `File`
+        instead. An address in a private network is refused unless it is the configured
         content server's (SR-14). A text as `pointer` is an address of which nothing else is known. Raises InputError.
         """
+        if isinstance(pointer, File) and pointer.pointer is not None:
+            return await self._download_sealed(pointer.pointer, "" if to is None else absolute(to), thumbnail)
+        if to is None:
+            raise InputError(
+                "only sealed files are kept in the cache", code="input.transfer", hint="name a place for it"
+            )
         known, sealed = not isinstance(pointer, str), None
         if isinstance(pointer, File):
             sealed = pointer.sealed_thumbnail if thumbnail else pointer.sealed
@@ -401,6 +411,34 @@ class Client:
         return Transfer(
             await self.ask(lambda profile: profile.download(transfer, file, size, target, sha256, sealed)), self
         )
+
+    async def _download_sealed(self, pointer: FilePointer, to: str, thumbnail: bool) -> Transfer:
+        transfer = str(uuid.uuid4())
+        return Transfer(await self.ask(lambda profile: profile.download_sealed(transfer, pointer, to, thumbnail)), self)
+
+    async def open_file(self, file: File, *, thumbnail: bool = False) -> FileReader:
+        """Read a sealed file, or its thumbnail, in any order without a plain copy of it.
+
+        What is not here yet is fetched as it is asked for, into the cache. Nothing is returned but what was verified
+        (SR-15). Raises InputError for a file of another kind; `download` fetches these.
+        """
+        if file.pointer is None:
+            raise InputError(
+                "only sealed files are read piece by piece", code="input.file", hint="download it, and read that"
+            )
+        return FileReader(file.pointer, thumbnail, self)
+
+    async def cache(self) -> CacheInfo:
+        """How much lies sealed in the cache, and of what."""
+        return await self.ask(lambda profile: profile.cache())
+
+    async def prune_cache(self, to: int = 0) -> int:
+        """Delete what was used longest ago until at most `to` bytes are left; how many went. What is in use stays."""
+        return await self.ask(lambda profile: profile.prune_cache(to))
+
+    async def set_cache_budget(self, budget: int) -> None:
+        """How many bytes the cache may take from now on; what is above goes. Raises InputError."""
+        await self.ask(lambda profile: profile.set_cache_budget(budget))
 
     async def transfers(self) -> Sequence[Transfer]:
         """All transfers, oldest first; those that a crash interrupted can be resumed."""

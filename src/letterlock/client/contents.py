@@ -23,8 +23,10 @@ from ..engine.content import (
 )
 from ..engine.record_values import Status
 from ..engine.view import MessageView, Quote, Reacted
+from ..files.pointer import FilePointer
 from ..ids import MessageId
 from ..rcc16.wire.file_info import FileMetadata, decode_file_metadata, encode_file_metadata
+from .transfer_records import pointer_from_json, pointer_to_json
 
 __all__ = [
     "content_from_json",
@@ -80,6 +82,8 @@ def message_from_json(value: Any) -> MessageView:
 def _plain(value: Any) -> Any:
     if isinstance(value, FileMetadata):
         return metadata_to_json(value)
+    if isinstance(value, FilePointer):
+        return pointer_to_json(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, bytes):
@@ -118,6 +122,7 @@ def metadata_from_json(value: Any) -> FileMetadata:
 
 
 _FIELDS = {
+    "pointer": lambda value: None if value is None else pointer_from_json(value),
     "sealed": _metadata,
     "sealed_thumbnail": _metadata,
     "target": _target,

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from .. import ids
 from ..codec.ft_http import FileDocument
-from ..engine.content import Delete, Edit, File, Location, Reaction, Reference, Sendable, Text
+from ..engine.content import Delete, Edit, File, FileFormat, Location, Reaction, Reference, Sendable, Text
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
@@ -114,31 +114,34 @@ class Conversation:
         path: str | os.PathLike[str],
         *,
         name: str = "",
-        content_type: str = "application/octet-stream",
-        thumbnail: str | os.PathLike[str] | None = None,
+        content_type: str = "",
+        thumbnail: str | os.PathLike[str] | bool | None = None,
         thumbnail_type: str = "image/jpeg",
         allow: PlainOption | None = None,
     ) -> Transfer:
-        """Begin to upload a file for this chat: where the chat encrypts files (RCC.16), its ciphertext under a fresh key.
+        """Begin to upload a file for this chat: sealed under a fresh key where the chat is encrypted.
 
-        `send_file(await transfer.file())` sends it when it is there. Up to 100 MiB where it is encrypted; a thumbnail
-        that cannot be is left out. In a chat that the user left unencrypted, or with `allow`, the file goes as it is,
-        and the content server can read it. Raises NotEncrypted as `send` does, and InputError: `input.file_encrypted` in
-        a chat that goes by sessions with each device, which cannot carry files yet.
+        `send_file(await transfer.file())` sends it when it is there. The server learns neither name nor type nor exact
+        size of a sealed file. In a chat by sessions, a thumbnail, a waveform and what else the receiver sees before the
+        file are made here; `thumbnail` names a picture to make it from, False makes nothing and says nothing but name
+        and `content_type`. In one by RCC.16, of up to 100 MiB, `thumbnail` goes as it is given.
+        In a chat that the user left unencrypted, or with `allow`, the file goes as it is, and the content server can
+        read it. Raises NotEncrypted and TrustRequired as `send` does, and InputError.
         """
-        source, picture = absolute(path), None if thumbnail is None else absolute(thumbnail)
-        sealed = allow is None and await self._seals_files()
-        transfer = str(uuid.uuid4())
+        form = FileFormat.PLAIN if allow is not None else await self._file_format()
+        source = absolute(path)
+        picture = None if thumbnail is None or isinstance(thumbnail, bool) else absolute(thumbnail)
+        transfer, called, described = str(uuid.uuid4()), name or os.path.basename(source), thumbnail is not False
         info = await self._asks.ask(
             lambda profile: profile.upload(
-                transfer, source, name or os.path.basename(source), content_type, picture, thumbnail_type, sealed
+                transfer, source, called, content_type, picture, thumbnail_type, form, described
             )
         )
         return Transfer(info, self._asks)
 
-    async def _seals_files(self) -> bool:
+    async def _file_format(self) -> FileFormat:
         try:
-            return await self._asks.ask(lambda profile: profile.seals_files(self.name))
+            return await self._asks.ask(lambda profile: profile.file_format(self.name))
         except NotEncrypted as error:
             if error.reason != Security.CHECKING.value:
                 raise
@@ -146,22 +149,22 @@ class Conversation:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._asks.ask(lambda profile: profile.settled())
-        return await self._asks.ask(lambda profile: profile.seals_files(self.name))
+        return await self._asks.ask(lambda profile: profile.file_format(self.name))
 
     async def send_file(
         self,
         file: str | os.PathLike[str] | File | FileDocument,
         *,
         name: str = "",
-        content_type: str = "application/octet-stream",
-        thumbnail: str | os.PathLike[str] | None = None,
+        content_type: str = "",
+        thumbnail: str | os.PathLike[str] | bool | None = None,
         allow: PlainOption | None = None,
         wait: bool = True,
     ) -> MessageId:
         """Send a file: by its path, which uploads it first; or one that was uploaded, `await transfer.file()`.
 
         What was uploaded as it is cannot go into an encrypted chat (`input.file_encrypted`), and what was encrypted not
-        into another one (`input.file_sealed`). Raises as `upload` and `send` do, and what made the upload fail.
+        into one that encrypts otherwise, or not at all (`input.file_sealed`). Raises as `upload` and `send` do, and what made the upload fail.
         """
         if isinstance(file, str | os.PathLike):
             transfer = await self.upload(file, name=name, content_type=content_type, thumbnail=thumbnail, allow=allow)

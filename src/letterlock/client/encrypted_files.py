@@ -139,13 +139,24 @@ class Ciphertexts:
         place = Path(encrypted.path)
         return place.with_name(f".{place.name[:80]}.{transfer[:12]}.part")
 
+    def write(self, path: Path, content: bytes) -> None:
+        """Write ciphertext there; it is on the disk then. Raises InputError."""
+        self._make()
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise file_error(str(path), error) from error
+
     def prepare(self) -> None:
         """Make the folder, for this user only. Raises InputError."""
         self._make()
 
     def forget(self, transfer: str) -> None:
         """Delete what lies here of a transfer."""
-        for kind in ("sealed", "thumbnail", "part"):
+        for kind in ("sealed", "sealed.part", "thumbnail", "part"):
             with contextlib.suppress(OSError):
                 self.path(transfer, kind).unlink(missing_ok=True)
 

@@ -81,6 +81,11 @@ class FileCache:
             self._blobs[digest] = (self._blobs[digest][0], now)
             return path
 
+    def has(self, digest: bytes) -> bool:
+        """Whether a whole blob is here, without using it."""
+        with self._lock:
+            return digest in self._blobs
+
     def adopt(self, digest: bytes, path: Path) -> bool:
         """Take a file that was verified to have this digest; False when it does not fit, and it stays where it is."""
         with self._lock, _file_errors(path):
@@ -148,9 +153,9 @@ class FileCache:
                 self._held[digest] = left
                 return
             self._held.pop(digest, None)
-            if self._parts.pop(digest, None) is not None:
-                with contextlib.suppress(OSError):
-                    self.part(digest).unlink(missing_ok=True)
+            self._parts.pop(digest, None)
+            with contextlib.suppress(OSError):
+                self.part(digest).unlink(missing_ok=True)
 
     # --- the user's ------------------------------------------------------------------------------------------
     def contents(self) -> list[Cached]:

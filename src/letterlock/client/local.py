@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..carriage import ConferenceView, Inbound
 from ..codec.ft_http import RemoteFile
 from ..crypto.provider import CryptoProvider
-from ..engine.content import File, Sendable
+from ..engine.content import File, FileFormat, Sendable
 from ..engine.engine import Engine
 from ..engine.events import Recorded
 from ..engine.groups.values import GROUP
@@ -21,6 +21,7 @@ from ..engine.security import Security
 from ..engine.step import Step
 from ..engine.view import MessageView
 from ..errors import InputError, StoreError, TrustRequired
+from ..files.pointer import FilePointer
 from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, account_id, account_uuid, chat_name, group_of
 from ..rcc16.wire.file_info import FileMetadata
 from ..seam import RecordKind, State
@@ -39,14 +40,17 @@ from .api import (
     GroupMember,
     Me,
 )
+from .cached_files import CachedFiles, CacheInfo
 from .checkpoints import Checkpoint
 from .devices import Devices
 from .driver import Driver, StepFunction
 from .effects import Effects
 from .encrypted_files import Ciphertexts
 from .encryption import feature_tags
+from .file_reading import FileReadings
 from .identity import Identity
 from .network import Advertises, Capabilities, Conferences, Directory, KeptConferences, OnMessage, Transport
+from .sealed_transfers import Sealing, blob_of
 from .transfer_records import TransferInfo
 from .transfers import Content, Transfers
 
@@ -108,7 +112,10 @@ class LocalProfile:
         self._devices = Devices(identity, store, engine, self._driver, crypto, clock, rng)
         self._alerts = Alerts(self._driver, engine)
         ciphertexts = Ciphertexts(store.path.with_name("transfers"), crypto, rng)
-        self._transfers = Transfers(store, self._driver, clock, ciphertexts)
+        self._cache = CachedFiles(store, self._driver, clock)
+        sealing = Sealing(ciphertexts, self._cache.files, crypto, rng)
+        self._transfers = Transfers(store, self._driver, clock, ciphertexts, sealing, self._cache)
+        self._readings = FileReadings(self._cache.files, crypto)
 
     async def start(
         self,
@@ -437,8 +444,8 @@ class LocalProfile:
         await self._devices.remove(device)
 
     # --- files ---------------------------------------------------------------------------------------------
-    async def seals_files(self, number: ChatName) -> bool:
-        return self._engine.seals_files(self._store, number, self._clock())
+    async def file_format(self, number: ChatName) -> FileFormat:
+        return self._engine.file_format(self._store, number, self._clock())
 
     async def upload(
         self,
@@ -448,9 +455,12 @@ class LocalProfile:
         content_type: str,
         thumbnail: str | None,
         thumbnail_type: str,
-        sealed: bool = False,
+        form: FileFormat = FileFormat.PLAIN,
+        described: bool = True,
     ) -> TransferInfo:
-        return await self._transfers.upload(transfer, path, name, content_type, thumbnail, thumbnail_type, sealed)
+        return await self._transfers.upload(
+            transfer, path, name, content_type, thumbnail, thumbnail_type, form, described
+        )
 
     async def download(
         self,
@@ -462,6 +472,27 @@ class LocalProfile:
         sealed: FileMetadata | None = None,
     ) -> TransferInfo:
         return await self._transfers.download(transfer, file, size, to, sha256, sealed)
+
+    async def download_sealed(self, transfer: str, pointer: FilePointer, to: str, thumbnail: bool) -> TransferInfo:
+        return await self._transfers.download_sealed(transfer, pointer, to, thumbnail)
+
+    async def read_file(self, reader: str, pointer: FilePointer, thumbnail: bool, offset: int, length: int) -> bytes:
+        at = blob_of(pointer, thumbnail)
+        data = await self._readings.read(reader, at, offset, length, self._transfers.read_range)
+        await self._cache.note(pointer)
+        return data
+
+    async def close_file(self, reader: str) -> None:
+        await self._readings.close(reader)
+
+    async def cache(self) -> CacheInfo:
+        return await self._cache.info()
+
+    async def prune_cache(self, to: int) -> int:
+        return await self._cache.prune(to)
+
+    async def set_cache_budget(self, budget: int) -> None:
+        await self._cache.set_budget(budget)
 
     async def transfers(self) -> Sequence[TransferInfo]:
         return await self._transfers.listed()
@@ -543,6 +574,7 @@ class LocalProfile:
             for upkeep in (self._watching, self._linked):
                 if upkeep is not None:
                     await upkeep.close()
+            await self._readings.close_all()
             await self._transfers.close()
             await self._devices.close()
             await self._effects.close()

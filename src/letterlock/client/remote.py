@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ..codec.ft_http import RemoteFile
-from ..engine.content import File, Sendable
+from ..engine.content import File, FileFormat, Sendable
 from ..engine.events import Recorded, SecurityChanged, event_from_json
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
 from ..errors import DecodeError, InputError, LimitExceeded, StoreError
+from ..files.pointer import FilePointer
 from ..ids import ChatName, GroupName, MessageId, Number, group_of
 from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
 from .api import MOST_MESSAGES, CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, Me
+from .cached_files import CacheInfo
 from .peer import same_user
 from .transfer_records import TransferInfo
 from .wire import MAX_LINE, MAX_REQUEST, METHODS, VERSION, decode_error, decode_line, encode_line
@@ -237,8 +239,9 @@ class RemoteProfile:
     async def remove_device(self, device: int) -> None:
         await self._call("remove_device", device=device)
 
-    async def seals_files(self, number: ChatName) -> bool:
-        return bool(await self._call("seals_files", number=number))
+    async def file_format(self, number: ChatName) -> FileFormat:
+        form: FileFormat = await self._call("file_format", number=number)
+        return form
 
     async def upload(
         self,
@@ -248,7 +251,8 @@ class RemoteProfile:
         content_type: str,
         thumbnail: str | None,
         thumbnail_type: str,
-        sealed: bool = False,
+        form: FileFormat = FileFormat.PLAIN,
+        described: bool = True,
     ) -> TransferInfo:
         info: TransferInfo = await self._call(
             "upload",
@@ -258,7 +262,8 @@ class RemoteProfile:
             content_type=content_type,
             thumbnail=thumbnail,
             thumbnail_type=thumbnail_type,
-            sealed=sealed,
+            form=form,
+            described=described,
         )
         return info
 
@@ -275,6 +280,31 @@ class RemoteProfile:
             "download", transfer=transfer, file=file, size=size, to=to, sha256=sha256, sealed=sealed
         )
         return info
+
+    async def download_sealed(self, transfer: str, pointer: FilePointer, to: str, thumbnail: bool) -> TransferInfo:
+        info: TransferInfo = await self._call(
+            "download_sealed", transfer=transfer, pointer=pointer, to=to, thumbnail=thumbnail
+        )
+        return info
+
+    async def read_file(self, reader: str, pointer: FilePointer, thumbnail: bool, offset: int, length: int) -> bytes:
+        data: bytes = await self._call(
+            "read_file", reader=reader, pointer=pointer, thumbnail=thumbnail, offset=offset, length=length
+        )
+        return data
+
+    async def close_file(self, reader: str) -> None:
+        await self._call("close_file", reader=reader)
+
+    async def cache(self) -> CacheInfo:
+        info: CacheInfo = await self._call("cache")
+        return info
+
+    async def prune_cache(self, to: int) -> int:
+        return int(await self._call("prune_cache", to=to))
+
+    async def set_cache_budget(self, budget: int) -> None:
+        await self._call("set_cache_budget", budget=budget)
 
     async def transfers(self) -> Sequence[TransferInfo]:
         infos: list[TransferInfo] = await self._call("transfers")

@@ -14,6 +14,7 @@ from ..engine.events import Recorded, TransferChanged
 from ..errors import ContentError, InputError, LetterlockError, TransportError
 from .api import ProfileApi
 from .encrypted_files import file_of
+from .sealed_transfers import file_of_pointer
 from .transfer_records import TransferInfo, TransferState
 
 __all__ = ["Transfer", "absolute"]
@@ -89,6 +90,8 @@ class Transfer:
     async def file(self) -> File:
         """Wait for the end of an upload; what to send: `Conversation.send_file`. Raises as `document` does."""
         document = await self.document()
+        if self.info.sealed is not None:
+            return file_of_pointer(self.info.sealed)
         if self.info.encrypted is not None:
             return file_of(document, self.info.encrypted)
         return File(document.file, document.thumbnail, render=document.render, playing_seconds=document.playing_seconds)

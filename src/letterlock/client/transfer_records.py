@@ -10,13 +10,23 @@ from typing import Any
 
 from ..codec.ft_http import FileDocument, RemoteFile
 from ..errors import DecodeError
+from ..files.pointer import FilePointer, decode_pointer, encode_pointer
 from ..ids import Instant
 from ..rcc16.wire.file_info import FileInfo, decode_file_info, encode_file_info
 from ..seam import RecordKind
 from ..transport.content.config import DownloadState, UploadState
 from .encrypted_files import Encrypted
+from .sealed_transfers import SealedTransfer
 
-__all__ = ["TRANSFER", "TransferInfo", "TransferState", "info_from_json", "info_to_json"]
+__all__ = [
+    "TRANSFER",
+    "TransferInfo",
+    "TransferState",
+    "info_from_json",
+    "info_to_json",
+    "pointer_from_json",
+    "pointer_to_json",
+]
 
 
 _HOPELESS = frozenset(
@@ -59,7 +69,8 @@ class TransferInfo:
 
     `task` is all that is needed to go on with it. `done` counts bytes, of `task.size` where that is known. `sha256`
     and `checked` are of a download that is done: whether its digest was compared with what was announced, or its tag
-    was verified. `encrypted` of a transfer of ciphertext: its keys, and the file in the clear.
+    was verified. `encrypted` of a transfer for RCC.16: its keys, and the file in the clear; `sealed` of one of a sealed
+    file.
     """
 
     id: str
@@ -74,6 +85,7 @@ class TransferInfo:
     sha256: bytes | None = None
     checked: bool = False
     encrypted: Encrypted | None = None
+    sealed: SealedTransfer | None = None
 
     @property
     def upload(self) -> bool:
@@ -81,7 +93,9 @@ class TransferInfo:
 
     @property
     def path(self) -> str:
-        """The file that is sent, or that will be there."""
+        """The file that is sent, or that will be there; empty for one that stays sealed in the cache."""
+        if self.sealed is not None:
+            return self.sealed.path
         if self.encrypted is not None:
             return self.encrypted.path
         return self.task.path if isinstance(self.task, UploadState) else self.task.target
@@ -106,6 +120,7 @@ def info_to_json(info: TransferInfo) -> dict[str, Any]:
     out["document"] = None if info.document is None else dataclasses.asdict(info.document)
     out["sha256"] = _plain(info.sha256)
     out["encrypted"] = None if info.encrypted is None else _encrypted_to_json(info.encrypted)
+    out["sealed"] = None if info.sealed is None else _sealed_to_json(info.sealed)
     return out
 
 
@@ -124,6 +139,7 @@ def info_from_json(value: Any) -> TransferInfo:
         given["document"] = _document(given.get("document"))
         given["sha256"] = _bytes(given.get("sha256"))
         given["encrypted"] = _encrypted(given.get("encrypted"))
+        given["sealed"] = _sealed(given.get("sealed"))
         return TransferInfo(**given)
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError("the record of a transfer is damaged", code="record.transfer") from error
@@ -148,6 +164,28 @@ def _encrypted(value: Any) -> Encrypted | None:
     if keys.file is None:
         raise ValueError("keys of no file")
     return Encrypted(str(value["path"]), keys.file, keys.thumbnail)
+
+
+def pointer_to_json(pointer: FilePointer) -> str:
+    """Key and all, for the same user's other processes and for the encrypted store."""
+    return encode_pointer(pointer).hex()
+
+
+def pointer_from_json(value: Any) -> FilePointer:
+    """The other way. Raises DecodeError, ValueError or TypeError for what is none."""
+    return decode_pointer(bytes.fromhex(value))
+
+
+def _sealed_to_json(value: SealedTransfer) -> dict[str, Any]:
+    out = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {**out, "pointer": None if value.pointer is None else pointer_to_json(value.pointer)}
+
+
+def _sealed(value: Any) -> SealedTransfer | None:
+    if value is None:
+        return None
+    pointer = value["pointer"]
+    return SealedTransfer(**{**value, "pointer": None if pointer is None else pointer_from_json(pointer)})
 
 
 def _plain(value: Any) -> Any:

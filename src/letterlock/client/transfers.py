@@ -2,8 +2,11 @@
 
 What a transfer needs to go on is committed before the first byte moves. A program that ends in the middle, killed or
 not, leaves a record that says "running"; whoever opens the profile next finds it as interrupted, and resumes it when
-somebody asks. A file for an encrypted chat is encrypted before its transfer begins, and what is fetched from one is
-decrypted before it ends (encrypted_files.py); what moves between is ciphertext.
+somebody asks. A file for an encrypted chat is sealed before its bytes move, and what is fetched from one is opened
+before it ends, if the user wants a plain copy (sealed_transfers.py; encrypted_files.py for RCC.16); what moves between is
+ciphertext.
+
+So many move at once and no more, and fewer of one server, so that one that is slow does not stop the others.
 """
 
 from __future__ import annotations
@@ -13,30 +16,41 @@ import contextlib
 import dataclasses
 import logging
 import os
+import threading
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from ..codec.file_names import safe_file_name
 from ..codec.ft_http import FileDocument, RemoteFile
+from ..engine.content import FileFormat
 from ..engine.events import TransferChanged
 from ..engine.step import Step, Turn
-from ..errors import InputError, LetterlockError
+from ..errors import InputError, InvalidFile, LetterlockError
+from ..files.pointer import FilePointer, RemoteSeal
 from ..ids import Instant, Rng
 from ..rcc16.files import ciphertext_length
 from ..rcc16.wire.file_info import FileMetadata
 from ..seam import State
 from ..store import Store
 from ..transport.content.config import Downloaded, DownloadState, UploadState
+from .cached_files import CachedFiles
 from .driver import Driver
 from .encrypted_files import MAX_FILE, Ciphertexts, Encrypted
+from .sealed_transfers import Cancelled, SealedTransfer, Sealing, blob_of
 from .transfer_records import TRANSFER, TransferInfo, TransferState
 
 __all__ = ["Content", "Transfers"]
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 4
+T = TypeVar("T")
+
+_AT_ONCE = 6
+_OF_ONE_SERVER = 4
 _KEPT = 200  # records of transfers that are over (SR-08)
 _STEPS = 10  # events of one transfer on its way
 _SAY_GOODBYE_SECONDS = 10.0
@@ -53,6 +67,8 @@ class Content(Protocol):
         self, state: DownloadState, on_progress: Progress, on_state: Callable[[DownloadState], Awaitable[None]]
     ) -> Downloaded: ...
 
+    async def read(self, url: str, start: int, count: int, size: int) -> bytes: ...
+
     async def drop(self, tid: str) -> None: ...
 
     async def close(self) -> None: ...
@@ -61,14 +77,23 @@ class Content(Protocol):
 class Transfers:
     """Those of one profile that this process owns. All calls but `listed` and `one` may be made twice."""
 
-    def __init__(self, store: Store, driver: Driver, clock: Callable[[], Instant], ciphertexts: Ciphertexts) -> None:
+    def __init__(
+        self,
+        store: Store,
+        driver: Driver,
+        clock: Callable[[], Instant],
+        ciphertexts: Ciphertexts,
+        sealing: Sealing,
+        cache: CachedFiles,
+    ) -> None:
         self._store, self._driver, self._clock = store, driver, clock
-        self._ciphertexts = ciphertexts
+        self._ciphertexts, self._sealing, self._cache = ciphertexts, sealing, cache
         self._content: Content | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._notes: set[asyncio.Task[None]] = set()
         self._done: dict[str, int] = {}
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self._servers: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
 
     async def start(self, content: Content | None) -> None:
         """Say what to work with; what was running when the last owner ended is interrupted from now on."""
@@ -76,6 +101,7 @@ class Transfers:
         await self._driver.submit(_interrupt)
         kept = [info.id for info in await self.listed() if info.state is not TransferState.DONE]
         await asyncio.to_thread(self._ciphertexts.keep_only, kept)
+        await self._cache.start()
 
     async def work_with(self, content: Content | None) -> None:
         """Change the server: what runs is paused, for the user to decide."""
@@ -104,13 +130,22 @@ class Transfers:
         content_type: str,
         thumbnail: str | None,
         thumbnail_type: str,
-        sealed: bool,
+        form: FileFormat,
+        described: bool,
     ) -> TransferInfo:
-        """Begin to upload a file, or its ciphertext. Raises InputError when it cannot be read."""
+        """Begin to upload a file, or its ciphertext. Raises InputError when it cannot be read.
+
+        `described` False: of a sealed file nothing is said but its name and type.
+        """
         if (known := self._store.get(TRANSFER.key(transfer))) is not None:
             return known
         size, modified_ns = await asyncio.to_thread(_looked_at, path)
-        if sealed:
+        if form is FileFormat.SEALED:
+            sealed = SealedTransfer(path, name, content_type, None, thumbnail or "", described)
+            begun = self._sealing.begun(transfer, size)
+            return await self._begin(TransferInfo(transfer, TransferState.RUNNING, self._clock(), begun, sealed=sealed))
+        content_type = content_type or "application/octet-stream"
+        if form is FileFormat.RCC16:
             seal = self._ciphertexts.seal
             encrypted, task = await asyncio.to_thread(
                 seal, transfer, path, name, content_type, thumbnail, thumbnail_type
@@ -154,6 +189,29 @@ class Transfers:
         return await self._begin(
             TransferInfo(transfer, TransferState.RUNNING, self._clock(), task, encrypted=encrypted)
         )
+
+    async def download_sealed(self, transfer: str, pointer: FilePointer, to: str, thumbnail: bool) -> TransferInfo:
+        """Begin to fetch a sealed file into the cache and, if `to` is not empty, open it to a path or into a folder, under
+        a safe form of its name (SR-14)."""
+        if (known := self._store.get(TRANSFER.key(transfer))) is not None:
+            return known
+        at = blob_of(pointer, thumbnail)
+        if not to and at.seal.layout.sealed_size > self._sealing.cache.budget:
+            raise InputError(
+                "this file is larger than the cache may be",
+                code="input.cache",
+                hint="name a place for it, or give the cache more room: letterlock cache budget BYTES",
+            )
+        name = "thumbnail.jpg" if thumbnail else pointer.name
+        target = str(await asyncio.to_thread(_target, to, name)) if to else ""
+        await asyncio.to_thread(self._ciphertexts.prepare)
+        sealed = SealedTransfer(target, name, pointer.content_type, pointer, thumbnail=thumbnail)
+        task = self._sealing.fetching(transfer, at)
+        return await self._begin(TransferInfo(transfer, TransferState.RUNNING, self._clock(), task, sealed=sealed))
+
+    async def read_range(self, url: str, start: int, count: int, size: int) -> bytes:
+        """A range of a file, for a reader."""
+        return await self._server().read(url, start, count, size)
 
     async def listed(self) -> Sequence[TransferInfo]:
         """All of them, oldest first."""
@@ -199,8 +257,11 @@ class Transfers:
         if found.state is TransferState.DONE:
             return
         if isinstance(found.task, DownloadState):
-            encrypted = found.encrypted
-            part = Path(found.task.part) if encrypted is None else self._ciphertexts.part(transfer, encrypted)
+            part = Path(found.task.part)
+            if found.encrypted is not None:
+                part = self._ciphertexts.part(transfer, found.encrypted)
+            elif found.sealed is not None:
+                part = self._sealing.part(transfer, found.sealed)
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(part.unlink, missing_ok=True)
         elif self._content is not None:
@@ -224,7 +285,7 @@ class Transfers:
     async def _run(self, info: TransferInfo) -> None:
         try:
             try:
-                async with self._places:
+                async with self._places_of(_server(info)), self._places:
                     ended = await self._move(info)
             except LetterlockError as error:
                 _log.info("transfer: %s (%s)", error, error.code)
@@ -236,18 +297,21 @@ class Transfers:
                     hint=error.hint,
                 )
             await self._say(ended, ended.state)
-            if ended.state is TransferState.DONE and ended.encrypted is not None:
+            if ended.state is TransferState.DONE and ended.upload and ended.sealed is not None:
+                await asyncio.to_thread(self._sealing.keep, info.id, ended.sealed)
+            if ended.state is TransferState.DONE and ended.sealed is not None and ended.sealed.pointer is not None:
+                await self._cache.note(ended.sealed.pointer)
+            if ended.state is TransferState.DONE and (ended.encrypted is not None or ended.sealed is not None):
                 await asyncio.to_thread(self._ciphertexts.forget, info.id)
         except LetterlockError as error:
             _log.warning("the end of a transfer was not recorded: %s (%s)", error, error.code)
 
     async def _move(self, info: TransferInfo) -> TransferInfo:
-        if self._content is None:
-            raise InputError(
-                "this profile has no content server", code="input.content", hint="name one in the settings"
-            )
+        if info.sealed is not None:
+            return await self._move_sealed(info, info.sealed)
+        content = self._server()
         if isinstance(info.task, UploadState):
-            document = await self._content.upload(info.task, self._progress(info.id))
+            document = await content.upload(info.task, self._progress(info.id))
             current = await self.one(info.id)
             return dataclasses.replace(current, state=TransferState.DONE, document=document, done=document.file.size)
 
@@ -256,7 +320,7 @@ class Transfers:
 
         if info.encrypted is not None:
             if not await asyncio.to_thread(self._ciphertexts.is_whole, info.id):
-                await self._content.download(info.task, self._progress(info.id), keep)
+                await content.download(info.task, self._progress(info.id), keep)
             opened = await asyncio.to_thread(self._ciphertexts.open, info.id, info.encrypted)
             return dataclasses.replace(
                 await self.one(info.id),
@@ -266,7 +330,7 @@ class Transfers:
                 sha256=opened.sha256,
                 checked=True,
             )
-        got = await self._content.download(info.task, self._progress(info.id), keep)
+        got = await content.download(info.task, self._progress(info.id), keep)
         return dataclasses.replace(
             await self.one(info.id),
             state=TransferState.DONE,
@@ -275,6 +339,93 @@ class Transfers:
             sha256=got.sha256,
             checked=got.checked,
         )
+
+    async def _move_sealed(self, info: TransferInfo, sealed: SealedTransfer) -> TransferInfo:
+        task = info.task
+        if isinstance(task, UploadState):
+            content = self._server()
+            if sealed.pointer is None:
+                sealed, ready = await _in_thread(partial(self._sealing.seal, info.id, sealed, task))
+                # SR-06: from here on this ciphertext is what is sent, and its key is in the store before it is.
+                kept = dataclasses.replace(ready, begun=True)
+                await self._say(
+                    dataclasses.replace(await self.one(info.id), sealed=sealed, task=kept),
+                    TransferState.RUNNING,
+                    tell=False,
+                )
+                task = dataclasses.replace(ready, begun=task.begun)
+            document = await content.upload(task, self._progress(info.id))
+            return dataclasses.replace(
+                await self.one(info.id),
+                state=TransferState.DONE,
+                sealed=self._sealing.uploaded(sealed, document),
+                document=document,
+                done=document.file.size,
+            )
+        if sealed.pointer is None:
+            raise InputError("a download of nothing", code="input.transfer")
+        at = blob_of(sealed.pointer, sealed.thumbnail)
+        cache = self._sealing.cache
+        cache.hold(at.seal.sha256)  # what is on its way does not give way
+        try:
+            path = await self._open_sealed(info, task, sealed, at)
+        finally:
+            await asyncio.to_thread(cache.release, at.seal.sha256)
+        return dataclasses.replace(
+            await self.one(info.id),
+            state=TransferState.DONE,
+            sealed=dataclasses.replace(sealed, path=path),
+            done=task.size or 0,
+            sha256=None,
+            checked=True,
+        )
+
+    async def _open_sealed(
+        self, info: TransferInfo, task: DownloadState, sealed: SealedTransfer, at: RemoteSeal
+    ) -> str:
+        """Have the ciphertext here, and the plain copy where it was wanted; its path, or nothing."""
+        found = await asyncio.to_thread(self._sealing.here, info.id, at)
+        fresh = found is None
+        where = found or await self._fetch_blob(info, task, at)
+        if not sealed.path:
+            if await asyncio.to_thread(self._sealing.cache.find, at.seal.sha256) is None:
+                raise InputError(
+                    "the cache has no room for this file", code="input.cache", hint="letterlock cache prune"
+                )
+            return ""
+
+        def opened(stop: Cancelled) -> str:
+            return self._sealing.open(info.id, sealed, at, where, stop)
+
+        try:
+            return await _in_thread(opened)
+        except InvalidFile:
+            if fresh:
+                raise
+            # What lay here was damaged since; the server's may be whole.
+            where = await self._fetch_blob(info, task, at)
+            return await _in_thread(opened)
+
+    async def _fetch_blob(self, info: TransferInfo, task: DownloadState, at: RemoteSeal) -> Path:
+        async def keep(state: DownloadState) -> None:
+            await self._say(dataclasses.replace(await self.one(info.id), task=state), TransferState.RUNNING, tell=False)
+
+        await self._server().download(task, self._progress(info.id), keep)
+        return await asyncio.to_thread(self._sealing.fetched, info.id, at)
+
+    def _server(self) -> Content:
+        if self._content is None:
+            raise InputError(
+                "this profile has no content server", code="input.content", hint="name one in the settings"
+            )
+        return self._content
+
+    def _places_of(self, server: str) -> asyncio.Semaphore:
+        """Those of one server, as long as anybody has one or waits for one."""
+        places = self._servers.get(server)
+        if places is None:
+            places = self._servers[server] = asyncio.Semaphore(_OF_ONE_SERVER)
+        return places
 
     def _progress(self, transfer: str) -> Progress:
         told = -1
@@ -348,6 +499,29 @@ def _interrupt(state: State, now: Instant, rng: Rng) -> Step[None]:
     for _, _, key in sorted(over)[:-_KEPT]:
         turn.staged.delete(key)
     return turn.finish(None)
+
+
+async def _in_thread(work: Callable[[Cancelled], T]) -> T:
+    """Run what blocks. Cancelled, it is told to stop and waited for: nobody may begin again in the same place before."""
+    stop = threading.Event()
+    running = asyncio.get_running_loop().run_in_executor(None, work, stop.is_set)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait((running,))
+        if not running.cancelled():
+            running.exception()  # it was stopped, and that is no news
+        raise
+
+
+def _server(info: TransferInfo) -> str:
+    """Whose places a transfer takes."""
+    if isinstance(info.task, UploadState):
+        return ""
+    with contextlib.suppress(ValueError):  # an address that is none is refused when it is fetched
+        return urlsplit(info.task.url).netloc.lower()
+    return ""
 
 
 def _event(info: TransferInfo) -> TransferChanged:

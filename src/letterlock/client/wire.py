@@ -8,6 +8,7 @@ class's own fields, so that a caller catches the same class on both sides.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
@@ -16,12 +17,14 @@ from typing import Any
 
 from .. import errors
 from ..codec.ft_http import RemoteFile
+from ..engine.content import FileFormat
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockError, NotEncrypted, ServiceError
 from ..ids import GroupName, MessageId, Number, chat_name, group_of, message_id, number
 from ..trust import SecurityCode
 from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
+from .cached_files import cache_from_json, cache_to_json
 from .contents import (
     content_from_json,
     content_to_json,
@@ -30,7 +33,7 @@ from .contents import (
     metadata_from_json,
     metadata_to_json,
 )
-from .transfer_records import info_from_json, info_to_json
+from .transfer_records import info_from_json, info_to_json, pointer_from_json, pointer_to_json
 
 __all__ = [
     "MAX_LINE",
@@ -178,6 +181,7 @@ _GROUP = {"group": (_same, _group)}
 _PLAIN = Method({}, _same, _same)
 _BY_NUMBER = Method(_NUMBER, _same, _same)
 _OPTION = (_option_to_json, _option_from_json)
+_POINTER = {"pointer": (pointer_to_json, pointer_from_json)}
 _TRANSFER = Method({}, info_to_json, info_from_json)
 
 METHODS: dict[str, Method] = {
@@ -229,8 +233,8 @@ METHODS: dict[str, Method] = {
     "add_device": _PLAIN,
     "vouch_for_device": _PLAIN,
     "remove_device": _PLAIN,
-    "seals_files": Method(_CHAT, _same, _same),
-    "upload": _TRANSFER,
+    "file_format": Method(_CHAT, lambda form: form.value, FileFormat),
+    "upload": Method({"form": (lambda form: form.value, FileFormat)}, info_to_json, info_from_json),
     "download": Method(
         {
             "file": (dataclasses.asdict, lambda value: RemoteFile(**value)),
@@ -243,6 +247,12 @@ METHODS: dict[str, Method] = {
         info_to_json,
         info_from_json,
     ),
+    "download_sealed": Method(_POINTER, info_to_json, info_from_json),
+    "read_file": Method(_POINTER, lambda data: base64.b64encode(data).decode(), base64.b64decode),
+    "close_file": _PLAIN,
+    "cache": Method({}, cache_to_json, cache_from_json),
+    "prune_cache": _PLAIN,
+    "set_cache_budget": _PLAIN,
     "transfers": Method({}, _list(info_to_json), _list(info_from_json)),
     "transfer": _TRANSFER,
     "pause_transfer": _TRANSFER,
