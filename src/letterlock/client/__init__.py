@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .api import CertificateInfo, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
+from .bot_chat import BotChat
 from .chat import Chat
 from .checkpoints import CHECKPOINTS
 from .client import Client
@@ -17,6 +18,7 @@ from .transfer_records import TransferInfo, TransferState
 __all__ = [
     "CHECKPOINTS",
     "CertificateInfo",
+    "BotChat",
     "Chat",
     "Client",
     "ContentAccount",

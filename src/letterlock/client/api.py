@@ -13,7 +13,7 @@ from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.view import MessageView
 from ..files.pointer import FilePointer
-from ..ids import ChatName, GroupName, Instant, MessageId, Number
+from ..ids import ChatName, GroupName, Instant, MessageId, Number, Peer
 from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
 from .cached_files import CacheInfo
@@ -144,7 +144,7 @@ class ProfileApi(Protocol):
 
     def security(self, number: ChatName) -> Security: ...
     async def capabilities(self, number: Number, fresh: bool) -> tuple[str, ...] | None: ...
-    async def open_chat(self, number: Number) -> ChatState: ...
+    async def open_chat(self, number: Peer) -> ChatState: ...
     async def chats(self) -> Sequence[ChatState]: ...
     async def send(
         self,

@@ -19,6 +19,7 @@ from ..files.pointer import FilePointer
 from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
 from .attach import Access
 from .cached_files import CacheInfo
+from .bot_chat import BotChat
 from .chat import Chat
 from .environment import Environment
 from .file_reader import FileReader
@@ -242,13 +243,26 @@ class Client:
         return Chat(checked, self)
 
     async def chats(self) -> Sequence[Chat]:
-        """All conversations with one number that there are; those of groups are `groups`."""
+        """All conversations with one number that there are; those of groups are `groups`, of chatbots `bots`."""
         states = await self.ask(lambda profile: profile.chats())
-        return [Chat(ids.Number(state.number), self) for state in states if ids.group_of(state.number) is None]
+        return [Chat(ids.Number(state.number), self) for state in states if state.number.startswith("+")]
 
-    async def conversation(self, name: str) -> Chat | Group:
-        """The chat with a number, or the group with this name. Raises InputError."""
+    async def bot(self, address: str) -> BotChat:
+        """The conversation with a chatbot, by its address: `sip:shop@bots.example.com`. Raises InputError for a bad one."""
+        checked = ids.bot_address(address)
+        await self.ask(lambda profile: profile.open_chat(checked))
+        return BotChat(checked, self)
+
+    async def bots(self) -> Sequence[BotChat]:
+        """All conversations with chatbots that there are."""
+        states = await self.ask(lambda profile: profile.chats())
+        return [BotChat(bot, self) for state in states if (bot := ids.bot_of(state.number)) is not None]
+
+    async def conversation(self, name: str) -> Chat | Group | BotChat:
+        """The chat with a number or a chatbot, or the group with this name. Raises InputError."""
         checked = ids.chat_name(name)
+        if (bot := ids.bot_of(checked)) is not None:
+            return await self.bot(bot)
         return await (self.chat(checked) if ids.group_of(checked) is None else self.group(checked))
 
     # --- groups --------------------------------------------------------------------------------------------

@@ -6,11 +6,16 @@ import dataclasses
 from typing import Any
 
 from .. import ids
+from ..codec.chatbot import model
+from ..codec.chatbot.record import from_record, to_record
 from ..codec.cpim import CpimHeader
 from ..codec.ft_http import RemoteFile
 from ..engine.content import (
+    Card,
+    Carousel,
     Content,
     Delete,
+    DeviceReport,
     Edit,
     Emptied,
     File,
@@ -18,6 +23,8 @@ from ..engine.content import (
     Location,
     Reaction,
     Reference,
+    SuggestionResponse,
+    Suggestions,
     Text,
     Unknown,
 )
@@ -47,6 +54,11 @@ _KINDS: dict[str, type[Any]] = {
     "group": GroupChange,
     "emptied": Emptied,
     "unknown": Unknown,
+    "card": Card,
+    "carousel": Carousel,
+    "suggestions": Suggestions,
+    "suggestion-response": SuggestionResponse,
+    "device-report": DeviceReport,
 }
 _NAMES = {cls: name for name, cls in _KINDS.items()}
 
@@ -80,6 +92,10 @@ def message_from_json(value: Any) -> MessageView:
 
 
 def _plain(value: Any) -> Any:
+    if type(value).__module__ == model.__name__:
+        return to_record(value)
+    if isinstance(value, Suggestions) and value.beside is not None:
+        return {"chips": _plain(value.chips), "beside": content_to_json(value.beside)}
     if isinstance(value, FileMetadata):
         return metadata_to_json(value)
     if isinstance(value, FilePointer):
@@ -95,7 +111,7 @@ def _target(value: Any) -> Reference | MessageId | None:
     """A reference; of an edit or a delete, which can only be of one's own messages, the id alone."""
     if isinstance(value, dict):
         author = value["author"]
-        return Reference(ids.message_id(value["message_id"]), None if author is None else ids.number(author))
+        return Reference(ids.message_id(value["message_id"]), None if author is None else ids.peer_name(author))
     return None if value is None else ids.message_id(value)
 
 
@@ -132,4 +148,9 @@ _FIELDS = {
     "headers": lambda value: tuple(CpimHeader(**header) for header in value),
     "body": _bytes,
     "entries": _bytes,
+    "card": from_record,
+    "carousel": from_record,
+    "device": from_record,
+    "chips": lambda value: tuple(from_record(each) for each in value),
+    "beside": lambda value: None if value is None else content_from_json(value),
 }

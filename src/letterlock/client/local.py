@@ -22,7 +22,19 @@ from ..engine.step import Step
 from ..engine.view import MessageView
 from ..errors import InputError, StoreError, TrustRequired
 from ..files.pointer import FilePointer
-from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, account_id, account_uuid, chat_name, group_of
+from ..ids import (
+    ChatName,
+    GroupName,
+    Instant,
+    MessageId,
+    Number,
+    Peer,
+    Rng,
+    account_id,
+    account_uuid,
+    chat_name,
+    group_of,
+)
 from ..rcc16.wire.file_info import FileMetadata
 from ..seam import RecordKind, State
 from ..store import Store
@@ -229,7 +241,7 @@ class LocalProfile:
             return None
         return await self._transport.features(number, fresh=fresh)
 
-    async def open_chat(self, number: Number) -> ChatState:
+    async def open_chat(self, number: Peer) -> ChatState:
         await self._driver.submit(lambda s, now, rng: self._engine.open_chat(s, number, now, rng))
         # Read again, in one go with the cursor: what the step gave may be older than the newest event.
         return ChatState(number, self.security(number), self._newest())

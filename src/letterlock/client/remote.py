@@ -17,7 +17,7 @@ from ..engine.security import Security
 from ..engine.view import MessageView
 from ..errors import DecodeError, InputError, LimitExceeded, StoreError
 from ..files.pointer import FilePointer
-from ..ids import ChatName, GroupName, MessageId, Number, group_of
+from ..ids import ChatName, GroupName, MessageId, Number, Peer, group_of, peer_name
 from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
 from .api import MOST_MESSAGES, CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, Me
@@ -69,7 +69,7 @@ class RemoteProfile:
         state = self._states.get(number)
         return Security.CHECKING if state is None else state.security
 
-    async def open_chat(self, number: Number) -> ChatState:
+    async def open_chat(self, number: Peer) -> ChatState:
         state: ChatState = await self._call("open_chat", number=number)
         self._learn(state)
         return state
@@ -107,7 +107,7 @@ class RemoteProfile:
             only_encrypted=only_encrypted,
         )
         if group_of(number) is None and (allow is not None or not self.security(number).encrypted):
-            await self.open_chat(Number(number))
+            await self.open_chat(peer_name(number))
         return sent
 
     async def capabilities(self, number: Number, fresh: bool) -> tuple[str, ...] | None:

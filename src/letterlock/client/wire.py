@@ -21,7 +21,7 @@ from ..engine.content import FileFormat
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockError, NotEncrypted, ServiceError
-from ..ids import GroupName, MessageId, Number, chat_name, group_of, message_id, number
+from ..ids import GroupName, MessageId, Number, chat_name, group_of, message_id, number, peer_name
 from ..trust import SecurityCode
 from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
 from .cached_files import cache_from_json, cache_to_json
@@ -101,7 +101,7 @@ def _option_from_json(value: Any) -> PlainOption | None:
     if value is None:
         return None
     return PlainOption(
-        number(value["chat"]), int(value["transition"]), bytes.fromhex(value["nonce"]), str(value["name"])
+        peer_name(value["chat"]), int(value["transition"]), bytes.fromhex(value["nonce"]), str(value["name"])
     )
 
 
@@ -176,6 +176,7 @@ def _list(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 _NUMBER = {"number": (_same, lambda text: number(str(text)))}
+_PEER = {"number": (_same, lambda text: peer_name(str(text)))}
 _CHAT = {"number": (_same, lambda text: chat_name(str(text)))}
 _GROUP = {"group": (_same, _group)}
 _PLAIN = Method({}, _same, _same)
@@ -185,7 +186,7 @@ _POINTER = {"pointer": (pointer_to_json, pointer_from_json)}
 _TRANSFER = Method({}, info_to_json, info_from_json)
 
 METHODS: dict[str, Method] = {
-    "open_chat": Method(_NUMBER, _state_to_json, _state_from_json),
+    "open_chat": Method(_PEER, _state_to_json, _state_from_json),
     "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
     "send": Method(
         {

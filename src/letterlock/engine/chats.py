@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ..errors import InputError
-from ..ids import ChatName, ConversationId, Number, conversation_of, group_of
+from ..ids import ChatName, ConversationId, Number, Peer, conversation_of, group_of
 from . import policy
 from .core import Core
 from .events import SecurityChanged
@@ -43,8 +43,8 @@ def exists(turn: Turn, chat: ChatName) -> bool:
     return turn.staged.get(chat_key(chat)) is not None
 
 
-def load_peer(core: Core, turn: Turn, number: Number) -> Chat:
-    """The same for a number that the caller names. Raises InputError for our own."""
+def load_peer(core: Core, turn: Turn, number: Peer) -> Chat:
+    """The same for a number or chatbot that the caller names. Raises InputError for our own."""
     if number == core.me.number:
         raise InputError("this is your own number", code="input.own_number")
     return load(turn, number)

@@ -13,7 +13,7 @@ from ..carriage import Inbound, NetworkResult
 from ..conversation_seam import ConversationProtocol
 from ..crypto.provider import CryptoProvider
 from ..errors import InputError, NotEncrypted
-from ..ids import ChatName, GroupName, Instant, MessageId, Number, Rng, bot_of, group_of
+from ..ids import ChatName, GroupName, Instant, MessageId, Number, Peer, Rng, bot_of, group_of
 from ..seam import DeviceProtocol, MaterialNeeded, Party, Publish, State
 from ..trust.security_code import SecurityCode, security_code
 from . import (
@@ -121,13 +121,14 @@ class Engine(GroupSteps, ConversationSteps):
         return turn.finish(None)
 
     # --- sending -----------------------------------------------------------------------------------------
-    def open_chat(self, state: State, number: Number, now: Instant, rng: Rng) -> Step[Security]:
+    def open_chat(self, state: State, peer: Peer, now: Instant, rng: Rng) -> Step[Security]:
         """Make sure that the chat exists and that its keys are being looked up; a chatbot has none. Raises InputError for
         our own number."""
         turn = Turn(state, now, rng)
-        chat = chats.save(self._core, turn, chats.load_peer(self._core, turn, number))
-        if bot_of(number) is not None:
+        chat = chats.save(self._core, turn, chats.load_peer(self._core, turn, peer))
+        if bot_of(peer) is not None:
             return turn.finish(policy.state_of(self._core, chat, None, now))
+        number = Number(peer)
         contact = chats.contact_of(turn, number)
         sending.look_up(self._core, turn, chat, contact)
         if (keeping := choosing.of(self._core, turn, number)) is not None:

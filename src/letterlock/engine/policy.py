@@ -58,7 +58,7 @@ def keeping(core: Core, chat: Chat, contact: Contact | None, now: Instant) -> Co
     there: a number of another vendor. What the carrier's tags say has no part in it. A profile that speaks nothing else
     need not wait for the directory.
     """
-    if encrypting(core, contact, now) is not None:
+    if encrypting(core, contact, now) is not None or bot_of(chat.number) is not None:
         return None
     if chat.protocol in core.keeping:
         return core.keeping[chat.protocol]
