@@ -17,8 +17,8 @@ from .transfer_records import TransferInfo, TransferState
 
 __all__ = [
     "CHECKPOINTS",
-    "CertificateInfo",
     "BotChat",
+    "CertificateInfo",
     "Chat",
     "Client",
     "ContentAccount",

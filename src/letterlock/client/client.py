@@ -18,8 +18,8 @@ from ..errors import InputError, StoreError
 from ..files.pointer import FilePointer
 from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
 from .attach import Access
-from .cached_files import CacheInfo
 from .bot_chat import BotChat
+from .cached_files import CacheInfo
 from .chat import Chat
 from .environment import Environment
 from .file_reader import FileReader

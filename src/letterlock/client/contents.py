@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from .. import ids
@@ -137,7 +138,7 @@ def metadata_from_json(value: Any) -> FileMetadata:
     return decode_file_metadata(bytes.fromhex(value))
 
 
-_FIELDS = {
+_FIELDS: dict[str, Callable[[Any], Any]] = {
     "pointer": lambda value: None if value is None else pointer_from_json(value),
     "sealed": _metadata,
     "sealed_thumbnail": _metadata,
