@@ -11,7 +11,7 @@ from .conversation import Conversation
 from .environment import Environment
 from .group import Group
 from .provisioned import ProvisioningState
-from .settings import ContentAccount, KdsAccount, Settings, SipAccount
+from .settings import ContentAccount, KdsAccount, Settings, SipAccount, SmsAccount
 from .transfer import Transfer
 from .transfer_records import TransferInfo, TransferState
 
@@ -35,6 +35,7 @@ __all__ = [
     "ProvisioningState",
     "Settings",
     "SipAccount",
+    "SmsAccount",
     "Transfer",
     "TransferInfo",
     "TransferState",

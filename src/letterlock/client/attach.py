@@ -176,6 +176,7 @@ class Access:
                 first,
                 content,
                 requests,
+                lambda on_message, records: environment.sms(environment, settings, identity, on_message, records),
             )
             begun.pop_all()
         return profile

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Coroutine, Hashable
 from typing import Any
 
-from ..carriage import NetworkResult
+from ..carriage import Medium, NetworkResult
 from ..engine.effects import (
     Effect,
     FetchLists,
@@ -51,6 +51,7 @@ class Effects:
         self._checkpoint = checkpoint
         self._driver: Driver | None = None
         self._transport: Transport | None = None
+        self._sms: Transport | None = None
         self._directory: Directory | None = None
         self._requests: Requests | None = None
         self._under_way: dict[Hashable, asyncio.Task[None]] = {}
@@ -67,6 +68,10 @@ class Effects:
     def connect(self, driver: Driver, transport: Transport | None, directory: Directory | None) -> None:
         """Say what to work with; before the first effect."""
         self._driver, self._transport, self._directory = driver, transport, directory
+
+    def carry_sms(self, transport: Transport | None) -> None:
+        """What carries the messages that are to go by SMS; without one they wait, and go no other way (SR-01)."""
+        self._sms = transport
 
     def perform(self, effect: Effect) -> None:
         """Begin to perform one effect of a committed step."""
@@ -125,12 +130,13 @@ class Effects:
     # --- the effects ---------------------------------------------------------------------------------------
     async def _transmit(self, effect: Transmit) -> None:
         self._checkpoint("transmit.before")
-        if self._transport is None:
+        transport = self._sms if effect.outbound.medium is Medium.SMS else self._transport
+        if transport is None:
             result = NetworkResult(False, reason="offline")
         else:
             try:
                 async with asyncio.timeout(_TRANSMIT_SECONDS):
-                    result = await self._transport.send(effect.outbound)
+                    result = await transport.send(effect.outbound)
             except TimeoutError:
                 result = NetworkResult(False, reason="timeout")
             except (TransportError, RemoteError) as error:

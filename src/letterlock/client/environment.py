@@ -19,7 +19,7 @@ from ..signal.limits import LIBSIGNAL_LIMITS, Limits
 from ..transport.rcs.transport import RcsTransport
 from .checkpoints import Checkpoint, no_checkpoint
 from .identity import Identity
-from .network import Directory, OnMessage, Provisioning, Transport
+from .network import Directory, OnMessage, Provisioning, SmsRecords, Transport
 from .settings import Settings
 from .transfers import Content
 
@@ -38,7 +38,7 @@ def system_clock() -> Instant:
 class Environment:
     """Clock, randomness, cryptography, limits, and how to make the connections; the defaults are the real ones.
 
-    `transport(settings, identity, on_message)`, `directory(settings, identity)` and `content(settings)` may give
+    `transport(settings, identity, on_message)`, `sms` (the same, and what it keeps), `directory(settings, identity)` and `content(settings)` may give
     None: no such connection; so may `key_distribution(settings)`. `provisioning(url, ca_file, cookies)` asks the operator. `state` is the folder of the second generation numbers (SR-06).
     """
 
@@ -57,6 +57,9 @@ class Environment:
     transport: Callable[[Environment, Settings, Identity, OnMessage], Transport | None] = field(
         default_factory=lambda: _rcs
     )
+    sms: Callable[[Environment, Settings, Identity, OnMessage, SmsRecords], Transport | None] = field(
+        default_factory=lambda: _smpp
+    )
     directory: Callable[[Environment, Settings, Identity], Directory | None] = field(default_factory=lambda: _http)
     key_distribution: Callable[[Environment, Settings], KeyDistribution | None] = field(default_factory=lambda: _kds)
     content: Callable[[Environment, Settings], Content | None] = field(default_factory=lambda: _files)
@@ -74,6 +77,18 @@ def _rcs(environment: Environment, settings: Settings, identity: Identity, on_me
         on_message,
         rng=environment.rng,
         clock=environment.clock,
+    )
+
+
+def _smpp(
+    environment: Environment, settings: Settings, identity: Identity, on_message: OnMessage, records: SmsRecords
+) -> Transport | None:
+    if settings.sms is None:
+        return None
+    from ..transport.sms.transport import SmsTransport
+
+    return SmsTransport(
+        settings.sms.config(identity.number), on_message, records, rng=environment.rng, clock=environment.clock
     )
 
 

@@ -124,7 +124,10 @@ class Keeping:
             await self._submit(_told("refused", document.version, error.code))
             raise
         # Which directory speaks for our number is no business of a later document: contacts know this one.
-        kept = dataclasses.replace(configured, directory=settings.directory, directory_ca=settings.directory_ca)
+        # Nor is an account for SMS, which the user has from somebody else.
+        kept = dataclasses.replace(
+            configured, directory=settings.directory, directory_ca=settings.directory_ca, sms=settings.sms
+        )
         await self._take(new, kept, known)
 
     def _shown(self, settings: Settings) -> bytes:

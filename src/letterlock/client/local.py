@@ -61,8 +61,9 @@ from .encrypted_files import Ciphertexts
 from .encryption import feature_tags
 from .file_reading import FileReadings
 from .identity import Identity
-from .network import Advertises, Capabilities, Conferences, Directory, KeptConferences, OnMessage, Transport
+from .network import Advertises, Capabilities, Conferences, Directory, KeptConferences, OnMessage, SmsRecords, Transport
 from .sealed_transfers import Sealing, blob_of
+from .sms import SmsMemory
 from .transfer_records import TransferInfo
 from .transfers import Content, Transfers
 
@@ -117,6 +118,7 @@ class LocalProfile:
         self._driver = Driver(store, clock=clock, rng=rng, perform=self._effects.perform, checkpoint=checkpoint)
         self._requests = 0
         self._transport: Transport | None = None
+        self._sms: Transport | None = None
         self._directory: Directory | None = None
         self.key_server: KeyServer | None = None
         self._watching: EncryptionWatch | None = None
@@ -136,6 +138,7 @@ class LocalProfile:
         first: Sequence[StepFunction[None]] = (),
         content: Content | None = None,
         requests: KeyServer | None = None,
+        sms: Callable[[OnMessage, SmsRecords], Transport | None] | None = None,
     ) -> None:
         """Begin to work: `first` steps, then everything that was pending, then the network."""
         self.key_server = requests
@@ -149,6 +152,10 @@ class LocalProfile:
             await self._driver.submit(step, heavy=True)
         await self._transfers.start(content)
         await self._devices.renew()
+        self._sms = sms(self.receive, SmsMemory(self._store, self._driver.submit)) if sms is not None else None
+        self._effects.carry_sms(self._sms)
+        if self._sms is not None:
+            await self._sms.start()
         self._watch()
         if self._transport is not None:
             await self._transport.start()
@@ -582,6 +589,8 @@ class LocalProfile:
         try:
             if self._transport is not None:
                 await self._transport.close()
+            if self._sms is not None:
+                await self._sms.close()
             await self._alerts.close()
             for upkeep in (self._watching, self._linked):
                 if upkeep is not None:

@@ -12,6 +12,7 @@ from ..engine.step import Step
 from ..ids import AccountId, DeviceId, Instant, Number, Rng
 from ..seam import State
 from ..transport.provisioning_config import Contact
+from ..transport.sms.memory import Memory as SmsRecords
 
 __all__ = [
     "Advertises",
@@ -26,6 +27,7 @@ __all__ = [
     "PrekeyCounts",
     "Provisioning",
     "Requests",
+    "SmsRecords",
     "Transport",
 ]
 

@@ -76,6 +76,7 @@ def engine_of(
         limits=environment.engine_limits,
         privacy=environment.privacy,
         sign=lambda text, rng: environment.crypto.xeddsa_sign(identity.identity_private.reveal(), text, rng),
+        sms=settings.sms is not None,
     )
     kds = environment.key_distribution(environment, settings) if rcc16 is not None else None
     if rcc16 is None or kds is None or settings.kds is None:

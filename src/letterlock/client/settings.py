@@ -9,12 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import DecodeError
+from ..errors import DecodeError, InputError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
 from ..transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
+from ..transport.sms.config import LongMessages, SmsConfig
 
-__all__ = ["PROTOCOLS", "SETTINGS", "ContentAccount", "GatewayAccount", "KdsAccount", "Settings", "SipAccount", "spoken"]
+__all__ = [
+    "PROTOCOLS",
+    "SETTINGS",
+    "ContentAccount",
+    "GatewayAccount",
+    "KdsAccount",
+    "Settings",
+    "SipAccount",
+    "SmsAccount",
+    "spoken",
+]
 
 PROTOCOLS = ("signal", "rcc16")
 """All that this client speaks, in the order in which it prefers them."""
@@ -102,6 +113,49 @@ class GatewayAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class SmsAccount:
+    """The account at an SMSC (SMPP 3.4): with it, SMS is an option of a NotEncrypted, and never more than that (SR-01).
+
+    `insecure_lab` permits plaintext beyond this machine (SR-19). `long_messages` is `udh16`, `udh8` or `payload`: how the
+    SMSC wants texts that need several short messages.
+    """
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    tls: bool = True
+    ca_file: str | None = None
+    tls_name: str | None = None
+    insecure_lab: bool = False
+    system_type: str = ""
+    long_messages: str = LongMessages.WIDE.value
+    window: int = 10
+
+    def config(self, number: Number) -> SmsConfig:
+        """What the transport takes. Raises InputError for a way of sending long messages that there is not."""
+        try:
+            long_messages = LongMessages(self.long_messages)
+        except ValueError:
+            known = ", ".join(each.value for each in LongMessages)
+            raise InputError(f"long messages go as {known}", code="sms.account") from None
+        return SmsConfig(
+            number=number,
+            host=self.host,
+            port=self.port,
+            system_id=self.username,
+            password=self.password,
+            tls=self.tls,
+            ca_file=self.ca_file,
+            tls_name=self.tls_name,
+            insecure_lab=self.insecure_lab,
+            system_type=self.system_type,
+            long_messages=long_messages,
+            window=self.window,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class KdsAccount:
     """The key distribution server of RCC.16, and the operator's word for our participant key (rcc16.md 1.7).
 
@@ -134,6 +188,7 @@ class Settings:
     protocols: tuple[str, ...] = ("signal",)
     gateway: GatewayAccount | None = None
     """Set: it speaks with the carrier, and this device with it; `sip` is not used."""
+    sms: SmsAccount | None = None
 
     @classmethod
     def new(
@@ -146,9 +201,10 @@ class Settings:
         kds: KdsAccount | None = None,
         protocols: Sequence[str] = ("signal",),
         gateway: GatewayAccount | None = None,
+        sms: SmsAccount | None = None,
     ) -> Settings:
         instance = str(uuid.UUID(bytes=rng(16), version=4))
-        return cls(directory, directory_ca, sip, instance, content, kds, tuple(protocols), gateway)
+        return cls(directory, directory_ca, sip, instance, content, kds, tuple(protocols), gateway, sms)
 
 
 def spoken(protocols: Sequence[str]) -> tuple[str, ...]:
@@ -194,6 +250,21 @@ _GATEWAY_FIELDS: dict[str, tuple[type, ...]] = {
 }
 
 
+_SMS_FIELDS: dict[str, tuple[type, ...]] = {
+    "host": (str,),
+    "port": (int,),
+    "username": (str,),
+    "password": (str,),
+    "tls": (bool,),
+    "ca_file": (str, type(None)),
+    "tls_name": (str, type(None)),
+    "insecure_lab": (bool,),
+    "system_type": (str,),
+    "long_messages": (str,),
+    "window": (int,),
+}
+
+
 _KDS_FIELDS: dict[str, tuple[type, ...]] = {
     "url": (str,),
     "identity_proof": (bytes,),
@@ -222,6 +293,7 @@ def _encode(settings: Settings) -> bytes:
             "gateway": None
             if settings.gateway is None
             else {name: getattr(settings.gateway, name) for name in _GATEWAY_FIELDS},
+            "sms": None if settings.sms is None else {name: getattr(settings.sms, name) for name in _SMS_FIELDS},
         }
     ).encode()
 
@@ -264,8 +336,14 @@ def _decode(data: bytes) -> Settings:
             if not all(isinstance(field, _GATEWAY_FIELDS[name]) for name, field in named.items()):
                 raise ValueError("type")
             gateway = GatewayAccount(**named)
+        sms = None
+        if value.get("sms") is not None:
+            named = {name: value["sms"][name] for name in _SMS_FIELDS if name in value["sms"]}
+            if not all(isinstance(field, _SMS_FIELDS[name]) for name, field in named.items()):
+                raise ValueError("type")
+            sms = SmsAccount(**named)
         return Settings(
-            value["directory"], value["directory_ca"], sip, value["instance"], content, kds, protocols, gateway
+            value["directory"], value["directory_ca"], sip, value["instance"], content, kds, protocols, gateway, sms
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DecodeError("the settings record is damaged", code="record.settings") from error

@@ -6,6 +6,7 @@ the first was acknowledged. What is missing for too long, or stands in the way o
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -63,7 +64,9 @@ class Assembly:
         self, sender: str, part: Concatenation, coding: Coding, octets: bytes, fresh: MessageId, now: Instant
     ) -> Changes:
         """Take a part. `fresh` is the id of the message if this is its first one."""
-        name = f"{sender}/{'w' if part.wide else 'n'}{part.reference}/{part.total}"
+        # Hashed: what a sender is called is anybody's choice.
+        named = f"{sender}\0{part.wide}\0{part.reference}\0{part.total}"
+        name = hashlib.sha256(named.encode()).hexdigest()[:32]
         group = self._groups.get(name)
         if group is None:
             group = self._groups[name] = _Group(fresh, sender, part.total, now)
