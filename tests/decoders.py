@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from files.decoders import files_decoders
 from gateway.decoders import gateway_decoders
 from letterlock.codec import (
     conference_info,
@@ -312,6 +313,7 @@ def decoders() -> tuple[Decoder, ...]:
         ),
         Decoder("content", lambda data: content.read(data, DEFAULTS), _contents()),
         *(Decoder(name, decode, examples) for name, decode, examples in mls_decoders()),
+        *(Decoder(name, decode, examples) for name, decode, examples in files_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in rcc16_wire_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in credential_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in kds_decoders()),

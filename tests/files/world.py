@@ -1,0 +1,111 @@
+"""What the tests of sealed files share: content, a stream for keys, whole files in parts, and negative cases of the rules.
+
+A case is a function that makes something which breaks one rule, and returns the act that must be refused.
+`@refuses("LL-FILE-06", ...)` makes a test of it, which runs it twice: refused by exactly that rule; and with the rule
+switched off, not refused by it. A case with `places` runs for each of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+import letterlock.files
+import switching
+from letterlock.crypto.pyca import Pyca
+from letterlock.errors import InvalidFile, LetterlockError
+from letterlock.files import HEADER, Layout, Opener, Seal, seal_bytes
+from letterlock.files.rules import RULES, Rule
+from letterlock.ids import Rng
+
+__all__ = ["CRYPTO", "Parts", "content", "every_rule", "open_all", "refuses", "seeded"]
+
+CRYPTO = Pyca()
+Act = Callable[[], object]
+Case = Callable[..., Act]
+
+
+def content(size: int) -> bytes:
+    """That of the vectors: the digests of 0, 1, 2 ... as four bytes each, one after the other."""
+    blocks = (hashlib.sha256(k.to_bytes(4, "big")).digest() for k in range(-(-size // 32)))
+    return b"".join(blocks)[:size]
+
+
+def seeded(seed: str = "files") -> Rng:
+    """Randomness that is the same each time."""
+    count = 0
+
+    def rng(size: int) -> bytes:
+        nonlocal count
+        count += 1
+        return hashlib.shake_256(f"{seed} {count}".encode()).digest(size)
+
+    return rng
+
+
+class Parts:
+    """A sealed file, taken apart: `header` and `chunks`, to be changed and put together again."""
+
+    def __init__(self, size: int, seed: str = "files") -> None:
+        self.seal, sealed = seal_bytes(content(size), crypto=CRYPTO, rng=seeded(seed))
+        layout = self.seal.layout
+        self.header = sealed[:HEADER]
+        self.chunks = [sealed[layout.sealed_at(i) : layout.sealed_at(i + 1)] for i in range(layout.chunks)]
+
+    @property
+    def whole(self) -> bytes:
+        return self.header + b"".join(self.chunks)
+
+
+def open_all(seal: Seal, header: bytes, chunks: Sequence[bytes]) -> bytes:
+    """As many chunks as the size of the seal says, from these."""
+    opener = Opener(seal, header, crypto=CRYPTO)
+    return b"".join(opener.open(i, chunks[i]) for i in range(Layout(seal.size).chunks))
+
+
+def every_rule() -> dict[str, Rule]:
+    """The registry, with every module of `letterlock.files` imported."""
+    for module in pkgutil.walk_packages(letterlock.files.__path__, "letterlock.files."):
+        importlib.import_module(module.name)
+    return RULES
+
+
+def refuses(rule: str, *places: Any) -> Callable[[Case], Case]:
+    """Make a test of a case; see the module."""
+
+    def mark(case: Case) -> Case:
+        def run() -> None:
+            _check(rule, case)
+
+        def run_at(place: Any) -> None:
+            _check(rule, lambda: case(place))
+
+        names: Any = [getattr(place, "__name__", str(place)) for place in places]
+        test: Any = pytest.mark.parametrize("place", places, ids=names)(run_at) if places else run
+        test.__name__ = test.__qualname__ = case.__name__
+        test.__module__, test.__doc__ = case.__module__, case.__doc__
+        return test
+
+    return mark
+
+
+def _check(rule: str, case: Callable[[], Act]) -> None:
+    act = case()
+    assert rule in RULES, f"{rule} is no rule"
+    with pytest.raises(InvalidFile) as refused:
+        act()
+    assert refused.value.rule == rule
+
+    act = case()
+    with switching.switched_off(Rule, rule):
+        try:
+            act()
+        except InvalidFile as other:
+            assert other.rule != rule, "the rule refuses without `Rule.fail`"
+        except LetterlockError:
+            pass  # something behind it could not make sense of it
