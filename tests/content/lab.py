@@ -8,6 +8,7 @@ import dataclasses
 import os
 import random
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -246,15 +247,19 @@ class Liar:
     def __init__(self, answers: list[bytes], endless: bool, early: bool) -> None:
         self._answers, self._endless, self._early = answers, endless, early
         self.requests: list[bytes] = []
+        self._scheme = "http"
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def telling(cls, *answers: bytes, endless: bool = False, early: bool = False) -> AsyncIterator[Liar]:
+    async def telling(
+        cls, *answers: bytes, endless: bool = False, early: bool = False, tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator[Liar]:
         """`endless` goes on for ever, `early` answers without a look at the body."""
         liar = cls(list(answers), endless, early)
-        liar._server = await asyncio.start_server(liar._serve, "127.0.0.1", 0)
+        liar._scheme = "http" if tls is None else "https"
+        liar._server = await asyncio.start_server(liar._serve, "127.0.0.1", 0, ssl=tls)
         try:
             yield liar
         finally:
@@ -265,7 +270,7 @@ class Liar:
     @property
     def url(self) -> str:
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)

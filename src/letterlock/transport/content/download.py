@@ -11,7 +11,7 @@ import dataclasses
 import hmac
 import re
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import aiohttp
 from yarl import URL
@@ -46,6 +46,9 @@ class Fetch:
         self._size = state.size
         self._resumed = False
         self._restarted = False
+        self._promised: bytes | None = None
+        """The digest by the word of the server that was asked; one that it sends us to need not know it."""
+        self._elsewhere = False
 
     async def attempt(self) -> Downloaded:
         """Fetch what is missing. Raises Again, ContentError, InputError."""
@@ -62,16 +65,27 @@ class Fetch:
             headers["Range"] = f"bytes={have}-"
             if self._state.tag:
                 headers["If-Range"] = self._state.tag
-        async with self._exchange.request("GET", self._url, headers=headers) as response:
+        self._elsewhere = False
+        async with self._exchange.request("GET", self._url, headers=headers, on_elsewhere=self._sent_on) as response:
             await self._take(response, have)
         return await self._verified()
+
+    def _sent_on(self, headers: Any) -> None:
+        self._promised = digest_of(headers) or self._promised
+        self._elsewhere = True
 
     async def _take(self, response: aiohttp.ClientResponse, have: int) -> None:
         if response.status == 416 and have:
             # Our beginning is not of what the server has: once more from nothing, then it is the server.
             await self._restart("the content server has nothing behind what we have", "content.range")
         if response.status not in (200, 206):
-            raise await refusal(self._exchange, response)
+            refused = await refusal(self._exchange, response)
+            if self._elsewhere and response.status == 403 and isinstance(refused, ContentError):
+                refused = Again(refused)  # the address that we were sent to has expired; there will be another one
+            raise refused
+        if response.status == 206 and self._state.tag and response.headers.get("ETag", "") not in ("", self._state.tag):
+            # Some servers, SeaweedFS is one, pass If-Range over.
+            await self._restart("the content server has another file than before", "content.range")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise ContentError("the content server sends compressed bytes unasked", code="content.encoding")
         size = self._size_of(response, have)
@@ -98,7 +112,7 @@ class Fetch:
         return self._size if size is None else size
 
     async def _note(self, response: aiohttp.ClientResponse, size: int | None) -> None:
-        announced = digest_of(response.headers) or self._state.announced
+        announced = self._promised or digest_of(response.headers) or self._state.announced
         tag = response.headers.get("ETag", "")
         tag = tag if _TAG.fullmatch(tag) else ""  # a weak one promises nothing for parts (RFC 9110 13.1.5)
         self._size = size

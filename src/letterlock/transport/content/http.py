@@ -1,9 +1,12 @@
 """One exchange with a content server: where it may go, as whom, and what its answers mean.
 
 An address in a message was chosen by its sender. It is fetched over TLS only, from public addresses only, with no
-cookie, no password and no proxy of the environment; a redirect is followed within the same server only (SR-14,
-SR-19). The one exception is the server that the user configured: it may be on this machine or in this network, and it
-alone gets the account's credentials.
+cookie, no password and no proxy of the environment (SR-14, SR-19). The one exception is the server that the user
+configured: it may be on this machine or in this network, and it alone gets the account's credentials.
+
+A download may be sent on to another server, as content servers do that keep their files in a bucket: over TLS, to
+public addresses, a few times, and nothing goes with it but the range. A configured server on this machine may send to
+others on this machine, which is a lab. Everything else that is not the same server is refused (`content.redirect`).
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ from .config import ContentSettings, ServerAccount
 
 __all__ = ["Again", "Exchange", "Login", "bounded", "digest_of", "refusal"]
 
+_ADDRESS = re.compile(r"[!-~]+", re.ASCII)
+_PRIVATE = "the address is inside a private network"
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _SHA256 = re.compile(r"(?:^|,)[ \t]*sha-256=:?([A-Za-z0-9+/]{43}=):?[ \t]*(?:,|$)", re.IGNORECASE)
 _CODE = re.compile(rb'"code"[ ]*:[ ]*"([a-z0-9_.]{1,64})"')
@@ -88,10 +93,10 @@ class Exchange:
             await self._session.close()
             self._session = None
 
-    def checked(self, address: str) -> URL:
-        """An address that may be fetched. Raises InputError."""
+    def checked(self, address: str, *, encoded: bool = False) -> URL:
+        """An address that may be fetched; `encoded` leaves it as it is written. Raises InputError."""
         try:
-            url = URL(address)
+            url = URL(address, encoded=encoded)
             port = url.port
         except ValueError as error:
             raise _forbidden("this is no address") from error
@@ -102,7 +107,7 @@ class Exchange:
         if url.scheme != "https":
             raise _forbidden("files are fetched over https only")
         if is_loopback(url.host) or (_is_ip(url.host) and not is_public(url.host)):
-            raise _forbidden("the address is inside a private network")
+            raise _forbidden(_PRIVATE)
         return url
 
     def is_home(self, url: URL) -> bool:
@@ -118,38 +123,65 @@ class Exchange:
         headers: dict[str, str] | None = None,
         login: Login | None = None,
         body: AsyncIterator[bytes] | None = None,
+        on_elsewhere: Callable[[Any], None] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer, its body unread; redirects followed. Raises Again, ContentError, InputError.
 
+        To other servers only with `on_elsewhere`, which is called with the headers of each answer that sends us there.
         The caller reads within the context, where failures of the connection become Again too.
         """
+        sent_on = False
+        # What the user said of the configured server's authority counts for it, and for where it sends us.
+        trust = self._tls or True if self.is_home(url) else True
         try:
             for _ in range(self._settings.redirects + 1):
                 given = {**(headers or {}), "Accept-Encoding": "identity"}
                 if login is not None and self.is_home(url):
                     given.update(login.header(method, url))
                 async with self._open().request(
-                    method, url, headers=given, data=body, allow_redirects=False
+                    method, url, headers=given, data=body, allow_redirects=False, ssl=trust
                 ) as response:
                     if response.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                         yield response
                         return
-                    url = self._redirected(url, response)
-            raise ContentError("the content server sends us in circles", code="content.redirect")
+                    target = self._redirected(url, response)
+                    if target.origin() != url.origin():
+                        if on_elsewhere is None:
+                            raise _not_followed("to another server")
+                        on_elsewhere(response.headers)
+                        sent_on = True
+                    url = target
+            raise _not_followed("in circles")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise self._failed(url, error) from error
+            raise self._failed(url, error, sent_on) from error
 
     def _redirected(self, url: URL, response: aiohttp.ClientResponse) -> URL:
-        target = self.checked(urljoin(str(url), response.headers.get("Location", "")))
-        if target.origin() != url.origin():
-            raise ContentError(
-                "the content server sends us to another server", code="content.redirect", hint="not followed"
-            )
-        return target
+        """Where an answer sends us, if we may go there. Raises ContentError."""
+        address = urljoin(str(url), response.headers.get("Location", "")).partition("#")[0]
+        if not _ADDRESS.fullmatch(address) or len(address) > self._settings.max_url:
+            raise _not_followed("to what is no address")
+        try:
+            # As it was written: a signature in it is over every character.
+            target = URL(address, encoded=True)
+            if target.origin() == url.origin() and not target.user and not target.password:
+                return target
+            if target.host is None or URL(address).host != target.host:
+                raise _not_followed("to what is no address")
+            if self.is_home(target) and not (url.scheme == "https" and target.scheme != "https"):
+                return target
+            if self.is_home(url) and _on_this_machine(url.host) and _on_this_machine(target.host):
+                return target
+            if url.scheme == "https" and target.scheme != "https":
+                raise _not_followed("from https to where it can be read")
+            return self.checked(address, encoded=True)
+        except ValueError as error:
+            raise _not_followed("to what is no address") from error
+        except InputError as error:
+            raise _not_followed(f"elsewhere; {error}") from error
 
-    def _failed(self, url: URL, error: Exception) -> Exception:
+    def _failed(self, url: URL, error: Exception, sent_on: bool) -> Exception:
         if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, ForbiddenAddress):
-            return _forbidden("the address is inside a private network")
+            return _not_followed("into a private network") if sent_on else _forbidden(_PRIVATE)
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
             return TransportError(
                 f"the certificate of {url.host} is not to be trusted",
@@ -182,7 +214,6 @@ class Exchange:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=16,
-                    ssl=self._tls or True,
                     resolver=GuardedResolver(self._resolver or ThreadedResolver(), trusted),
                     use_dns_cache=False,  # each name is checked when it is used
                 ),
@@ -266,6 +297,19 @@ def _home(address: str) -> URL:
 
 def _is_ip(host: str) -> bool:
     return ":" in host or re.fullmatch(r"[0-9.]+", host, re.ASCII) is not None
+
+
+def _on_this_machine(host: str | None) -> bool:
+    """By its literal address: what a name means is the resolver's to say, and it says only public ones."""
+    return host is not None and _is_ip(host) and is_loopback(host)
+
+
+def _not_followed(where: str) -> ContentError:
+    return ContentError(
+        f"the content server sends us {where}",
+        code="content.redirect",
+        hint="not followed, and nothing was kept; tell the operator of that server",
+    )
 
 
 def _forbidden(reason: str) -> InputError:
