@@ -42,6 +42,7 @@ __all__ = [
     "ProtocolError",
     "ProvisioningError",
     "PushError",
+    "RbmError",
     "RemoteError",
     "ServiceError",
     "StoreConflict",
@@ -313,6 +314,12 @@ class KdsError(ServiceError):
     """The key distribution server refused, or answered what cannot be right."""
 
     code = "kds"
+
+
+class RbmError(ServiceError):
+    """The RCS Business Messaging platform refused. `code` says which of the ways on is left."""
+
+    code = "rbm"
 
 
 # --- the machine's --------------------------------------------------------------------------------

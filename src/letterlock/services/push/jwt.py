@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ...codec.der import DerReader
+from ...codec.jwt import base64url, signed_token
 from ...crypto.key_files_pyca import FileKey
 from ...crypto.rsa_pyca import RsaKey
 
@@ -17,27 +16,12 @@ _SCALAR = 32
 
 def es256(key: FileKey, claims: Mapping[str, str | int], key_id: str = "") -> str:
     """Signed with a P-256 key."""
-    return _signed("ES256", key_id, claims, lambda text: _raw(key.sign(text)))
+    return signed_token("ES256", claims, lambda text: _raw(key.sign(text)), key_id=key_id)
 
 
 def rs256(key: RsaKey, claims: Mapping[str, str | int], key_id: str = "") -> str:
     """Signed with an RSA key."""
-    return _signed("RS256", key_id, claims, key.sign)
-
-
-def base64url(data: bytes) -> str:
-    """Without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _signed(algorithm: str, key_id: str, claims: Mapping[str, str | int], sign: Callable[[bytes], bytes]) -> str:
-    header = {"alg": algorithm, "typ": "JWT", **({"kid": key_id} if key_id else {})}
-    text = f"{_part(header)}.{_part(claims)}"
-    return f"{text}.{base64url(sign(text.encode()))}"
-
-
-def _part(members: Mapping[str, str | int]) -> str:
-    return base64url(json.dumps(dict(members), separators=(",", ":")).encode())
+    return signed_token("RS256", claims, key.sign, key_id=key_id)
 
 
 def _raw(signature: bytes) -> bytes:
