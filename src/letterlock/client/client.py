@@ -28,7 +28,8 @@ from .joining import ask_for_link, join_profile, link_profile
 from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
-from .settings import ContentAccount, KdsAccount, Settings, SipAccount, spoken
+from .settings import ContentAccount, KdsAccount, Settings, SipAccount, SmsAccount, spoken
+from .sms import set_sms_account
 from .setup import create_profile
 from .transfer import Transfer, absolute
 
@@ -86,6 +87,7 @@ class Client:
         sip: SipAccount | None = None,
         content: ContentAccount | None = None,
         kds: KdsAccount | Callable[[bytes], Awaitable[KdsAccount]] | None = None,
+        sms: SmsAccount | None = None,
         protocols: Sequence[str] = ("signal",),
         name: str = "",
         directory_ca: str | None = None,
@@ -98,7 +100,8 @@ class Client:
         `code` is the operator's one-time code, or a function that is awaited after the operator was asked to send
         one. `protocols` are those that the profile speaks: `signal`, and `rcc16`, which needs a key distribution server
         (`kds`): the account there, or a function that is awaited with the participant key (DER) once it is made, because
-        the operator vouches for that key. `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
+        the operator vouches for that key. With `sms`, SMS is offered where a message cannot be encrypted (docs/sms.md).
+        `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
         Safe to call again after any failure. Raises InputError, DirectoryError, TransportError.
         """
         environment = environment or Environment()
@@ -106,7 +109,9 @@ class Client:
         if unlock is None:
             raise _nothing_unlocks()
         account = None if callable(kds) else kds
-        settings = Settings.new(directory, sip, environment.rng, directory_ca, content, account, spoken(protocols))
+        settings = Settings.new(
+            directory, sip, environment.rng, directory_ca, content, account, spoken(protocols), sms=sms
+        )
         vouch = kds if callable(kds) else None
         await create_profile(paths, ids.number(number), unlock, settings, code, name, environment, vouch)
 
@@ -147,6 +152,7 @@ class Client:
         directory: str,
         sip: SipAccount | None = None,
         content: ContentAccount | None = None,
+        sms: SmsAccount | None = None,
         protocols: Sequence[str] = ("signal",),
         name: str = "",
         directory_ca: str | None = None,
@@ -164,7 +170,9 @@ class Client:
         paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
         if unlock is None:
             raise _nothing_unlocks()
-        settings = Settings.new(directory, sip, environment.rng, directory_ca, content, None, spoken(protocols))
+        settings = Settings.new(
+            directory, sip, environment.rng, directory_ca, content, None, spoken(protocols), sms=sms
+        )
         return await join_profile(paths, offer, unlock, settings, name, environment)
 
     @classmethod
@@ -206,6 +214,26 @@ class Client:
         if unlock is None:
             raise _nothing_unlocks()
         await link_profile(paths, answer, unlock, kds_ca, environment)
+
+    @classmethod
+    async def set_sms(
+        cls,
+        profile: str | os.PathLike[str],
+        account: SmsAccount | None,
+        *,
+        passphrase: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        """Give a profile that is not open another account for SMS, or none; it counts from the next opening on.
+
+        Chats that go by SMS by their user's choice wait for a new choice without one. Raises InputError, StoreLocked.
+        """
+        environment = environment or Environment()
+        paths, unlock = ProfilePaths.of(profile, environment.state), unlock_with(passphrase, key_file)
+        if unlock is None:
+            raise _nothing_unlocks()
+        await set_sms_account(paths, unlock, account, environment)
 
     async def __aenter__(self) -> Client:
         await self._access.open()

@@ -49,6 +49,7 @@ _VERBS = {
     "verify": "trust",
     "security": "encryption",
     "encryption": "encryption",
+    "sms": "sms",
     "doctor": "doctor",
 }
 """Verb to the module that adds it. Only what is asked for is imported: `listen` starts without the carrier's code."""

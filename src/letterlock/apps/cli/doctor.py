@@ -22,8 +22,10 @@ from ...crypto.kyber import kyber1024_decapsulate, kyber1024_encapsulate
 from ...crypto.pyca import Pyca
 from ...engine.events import NumberReset, OwnListMismatch, Recorded
 from ...errors import InputError, LetterlockError, StoreError, TransportError
+from ...ids import Number
 from ...store import ProfileLock
 from ...transport.directory import DirectoryClient
+from ...transport.sms.transport import probe
 from .options import Unlock, add_profile, is_open_elsewhere, open_client, profile_path, unlock_arguments
 from .terminal import EXIT, Terminal
 
@@ -85,7 +87,7 @@ async def run_doctor(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return EXIT["network"] if findings.failed else EXIT["ok"]
     unlock = unlock_arguments(arguments)
     try:
-        settings, who = await _look_inside(paths, unlock)
+        settings, number, who = await _look_inside(paths, unlock)
     except LetterlockError as error:
         findings.tell("store", str(error), ok=False, hint=error.hint)
         return EXIT["network"]
@@ -94,6 +96,8 @@ async def run_doctor(arguments: argparse.Namespace, terminal: Terminal) -> int:
     carrier = await findings.check("carrier", lambda: _carrier(settings))
     if directory and carrier:
         await findings.check("account", lambda: _account(arguments, unlock))
+    if settings.sms is not None:
+        await findings.check("sms", lambda: _sms(settings, number))
     if settings.kds is not None:
         await findings.check("rcc16", lambda: _certificate(arguments, unlock))
     return EXIT["network"] if findings.failed else EXIT["ok"]
@@ -109,7 +113,7 @@ async def _cryptography() -> str:
     return "ML-KEM, X25519 and the rest work"
 
 
-async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, str]:
+async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, Number, str]:
     """The settings, and whose profile it is; without connecting to anything."""
     given = unlock_with(unlock["passphrase"], unlock["key_file"])
     assert given is not None  # unlock_arguments() saw to it
@@ -123,7 +127,7 @@ async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, s
         raise StoreError(
             "this profile was set up only in part", code="store.unclaimed", hint="run letterlock setup again"
         )
-    return settings, f"{identity.number}, device {identity.device}"
+    return settings, identity.number, f"{identity.number}, device {identity.device}"
 
 
 async def _directory(settings: Settings) -> str:
@@ -158,6 +162,14 @@ async def _carrier(settings: Settings) -> str:
         ) from error
     writer.close()
     return f"{where} takes connections{'' if sip.tls else ', without TLS'}"
+
+
+async def _sms(settings: Settings, number: Number) -> str:
+    """Bind as the profile does; nothing is sent."""
+    account = settings.sms
+    assert account is not None
+    await probe(account.config(number))
+    return f"{account.host}:{account.port} lets {account.username} bind{'' if account.tls else ', without TLS'}"
 
 
 async def _account(arguments: argparse.Namespace, unlock: Unlock | None) -> str:

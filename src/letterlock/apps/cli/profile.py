@@ -15,6 +15,7 @@ from ...keystore import KeyFile
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account, content_account
 from .asking import ask, interactive
 from .options import Unlock, add_profile, open_client, profile_path, unlock_arguments
+from .sms import add_smsc, sms_account
 from .terminal import Terminal, visible
 
 __all__ = ["add_parsers", "protocols"]
@@ -80,7 +81,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default=os.environ.get("LETTERLOCK_CONTENT_PASSWORD") or LAB_PASSWORD,
         help="better in LETTERLOCK_CONTENT_PASSWORD (default: the lab's)",
     )
-    setup.add_argument("--insecure-lab", action="store_true", help="permit plaintext SIP beyond this machine")
+    add_smsc(setup)
+    setup.add_argument("--insecure-lab", action="store_true", help="permit plaintext SIP and SMPP beyond this machine")
     add_profile(setup)
     setup.set_defaults(run=run_setup)
 
@@ -111,6 +113,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return _done(arguments, terminal, path)
     number = arguments.number or _offered_number(arguments.join)
     sip, content = carrier_account(arguments, number), content_account(arguments, number)
+    sms = sms_account(arguments)
     unlock = _unlock_new(arguments)  # last, so that nobody chooses a passphrase for nothing
     if arguments.join is not None:
         request = await Client.join(
@@ -120,6 +123,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             directory_ca=arguments.directory_ca,
             sip=sip,
             content=content,
+            sms=sms,
             protocols=protocols(arguments),
             name=arguments.name,
             **unlock,
@@ -145,6 +149,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 directory_ca=arguments.directory_ca,
                 sip=sip,
                 content=content,
+                sms=sms,
                 protocols=protocols(arguments),
                 name=arguments.name,
                 **unlock,

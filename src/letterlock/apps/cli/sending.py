@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from ...carriage import Medium
 from ...client import Client, Conversation
 from ...engine import events as ev
 from ...engine.events import Recorded, event_to_json
@@ -24,6 +25,7 @@ from .words import event_text, security_label
 __all__ = ["Say", "add_sending", "record_of", "say", "within"]
 
 _ANSWER_SECONDS = 5.0
+_ANSWERS = {Medium.RCS: "unencrypted", Medium.SMS: "sms"}
 _LATER = "kept, and sent while this profile is open: letterlock listen"
 
 Say = Callable[[Conversation, PlainOption | None], Awaitable[MessageId]]
@@ -121,15 +123,21 @@ async def _allowed(chat: Conversation, token: str | None) -> PlainOption | None:
 
 async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
     """Ask the user, once, in words; or give the refusal back with the token that stands for the decision."""
-    option = next((option for option in error.options if isinstance(option, PlainOption)), None)
-    if option is None:
+    options = {_ANSWERS[option.medium]: option for option in error.options if isinstance(option, PlainOption)}
+    if not options:
         raise error
     if interactive() and not terminal.json:
         terminal.say(f"{error}. The carriers can read what is sent unencrypted.")
-        if await ask("type 'unencrypted' to send it so, anything else to keep it: ") == "unencrypted":
-            return option
+        if len(options) > 1:
+            terminal.say("As SMS every SMSC on the way can read it, too, and it is text alone.")
+        ways = " to send it so, ".join(f"type '{answer}'" if not at else f"'{answer}'" for at, answer in enumerate(options))
+        as_sms = " as SMS" if "sms" in options else " so"
+        answer = await ask(f"{ways} to send it{as_sms}, anything else to keep it: ")
+        if answer in options:
+            return options[answer]
         raise error
-    error.hint = f"to send it unencrypted, readable for the carriers: --allow {option_token(option)}"
+    tokens = "; as SMS: ".join(f"--allow {option_token(option)}" for option in options.values())
+    error.hint = f"to send it unencrypted, readable for the carriers: {tokens}"
     raise error
 
 

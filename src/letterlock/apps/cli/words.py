@@ -75,12 +75,14 @@ def event_text(recorded: Recorded) -> str:
 def _text(event: Event) -> str:
     match event:
         case ev.MessageReceived():
-            mark = "" if event.encrypted else "  [not encrypted]"
+            mark = _mark(event.encrypted, event.medium)
             speaker = f"{event.sender} in {chat_label(event.chat)}" if event.sender else event.chat
             return f"{speaker}: {_said(event.text, event.content, event.content_type)}{mark}"
         case ev.MessageSent():
-            mark = "  [waits for keys]" if event.waiting else "" if event.encrypted else "  [not encrypted]"
+            mark = "  [waits for keys]" if event.waiting else _mark(event.encrypted, event.medium)
             return f"me to {chat_label(event.chat)}: {_said(event.text, event.content, event.content_type)}{mark}"
+        case ev.SmsFromUnknownSender():
+            return f"SMS from {event.sender or 'nobody'}, which is no number and cannot be answered: {event.text}{_mark(False, 'sms')}"
         case ev.MessageEdited():
             now = event.text if event.text is not None else "(edited again, or deleted, since)"
             return f"{event.sender} edited {event.message_id[:8]}: {now}"
@@ -178,6 +180,13 @@ def _text(event: Event) -> str:
             return f"{kind} " + " ".join(f"{name}={value}" for name, value in record.items())
 
 
+def _mark(encrypted: bool, medium: str) -> str:
+    """What a line says of how its message was carried."""
+    if encrypted:
+        return ""
+    return f"  [{WORDS[Security.PLAIN_SMS].label}]" if medium == "sms" else "  [not encrypted]"
+
+
 _REFUSED = "seal-refused:"
 _HEALTH = "health:"
 _PROTOCOLS = {
@@ -222,7 +231,7 @@ def _file(name: str, content_type: str, size: int) -> str:
 def message_text(message: MessageView) -> str:
     """A message of a chat, as it is now: one line."""
     who = "me" if message.mine else message.sender
-    marks = "" if message.encrypted else "  [not encrypted]"
+    marks = _mark(message.encrypted, message.medium.label)
     if message.edited_at is not None:
         marks += "  [edited]"
     if message.reactions:
@@ -238,6 +247,7 @@ def message_record(message: MessageView) -> dict[str, Any]:
         "sender": message.sender,
         "mine": message.mine,
         "encrypted": message.encrypted,
+        "medium": message.medium.label,
         "status": message.status.name.lower(),
         "at": message.at,
         "content_type": message.content_type,
