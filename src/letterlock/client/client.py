@@ -29,8 +29,8 @@ from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
 from .settings import ContentAccount, KdsAccount, Settings, SipAccount, SmsAccount, spoken
-from .sms import set_sms_account
 from .setup import create_profile
+from .sms import set_sms_account
 from .transfer import Transfer, absolute
 
 __all__ = ["Client"]

@@ -109,7 +109,11 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.provisioning and arguments.number is not None:
         from .provisioning import set_up
 
-        await set_up(arguments, terminal, path, _unlock_new(arguments))
+        sms = sms_account(arguments)
+        unlock = _unlock_new(arguments)
+        await set_up(arguments, terminal, path, unlock)
+        if sms is not None:
+            await Client.set_sms(path, sms, **unlock)
         return _done(arguments, terminal, path)
     number = arguments.number or _offered_number(arguments.join)
     sip, content = carrier_account(arguments, number), content_account(arguments, number)

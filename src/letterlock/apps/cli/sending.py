@@ -26,6 +26,10 @@ __all__ = ["Say", "add_sending", "record_of", "say", "within"]
 
 _ANSWER_SECONDS = 5.0
 _ANSWERS = {Medium.RCS: "unencrypted", Medium.SMS: "sms"}
+_WAYS = {
+    1: {"unencrypted": "to send it so", "sms": "to send it as SMS"},
+    2: {"unencrypted": "to send it so by RCS", "sms": "as SMS"},
+}
 _LATER = "kept, and sent while this profile is open: letterlock listen"
 
 Say = Callable[[Conversation, PlainOption | None], Awaitable[MessageId]]
@@ -128,11 +132,10 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
         raise error
     if interactive() and not terminal.json:
         terminal.say(f"{error}. The carriers can read what is sent unencrypted.")
-        if len(options) > 1:
-            terminal.say("As SMS every SMSC on the way can read it, too, and it is text alone.")
-        ways = " to send it so, ".join(f"type '{answer}'" if not at else f"'{answer}'" for at, answer in enumerate(options))
-        as_sms = " as SMS" if "sms" in options else " so"
-        answer = await ask(f"{ways} to send it{as_sms}, anything else to keep it: ")
+        if "sms" in options:
+            terminal.say("As SMS every SMSC on the way can read it, too, and only text can go that way.")
+        ways = ", ".join(f"'{name}' {_WAYS[len(options)][name]}" for name in options)
+        answer = await ask(f"type {ways}, anything else to keep it: ")
         if answer in options:
             return options[answer]
         raise error
