@@ -68,7 +68,7 @@ from .messages import (
     SendEncryptedMessageResult,
 )
 from .requests import ReportSpamRequest, RevokeMessageRequest
-from .sending import dispose, must_be_encrypted, not_encrypted, post, say_composing, sendable
+from .sending import check_upload, dispose, must_be_encrypted, post, say_composing, sendable
 from .streams import follow
 
 __all__ = ["RCSService"]
@@ -222,8 +222,7 @@ class RCSService:
                     "an upload names the chat that it is for", code="input.destination", hint="destination="
                 )
             conversation = await self._conversation(request.destination)
-            if request.is_end_to_end_encrypted and (plaintext_decision is not None or conversation.security.plain):
-                raise not_encrypted(conversation.security)
+            await check_upload(conversation, request.is_end_to_end_encrypted, plaintext_decision)
             path, small = request.file_path, request.thumbnail_path
             transfer = await conversation.upload(
                 path,

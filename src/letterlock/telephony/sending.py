@@ -29,7 +29,7 @@ from .messages import (
     Reply,
 )
 
-__all__ = ["dispose", "must_be_encrypted", "not_encrypted", "post", "say_composing", "sendable"]
+__all__ = ["check_upload", "dispose", "must_be_encrypted", "post", "say_composing", "sendable"]
 
 _ANSWER_SECONDS = 5.0
 """For the directory to say whether there are keys; after that the message waits in its chat."""
@@ -65,11 +65,6 @@ def must_be_encrypted(content: RCSContent) -> bool:
     return not isinstance(content, BusinessCard | BusinessCardCarousel) and content.is_end_to_end_encrypted
 
 
-def not_encrypted(state: Security) -> NotEncrypted:
-    """What is demanded of a chat that the user left unencrypted."""
-    return NotEncrypted("not sent: this chat is not encrypted", reason=state.value)
-
-
 async def post(
     client: Client,
     conversation: Conversation,
@@ -103,13 +98,26 @@ async def post(
     await conversation.send_content(content, message_id=message_id, only_encrypted=encrypted)
 
 
+async def check_upload(conversation: Conversation, encrypted: bool, decision: PlainOption | None) -> None:
+    """Whether a file for this chat may be uploaded as asked. Raises NotEncrypted: an option that was made up lets nothing
+    out, as little as one that was used (SR-01)."""
+    if encrypted and decision is not None:
+        raise InputError("either encrypted, or unencrypted by decision", code="input.allow")
+    if encrypted and conversation.security.plain:
+        raise _not_encrypted(conversation.security)
+    if decision is not None and decision not in (options := tuple(await conversation.options())):
+        raise NotEncrypted(
+            "not uploaded: this is no choice of this chat now", reason=conversation.security.value, options=options
+        )
+
+
 async def say_composing(client: Client, content: ComposingIndicator, to: RCSHandle) -> None:
     """Tell that the user types. It is said encrypted wherever the chat is, and not at all in groups."""
     if isinstance(to, RCSGroupHandle):
         raise unsupported("typing is not told in groups")
     chat = await client.chat(chat_of(to))
     if content.is_end_to_end_encrypted and not chat.security.encrypted:
-        raise not_encrypted(chat.security)
+        raise _not_encrypted(chat.security)
     await chat.typing(content.state is ComposingState.ACTIVE)
 
 
@@ -125,7 +133,7 @@ async def dispose(client: Client, content: DispositionNotification, where: RCSHa
     if not theirs:
         raise InputError("there is no such message", code="input.target")
     if content.is_end_to_end_encrypted and not all(view.encrypted for view in theirs):
-        raise not_encrypted(conversation.security)
+        raise _not_encrypted(conversation.security)
     await conversation.mark_displayed(ids.message_id(content.disposed_message_id))
 
 
@@ -134,3 +142,8 @@ def _file(content: FileTransfer) -> File:
     if thumbnail:
         raise InputError("a thumbnail is no file by itself", code="input.file")
     return file
+
+
+def _not_encrypted(state: Security) -> NotEncrypted:
+    """What is demanded of a chat that the user left unencrypted."""
+    return NotEncrypted("not sent: this chat is not encrypted", reason=state.value)
