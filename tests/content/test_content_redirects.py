@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from letterlock.transport.guarded_resolver import ForbiddenAddress, GuardedResolver
 
 from content.lab import SETTINGS, Liar, answer, client, content, downloading, fetch, quiet, uploading
 from lab_certificate import write_lab_certificate
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.errors import ContentError, InputError
+from letterlock.net.guarded_resolver import ForbiddenAddress, GuardedResolver
 from letterlock.transport.content.config import DownloadState
 
 pytestmark = pytest.mark.anyio
@@ -85,28 +85,34 @@ async def test_sr19_nothing_of_ours_goes_along(tmp_path: Path) -> None:
 async def test_the_first_servers_digest_holds_all_the_way(tmp_path: Path) -> None:
     """SR-15: the bytes of another server are checked against what ours said."""
     wrong = DATA[:-1] + b"?"
-    async with Liar.telling(answer("200 OK", wrong, Digest="sha-256=AAAA")) as bucket:
-        async with Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST)) as home:
-            with pytest.raises(ContentError) as caught:
-                await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"), settings=ONCE)
+    async with (
+        Liar.telling(answer("200 OK", wrong, Digest="sha-256=AAAA")) as bucket,
+        Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST)) as home,
+    ):
+        with pytest.raises(ContentError) as caught:
+            await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"), settings=ONCE)
     assert caught.value.code == "content.digest" and list(left(tmp_path)) in ([], [b""])
 
 
 async def test_another_version_behind_our_beginning_from_a_server_without_if_range(tmp_path: Path) -> None:
     """As SeaweedFS: 206 whatever If-Range says. The tag beside it tells; then all of it is fetched."""
     part = answer("206 Part", DATA[100:], Content_Range=f"bytes 100-4999/{len(DATA)}", ETag='"new"')
-    async with Liar.telling(part, answer("200 OK", DATA, ETag='"new"')) as bucket:
-        async with Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST)) as home:
-            (tmp_path / ".got.part").write_bytes(b"?" * 100)
-            found = await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x", tag='"old"'))
+    async with (
+        Liar.telling(part, answer("200 OK", DATA, ETag='"new"')) as bucket,
+        Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST)) as home,
+    ):
+        (tmp_path / ".got.part").write_bytes(b"?" * 100)
+        found = await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x", tag='"old"'))
     assert Path(found.path).read_bytes() == DATA and len(bucket.requests) == 2
 
 
 async def test_an_address_that_expired_on_the_way_is_asked_for_again(tmp_path: Path) -> None:
-    async with Liar.telling(answer("403 Expired"), answer("200 OK", DATA)) as bucket:
-        async with Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST)) as home:
-            found = await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"))
-            assert Path(found.path).read_bytes() == DATA and len(home.requests) == 2
+    async with (
+        Liar.telling(answer("403 Expired"), answer("200 OK", DATA)) as bucket,
+        Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST)) as home,
+    ):
+        found = await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"))
+        assert Path(found.path).read_bytes() == DATA and len(home.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -170,25 +176,31 @@ async def test_sr19_never_from_https_to_http(tmp_path: Path) -> None:
     """SR-19: also where both are on this machine, which may speak in the clear otherwise."""
     made = write_lab_certificate(tmp_path)
     trusts = ssl.create_default_context(cafile=str(made.authority))
-    async with Liar.telling(answer("200 OK", DATA)) as bucket:
-        async with Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST), tls=made.server_context()) as home:
-            with pytest.raises(ContentError) as caught:
-                await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"), tls=trusts)
-            assert caught.value.code == "content.redirect" and not bucket.requests
-    async with Liar.telling(answer("200 OK", DATA), tls=made.server_context()) as bucket:
-        async with Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST), tls=made.server_context()) as home:
-            found = await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"), tls=trusts)
-            assert Path(found.path).read_bytes() == DATA
+    async with (
+        Liar.telling(answer("200 OK", DATA)) as bucket,
+        Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST), tls=made.server_context()) as home,
+    ):
+        with pytest.raises(ContentError) as caught:
+            await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"), tls=trusts)
+        assert caught.value.code == "content.redirect" and not bucket.requests
+    async with (
+        Liar.telling(answer("200 OK", DATA), tls=made.server_context()) as bucket,
+        Liar.telling(sent_to(f"{bucket.url}/b", Digest=DIGEST), tls=made.server_context()) as home,
+    ):
+        found = await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"), tls=trusts)
+        assert Path(found.path).read_bytes() == DATA
 
 
 async def test_sr14_a_stranger_does_not_send_us_into_this_machine(tmp_path: Path) -> None:
     """SR-14: only the configured server may, when it is here itself; not one that it sent us to."""
-    async with Liar.telling(answer("200 OK", DATA)) as inside:
-        async with Liar.telling(sent_to(f"{inside.url}/x")) as bucket:
-            async with Liar.telling(sent_to(f"{bucket.url}/b")) as home:
-                with pytest.raises(ContentError) as caught:
-                    await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"))
-                assert caught.value.code == "content.redirect" and not inside.requests
+    async with (
+        Liar.telling(answer("200 OK", DATA)) as inside,
+        Liar.telling(sent_to(f"{inside.url}/x")) as bucket,
+    ):
+        async with Liar.telling(sent_to(f"{bucket.url}/b")) as home:
+            with pytest.raises(ContentError) as caught:
+                await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"))
+            assert caught.value.code == "content.redirect" and not inside.requests
         with pytest.raises(InputError):
             await fetch("https://content.example.test/upload", state(tmp_path, f"{inside.url}/x"))
 
@@ -204,10 +216,12 @@ async def test_redirects_are_counted(tmp_path: Path) -> None:
 async def test_sr14_uploads_are_not_sent_on(tmp_path: Path, status: str) -> None:
     """SR-14: neither our questions nor a file go to another server than the one that was configured."""
     (tmp_path / "a").write_bytes(DATA)
-    async with Liar.telling(answer("204 OK")) as other:
-        async with Liar.telling(sent_to(f"{other.url}/upload", status)) as home:
-            for begun in (False, True):
-                async with client(f"{home.url}/upload", settings=ONCE) as mine:
-                    with pytest.raises(ContentError):
-                        await mine.upload(uploading(tmp_path / "a", begun=begun), quiet)
+    async with (
+        Liar.telling(answer("204 OK")) as other,
+        Liar.telling(sent_to(f"{other.url}/upload", status)) as home,
+    ):
+        for begun in (False, True):
+            async with client(f"{home.url}/upload", settings=ONCE) as mine:
+                with pytest.raises(ContentError):
+                    await mine.upload(uploading(tmp_path / "a", begun=begun), quiet)
         assert not other.requests

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...engine.content import File
+from ...engine.content import File, FileFormat
 from ...errors import InputError
 from .account import LAB_CONTENT_PORT
 from .group import conversation_named
@@ -19,7 +20,7 @@ from .stopping import stop_signals
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ...client import Transfer, TransferInfo
+    from ...client import Client, Transfer, TransferInfo
 
 __all__ = ["add_parsers"]
 
@@ -36,6 +37,27 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--folder", metavar="DIR", help="for files and their database (default: in the data directory)"
     )
     add_database(content, "content.db in the folder")
+    content.add_argument(
+        "--blobs", metavar="DIR|URL", help="where the files are kept: a folder (default: in --folder), or s3://BUCKET/PREFIX"
+    )
+    content.add_argument("--s3-endpoint", metavar="URL", help="the S3 server (default: Amazon's of the region)")
+    content.add_argument("--s3-region", default="us-east-1", metavar="NAME", help="default %(default)s")
+    content.add_argument(
+        "--s3-key-file",
+        metavar="FILE",
+        help="aws_access_key_id and aws_secret_access_key, mode 0600 (default: AWS_ACCESS_KEY_ID and its companions)",
+    )
+    content.add_argument("--s3-ca", metavar="FILE", help="PEM of the authority of the S3 server's certificate")
+    content.add_argument(
+        "--presign",
+        type=_presign,
+        default=0,
+        metavar="SECONDS",
+        help="send downloads to the bucket itself, by addresses that last so long (default: serve them)",
+    )
+    content.add_argument(
+        "--presign-endpoint", metavar="URL", help="how clients reach the S3 server (default: --s3-endpoint)"
+    )
     content.add_argument("--public-url", metavar="URL", help="what addresses begin with, if a proxy stands before it")
     content.add_argument("--lifetime-days", type=_days, default=30, metavar="N", help="of a file (default %(default)s)")
     content.add_argument("--account-gib", type=_gib, default=20, metavar="N", help="room of one account (default 20)")
@@ -70,7 +92,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--message", metavar="MESSAGE", help="its id, or the beginning of it: letterlock chats NUMBER"
     )
     download.add_argument("--picture", action="store_true", help="the message's thumbnail in place of its file")
-    download.add_argument("--to", default=".", metavar="PATH", help="a folder, or a file that is not there yet")
+    download.add_argument(
+        "--to",
+        metavar="PATH",
+        help="a folder, a file that is not there yet, or - for standard output (default: a sealed file of a message "
+        "stays in the cache, anything else comes here)",
+    )
     download.add_argument("--name", default="", help="what the sender calls it; made safe before it is used")
     download.add_argument("--size", type=int, metavar="BYTES", help="what its sender said; another size is refused")
     download.add_argument("--sha256", metavar="HEX", help="what its sender said; another digest is refused")
@@ -80,7 +107,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 async def run_content(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    from ...services.content import ContentLimits, ContentServer
+    from ...services.content import ContentLimits, ContentServer, blob_store
 
     gib, day = 1 << 30, 86_400_000
     limits = ContentLimits(
@@ -89,10 +116,21 @@ async def run_content(arguments: argparse.Namespace, terminal: Terminal) -> int:
         total_bytes=arguments.total_gib * gib,
     )
     folder = Path(arguments.folder) if arguments.folder else arguments.data_dir / "content"
+    blobs = blob_store(
+        arguments.blobs or str(folder / "blobs"),
+        folder,
+        endpoint=arguments.s3_endpoint,
+        region=arguments.s3_region,
+        key_file=arguments.s3_key_file,
+        ca_file=arguments.s3_ca,
+        public_endpoint=arguments.presign_endpoint,
+    )
     server = ContentServer(
         folder,
         password_of=passwords(arguments, "content"),
         database=database(arguments, "content.db") if arguments.database else None,
+        blobs=blobs,
+        presign_s=arguments.presign,
         host=arguments.host,
         port=arguments.port,
         tls=server_tls(arguments),
@@ -136,7 +174,7 @@ async def run_download(arguments: argparse.Namespace, terminal: Terminal) -> int
                 pointer = RemoteFile(arguments.size, "application/octet-stream", arguments.url, None, arguments.name)
             elif arguments.name:
                 raise InputError("a name goes with a size", code="input.transfer", hint="give --size too")
-            transfers = [await me.download(pointer, arguments.to, sha256=sha256)]
+            transfers = [await me.download(pointer, arguments.to or ".", sha256=sha256)]
         else:
             transfers = [item for item in await me.transfers() if not item.info.upload and item.info.resumable]
         return await _follow(transfers, arguments, terminal)
@@ -152,8 +190,20 @@ async def _download_of_message(arguments: argparse.Namespace, terminal: Terminal
         file = found[0] if found else None
         if not isinstance(file, File):
             raise InputError("there is no file in this message", code="input.target")
-        transfer = await me.download(file, arguments.to, thumbnail=arguments.picture)
+        if arguments.to == "-":
+            return await _to_stdout(me, file, arguments.picture)
+        to = arguments.to or (None if file.format is FileFormat.SEALED else ".")
+        transfer = await me.download(file, to, thumbnail=arguments.picture)
         return await _follow([transfer], arguments, terminal)
+
+
+async def _to_stdout(me: Client, file: File, thumbnail: bool) -> int:
+    """Its bytes as they are verified, and nothing else: for a player."""
+    async with await me.open_file(file, thumbnail=thumbnail) as reader:
+        async for piece in reader.stream():
+            await asyncio.to_thread(sys.stdout.buffer.write, piece)
+    await asyncio.to_thread(sys.stdout.buffer.flush)
+    return 0
 
 
 async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -197,7 +247,7 @@ def _outcome(info: TransferInfo, terminal: Terminal) -> None:
         "sha256": (info.sha256 or b"").hex(),
         "checked": info.checked,
     }
-    terminal.data(record, info.path)
+    terminal.data(record, info.path or "fetched and verified; kept sealed in the cache")
     if not info.checked:
         terminal.say("nobody said what its digest is: it was not checked")
 
@@ -221,6 +271,10 @@ def _digest(text: str | None) -> bytes | None:
 
 def _days(text: str) -> int:
     return _positive(text, "a number of days", 36_500)
+
+
+def _presign(text: str) -> int:
+    return _positive(text, "a number of seconds, a week at most", 604_800)  # which is S3's own limit
 
 
 def _gib(text: str) -> int:

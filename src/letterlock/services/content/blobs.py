@@ -40,11 +40,14 @@ class Found(NamedTuple):
 
 
 class BlobWriter(Protocol):
-    """Appends to one blob. `size` counts what it was given, durable or not; `state` is the note as of now, for whoever
-    deletes it."""
+    """Appends to one blob. `size` counts what it was given, durable or not."""
 
     size: int
-    state: str
+
+    @property
+    def state(self) -> str:
+        """The note as of now, for whoever deletes it."""
+        ...
 
     async def write(self, pieces: Sequence[bytes]) -> None:
         """Raises ContentError (`content.full`) or StoreError."""

@@ -81,6 +81,10 @@ class ContentServer:
         self._now, self._rng = now, rng
         self._folder = Path(folder)
         self._blobs = blobs or FolderBlobs(self._folder / "blobs")
+        if presign_s and self._blobs.presigned("0" * 32, 1, now()) is None:
+            raise InputError(
+                "a folder has no addresses to send downloads to", code="input.presign", hint="give --blobs"
+            )
         self._library = Library(self._limits)
         tables = partial(Tables, exclusive=not self._blobs.shared)
         self._writer = Writer(database or str(self._folder / "content.db"), tables, ContentError, "content")

@@ -167,12 +167,12 @@ class Exchange:
                 return target
             if target.host is None or URL(address).host != target.host:
                 raise _not_followed("to what is no address")
-            if self.is_home(target) and not (url.scheme == "https" and target.scheme != "https"):
+            if url.scheme == "https" and target.scheme != "https":
+                raise _not_followed("from https to where it can be read")
+            if self.is_home(target):
                 return target
             if self.is_home(url) and _on_this_machine(url.host) and _on_this_machine(target.host):
                 return target
-            if url.scheme == "https" and target.scheme != "https":
-                raise _not_followed("from https to where it can be read")
             return self.checked(address, encoded=True)
         except ValueError as error:
             raise _not_followed("to what is no address") from error

@@ -199,8 +199,8 @@ class BucketRequests:
         if self._session is None:
             settings = self._settings
             trust = ssl.create_default_context()
-            if settings.ca_file is not None:
-                trust.load_verify_locations(settings.ca_file)
+            if settings.authorities is not None:
+                trust.load_verify_locations(cadata=settings.authorities)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=trust),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, sock_read=settings.stall_s),

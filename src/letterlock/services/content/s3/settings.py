@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BucketSettings:
-    """A place in a bucket that is one content server's alone. `ca_file`: whose certificates its server may have, beside
-    those of the system. `public_origin` is how clients reach the bucket, where that is another way than ours."""
+    """A place in a bucket that is one content server's alone. `authorities` may vouch for its server beside those of the
+    system, in PEM. `public_origin` is how clients reach the bucket, where that is another way than ours."""
 
     bucket: str
     prefix: str
@@ -34,7 +35,7 @@ class BucketSettings:
     region: str
     key: AccessKey
     public_origin: str
-    ca_file: str | None = None
+    authorities: str | None = None
     part_bytes: int = 8 * _MIB
     """Of a multipart upload, at least 5 MiB (S3): what a killed server may lose of an upload."""
     attempts: int = 4
@@ -71,7 +72,9 @@ def bucket_settings(
         raise InputError("not the name of a region", code="input.blobs", hint="as us-east-1")
     origin = _origin(endpoint or f"https://s3.{region}.amazonaws.com")
     public = origin if public_endpoint is None else _origin(public_endpoint)
-    return BucketSettings(bucket, prefix, origin, region, key, public, ca_file)
+    return BucketSettings(
+        bucket, prefix, origin, region, key, public, None if ca_file is None else _authorities(ca_file)
+    )
 
 
 def access_key_of(key_file: str | None, environment: Mapping[str, str]) -> AccessKey:
@@ -90,6 +93,16 @@ def access_key_of(key_file: str | None, environment: Mapping[str, str]) -> Acces
             hint="a file with aws_access_key_id = ... and aws_secret_access_key = ..., mode 0600: --s3-key-file FILE",
         )
     return AccessKey(found[names[0]], found[names[1]], found.get(names[2], ""))
+
+
+def _authorities(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            found = file.read(1 << 20)
+        ssl.create_default_context().load_verify_locations(cadata=found)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} has no certificates", code="input.s3_ca", hint="a file in PEM") from error
+    return found
 
 
 def _private(path: Path) -> str:

@@ -259,9 +259,8 @@ def _opened(settings: BucketSettings) -> S3Store:
         "timeout": timedelta(days=1),  # of a whole answer, which a slow reader of a large file takes
         "read_timeout": timedelta(seconds=settings.stall_s),
     }
-    if settings.ca_file is not None:
-        with open(settings.ca_file, "rb") as file:
-            client["root_certificate"] = file.read()
+    if settings.authorities is not None:
+        client["root_certificate"] = settings.authorities
     config: S3Config = {
         "endpoint": settings.origin,
         "region": settings.region,
