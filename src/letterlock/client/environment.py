@@ -67,6 +67,15 @@ class Environment:
 
 
 def _rcs(environment: Environment, settings: Settings, identity: Identity, on_message: OnMessage) -> Transport | None:
+    if settings.gateway is not None:
+        # aiohttp again, which a client that speaks with the carrier itself need not load.
+        from ..transport.gateway.transport import GatewayTransport
+
+        account = settings.gateway
+        tls = ssl.create_default_context(cafile=account.ca_file) if account.ca_file else None
+        return GatewayTransport(
+            account.config(identity.number, settings.instance), on_message, tls=tls, rng=environment.rng
+        )
     if settings.sip is None:
         return None
     config = settings.sip.config(identity.number, settings.instance)

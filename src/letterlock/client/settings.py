@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import DecodeError, InputError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
+from ..transport.gateway.config import GatewayConfig
 from ..transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
 from ..transport.sms.config import LongMessages, SmsConfig
 
@@ -110,6 +111,19 @@ class GatewayAccount:
     ) -> GatewayAccount:
         token = base64.urlsafe_b64encode(rng(32)).decode().rstrip("=")
         return cls(url, password, token, sip_username, sip_password, ca_file)
+
+    def config(self, number: Number, instance: str) -> GatewayConfig:
+        """What the transport takes."""
+        return GatewayConfig(
+            url=self.url,
+            number=number,
+            instance=instance,
+            password=self.password,
+            token=self.token,
+            sip_username=self.sip_username,
+            sip_password=self.sip_password,
+            tags=self.tags,
+        )
 
 
 @dataclass(frozen=True, slots=True)
