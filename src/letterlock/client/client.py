@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from .. import ids
+from ..carriage import Medium
 from ..codec.ft_http import FileDocument, RemoteFile
 from ..engine.content import File
 from ..engine.events import Recorded
@@ -487,9 +488,9 @@ class Client:
         return [Transfer(info, self) for info in await self.ask(lambda profile: profile.transfers())]
 
     # --- what there is ---------------------------------------------------------------------------------------
-    async def carried(self) -> bool:
-        """Whether a carrier is set up and may be used, by the operator's word. Without one, what is sent waits."""
-        return await self.ask(lambda profile: profile.carried())
+    async def carried(self, medium: Medium = Medium.RCS) -> bool:
+        """Whether a carrier is set up for this and may be used, by the operator's word. Without one, what is sent waits."""
+        return await self.ask(lambda profile: profile.carried(medium.label))
 
     @property
     def limits(self) -> EngineLimits:

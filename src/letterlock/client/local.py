@@ -8,7 +8,7 @@ import hmac
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..carriage import ConferenceView, Inbound
+from ..carriage import ConferenceView, Inbound, Medium
 from ..codec.ft_http import RemoteFile
 from ..crypto.provider import CryptoProvider
 from ..engine.content import File, FileFormat, Sendable
@@ -330,8 +330,8 @@ class LocalProfile:
     async def find(self, number: ChatName, message_id: MessageId) -> Sequence[MessageView]:
         return self._engine.find(self._store, number, message_id)
 
-    async def carried(self) -> bool:
-        return self._transport is not None
+    async def carried(self, medium: str) -> bool:
+        return (self._sms if medium == Medium.SMS.label else self._transport) is not None
 
     # --- trust ---------------------------------------------------------------------------------------------
     async def security_code(self, number: Number) -> SecurityCode:

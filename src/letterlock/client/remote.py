@@ -147,8 +147,8 @@ class RemoteProfile:
         found: list[MessageView] = await self._call("find", number=number, message_id=message_id)
         return found
 
-    async def carried(self) -> bool:
-        return bool(await self._call("carried"))
+    async def carried(self, medium: str) -> bool:
+        return bool(await self._call("carried", medium=medium))
 
     async def security_code(self, number: Number) -> SecurityCode:
         code: SecurityCode = await self._call("security_code", number=number)
