@@ -105,6 +105,7 @@ def test_event_kinds_are_frozen() -> None:
             "roster-mismatch",
             "security-changed",
             "session-without-one-time-prekey",
+            "sms-from-unknown-sender",
             "store-rolled-back",
             "subject-changed",
             "transfer-changed",
