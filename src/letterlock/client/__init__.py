@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from .api import CertificateInfo, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
 from .bot_chat import BotChat
+from .cached_files import CachedFile, CacheInfo
 from .chat import Chat
 from .checkpoints import CHECKPOINTS
 from .client import Client
 from .conversation import Conversation
 from .environment import Environment
+from .file_reader import FileReader
 from .group import Group
 from .provisioned import ProvisioningState
 from .settings import ContentAccount, KdsAccount, Settings, SipAccount, SmsAccount
@@ -18,6 +20,8 @@ from .transfer_records import TransferInfo, TransferState
 __all__ = [
     "CHECKPOINTS",
     "BotChat",
+    "CacheInfo",
+    "CachedFile",
     "CertificateInfo",
     "Chat",
     "Client",
@@ -27,6 +31,7 @@ __all__ = [
     "DeviceInfo",
     "EncryptionInfo",
     "Environment",
+    "FileReader",
     "Group",
     "GroupInfo",
     "GroupMember",

@@ -1,6 +1,6 @@
 """The JSON lines between the owner of a profile and other processes of the same user.
 
-The owner greets with `{"letterlock": 3}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
+The owner greets with `{"letterlock": 4}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
 has the same id and `result` or `error`. `events` is answered with any number of `{"id": n, "event": {...}}`
 until the connection ends, so it has one of its own. Errors travel as class, code, message, hint and the
 class's own fields, so that a caller catches the same class on both sides.
@@ -47,7 +47,7 @@ __all__ = [
     "encode_line",
 ]
 
-VERSION = 3
+VERSION = 4
 MAX_LINE = 8 << 20
 MAX_REQUEST = 1 << 20
 

@@ -46,6 +46,7 @@ _VERBS = {
     "group": "group",
     "upload": "content",
     "download": "content",
+    "cache": "cache",
     "verify": "trust",
     "security": "encryption",
     "encryption": "encryption",

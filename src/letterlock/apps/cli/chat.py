@@ -29,9 +29,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     send.add_argument("number", metavar="NUMBER", help="or a group: letterlock group list")
     send.add_argument("text", nargs="?", metavar="TEXT", help="- reads standard input")
     send.add_argument("--file", metavar="PATH", help="send a file, encrypted as the chat is, instead of a text")
-    send.add_argument("--type", default="application/octet-stream", help="media type of the file (default %(default)s)")
+    send.add_argument("--type", default="", help="media type of the file (default: what it looks like, if it is sealed)")
     send.add_argument("--name", default="", help="what the contact is told that the file is called (default: as here)")
-    send.add_argument("--thumbnail", metavar="FILE", help="a small picture of the file")
+    send.add_argument("--thumbnail", metavar="FILE", help="a picture to make its thumbnail from")
+    send.add_argument("--no-thumbnail", action="store_true", help="no small picture of it, nor its size or duration")
     add_sending(send)
     send.set_defaults(run=run_send)
 
@@ -83,7 +84,7 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 arguments.file,
                 name=arguments.name,
                 content_type=arguments.type,
-                thumbnail=arguments.thumbnail,
+                thumbnail=False if arguments.no_thumbnail else arguments.thumbnail,
                 allow=allow,
             ),
         )

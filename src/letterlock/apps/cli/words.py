@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from ...codec.file_names import safe_file_name
 from ...engine import events as ev
 from ...engine.content import File, Location, Unknown
 from ...engine.events import Event, Recorded, event_to_json
@@ -215,7 +216,7 @@ def _said(text: str | None, content: dict[str, Any] | None, content_type: str) -
     if kind == "location":
         return _place(content["latitude"], content["longitude"], content["label"])
     if kind == "file":
-        return _file(content["name"], content["content_type"], content["size"])
+        return _file(content["name"], content["content_type"], content["size"], content.get("duration_ms"))
     return f"({content_type}, {content['size']} bytes)"
 
 
@@ -223,8 +224,10 @@ def _place(latitude: float, longitude: float, label: str) -> str:
     return f"(place: {latitude:.6f}, {longitude:.6f}{f', {label}' if label else ''})"
 
 
-def _file(name: str, content_type: str, size: int) -> str:
-    return f"(file: {name or 'without a name'}, {content_type}, {size:,} bytes)"
+def _file(name: str, content_type: str, size: int, duration_ms: int | None) -> str:
+    """A file by the name that it would get here: what its sender calls it may be meant to mislead (SR-14)."""
+    seconds = "" if duration_ms is None else f", {duration_ms // 60_000}:{duration_ms // 1_000 % 60:02d}"
+    return f"(file: {safe_file_name(name) if name else 'without a name'}, {content_type}, {size:,} bytes{seconds})"
 
 
 # --- messages ----------------------------------------------------------------------------------------------
@@ -267,10 +270,18 @@ def message_record(message: MessageView) -> dict[str, Any]:
                 "radius": place.radius,
             }
         case File(file=file) as content:
+            shown = None if content.pointer is None else content.pointer.dimensions
             record["file"] = {
                 "name": content.name,
+                "save_as": safe_file_name(content.name),
                 "size": content.size,
                 "content_type": content.content_type,
+                "media": content.media,
+                "format": content.format.value,
+                "duration_ms": content.duration_ms,
+                "width": None if shown is None else shown.width,
+                "height": None if shown is None else shown.height,
+                "thumbnail": content.thumbnail is not None,
                 "url": file.url,
                 "until": file.until,
             }
@@ -294,7 +305,7 @@ def _shown(message: MessageView) -> str:
         case Location() as place:
             return _place(place.latitude, place.longitude, place.label)
         case File() as file:
-            return _file(file.name, file.content_type, file.size)
+            return _file(file.name, file.content_type, file.size, file.duration_ms)
         case Unknown() as unknown if unknown.text is None:
             return f"({unknown.content_type}, {unknown.size} bytes)"
     if message.status is Status.MISSING:
