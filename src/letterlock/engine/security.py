@@ -9,8 +9,6 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from ..ids import ChatName, bot_of
-
 __all__ = ["WORDS", "Security", "Words", "words"]
 
 
@@ -55,9 +53,9 @@ class Words:
     sentence: str
 
 
-def words(state: Security, chat: ChatName) -> Words:
-    """The words for the state of this chat: who can read differs where the other end is a business."""
-    return _CHOSEN_BUSINESS if state is Security.PLAIN_RCS and bot_of(chat) is not None else WORDS[state]
+def words(state: Security, name: str) -> Words:
+    """The words for the state of the chat of this name: who can read differs where the other end is a business."""
+    return _CHOSEN_BUSINESS if state is Security.PLAIN_RCS and name.startswith("sip:") else WORDS[state]
 
 
 _CHOSEN_BUSINESS = Words(

@@ -43,6 +43,7 @@ _VERBS = {
     "edit": "messages",
     "delete": "messages",
     "location": "messages",
+    "answer": "chatbot",
     "group": "group",
     "upload": "content",
     "download": "content",

@@ -135,11 +135,10 @@ async def _print_events(me: Client, arguments: argparse.Namespace, terminal: Ter
 async def run_chats(arguments: argparse.Namespace, terminal: Terminal) -> int:
     async with open_client(arguments) as me:
         if arguments.number is None:
-            for chat in await me.chats():
+            for chat in (*await me.chats(), *await me.bots()):
                 state = chat.security
                 terminal.data(
-                    {"chat": chat.number, "security": state.value},
-                    f"{chat.number}  {security_label(state, chat.number)}",
+                    {"chat": chat.name, "security": state.value}, f"{chat.name}  {security_label(state, chat.name)}"
                 )
             return 0
         talk = await conversation_named(me, arguments.number)

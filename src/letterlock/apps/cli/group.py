@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from ...client import Chat, Client, Group, GroupInfo
+from ...client import BotChat, Chat, Client, Group, GroupInfo
 from ...errors import InputError
 from .options import add_profile, open_client
 from .terminal import Terminal, visible
@@ -133,8 +133,10 @@ async def run_subject(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 # --- names ---------------------------------------------------------------------------------------------------
-async def conversation_named(me: Client, text: str) -> Chat | Group:
-    """The chat with a number, or the group that the user means. Raises InputError."""
+async def conversation_named(me: Client, text: str) -> Chat | Group | BotChat:
+    """The chat with a number or a chatbot, or the group that the user means. Raises InputError."""
+    if text[:4].lower() == "sip:":
+        return await me.bot(text)
     return await me.chat(text) if text.startswith("+") else await _group(me, text)
 
 

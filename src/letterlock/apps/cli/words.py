@@ -7,13 +7,24 @@ from typing import Any
 
 from ...codec.file_names import safe_file_name
 from ...engine import events as ev
-from ...engine.content import File, Location, Unknown
+from ...engine.content import (
+    BotContent,
+    Card,
+    Carousel,
+    DeviceReport,
+    File,
+    Location,
+    SuggestionResponse,
+    Suggestions,
+    Unknown,
+)
+from ...engine.content.suggestions_record import describe_bot
 from ...engine.events import Event, Recorded, event_to_json
 from ...engine.groups.events import GroupEvent
 from ...engine.groups.history import NOTICE_TYPE
 from ...engine.outcomes import outcome
 from ...engine.record_values import Status
-from ...engine.security import WORDS, Security
+from ...engine.security import Security, words
 from ...engine.view import MessageView
 from .group_words import chat_label, group_event_text, notice_text
 from .terminal import visible
@@ -32,12 +43,12 @@ __all__ = [
 
 def security_label(state: Security, name: str) -> str:
     """At most four words, with the contact's name filled in."""
-    return WORDS[state].label.format(name=name)
+    return words(state, name).label.format(name=name)
 
 
 def security_sentence(state: Security, name: str, date: str = "an earlier day") -> str:
     """One sentence that says who can read. `date`: when codes were compared, where that is known."""
-    return WORDS[state].sentence.replace(" ({wait})", "").format(name=name, date=date)
+    return words(state, name).sentence.replace(" ({wait})", "").format(name=name, date=date)
 
 
 def protocol_words(protocol: str) -> str:
@@ -70,7 +81,18 @@ def health_words(state: str) -> str:
 def event_text(recorded: Recorded) -> str:
     """One line for people."""
     time = datetime.fromtimestamp(recorded.at / 1000, UTC).astimezone().strftime("%H:%M:%S")
-    return f"{time}  {visible(_text(recorded.event))}"
+    line = f"{time}  {visible(_text(recorded.event))}"
+    content = getattr(recorded.event, "content", None) if isinstance(recorded.event, ev.MessageReceived) else None
+    return "\n".join((line, *_below(content)))
+
+
+def _below(content: dict[str, Any] | None) -> list[str]:
+    """Cards and suggestions of a chatbot take lines of their own."""
+    if content is None or content["kind"] not in ("card", "carousel", "suggestions"):
+        return []
+    from .chatbot import bot_lines
+
+    return bot_lines(content)
 
 
 def _text(event: Event) -> str:
@@ -209,6 +231,8 @@ def _said(text: str | None, content: dict[str, Any] | None, content_type: str) -
     if text is not None:
         return text
     kind = content["kind"] if content is not None else ""
+    if content is not None and kind in _OF_BOTS:
+        return _OF_BOTS[kind]
     if content is None or kind not in ("deleted", "location", "file", "unknown"):
         return f"({content_type})"
     if kind == "deleted":
@@ -218,6 +242,14 @@ def _said(text: str | None, content: dict[str, Any] | None, content_type: str) -
     if kind == "file":
         return _file(content["name"], content["content_type"], content["size"], content.get("duration_ms"))
     return f"({content_type}, {content['size']} bytes)"
+
+
+_OF_BOTS = {
+    "card": "(card)",
+    "carousel": "(cards)",
+    "suggestions": "(suggestions)",
+    "device-report": "(about this device)",
+}
 
 
 def _place(latitude: float, longitude: float, label: str) -> str:
@@ -232,14 +264,16 @@ def _file(name: str, content_type: str, size: int, duration_ms: int | None) -> s
 
 # --- messages ----------------------------------------------------------------------------------------------
 def message_text(message: MessageView) -> str:
-    """A message of a chat, as it is now: one line."""
+    """A message of a chat, as it is now: one line, and those of a chatbot's card below it."""
     who = "me" if message.mine else message.sender
     marks = _mark(message.encrypted, message.medium.label)
     if message.edited_at is not None:
         marks += "  [edited]"
     if message.reactions:
         marks += "  " + " ".join(mark.emoji for mark in message.reactions)
-    return f"{message.message_id[:8]:<8}  {who:>16}  {visible(_answered(message) + _shown(message) + marks)}"
+    line = f"{message.message_id[:8]:<8}  {who:>16}  {visible(_answered(message) + _shown(message) + marks)}"
+    content = describe_bot(message.content) if isinstance(message.content, BotContent) else None
+    return "\n".join((line, *_below(content)))
 
 
 def message_record(message: MessageView) -> dict[str, Any]:
@@ -285,6 +319,8 @@ def message_record(message: MessageView) -> dict[str, Any]:
                 "url": file.url,
                 "until": file.until,
             }
+        case Card() | Carousel() | Suggestions() | SuggestionResponse() | DeviceReport() as said:
+            record["chatbot"] = describe_bot(said)
     return record
 
 
@@ -308,6 +344,8 @@ def _shown(message: MessageView) -> str:
             return _file(file.name, file.content_type, file.size, file.duration_ms)
         case Unknown() as unknown if unknown.text is None:
             return f"({unknown.content_type}, {unknown.size} bytes)"
+        case Card() | Carousel() | Suggestions() | DeviceReport() as content if message.text is None:
+            return _OF_BOTS[describe_bot(content)["kind"]]
     if message.status is Status.MISSING:
         return f"(missing: {message.message_id})"
     if message.content_type == NOTICE_TYPE:
