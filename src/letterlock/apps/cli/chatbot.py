@@ -51,7 +51,9 @@ async def run_answer(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
     async def tap(chat: Conversation, allow: PlainOption | None) -> MessageId:
         if not isinstance(chat, BotChat):
-            raise InputError("suggestions are a chatbot's", code="input.suggestion", hint="its address begins with sip:")
+            raise InputError(
+                "suggestions are a chatbot's", code="input.suggestion", hint="its address begins with sip:"
+            )
         message = await message_named(chat, arguments.message)
         suggestion = _chosen(await chat.suggestions(message), arguments.suggestion)
         place = await _place(arguments, suggestion)
@@ -106,7 +108,9 @@ async def _device(arguments: argparse.Namespace, suggestion: Suggestion, termina
     if arguments.tell_device:
         return device
     if interactive():
-        terminal.say(f"the bot asks about this device: {device.model} {device.platform_version}, {device.client_version}")
+        terminal.say(
+            f"the bot asks about this device: {device.model} {device.platform_version}, {device.client_version}"
+        )
         if await ask("type 'tell' to tell it, anything else to tap without: ") == "tell":
             return device
     return None

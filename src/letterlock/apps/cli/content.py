@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...engine.content import File, FileFormat
+from ...codec.chatbot.model import Media
+from ...engine.content import Card, Carousel, File, FileFormat
 from ...errors import InputError
 from .account import LAB_CONTENT_PORT
 from .group import conversation_named
@@ -38,7 +39,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     add_database(content, "content.db in the folder")
     content.add_argument(
-        "--blobs", metavar="DIR|URL", help="where the files are kept: a folder (default: in --folder), or s3://BUCKET/PREFIX"
+        "--blobs",
+        metavar="DIR|URL",
+        help="where the files are kept: a folder (default: in --folder), or s3://BUCKET/PREFIX",
     )
     content.add_argument("--s3-endpoint", metavar="URL", help="the S3 server (default: Amazon's of the region)")
     content.add_argument("--s3-region", default="us-east-1", metavar="NAME", help="default %(default)s")
@@ -90,6 +93,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     download.add_argument("--chat", metavar="NUMBER", help="or a group: the chat of --message")
     download.add_argument(
         "--message", metavar="MESSAGE", help="its id, or the beginning of it: letterlock chats NUMBER"
+    )
+    download.add_argument(
+        "--media", type=int, default=1, metavar="N", help="which picture or film of a chatbot's cards (default 1)"
     )
     download.add_argument("--picture", action="store_true", help="the message's thumbnail in place of its file")
     download.add_argument(
@@ -188,6 +194,10 @@ async def _download_of_message(arguments: argparse.Namespace, terminal: Terminal
         message_id = await message_named(chat, arguments.message)
         found = [each.content for each in await chat.messages(limit=1_000) if each.message_id == message_id]
         file = found[0] if found else None
+        if isinstance(file, Card | Carousel):
+            # By the user's word alone: whose server it is learns who reads, and when (SR-14).
+            picture = _media_of(file, arguments.media)
+            return await _follow([await me.download(picture.url, arguments.to or ".")], arguments, terminal)
         if not isinstance(file, File):
             raise InputError("there is no file in this message", code="input.target")
         if arguments.to == "-":
@@ -195,6 +205,14 @@ async def _download_of_message(arguments: argparse.Namespace, terminal: Terminal
         to = arguments.to or (None if file.format is FileFormat.SEALED else ".")
         transfer = await me.download(file, to, thumbnail=arguments.picture)
         return await _follow([transfer], arguments, terminal)
+
+
+def _media_of(content: Card | Carousel, number: int) -> Media:
+    if not 1 <= number <= len(content.media):
+        raise InputError(
+            f"this message has {len(content.media)} pictures or films", code="input.target", hint="--media N"
+        )
+    return content.media[number - 1]
 
 
 async def _to_stdout(me: Client, file: File, thumbnail: bool) -> int:

@@ -24,7 +24,7 @@ from ...engine.groups.events import GroupEvent
 from ...engine.groups.history import NOTICE_TYPE
 from ...engine.outcomes import outcome
 from ...engine.record_values import Status
-from ...engine.security import Security, words
+from ...engine.security import WORDS, Security, words
 from ...engine.view import MessageView
 from .group_words import chat_label, group_event_text, notice_text
 from .terminal import visible
