@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from engine.toy_protocol import ToyProtocol, bundle
-from letterlock.carriage import Inbound, NetworkResult, Outbound
+from letterlock.carriage import Inbound, Medium, NetworkResult, Outbound
 from letterlock.codec import cpim
 from letterlock.codec.frame import decode_frame
 from letterlock.crypto.pyca import Pyca
@@ -284,7 +284,9 @@ class World:
         hostility: Hostility | None = None,
         limits: EngineLimits = DEFAULTS,
         privacy: Privacy | None = None,
+        sms: bool = False,
     ) -> None:
+        self.sms = sms
         self.random = random.Random(seed)
         self.now = EPOCH
         self.keys: Keys = keys or ToyKeys()
@@ -325,6 +327,7 @@ class World:
             limits=self.limits,
             privacy=self.privacy,
             sign=lambda text, rng: CRYPTO.xeddsa_sign(account.identities[device][0], text, rng),
+            sms=self.sms,
         )
         phone = Phone(self, account, device, engine, MemoryState())
         self.phones.append(phone)
@@ -480,7 +483,7 @@ class World:
         asked = (
             "positive-delivery, negative-delivery, display" if outbound.receipts else ", ".join(outbound.dispositions)
         )
-        if asked:
+        if asked and outbound.medium is Medium.RCS:
             pairs.append(("imdn.Disposition-Notification", asked))
         inbound = Inbound(
             sender,
@@ -491,6 +494,7 @@ class World:
             self.now + delay,
             outbound.group,
             cpim.headers(*pairs, *outbound.headers),
+            outbound.medium,
         )
         self.flying.append((self.now + delay, self._serial, phone, inbound))
 
