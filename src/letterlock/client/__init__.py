@@ -13,7 +13,7 @@ from .environment import Environment
 from .file_reader import FileReader
 from .group import Group
 from .provisioned import ProvisioningState
-from .settings import ContentAccount, KdsAccount, Settings, SipAccount, SmsAccount
+from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount
 from .transfer import Transfer
 from .transfer_records import TransferInfo, TransferState
 
@@ -32,6 +32,7 @@ __all__ = [
     "EncryptionInfo",
     "Environment",
     "FileReader",
+    "GatewayAccount",
     "Group",
     "GroupInfo",
     "GroupMember",

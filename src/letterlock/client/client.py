@@ -29,7 +29,7 @@ from .joining import ask_for_link, join_profile, link_profile
 from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
 from .remote import ConnectionLost, RemoteProfile
-from .settings import ContentAccount, KdsAccount, Settings, SipAccount, SmsAccount, spoken
+from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount, spoken
 from .setup import create_profile
 from .sms import set_sms_account
 from .transfer import Transfer, absolute
@@ -89,6 +89,7 @@ class Client:
         content: ContentAccount | None = None,
         kds: KdsAccount | Callable[[bytes], Awaitable[KdsAccount]] | None = None,
         sms: SmsAccount | None = None,
+        gateway: GatewayAccount | None = None,
         protocols: Sequence[str] = ("signal",),
         name: str = "",
         directory_ca: str | None = None,
@@ -102,6 +103,7 @@ class Client:
         one. `protocols` are those that the profile speaks: `signal`, and `rcc16`, which needs a key distribution server
         (`kds`): the account there, or a function that is awaited with the participant key (DER) once it is made, because
         the operator vouches for that key. With `sms`, SMS is offered where a message cannot be encrypted (docs/sms.md).
+        With a `gateway` that service speaks with the carrier for us (docs/gateway.md), and `sip` is not used.
         `name` is what the owner calls this device. A key file must exist (`letterlock.keystore.KeyFile.create`).
         Safe to call again after any failure. Raises InputError, DirectoryError, TransportError.
         """
@@ -111,7 +113,7 @@ class Client:
             raise _nothing_unlocks()
         account = None if callable(kds) else kds
         settings = Settings.new(
-            directory, sip, environment.rng, directory_ca, content, account, spoken(protocols), sms=sms
+            directory, sip, environment.rng, directory_ca, content, account, spoken(protocols), gateway, sms=sms
         )
         vouch = kds if callable(kds) else None
         await create_profile(paths, ids.number(number), unlock, settings, code, name, environment, vouch)
@@ -154,6 +156,7 @@ class Client:
         sip: SipAccount | None = None,
         content: ContentAccount | None = None,
         sms: SmsAccount | None = None,
+        gateway: GatewayAccount | None = None,
         protocols: Sequence[str] = ("signal",),
         name: str = "",
         directory_ca: str | None = None,
@@ -172,7 +175,7 @@ class Client:
         if unlock is None:
             raise _nothing_unlocks()
         settings = Settings.new(
-            directory, sip, environment.rng, directory_ca, content, None, spoken(protocols), sms=sms
+            directory, sip, environment.rng, directory_ca, content, None, spoken(protocols), gateway, sms=sms
         )
         return await join_profile(paths, offer, unlock, settings, name, environment)
 

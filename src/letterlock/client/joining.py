@@ -19,7 +19,7 @@ from .network import Directory
 from .opening import adopting
 from .profile import ProfilePaths
 from .settings import SETTINGS, Settings
-from .setup import opened_for_setup
+from .setup import admitted, opened_for_setup
 
 __all__ = ["ask_for_link", "first_list", "join_profile", "link_profile"]
 
@@ -44,6 +44,7 @@ async def join_profile(
         ):
             identity = linked_identity(decoded, name, crypto, environment.rng)
         await asyncio.to_thread(store.commit, (), {IDENTITY: identity, SETTINGS: settings}, store.generation)
+        await admitted(settings, identity.number)
         request = encode_request(identity.entry(crypto, environment.rng, settings.protocols))
         if "rcc16" not in settings.protocols:
             return request

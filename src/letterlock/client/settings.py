@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from ..errors import DecodeError, InputError
 from ..ids import Number, Rng
 from ..seam import Key, RecordKind
-from ..transport.gateway.config import GatewayConfig
+from ..transport.gateway.config import GatewayConfig, base_of
 from ..transport.rcs.config import ConferenceConfig, RcsConfig, SessionConfig
 from ..transport.sms.config import LongMessages, SmsConfig
 
@@ -107,8 +108,16 @@ class GatewayAccount:
 
     @classmethod
     def new(
-        cls, url: str, password: str, sip_username: str, sip_password: str, rng: Rng, ca_file: str | None = None
+        cls,
+        url: str,
+        password: str,
+        sip_username: str,
+        sip_password: str,
+        ca_file: str | None = None,
+        rng: Rng = os.urandom,
     ) -> GatewayAccount:
+        """An account of a device that is new to the gateway. Raises InputError for an address that is not to be used (SR-19)."""
+        base_of(url)
         token = base64.urlsafe_b64encode(rng(32)).decode().rstrip("=")
         return cls(url, password, token, sip_username, sip_password, ca_file)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from .settings import SETTINGS, KdsAccount, Settings
 if TYPE_CHECKING:
     from .key_server import KeyServer
 
-__all__ = ["begun_identity", "claimed", "create_profile", "opened_for_setup", "publish_keys"]
+__all__ = ["admitted", "begun_identity", "claimed", "create_profile", "opened_for_setup", "publish_keys"]
 
 
 async def create_profile(
@@ -58,7 +59,25 @@ async def create_profile(
             settings = dataclasses.replace(settings, kds=await vouch(identity.participant_spki))
             check_protocols(settings)
         await asyncio.to_thread(store.commit, (), {SETTINGS: settings}, store.generation)
+        await admitted(settings, identity.number)
         await claimed(store, identity, settings, code, environment)
+
+
+async def admitted(settings: Settings, number: Number) -> None:
+    """Have the gateway admit this device, if there is one: a password that is wrong is heard of here and now. The gateway
+    registers a device with the carrier from its first link on. Raises GatewayError, TransportError."""
+    if settings.gateway is None:
+        return
+    from ..transport.gateway.config import GatewaySettings
+    from ..transport.gateway.connection import GatewayHttp
+
+    account = settings.gateway
+    tls = ssl.create_default_context(cafile=account.ca_file) if account.ca_file else None
+    http = GatewayHttp(account.config(number, settings.instance), GatewaySettings(), tls)
+    try:
+        await http.enrol()
+    finally:
+        await http.close()
 
 
 async def begun_identity(store: Store, number: Number, name: str, environment: Environment) -> Identity:

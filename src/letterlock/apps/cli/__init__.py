@@ -30,6 +30,7 @@ _VERBS = {
     "provisioning": "provisioning",
     "mailbox": "mailbox",
     "push": "push",
+    "gateway": "gateway",
     "focus": "focus",
     "kds": "kds",
     "setup": "profile",

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ...carrier.settings import DEFAULT_DOMAIN
-from ...client import ContentAccount, SipAccount
+from ...client import ContentAccount, GatewayAccount, SipAccount
 from ...codec.addresses import is_loopback
 from ...codec.sip import Uri
 from ...errors import DecodeError, InputError
@@ -16,12 +16,14 @@ __all__ = [
     "LAB_CONTENT_PORT",
     "LAB_DIRECTORY",
     "LAB_DIRECTORY_PORT",
+    "LAB_GATEWAY_PORT",
     "LAB_KDS_PORT",
     "LAB_PASSWORD",
     "LAB_PROVISIONING_PORT",
     "LAB_SIP_PORT",
     "carrier_account",
     "content_account",
+    "gateway_account",
 ]
 
 LAB_SIP_PORT = 5060
@@ -29,6 +31,7 @@ LAB_DIRECTORY_PORT = 8460
 LAB_CONTENT_PORT = 8470
 LAB_PROVISIONING_PORT = 8480
 LAB_KDS_PORT = 8490
+LAB_GATEWAY_PORT = 8500
 LAB_PASSWORD = "lab"  # noqa: S105 - the password of a lab where whoever knows it can be anybody
 LAB_CARRIER = f"sip:127.0.0.1:{LAB_SIP_PORT}"
 LAB_DIRECTORY = f"http://127.0.0.1:{LAB_DIRECTORY_PORT}"
@@ -76,4 +79,17 @@ def content_account(arguments: argparse.Namespace, number: str) -> ContentAccoun
         username=number,
         password=arguments.content_password,
         ca_file=str(Path(arguments.content_ca).expanduser().absolute()) if arguments.content_ca else None,
+    )
+
+
+def gateway_account(arguments: argparse.Namespace, number: str) -> GatewayAccount | None:
+    """The account at the gateway that --gateway and its companions describe; the gateway knows its carrier itself."""
+    if not arguments.gateway:
+        return None
+    return GatewayAccount.new(
+        arguments.gateway,
+        arguments.gateway_password,
+        arguments.sip_user or number,
+        arguments.sip_password,
+        str(Path(arguments.gateway_ca).expanduser().absolute()) if arguments.gateway_ca else None,
     )

@@ -12,7 +12,8 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
-from ...client import Client, Environment, Settings
+from ... import ids
+from ...client import Client, Environment, GatewayAccount, Settings
 from ...client.environment import system_clock
 from ...client.identity import IDENTITY
 from ...client.opening import open_store
@@ -25,6 +26,8 @@ from ...errors import InputError, LetterlockError, StoreError, TransportError
 from ...ids import Number
 from ...store import ProfileLock
 from ...transport.directory import DirectoryClient
+from ...transport.gateway.config import GatewaySettings
+from ...transport.gateway.connection import GatewayHttp
 from ...transport.sms.transport import probe
 from .options import Unlock, add_profile, is_open_elsewhere, open_client, profile_path, unlock_arguments
 from .terminal import EXIT, Terminal
@@ -93,7 +96,7 @@ async def run_doctor(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return EXIT["network"]
     findings.tell("store", f"opens; {who}")
     directory = await findings.check("directory", lambda: _directory(settings))
-    carrier = await findings.check("carrier", lambda: _carrier(settings))
+    carrier = await findings.check("carrier", lambda: _carrier(settings, who.partition(",")[0]))
     if directory and carrier:
         await findings.check("account", lambda: _account(arguments, unlock))
     if settings.sms is not None:
@@ -143,7 +146,20 @@ async def _directory(settings: Settings) -> str:
     return f"{settings.directory} answers"
 
 
-async def _carrier(settings: Settings) -> str:
+async def _gateway(account: GatewayAccount, number: str, instance: str) -> str:
+    """Whether it answers. To link would end the link of the process that has the profile open, so nobody does that here."""
+    tls = ssl.create_default_context(cafile=account.ca_file) if account.ca_file else None
+    http = GatewayHttp(account.config(ids.number(number), instance), GatewaySettings(connect_s=_SECONDS), tls)
+    try:
+        await http.healthy()
+    finally:
+        await http.close()
+    return f"gateway {account.url} answers; it speaks with the carrier"
+
+
+async def _carrier(settings: Settings, number: str) -> str:
+    if settings.gateway is not None:
+        return await _gateway(settings.gateway, number, settings.instance)
     sip = settings.sip
     if sip is None:
         return "none is set"

@@ -12,7 +12,7 @@ from ...client import Client
 from ...client.profile import ProfilePaths
 from ...errors import DirectoryError, InputError
 from ...keystore import KeyFile
-from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account, content_account
+from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account, content_account, gateway_account
 from .asking import ask, interactive
 from .options import Unlock, add_profile, open_client, profile_path, unlock_arguments
 from .sms import add_smsc, sms_account
@@ -82,6 +82,18 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="better in LETTERLOCK_CONTENT_PASSWORD (default: the lab's)",
     )
     add_smsc(setup)
+    setup.add_argument(
+        "--gateway",
+        default=os.environ.get("LETTERLOCK_GATEWAY") or None,
+        metavar="URL",
+        help="let a gateway speak with the carrier, with --sip-user and --sip-password, and not this device (default: none)",
+    )
+    setup.add_argument("--gateway-ca", metavar="FILE", help="trust this authority for the gateway's certificate")
+    setup.add_argument(
+        "--gateway-password",
+        default=os.environ.get("LETTERLOCK_GATEWAY_PASSWORD") or LAB_PASSWORD,
+        help="better in LETTERLOCK_GATEWAY_PASSWORD (default: the lab's)",
+    )
     setup.add_argument("--insecure-lab", action="store_true", help="permit plaintext SIP and SMPP beyond this machine")
     add_profile(setup)
     setup.set_defaults(run=run_setup)
@@ -116,7 +128,8 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             await Client.set_sms(path, sms, **unlock)
         return _done(arguments, terminal, path)
     number = arguments.number or _offered_number(arguments.join)
-    sip, content = carrier_account(arguments, number), content_account(arguments, number)
+    gateway, content = gateway_account(arguments, number), content_account(arguments, number)
+    sip = None if gateway is not None else carrier_account(arguments, number)
     sms = sms_account(arguments)
     unlock = _unlock_new(arguments)  # last, so that nobody chooses a passphrase for nothing
     if arguments.join is not None:
@@ -128,6 +141,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             sip=sip,
             content=content,
             sms=sms,
+            gateway=gateway,
             protocols=protocols(arguments),
             name=arguments.name,
             **unlock,
@@ -154,6 +168,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 sip=sip,
                 content=content,
                 sms=sms,
+                gateway=gateway,
                 protocols=protocols(arguments),
                 name=arguments.name,
                 **unlock,
