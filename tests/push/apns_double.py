@@ -95,11 +95,11 @@ class ApnsDouble:
     release: asyncio.Event = field(default_factory=asyncio.Event)
     provider_tokens: set[str] = field(default_factory=set)
     port: int = 0
+    live: set[_Connection] = field(default_factory=set)
 
     async def __aenter__(self) -> ApnsDouble:
         tls = self.certificate.server_context()
         tls.set_alpn_protocols(["h2"])
-        self._live: set[_Connection] = set()
         self._server = await asyncio.get_running_loop().create_server(
             lambda: _Connection(self), "127.0.0.1", self.port, ssl=tls
         )
@@ -111,17 +111,17 @@ class ApnsDouble:
 
     async def stop(self) -> None:
         self._server.close()
-        for connection in list(self._live):
+        for connection in list(self.live):
             connection.transport.abort()
         await self._server.wait_closed()
 
     def open_windows(self) -> None:
-        for connection in self._live:
+        for connection in self.live:
             connection.open_windows()
 
     def goaway_all(self) -> None:
         """A graceful GOAWAY on every connection, between requests or in the middle of them."""
-        for connection in list(self._live):
+        for connection in list(self.live):
             connection.goaway(connection.highest)
 
     def fault_for(self, token: str) -> Answer | Fault:
@@ -155,7 +155,7 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.double.connections += 1
-        self.double._live.add(self)
+        self.double.live.add(self)
         if self.double.mute:
             return
         self.h2.initiate_connection()
@@ -165,7 +165,7 @@ class _Connection(asyncio.Protocol):
             self.goaway(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.double._live.discard(self)
+        self.double.live.discard(self)
         for task in self.answering:
             task.cancel()
 

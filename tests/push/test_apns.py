@@ -46,7 +46,6 @@ HTTP2 = Http2Settings(connect_s=2, settings_s=1, request_s=1, ping_s=60, pong_s=
 class Lab:
     double: ApnsDouble
     pushes: Pushes
-    provider: Apns
     clock: Clock
 
     async def devices(self, count: int) -> None:
@@ -77,19 +76,25 @@ class Clock:
 
 @contextlib.asynccontextmanager
 async def lab(
-    folder: Path, *, limits: PushLimits = QUICK, http2: Http2Settings = HTTP2, alert: bool = False, **double: object
+    folder: Path,
+    *,
+    limits: PushLimits = QUICK,
+    http2: Http2Settings = HTTP2,
+    alert: bool = False,
+    authority: Path | None = None,
+    **double: object,
 ) -> AsyncIterator[Lab]:
     certificate = write_lab_certificate(folder)
     key, public = operator_key()
     clock = Clock()
     async with ApnsDouble(certificate, public, **double) as server:  # type: ignore[arg-type]
-        tls = ssl.create_default_context(cafile=str(certificate.authority))
+        tls = ssl.create_default_context(cafile=str(authority or certificate.authority))
         settings = ApnsSettings(
             frozenset({TOPIC}), TEAM, KEY_ID, key, tls, "localhost", server.port, alert=alert, http2=http2
         )
         provider = Apns(settings, clock)
         async with Pushes(str(folder / "push.db"), [provider], limits=limits, now=clock) as pushes:
-            yield Lab(server, pushes, provider, clock)
+            yield Lab(server, pushes, clock)
 
 
 async def test_a_wake_up_goes_out_and_says_nothing(tmp_path: Path) -> None:
@@ -265,7 +270,7 @@ async def test_nobody_there_is_noticed_by_the_ping(tmp_path: Path) -> None:
         await town.pushes.wake(ANA, "device 0")
         await town.settled()
         town.double.mute = True
-        await until(lambda: not town.double._live)
+        await until(lambda: not town.double.live)
         town.double.mute = False
         await town.pushes.wake(ANA, "device 1")
         assert counts(await town.settled()) == {Fate.SENT: 2}
@@ -358,15 +363,12 @@ async def test_only_apps_of_the_operator_are_woken(tmp_path: Path) -> None:
 
 
 async def test_sr_19_nothing_goes_to_a_server_without_a_trusted_certificate(tmp_path: Path) -> None:
-    async with lab(tmp_path, limits=replace(QUICK, max_tries=1)) as town:
-        (tmp_path / "other").mkdir()
-        other = write_lab_certificate(tmp_path / "other")
-        tls = ssl.create_default_context(cafile=str(other.authority))
-        provider = Apns(replace(town.provider._settings, tls=tls), town.clock)
-        async with Pushes(str(tmp_path / "other.db"), [provider], limits=replace(QUICK, max_tries=1)) as pushes:
-            await pushes.subscribe(ANA, "phone", apns(1))
-            await pushes.wake(ANA, "phone")
-            assert (await settled(pushes)).ended == {(Fate.GIVEN_UP, Reason.CONNECTION): 1}
+    (tmp_path / "other").mkdir()
+    other = write_lab_certificate(tmp_path / "other")
+    async with lab(tmp_path, limits=replace(QUICK, max_tries=1), authority=other.authority) as town:
+        await town.devices(1)
+        await town.wake_all(1)
+        assert (await town.settled()).ended == {(Fate.GIVEN_UP, Reason.CONNECTION): 1}
         assert not town.double.seen
 
 
