@@ -98,7 +98,7 @@ def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
             turn.tell(MessageFailed(number, message.message_id, "file-encrypted"))
             continue
         if allow.medium is Medium.SMS and not sms.carries(message, core.limits):
-            put(turn, number, replace(message, status=Status.FAILED, medium=Medium.SMS))
+            put(turn, number, replace(message, status=Status.FAILED))
             turn.tell(MessageFailed(number, message.message_id, "sms-only-text"))
             continue
         sent = replace(message, encrypted=False, status=Status.SENDING, medium=allow.medium)
