@@ -64,6 +64,7 @@ __all__ = [
 ]
 
 _KEPT_HEADERS = 16
+_BINARY = "application/octet-stream"
 
 
 # --- out -----------------------------------------------------------------------------------------------------
@@ -168,11 +169,11 @@ def received_sms(core: Core, turn: Turn, inbound: Inbound, media_type: str) -> N
     """What an SMSC brings: texts, and its own receipts. It says who sent them, and can say what it likes (SR-05)."""
     if media_type == imdn.MEDIA_TYPE and inbound.sender is not None:
         received_receipt(core, turn, inbound.sender, inbound)
-    elif media_type != outbox.PLAIN_TYPE or inbound.sender == core.me.number:
+    elif media_type not in (outbox.PLAIN_TYPE, _BINARY) or inbound.sender == core.me.number:
         return
     elif inbound.sender is not None:
         received(core, turn, inbound.sender, inbound, media_type)
-    else:
+    elif media_type == outbox.PLAIN_TYPE:
         sms.from_nobody(core, turn, inbound)
 
 
