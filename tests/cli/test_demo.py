@@ -23,7 +23,7 @@ def demo(folder: Path, *arguments: str) -> tuple[int, list[str], dict[str, Any]]
         env=clean_environment(folder),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.stderr == b""
     lines = done.stdout.decode().splitlines()
@@ -35,7 +35,7 @@ def test_nothing_is_lost_doubled_or_readable(tmp_path: Path) -> None:
     said = "the parcel lies under the third bench"
     code, lines, result = demo(tmp_path, "--say", said, "--say", "and again", "--log", str(log))
     assert code == 0
-    assert result == {"messages": 29, "delivered": 29, **CLEAN, "plaintext_on_wire": 0}
+    assert result == {"messages": 31, "delivered": 31, **CLEAN, "files": 2, "verified": 2, "plaintext_on_wire": 0}
     shown = "\n".join(lines)
     assert "SIGKILL" in shown
     assert "application/vnd.letterlock.signal" in shown
@@ -50,6 +50,11 @@ def test_nothing_is_lost_doubled_or_readable(tmp_path: Path) -> None:
     assert "message/mls" in shown
     assert "encrypted for the conversation as a whole (RCC.16, MLS), era 1, epoch 1" in shown
     assert "Eve's phone is back and in epoch 14, as Ben's, which was in 14" in shown
+    # A film whose receiver was killed, and a picture: all that a reader of the wire has of them is their size.
+    assert "MB had come, and the transfer goes on where it was" in shown
+    assert "a thumbnail of 320 by 240 pixels" in shown
+    assert not search(log, "the race, uncut")
+    assert search(log, "application/octet-stream")
     # The log is real: the numbers are in it, what was said is not.
     assert search(log, "+15550199")
     assert not search(log, said)
@@ -61,7 +66,9 @@ def test_the_control_finds_every_message(tmp_path: Path) -> None:
     log = tmp_path / "wire.log"
     code, lines, result = demo(tmp_path, "--plain", "--say", "anybody can read this", "--log", str(log))
     assert code == 0
-    assert result == {"messages": 8, "delivered": 8, **CLEAN, "plaintext_on_wire": 8}
+    assert result == {"messages": 10, "delivered": 10, **CLEAN, "files": 2, "verified": 2, "plaintext_on_wire": 16}
+    # Eight texts; of two files the name and three places in them.
+    assert search(log, "the race, uncut")
     assert search(log, "anybody can read this")
     assert any("Not encrypted (RCS)" in line for line in lines)
 

@@ -14,8 +14,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from ...carrier import Searcher
+from ...carrier.passage import FIRST_PASSAGE
 from ...errors import InputError
 from .asking import interactive
+from .demo_album import Album
 from .demo_focus import Boathouse
 from .demo_group import Regatta
 from .demo_pair import Pair
@@ -58,6 +60,8 @@ async def run_demo(arguments: argparse.Namespace, terminal: Terminal) -> int:
             ana, ben = await stage.bring_up(("Ana", "+15550100"), ("Ben", "+15550199"))
             pair = Pair(stage, ana, ben)
             await pair.talk(arguments.say)
+            album = Album(stage, ana, ben)
+            await album.show()
             secrets = []
             if not arguments.plain:
                 # A group is never unencrypted: there is nothing to compare with in the control.
@@ -69,13 +73,23 @@ async def run_demo(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 secrets.append(Boathouse.subject)
             if not arguments.headless and interactive():
                 await pair.improvise()
-            result = await stage.result()
-        searcher = Searcher(log)
+            result = {**await stage.result(), "files": album.sent, "verified": album.verified}
         secrets += [item.text for item in stage.said if item.text]
-        result["plaintext_on_wire"] = sum(bool(searcher.search(text)) for text in secrets)
+        result["plaintext_on_wire"] = _found(log, secrets, album.secrets)
     print(json.dumps(result), flush=True)
-    clean = result["lost"] == result["duplicated"] == 0 and bool(result["plaintext_on_wire"]) == arguments.plain
+    whole = result["lost"] == result["duplicated"] == 0 and result["files"] == result["verified"]
+    clean = whole and bool(result["plaintext_on_wire"]) == arguments.plain
     return EXIT["ok"] if clean else EXIT["bug"]
+
+
+def _found(log: Path, said: list[str], of_files: list[str | bytes]) -> int:
+    """How many of these can be read: all of them in what went over the carrier, what is of files also on the way to the
+    content server."""
+    carrier = Searcher(log, lambda stream: stream.connection < FIRST_PASSAGE)
+    passage = Searcher(log, lambda stream: stream.connection >= FIRST_PASSAGE)
+    return sum(bool(carrier.search(text)) for text in said) + sum(
+        bool(carrier.search(secret) or passage.search(secret)) for secret in of_files
+    )
 
 
 def _opening(plain: bool) -> str:

@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...carrier import Accounts, ApplicationServer, Carrier
-from ...client import Client, SipAccount
+from ...carrier.passage import Passage
+from ...client import Client, ContentAccount, SipAccount
+from ...client.environment import system_clock
 from ...crypto.pyca import Pyca
 from ...engine import events as ev
 from ...engine.events import Event
 from ...keystore import KeyFile
+from ...services.content import ContentServer
 from ...services.directory import Directory, IssuedCode
 from ...services.focus import Focus
 from ...services.focus.mls.settings import MlsSettings
@@ -35,6 +38,8 @@ __all__ = ["Said", "Stage", "all_of", "arrival"]
 _PASSWORD = "demo"  # noqa: S105 - of a carrier that lives for seconds, on loopback
 _PATIENCE_SECONDS = 20.0
 _FACTORY = "conference-factory"
+_LINK_BYTES = 8 << 20
+"""A second, of the way to the content server: as fast as a good mobile link, so that a transfer can be watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Stage:
     _directories: list[Directory] = field(default_factory=list)
     _codes: dict[str, asyncio.Future[str]] = field(default_factory=dict)
     _keys: DemoKeys | None = None
+    _content: str = ""
     _shown: int = 0
 
     # --- before ------------------------------------------------------------------------------------------
@@ -102,6 +108,7 @@ class Stage:
         await focus.start()
         self.stack.push_async_callback(focus.close)
         self._carrier.serve(ApplicationServer(focus.host, focus.port, frozenset({_FACTORY}), ("conf-",)))
+        self._content = await self._content_server()
         # In the control each phone has a directory of its own, so that neither finds keys of the other.
         self._directories = [await self._directory(name) for name in (("a", "b") if self.plain else ("a",))]
 
@@ -141,6 +148,7 @@ class Stage:
                 msrp_relay=carrier.msrp_uri.encode() if carrier.msrp_uri is not None else None,
                 conference_factory=f"sip:{_FACTORY}@{carrier.domain}",
             ),
+            content=ContentAccount(self._content, phone.number, _PASSWORD),
             kds=(lambda spki: keys.account(phone.number, spki)) if "rcc16" in protocols else None,
             protocols=protocols,
             name=f"{phone.name}'s phone",
@@ -149,6 +157,17 @@ class Stage:
         )
         self.stack.push_async_callback(phone.kill)
         await phone.switch_on()
+
+    async def _content_server(self) -> str:
+        """Where clients upload: through a passage, so that every byte of a file is in the log, too."""
+        passage = await self.stack.enter_async_context(
+            Passage(self.log, clock=system_clock, bytes_per_second=_LINK_BYTES)
+        )
+        server = ContentServer(self.folder / "content", password_of=None, public_url=f"http://127.0.0.1:{passage.port}")
+        await server.start()
+        self.stack.push_async_callback(server.close)
+        passage.lead_to("127.0.0.1", server.port)
+        return server.url
 
     async def _directory(self, name: str) -> Directory:
         def on_code(issued: IssuedCode) -> None:
@@ -219,6 +238,6 @@ class Stage:
         """What is going on."""
         self.print(textwrap.fill(f"-- {text}", width()))
 
-    def print(self, text: str) -> None:
+    def print(self, text: str, end: str = "\n\n") -> None:
         # With -o json standard output holds JSON alone.
-        print(text + "\n", file=sys.stderr if self.terminal.json else sys.stdout, flush=True)
+        print(text, end=end, file=sys.stderr if self.terminal.json else sys.stdout, flush=True)

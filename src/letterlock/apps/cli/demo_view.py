@@ -15,7 +15,7 @@ from ...codec.cpim import CpimLimits, decode_cpim
 from ...codec.sip import Limits, Request, StreamParser
 from ...errors import DecodeError
 
-__all__ = ["Sight", "beside", "sights", "width"]
+__all__ = ["Sight", "bar", "beside", "sights", "width"]
 
 _SIP = Limits(max_header_bytes=65_536, max_headers=256, max_line=16_384, max_body=2_000_000)
 _CPIM = CpimLimits(max_size=2_000_000, max_headers=128, max_header_bytes=65_536)
@@ -90,3 +90,10 @@ def beside(who: str, text: str, marks: str, sight: Sight | None) -> str:
     left += [""] * (rows - len(left))
     right += [""] * (rows - len(right))
     return os.linesep.join(f"{a:<{half}}  | {b}".rstrip() for a, b in zip(left, right, strict=True))
+
+
+def bar(who: str, done: int, size: int | None) -> str:
+    """How far a transfer has come, in one line."""
+    share = done / size if size else 0.0
+    filled = round(share * 40)
+    return f"   {who:<5} [{'#' * filled}{'.' * (40 - filled)}] {share:4.0%}  {done / 1e6:5.1f} MB"
