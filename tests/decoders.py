@@ -49,6 +49,7 @@ from letterlock.signal import messages
 from letterlock.signal.spqr import wire as spqr_wire
 from letterlock.trust import authoring, device_entry, device_list, group_log_bundle, group_log_entry
 from mls.decoders import mls_decoders
+from push.push_decoders import push_decoders
 from rcc16.credential_decoders import credential_decoders
 from rcc16.wire_decoders import rcc16_wire_decoders
 from services.kds_decoders import kds_decoders
@@ -317,6 +318,7 @@ def decoders() -> tuple[Decoder, ...]:
         *(Decoder(name, decode, examples) for name, decode, examples in rcc16_wire_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in credential_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in kds_decoders()),
+        *(Decoder(name, decode, examples) for name, decode, examples in push_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in gateway_decoders()),
     )
 
