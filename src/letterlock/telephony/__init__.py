@@ -113,6 +113,7 @@ from .rcs import (
     RCSService,
 )
 from .requests import (
+    BusinessInformationRequest,
     ReportSpamRequest,
     RevokeMessageRequest,
     SpamCategory,
@@ -137,6 +138,7 @@ __all__ = [
     "Availability",
     "BusinessCard",
     "BusinessCardCarousel",
+    "BusinessInformationRequest",
     "CachePolicy",
     "CardContent",
     "CardHeight",

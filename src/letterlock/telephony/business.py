@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from ..codec.chatbot import model
+from ..errors import InputError
 from .dates import date_of
 from .handles import RCSURI, CellularServiceID, RCSMessageID
 
@@ -43,6 +44,7 @@ __all__ = [
     "SuggestionResponse",
     "card_of",
     "carousel_of",
+    "suggestion_of",
     "suggestions_of",
 ]
 
@@ -287,6 +289,13 @@ def suggestions_of(suggestions: tuple[model.Suggestion, ...]) -> tuple[Suggestio
     """Those that Apple has a case for."""
     found = (_suggestion(suggestion) for suggestion in suggestions)
     return tuple(suggestion for suggestion in found if suggestion is not None)
+
+
+def suggestion_of(suggestion: Suggestion) -> model.Suggestion:
+    """The other way. Raises InputError for one that was put together by hand."""
+    if suggestion._suggestion is None:
+        raise InputError("not a suggestion of a message that has come", code="input.suggestion")
+    return suggestion._suggestion
 
 
 def _suggestion(suggestion: model.Suggestion) -> Suggestion | None:

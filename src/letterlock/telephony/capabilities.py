@@ -22,6 +22,7 @@ from ..sip.options import (
 from .handles import CellularServiceID, RCSHandle
 
 __all__ = [
+    "OF_A_BUSINESS",
     "Availability",
     "CachePolicy",
     "RCSConfiguration",
@@ -110,6 +111,16 @@ _FILES = frozenset((CPM_FILE_TRANSFER, FILE_TRANSFER_HTTP))
 _GEOLOCATION = frozenset((GEOLOCATION_PUSH,))
 _REACHED = (Security.ENCRYPTED, Security.VERIFIED, Security.KEYS_NEW, Security.NO_LONGER_VERIFIED)
 """There are keys; that the user is to decide about them before anything is sent is another matter."""
+
+
+OF_A_BUSINESS = RemoteCapabilities(
+    supports_chat=True,
+    supports_file_transfer=False,
+    supports_geolocation=False,
+    supports_end_to_end_encryption=False,
+    is_business_handle=True,
+)
+"""Of files and places nobody says anything; of encryption there is none, ever."""
 
 
 def capabilities_of(security: Security, features: tuple[str, ...] | None) -> RemoteCapabilities | None:

@@ -1,6 +1,6 @@
 """Names: of lines, of messages, of who is written to. Apple's values, made from ours and back, without a table.
 
-An address is a URI, `tel:` for a number. A group is called by its name at `letterlock.client` alone: Apple's second part,
+An address is a URI, `tel:` for a number, `sip:` for a business. A group is called by its name at `letterlock.client` alone: Apple's second part,
 the focus, is the carrier's conference, which one of our groups may have, change, or go without, so it is always empty.
 """
 
@@ -11,7 +11,7 @@ from typing import NewType, TypeAlias
 
 from .. import ids
 from ..errors import InputError
-from ..ids import ChatName, GroupName, Number
+from ..ids import BotAddress, ChatName, GroupName, Number
 
 __all__ = [
     "RCSURI",
@@ -21,6 +21,7 @@ __all__ = [
     "RCSGroupHandle",
     "RCSHandle",
     "RCSMessageID",
+    "bot_of",
     "chat_of",
     "group_handle",
     "group_name",
@@ -45,7 +46,7 @@ class CellularServiceState:
 
 @dataclass(frozen=True, slots=True)
 class RCSURI:
-    """The address of one person, as `tel:+15550100`."""
+    """The address of one person, as `tel:+15550100`, or of a business, as `sip:shop@bots.example.com`."""
 
     raw_value: str
 
@@ -94,6 +95,11 @@ def number_of(uri: RCSURI) -> Number:
     return ids.number(rest)
 
 
+def bot_of(uri: RCSURI) -> BotAddress:
+    """A business. Raises InputError."""
+    return ids.bot_address(uri.raw_value)
+
+
 def group_name(handle: RCSGroupHandle) -> GroupName:
     """Raises InputError."""
     if handle.focus:
@@ -106,7 +112,9 @@ def group_name(handle: RCSGroupHandle) -> GroupName:
 
 def chat_of(handle: RCSHandle) -> ChatName:
     """What the client calls the conversation. Raises InputError."""
-    return group_name(handle) if isinstance(handle, RCSGroupHandle) else number_of(handle)
+    if isinstance(handle, RCSGroupHandle):
+        return group_name(handle)
+    return bot_of(handle) if handle.raw_value[:4].lower() == "sip:" else number_of(handle)
 
 
 def group_handle(name: GroupName) -> RCSGroupHandle:
@@ -114,6 +122,6 @@ def group_handle(name: GroupName) -> RCSGroupHandle:
     return RCSGroupHandle("", name)
 
 
-def handle_of(number: str) -> RCSURI:
-    """The other way, for one person."""
-    return RCSURI(f"tel:{number}")
+def handle_of(name: str) -> RCSURI:
+    """The other way, for one person, or a business."""
+    return RCSURI(name if name.startswith("sip:") else f"tel:{name}")

@@ -6,11 +6,11 @@ that is told of keys and trust. An edit is a message that stands for the one who
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..carriage import Medium
 from ..client import Client
-from ..engine.content import File, Location
+from ..engine.content import Card, Carousel, Content, File, Location, Suggestions
 from ..engine.events import (
     MessageDelivered,
     MessageDisplayed,
@@ -25,7 +25,7 @@ from ..engine.events import (
 )
 from ..engine.view import MessageView
 from ..ids import ChatName, GroupName, MessageId, group_of
-from .business import Suggestion
+from .business import Suggestion, card_of, carousel_of, suggestions_of
 from .dates import date_of
 from .files import metadata_of
 from .handles import CellularServiceID, RCSGroupContext, RCSMessageID, group_handle, handle_of
@@ -72,7 +72,8 @@ async def notification(
             if content is None:
                 return None
             sender = event.sender or event.chat
-            return _told(line, event.chat, sender, event.message_id, content, asks=(Disposition.DISPLAYED,))
+            told = _told(line, event.chat, sender, event.message_id, content, asks=(Disposition.DISPLAYED,))
+            return told if view is None else replace(told, suggestions=_chips(view.content))
         case MessageEdited() if event.text is not None and event.sender != client.number:
             text = Text(event.text, event.encrypted)
             return _told(line, event.chat, event.sender, event.change_id, text, event.message_id)
@@ -131,18 +132,31 @@ async def _view(client: Client, chat: ChatName, message_id: MessageId, order: st
 
 def _content(view: MessageView) -> RCSContent | None:
     """What a message says now; None for what Apple has no kind for, and for what was deleted."""
-    content: Text | FileTransfer | GeolocationPush
     match view.content:
+        case Card(card):
+            return card_of(card)
+        case Carousel(carousel):
+            return carousel_of(carousel)
+    # Below suggestions stands the message itself, which may be none.
+    shown = view.content.beside if isinstance(view.content, Suggestions) else view.content
+    content: Text | FileTransfer | GeolocationPush
+    match shown:
         case Location() as place:
-            label = place.label or None
-            content = GeolocationPush(place.latitude, place.longitude, label, view.encrypted)
+            content = GeolocationPush(place.latitude, place.longitude, place.label or None, view.encrypted)
         case File() as file:
             content = FileTransfer(*metadata_of(file), view.encrypted)
         case _ if view.text is not None:
             content = Text(view.text, view.encrypted)
+        case None if isinstance(view.content, Suggestions):
+            content = Text("", view.encrypted)
         case _:
             return None
     return content if view.reply is None else Reply(RCSMessageID(view.reply.message_id), content)
+
+
+def _chips(content: Content | None) -> tuple[Suggestion, ...]:
+    """Those below a message; those on a card stand on it."""
+    return suggestions_of(content.chips) if isinstance(content, Card | Carousel | Suggestions) else ()
 
 
 def _told(

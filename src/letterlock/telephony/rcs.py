@@ -7,17 +7,20 @@ where encryption is not demanded nothing leaves in the clear either, until the u
 
 from __future__ import annotations
 
-import mimetypes
 import uuid
 from collections.abc import AsyncGenerator
+from typing import NoReturn
 
+from .. import ids
 from ..client import Client, Conversation, Group
 from ..codec.file_names import safe_file_name
 from ..engine.events import CapabilitiesChanged, KeysChanged, ProvisioningChanged, Recorded, SecurityChanged
 from ..engine.policy import PlainOption
 from ..engine.record_values import Status
 from ..errors import InputError
+from .business import SuggestionResponse
 from .capabilities import (
+    OF_A_BUSINESS,
     CachePolicy,
     RCSConfiguration,
     RemoteCapabilities,
@@ -48,6 +51,7 @@ from .groups import (
     group_event,
 )
 from .handles import (
+    RCSURI,
     CellularServiceID,
     RCSGroupHandle,
     RCSHandle,
@@ -67,8 +71,8 @@ from .messages import (
     SendEncryptedMessageRequest,
     SendEncryptedMessageResult,
 )
-from .requests import ReportSpamRequest, RevokeMessageRequest
-from .sending import check_upload, dispose, must_be_encrypted, post, say_composing, sendable
+from .requests import BusinessInformationRequest, ReportSpamRequest, RevokeMessageRequest
+from .sending import answer, check_upload, dispose, must_be_encrypted, post, say_composing, sendable, tell_device
 from .streams import follow
 
 __all__ = ["RCSService"]
@@ -227,9 +231,9 @@ class RCSService:
             transfer = await conversation.upload(
                 path,
                 name=path.name,
-                content_type=request.content_type or _type_of(path.name),
+                content_type=request.content_type or "",
                 thumbnail=small,
-                thumbnail_type=request.thumbnail_content_type or _type_of("" if small is None else small.name),
+                thumbnail_type=request.thumbnail_content_type or "image/jpeg",
                 allow=plaintext_decision,
             )
             whole, thumbnail = metadata_of(await transfer.file())
@@ -258,15 +262,45 @@ class RCSService:
         """What somebody can do; None when nothing is known. CACHE_ONLY asks nobody, and so knows encryption alone."""
         with rcs_errors():
             self._check(request.cellular_service_id)
-            name = chat_of(request.handle)
             if isinstance(request.handle, RCSGroupHandle):
                 raise unsupported("a group is asked nothing", hint="ask its members")
+            name = chat_of(request.handle)
+            if ids.bot_of(name) is not None:
+                return OF_A_BUSINESS
+            name = number_of(request.handle)
             if request.cache_policy is CachePolicy.CACHE_ONLY:
                 known = [chat for chat in await self._client.chats() if chat.name == name]
                 return capabilities_of(known[0].security, None) if known else None
             chat = await self._client.chat(name)
             await self._client.settled()
             return capabilities_of(chat.security, await chat.capabilities())
+
+    async def send_suggestion_response(
+        self, response: SuggestionResponse, *, plaintext_decision: PlainOption | None = None
+    ) -> None:
+        """Answer a business. Such chats are never encrypted: raises as `send_message` does until the user has decided."""
+        with rcs_errors():
+            self._check(response.cellular_service_id)
+            await answer(self._client, response, plaintext_decision)
+
+    async def send_device_specifics(
+        self,
+        *,
+        to: RCSURI,
+        using: CellularServiceID,
+        message_id: RCSMessageID,
+        plaintext_decision: PlainOption | None = None,
+    ) -> None:
+        """Tell a business about the device, as it asked and the user agreed. Raises as `send_message` does."""
+        with rcs_errors():
+            self._check(using)
+            await tell_device(self._client, to, message_id, plaintext_decision)
+
+    async def business_information(self, request: BusinessInformationRequest) -> NoReturn:
+        """NOT_SUPPORTED: nothing here asks for the profile of a business."""
+        with rcs_errors():
+            self._check(request.cellular_service_id)
+            raise unsupported("there is nobody to ask about a business")
 
     def remote_handle_updates(self) -> AsyncGenerator[RemoteHandleUpdate, None]:
         """Each time when somebody can do something else than before, or has other keys."""
@@ -344,7 +378,3 @@ class RCSService:
     async def _group(self, service_id: CellularServiceID, handle: RCSGroupHandle) -> Group:
         self._check(service_id)
         return await self._client.group(group_name(handle))
-
-
-def _type_of(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .handles import CellularServiceID, RCSHandle, RCSMessageID
 from .messages import RCSMessage
 
-__all__ = ["ReportSpamRequest", "RevokeMessageRequest", "SpamCategory"]
+__all__ = ["BusinessInformationRequest", "ReportSpamRequest", "RevokeMessageRequest", "SpamCategory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,14 @@ class RevokeMessageRequest:
     cellular_service_id: CellularServiceID
     handle: RCSHandle
     message_id: RCSMessageID
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessInformationRequest:
+    """Who is this business?"""
+
+    cellular_service_id: CellularServiceID
+    handle: RCSHandle
 
 
 class SpamCategory(enum.StrEnum):

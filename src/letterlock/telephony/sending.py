@@ -7,15 +7,18 @@ import contextlib
 
 from .. import ids
 from ..client import Client, Conversation
-from ..engine.content import File, Location, Reaction, Reference, Sendable, Text
+from ..codec.chatbot import model
+from ..engine.content import DeviceReport, File, Location, Reaction, Reference, Sendable, Text
+from ..engine.content import SuggestionResponse as Tapped
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..errors import InputError, NotEncrypted
+from ..version import __version__
 from . import messages
-from .business import BusinessCard, BusinessCardCarousel
+from .business import BusinessCard, BusinessCardCarousel, SuggestionResponse, suggestion_of
 from .errors import unsupported
 from .files import file_of
-from .handles import RCSGroupHandle, RCSHandle, RCSMessageID, chat_of
+from .handles import RCSURI, RCSGroupHandle, RCSHandle, RCSMessageID, bot_of, chat_of
 from .messages import (
     AddEmoji,
     ComposingIndicator,
@@ -29,7 +32,7 @@ from .messages import (
     Reply,
 )
 
-__all__ = ["check_upload", "dispose", "must_be_encrypted", "post", "say_composing", "sendable"]
+__all__ = ["answer", "check_upload", "dispose", "must_be_encrypted", "post", "say_composing", "sendable", "tell_device"]
 
 _ANSWER_SECONDS = 5.0
 """For the directory to say whether there are keys; after that the message waits in its chat."""
@@ -109,6 +112,22 @@ async def check_upload(conversation: Conversation, encrypted: bool, decision: Pl
         raise NotEncrypted(
             "not uploaded: this is no choice of this chat now", reason=conversation.security.value, options=options
         )
+
+
+async def answer(client: Client, response: SuggestionResponse, decision: PlainOption | None) -> None:
+    """The two texts of a suggestion go back as they came. What an action asks for is the application's to do, and the
+    user's to decide (SR-14)."""
+    tapped, address = suggestion_of(response.suggestion), bot_of(response.destination)
+    original = Reference(ids.message_id(response.originating_message_id), address)
+    said = Tapped(tapped.text, tapped.postback, isinstance(tapped, model.Action), original)
+    bot = await client.bot(address)
+    await post(client, bot, said, response.message_id, encrypted=False, decision=decision)
+
+
+async def tell_device(client: Client, to: RCSURI, message_id: RCSMessageID, decision: PlainOption | None) -> None:
+    """What a business may know of the device when the user agrees: our name and version, and nothing of the machine."""
+    report = DeviceReport(model.DeviceData(client_vendor="Letterlock", client_version=__version__))
+    await post(client, await client.bot(bot_of(to)), report, message_id, encrypted=False, decision=decision)
 
 
 async def say_composing(client: Client, content: ComposingIndicator, to: RCSHandle) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from .. import ids
+from ..carriage import Medium
 from ..client import Client
 from ..engine.content import Text
 from ..engine.events import MessageReceived, Recorded, SmsFromUnknownSender
@@ -68,6 +69,11 @@ class SMSService:
     def __init__(self, client: Client, line: CellularServiceID) -> None:
         self._client = client
         self._line = line
+
+    async def is_viable(self, service_id: CellularServiceID) -> bool:
+        """Whether this profile has an account for SMS."""
+        with sms_errors():
+            return service_id == self._line and await self._client.carried(Medium.SMS)
 
     async def send_message(self, message: SMSMessage, *, plaintext_decision: PlainOption | None = None) -> None:
         """Send by SMS, if the user has chosen that for this chat: by `plaintext_decision`, an option of the error that is
