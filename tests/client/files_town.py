@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import os
 import random
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,12 @@ from PIL import Image
 
 from client.phones import Town, event
 from content.lab import PASSWORD, Server
-from letterlock.client import Client, ContentAccount, Conversation
+from letterlock.client import Client, ContentAccount, Conversation, Environment, Settings
+from letterlock.client.transfers import Content
 from letterlock.engine.content import File
 from letterlock.engine.events import MessageReceived
+from letterlock.transport.content.client import ContentClient
+from letterlock.transport.content.config import ServerAccount
 
 ANA, BEN, CLEO = "+15550100", "+15550199", "+15550142"
 
@@ -35,35 +40,99 @@ def photo(seed: int = 1, side: int = 500) -> bytes:
 class FilesTown:
     """`server` is the content server that everybody uploads to."""
 
-    def __init__(self, folder: Path, server: Server) -> None:
-        self.folder, self.server, self.town = folder, server, Town(folder)
+    def __init__(self, folder: Path, server: Server, stack: contextlib.AsyncExitStack) -> None:
+        self.folder, self.server, self.town, self._stack = folder, server, Town(folder), stack
 
     @classmethod
     @contextlib.asynccontextmanager
     async def running(cls, folder: Path) -> AsyncIterator[FilesTown]:
-        async with Server.running(folder / "network") as server, asyncio.timeout(50):
-            yield cls(folder, server)
+        async with (
+            Server.running(folder / "network") as server,
+            asyncio.timeout(50),
+            contextlib.AsyncExitStack() as stack,
+        ):
+            yield cls(folder, server, stack)
 
-    async def create(self, number: str, **changes: Any) -> Path:
+    async def create(self, number: str, *, url: str = "", **changes: Any) -> Path:
         path = self.folder / number
         await Client.create(
             path,
             number,
             directory="http://127.0.0.1:1",
             code="12345678",
-            content=ContentAccount(self.server.url, number, PASSWORD),
+            content=ContentAccount(url or self.server.url, number, PASSWORD),
             passphrase="tulip",
             environment=self.town.environment(**changes),
         )
         return path
 
     def open(self, path: Path, **changes: Any) -> Client:
-        return self.town.open(path, **changes)
+        return self.town.open(path, **{"content": impatient, **changes})
 
+    async def opened(self, path: Path, **changes: Any) -> Client:
+        """Open until the town ends."""
+        return await self._stack.enter_async_context(self.open(path, **changes))
+
+    async def people(self, *numbers: str) -> list[Client]:
+        return [await self.opened(await self.create(number)) for number in numbers]
+
+
+def impatient(environment: Environment, settings: Settings) -> Content:
+    """The real content client, which does not wait between its attempts."""
+
+    async def at_once(seconds: float) -> None:
+        pass
+
+    account = settings.content
+    assert account is not None
+    return ContentClient(
+        ServerAccount(account.url, account.username, account.password),
+        rng=os.urandom,
+        now=environment.clock,
+        sleep=at_once,
+    )
+
+
+class Giver:
+    """A content server of somebody who gives what he likes, by ranges as they are asked for."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.asked: list[bytes] = []
+        self._server: asyncio.Server | None = None
+
+    @classmethod
     @contextlib.asynccontextmanager
-    async def people(self, *numbers: str) -> AsyncIterator[list[Client]]:
-        async with contextlib.AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(self.open(await self.create(number))) for number in numbers]
+    async def giving(cls) -> AsyncIterator[Giver]:
+        giver = cls()
+        giver._server = await asyncio.start_server(giver._serve, "127.0.0.1", 0)
+        try:
+            yield giver
+        finally:
+            giver._server.close()
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.asked.append(head)
+            wanted = re.search(rb"(?i)range: bytes=(\d+)-(\d*)", head)
+            body, lines = self.body, [b"HTTP/1.1 200 OK"]
+            if wanted:
+                start, end = int(wanted[1]), min(int(wanted[2] or len(body)), len(body) - 1)
+                if start >= len(body):
+                    lines, body = [b"HTTP/1.1 416 No"], b""
+                else:
+                    lines = [b"HTTP/1.1 206 Part", b"Content-Range: bytes %d-%d/%d" % (start, end, len(body))]
+                    body = body[start : end + 1]
+            lines += [b"Connection: close", b"Content-Length: %d" % len(body), b"", b""]
+            writer.write(b"\r\n".join(lines) + body)
+            await writer.drain()
+            writer.close()
 
 
 async def received(person: Client, chat: str, after: int = 0) -> File:

@@ -16,7 +16,8 @@ NAME = "Crane über the pier.jpg"
 async def test_a_picture_with_its_thumbnail(tmp_path: Path) -> None:
     picture = photo()
     (tmp_path / NAME).write_bytes(picture)
-    async with FilesTown.running(tmp_path) as town, town.people(ANA, BEN) as (ana, ben):
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await town.people(ANA, BEN)
         chat = await ana.chat(BEN)
         sent = await chat.send_file(tmp_path / NAME)
         file = await received(ben, ANA)
@@ -39,7 +40,8 @@ async def test_a_picture_with_its_thumbnail(tmp_path: Path) -> None:
 async def test_without_a_plain_copy(tmp_path: Path) -> None:
     data = content(900_001)
     (tmp_path / "plan.bin").write_bytes(data)
-    async with FilesTown.running(tmp_path) as town, town.people(ANA, BEN) as (ana, ben):
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await town.people(ANA, BEN)
         await (await ana.chat(BEN)).send_file(tmp_path / "plan.bin", thumbnail=False)
         file = await received(ben, ANA)
         async with await ben.open_file(file) as reader:

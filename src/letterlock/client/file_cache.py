@@ -46,7 +46,7 @@ class FileCache:
     """The folder of one profile. `budget` may be changed at any time; it holds from the next blob on."""
 
     def __init__(self, folder: Path, budget: int, clock: Callable[[], Instant]) -> None:
-        self._folder, self.budget, self._clock = folder, budget, clock
+        self.folder, self.budget, self._clock = folder, budget, clock
         self._lock = threading.RLock()
         self._blobs: dict[bytes, tuple[int, Instant]] = {}
         self._parts: dict[bytes, int] = {}
@@ -54,10 +54,10 @@ class FileCache:
 
     def prepare(self) -> None:
         """Look at what there is, and delete what a killed program left unfinished. Raises InputError."""
-        with self._lock, _file_errors(self._folder):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._lock, _file_errors(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._blobs.clear()
-            for path in self._folder.iterdir():
+            for path in self.folder.iterdir():
                 name = _NAME.fullmatch(path.name)
                 if name is None or name[2] == "part":
                     path.unlink(missing_ok=True)
@@ -94,7 +94,7 @@ class FileCache:
                 return False
             os.utime(path, ns=(now * 1_000_000, now * 1_000_000))
             os.replace(path, self._path(digest))
-            _sync(self._folder)
+            _sync(self.folder)
             self._blobs[digest] = (size, now)
             return True
 
@@ -208,7 +208,7 @@ class FileCache:
             self._path(digest).unlink(missing_ok=True)
 
     def _path(self, digest: bytes, *, part: bool = False) -> Path:
-        return self._folder / f"{digest.hex()}.{'part' if part else 'sealed'}"
+        return self.folder / f"{digest.hex()}.{'part' if part else 'sealed'}"
 
 
 def _sync(folder: Path) -> None:

@@ -29,7 +29,7 @@ from ..transport.content.config import DownloadState, UploadState
 from .encrypted_files import Ciphertexts
 from .file_cache import FileCache
 from .media import MediaInfo, describe
-from .sealed_files import open_file, seal_file
+from .sealed_files import open_file, reading, seal_file
 
 __all__ = ["SealedTransfer", "Sealing", "blob_of", "file_of_pointer"]
 
@@ -168,8 +168,13 @@ class Sealing:
         return self.cache.find(at.seal.sha256) or place
 
     def open(self, transfer: str, sealed: SealedTransfer, at: RemoteSeal, path: Path, cancelled: Cancelled) -> str:
-        """Write the plain copy; its path. Raises InvalidFile, and the ciphertext that did not hold is gone then."""
+        """Write the plain copy; its path. Without a place for one, all is verified all the same, and nothing written.
+
+        Raises InvalidFile, and the ciphertext that did not hold is gone then.
+        """
         try:
+            if not sealed.path:
+                return self._verified(at, path, cancelled)
             return open_file(
                 path,
                 sealed.path,
@@ -187,6 +192,13 @@ class Sealing:
         """The hidden file beside its place, while what was verified is being written."""
         place = Path(sealed.path)
         return place.with_name(f".{place.name[:80]}.{transfer[:12]}.part")
+
+    def _verified(self, at: RemoteSeal, path: Path, cancelled: Cancelled) -> str:
+        with reading(path, at.seal, crypto=self._crypto) as reader:
+            for _ in reader.batches(lambda piece: None):
+                if cancelled():
+                    raise InputError("stopped", code="transfer.cancelled")
+        return ""
 
     # --- inside ------------------------------------------------------------------------------------------------
     def _described(self, sealed: SealedTransfer) -> MediaInfo | None:

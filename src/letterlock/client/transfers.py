@@ -260,7 +260,7 @@ class Transfers:
             part = Path(found.task.part)
             if found.encrypted is not None:
                 part = self._ciphertexts.part(transfer, found.encrypted)
-            elif found.sealed is not None:
+            elif found.sealed is not None and found.sealed.path:
                 part = self._sealing.part(transfer, found.sealed)
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(part.unlink, missing_ok=True)
@@ -387,12 +387,8 @@ class Transfers:
         found = await asyncio.to_thread(self._sealing.here, info.id, at)
         fresh = found is None
         where = found or await self._fetch_blob(info, task, at)
-        if not sealed.path:
-            if await asyncio.to_thread(self._sealing.cache.find, at.seal.sha256) is None:
-                raise InputError(
-                    "the cache has no room for this file", code="input.cache", hint="letterlock cache prune"
-                )
-            return ""
+        if not sealed.path and where.parent != self._sealing.cache.folder:
+            raise InputError("the cache has no room for this file", code="input.cache", hint="letterlock cache prune")
 
         def opened(stop: Cancelled) -> str:
             return self._sealing.open(info.id, sealed, at, where, stop)
