@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from chatbots.decoders import chatbot_decoders
+from chatbots.messages import CARD, CHIPS
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -38,6 +40,7 @@ from letterlock.codec import (
     sdp,
 )
 from letterlock.codec import msrp as msrp_codec
+from letterlock.codec.chatbot import maap
 from letterlock.codec import sip as sip_codec
 from letterlock.codec.xml import XmlLimits
 from letterlock.crypto.pyca import Pyca
@@ -318,6 +321,7 @@ def decoders() -> tuple[Decoder, ...]:
         *(Decoder(name, decode, examples) for name, decode, examples in rcc16_wire_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in credential_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in kds_decoders()),
+        *(Decoder(name, decode, examples) for name, decode, examples in chatbot_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in push_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in gateway_decoders()),
     )
@@ -335,11 +339,14 @@ def _contents() -> tuple[bytes, ...]:
         content.Emptied(change=True),
         content.Location(1.5, 2.5, "here"),
         content.File(remote, digest="sha-256=:AAAA:"),
+        content.SuggestionResponse("Yes", "order:7", reply_to=reference),
     )
+    kind, below = maap.encode_joined(maap.MESSAGE_TYPE, maap.encode_message(CARD), CHIPS, "b-1")
     return (
         content.encode_text("hello", 12, number),
         content.encode_receipt(message_id, 12, displayed=True),
         *(content.encode(content.express(kind, message_id, number, 12), 12) for kind in kinds),
+        content.encode(content.Parts(kind, below), 12),
     )
 
 
