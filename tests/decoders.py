@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chatbots.decoders import chatbot_decoders
-from chatbots.messages import CARD, CHIPS
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from chatbots.decoders import chatbot_decoders
+from chatbots.messages import CARD, CHIPS
 from files.decoders import files_decoders
 from gateway.decoders import gateway_decoders
 from letterlock.codec import (
@@ -40,8 +40,8 @@ from letterlock.codec import (
     sdp,
 )
 from letterlock.codec import msrp as msrp_codec
-from letterlock.codec.chatbot import maap
 from letterlock.codec import sip as sip_codec
+from letterlock.codec.chatbot import maap
 from letterlock.codec.xml import XmlLimits
 from letterlock.crypto.pyca import Pyca
 from letterlock.engine import content
@@ -341,12 +341,12 @@ def _contents() -> tuple[bytes, ...]:
         content.File(remote, digest="sha-256=:AAAA:"),
         content.SuggestionResponse("Yes", "order:7", reply_to=reference),
     )
-    kind, below = maap.encode_joined(maap.MESSAGE_TYPE, maap.encode_message(CARD), CHIPS, "b-1")
+    joined, below = maap.encode_joined(maap.MESSAGE_TYPE, maap.encode_message(CARD), CHIPS, "b-1")
     return (
         content.encode_text("hello", 12, number),
         content.encode_receipt(message_id, 12, displayed=True),
         *(content.encode(content.express(kind, message_id, number, 12), 12) for kind in kinds),
-        content.encode(content.Parts(kind, below), 12),
+        content.encode(content.Parts(joined, below), 12),
     )
 
 
