@@ -381,3 +381,33 @@ def test_the_worker_gives_up_what_it_does_not_need(tmp_path: Path) -> None:
         "CORE 0 0",
         "bounded",
     ]
+
+
+_WITHOUT_RIGHTS = """
+import io, os, runpy, sys
+from PIL import Image
+work = runpy.run_path(sys.argv[1])
+data = sys.stdin.buffer.read()
+image = Image.open(io.BytesIO(data))
+image.thumbnail((9, 9))  # what is imported on the way is readable now
+image.convert("RGB").save(io.BytesIO(), "JPEG", optimize=True)
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+sys.stdin.close()
+sys.stdin = io.TextIOWrapper(io.BytesIO(data))
+told, small = work["_picture"]()
+print(told, len(small))
+"""
+
+
+@pytest.mark.parametrize("kind", worker.PICTURES)
+def test_no_decoder_needs_what_was_given_up(kind: str) -> None:
+    """A limit of processes holds for whoever is not root, and there a decoder with threads fails."""
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_RIGHTS, worker.__file__],
+        input=picture(kind, quadrants(2000, 1500)),
+        capture_output=True,
+        check=True,
+    )
+    assert b"'thumbnail_width': 320" in done.stdout, done.stdout

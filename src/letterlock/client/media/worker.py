@@ -63,7 +63,9 @@ def _give_up() -> None:
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(what, (most, most))
+        hard = resource.getrlimit(what)[1]
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (least, least))
 
 
 def _picture() -> tuple[dict[str, Any], bytes]:
@@ -71,6 +73,7 @@ def _picture() -> tuple[dict[str, Any], bytes]:
 
     # Checked below, before anything is decoded, and again for the size that it is decoded at.
     Image.MAX_IMAGE_PIXELS = None
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a thread counts as a process, and there are to be none
     _give_up()
     image: Image.Image = Image.open(sys.stdin.buffer, formats=PICTURES)
     told: dict[str, Any] = dict(zip(("width", "height"), image.size, strict=True))
