@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -272,6 +274,67 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
         assert (stopped.value.code, said) == ("transfer.cancelled", [MIB])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plain", "sealed"]
     assert sealed.read_bytes() == before, "the one before is still there"
+
+
+_CHILD = """
+import os, resource, sys
+from pathlib import Path
+from files.world import CRYPTO, seeded
+from letterlock.client.sealed_files import open_file, seal_file
+from letterlock.errors import LetterlockError
+
+what, how, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+seal = seal_file(folder / "plain", folder / "sealed", crypto=CRYPTO, rng=seeded())
+
+def on_progress(done, size):
+    if how == "kill":
+        os.kill(os.getpid(), 9)
+
+if how == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+try:
+    if what == "seal":
+        seal_file(folder / "plain", folder / "sealed", crypto=CRYPTO, rng=seeded("again"), on_progress=on_progress)
+    else:
+        open_file(
+            folder / "sealed", folder / "opened", seal, part=folder / ".part", crypto=CRYPTO, on_progress=on_progress
+        )
+except LetterlockError as error:
+    print(error.code)
+"""
+
+
+def in_a_child(what: str, how: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(str(Path(__file__).parents[2] / name) for name in ("src", "tests"))
+    return subprocess.run(
+        [sys.executable, "-c", _CHILD, what, how, str(folder)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("what", ["seal", "open"])
+def test_sr06_killed_in_the_middle(what: str, tmp_path: Path) -> None:
+    """SR-06, SR-15: no name is given to what is unfinished, and the next call finds its way."""
+    (tmp_path / "plain").write_bytes(content(3 * MIB))
+    expected, _ = seal_bytes(content(3 * MIB), crypto=CRYPTO, rng=seeded())
+    assert in_a_child(what, "kill", tmp_path).returncode == -9
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"plain", "sealed", "sealed.part" if what == "seal" else ".part"}
+    target = tmp_path / "opened"
+    assert opened(tmp_path / "sealed", target, expected) == str(target)
+    assert target.read_bytes() == content(3 * MIB)
+
+
+@pytest.mark.parametrize("what", ["seal", "open"])
+def test_a_full_disk(what: str, tmp_path: Path) -> None:
+    """As the limit of a file's size makes it."""
+    (tmp_path / "plain").write_bytes(content(3 * MIB))
+    done = in_a_child(what, "full", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "transfer.disk\n"), done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plain", "sealed"]
 
 
 # --- ranges ------------------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ roots = ["letterlock.ids", "letterlock.errors", "letterlock.seam", "letterlock.c
          "letterlock.crypto.kyber", "letterlock.crypto.mlkem_split", "letterlock.crypto.curves", "letterlock.crypto.certificate",
          "letterlock.crypto.hkdf", "letterlock.crypto.hpke", "letterlock.crypto.dhkem", "letterlock.crypto.xwing"]
 import letterlock
-for name in ("codec", "sip", "imdn", "signal", "mls", "trust", "engine"):
+for name in ("codec", "sip", "imdn", "signal", "mls", "files", "trust", "engine"):
     package = importlib.import_module("letterlock." + name)
     roots += [m.name for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
 for name in roots:
