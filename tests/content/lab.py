@@ -18,7 +18,8 @@ import obstore
 from obstore.store import S3Store
 
 from content.seaweed import bucket_in
-from letterlock.codec.ft_http import FileDocument, RemoteFile, decode_file
+from letterlock.codec.form_data import part_head
+from letterlock.codec.ft_http import FileDocument, RemoteFile, decode_file, decode_resume_info
 from letterlock.services.content import ContentLimits, ContentServer
 from letterlock.services.content.s3.settings import BucketSettings
 from letterlock.services.content.s3.store import BucketBlobs
@@ -170,6 +171,26 @@ async def fetch(url: str | None, state: DownloadState, **options: Any) -> Downlo
 
 def document(body: bytes) -> FileDocument:
     return decode_file(body, SETTINGS.documents)
+
+
+B = b"b1"
+
+
+def form(data: bytes, tid: str | None = "t-1", *, thumbnail: bytes = b"", name: str = "a.jpg") -> bytes:
+    body = b"" if tid is None else part_head(B, "tid", length=len(tid)) + tid.encode() + b"\r\n"
+    if thumbnail:
+        head = part_head(B, "Thumbnail", filename="t", content_type="image/png", length=len(thumbnail))
+        body += head + thumbnail + b"\r\n"
+    body += part_head(B, "File", filename=name, content_type="image/jpeg", length=len(data)) + data
+    return body + b"\r\n--" + B + b"--\r\n"
+
+
+async def resume_info(session: aiohttp.ClientSession, url: str, tid: str = "t-1") -> tuple[int, str]:
+    async with session.get(f"{url}?tid={tid}&get_upload_info") as got:
+        assert got.status == 200, await got.read()
+        info = decode_resume_info(await got.read(), SETTINGS.documents)
+        assert info.start == 0
+        return info.end + 1, info.url
 
 
 @contextlib.asynccontextmanager

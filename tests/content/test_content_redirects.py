@@ -205,6 +205,16 @@ async def test_sr14_a_stranger_does_not_send_us_into_this_machine(tmp_path: Path
             await fetch("https://content.example.test/upload", state(tmp_path, f"{inside.url}/x"))
 
 
+async def test_sr14_no_password_in_an_address_of_our_own_server_either(tmp_path: Path) -> None:
+    """SR-14: it would become credentials of our request."""
+    async with Liar.telling(answer("200 OK", DATA)) as bucket:
+        there = bucket.url.replace("//", "//user:secret@")
+        async with Liar.telling(sent_to(f"{there}/x")) as home:
+            with pytest.raises(ContentError) as caught:
+                await fetch(f"{home.url}/upload", state(tmp_path, f"{home.url}/files/x"))
+            assert caught.value.code == "content.redirect" and not bucket.requests
+
+
 async def test_redirects_are_counted(tmp_path: Path) -> None:
     async with Liar.telling(sent_to("SELF/again")) as home:
         with pytest.raises(ContentError) as caught:

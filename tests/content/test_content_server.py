@@ -14,7 +14,22 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from content.lab import ANA, BEN, SMALL, Server, browser, client, content, document, put, quiet, uploading
+from content.lab import (
+    ANA,
+    BEN,
+    SMALL,
+    B,
+    Server,
+    browser,
+    client,
+    content,
+    document,
+    form,
+    put,
+    quiet,
+    resume_info,
+    uploading,
+)
 from letterlock.codec.form_data import part_head
 from letterlock.codec.ft_http import decode_resume_info
 from letterlock.errors import ContentError, InputError, StoreError
@@ -26,17 +41,7 @@ from letterlock.transport.content.config import ContentSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("every_place")]
 IN_A_FOLDER = pytest.mark.parametrize("every_place", ["sqlite", "postgresql"], indirect=True)
-B = b"b1"
 LIMITS = ContentSettings().documents
-
-
-def form(data: bytes, tid: str | None = "t-1", *, thumbnail: bytes = b"", name: str = "a.jpg") -> bytes:
-    body = b"" if tid is None else part_head(B, "tid", length=len(tid)) + tid.encode() + b"\r\n"
-    if thumbnail:
-        head = part_head(B, "Thumbnail", filename="t", content_type="image/png", length=len(thumbnail))
-        body += head + thumbnail + b"\r\n"
-    body += part_head(B, "File", filename=name, content_type="image/jpeg", length=len(data)) + data
-    return body + b"\r\n--" + B + b"--\r\n"
 
 
 FORM = {"Content-Type": "multipart/form-data; boundary=b1"}
@@ -226,14 +231,6 @@ def head(body: bytes, length: int | None = None) -> bytes:
     )
 
 
-async def resume_info(session: aiohttp.ClientSession, lab: Server, tid: str = "t-1") -> tuple[int, str]:
-    async with session.get(f"{lab.url}?tid={tid}&get_upload_info") as got:
-        assert got.status == 200, await got.read()
-        info = decode_resume_info(await got.read(), LIMITS)
-        assert info.start == 0
-        return info.end + 1, info.url
-
-
 async def test_an_upload_cut_anywhere_goes_on_with_put(tmp_path: Path) -> None:
     data = content(30_000)
     whole = form(data, "t")
@@ -277,7 +274,7 @@ async def test_a_form_that_ends_without_its_boundary_can_be_resumed(tmp_path: Pa
     async with Server.running(tmp_path, password_of=None) as lab, browser() as session:
         async with session.post(lab.url, data=body, headers=FORM) as refused:
             assert refused.status == 400
-        start, url = await resume_info(session, lab)
+        start, url = await resume_info(session, lab.url)
         assert start <= len(data)
         rest = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
         async with session.put(url, data=data[start:], headers=rest) as stored:
@@ -293,7 +290,7 @@ async def test_the_rest_may_come_in_parts_and_from_earlier(tmp_path: Path) -> No
     async with Server.running(tmp_path, password_of=None) as lab, browser() as session:
         async with session.post(lab.url, data=body[:-9000], headers=FORM):
             pass
-        start, url = await resume_info(session, lab)
+        start, url = await resume_info(session, lab.url)
         assert 0 < start < 12_000
         part = {"Content-Range": f"bytes 500-11999/{len(data)}"}
         async with session.put(url, data=data[500:12_000], headers=part) as taken:
@@ -317,7 +314,7 @@ async def test_a_put_without_a_range_that_can_be(tmp_path: Path, header: str | N
     async with Server.running(tmp_path, password_of=None) as lab, browser() as session:
         async with session.post(lab.url, data=form(content(9000))[:-4000], headers=FORM):
             pass
-        _, url = await resume_info(session, lab)
+        _, url = await resume_info(session, lab.url)
         headers = {} if header is None else {"Content-Range": header}
         async with session.put(url, data=bytes(10), headers=headers) as refused:
             assert refused.status == 400
@@ -380,7 +377,7 @@ async def test_asking_how_far_cuts_whoever_still_writes(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             while not lab.blobs():
                 await asyncio.sleep(0)
-        start, url = await resume_info(session, lab)
+        start, url = await resume_info(session, lab.url)
         rest = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
         async with session.put(url, data=data[start:], headers=rest) as stored:
             found = document(await stored.read())
@@ -596,7 +593,7 @@ async def test_sr17_a_slow_body_is_refused_and_what_came_is_kept(tmp_path: Path)
         async with asyncio.timeout(10):
             assert b" 408 " in await reader.readline()
         writer.close()
-        start, _ = await resume_info(session, lab)
+        start, _ = await resume_info(session, lab.url)
         assert start > 15_000
 
 

@@ -73,6 +73,8 @@ class Intake:
             again = min(self._skip, len(piece))
             self._skip -= again
             piece = piece[again:]
+            if not piece:
+                return
         self._size += len(piece)
         if self._size > self._desk.limits.max_file:
             raise too_large(self._desk.limits.max_file)

@@ -163,10 +163,10 @@ class Exchange:
         try:
             # As it was written: a signature in it is over every character.
             target = URL(address, encoded=True)
-            if target.origin() == url.origin() and not target.user and not target.password:
-                return target
-            if target.host is None or URL(address).host != target.host:
+            if target.user or target.password or target.host is None or URL(address).host != target.host:
                 raise _not_followed("to what is no address")
+            if target.origin() == url.origin():
+                return target
             if url.scheme == "https" and target.scheme != "https":
                 raise _not_followed("from https to where it can be read")
             if self.is_home(target):
