@@ -16,7 +16,7 @@ from PIL import Image
 
 from client.phones import Town, event
 from content.lab import PASSWORD, Server
-from letterlock.client import Client, ContentAccount, Conversation, Environment, Settings
+from letterlock.client import CacheInfo, Client, ContentAccount, Conversation, Environment, Settings
 from letterlock.client.transfers import Content
 from letterlock.engine.content import File
 from letterlock.engine.events import MessageReceived
@@ -150,6 +150,13 @@ async def file_in(chat: Conversation, message_id: str) -> File:
     (found,) = [each.content for each in await chat.messages() if each.message_id == message_id]
     assert isinstance(found, File)
     return found
+
+
+async def until_cached(person: Client, count: int) -> CacheInfo:
+    """Our own ciphertext goes to the cache after the end of its upload was told."""
+    while len((info := await person.cache()).files) < count or not all(each.name for each in info.files):
+        await asyncio.sleep(0.001)
+    return info
 
 
 def inside(folder: Path) -> dict[str, bytes]:

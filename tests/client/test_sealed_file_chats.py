@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client.files_town import ANA, BEN, FilesTown, content, file_in, photo, received
+from client.files_town import ANA, BEN, FilesTown, content, file_in, photo, received, until_cached
 from letterlock.engine.content import FileFormat
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def test_a_picture_with_its_thumbnail(tmp_path: Path) -> None:
         small = await (await ben.download(file, tmp_path / "small.jpg", thumbnail=True)).wait()
         assert Path(small.path).read_bytes().startswith(b"\xff\xd8\xff")
         # Ours is in our cache already, and nothing is left on its way.
-        cached = await ana.cache()
+        cached = await until_cached(ana, 2)
         assert {each.name for each in cached.files} == {NAME} and len(cached.files) == 2
         assert list((tmp_path / ANA / "transfers").iterdir()) == []
         assert list((tmp_path / BEN / "transfers").iterdir()) == []

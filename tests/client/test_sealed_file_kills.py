@@ -1,0 +1,132 @@
+"""kill -9 at either end: what was sealed is sent as it was, what was not is sealed anew, what came is kept (SR-06)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.files_town import ANA, BEN, FilesTown, content, received, until_cached
+from client.phones import texts
+from letterlock.client import TransferState
+from letterlock.files.pointer import encode_pointer
+
+pytestmark = pytest.mark.anyio
+SIZE = 48_000_000
+
+
+async def phone(town: FilesTown, kill: Callable[[dict[str, Any]], bool], **task: Any) -> list[dict[str, Any]]:
+    """Run a phone until a line satisfies `kill`, and kill it; what it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("sealed_phone.py")),
+        json.dumps({"state": str(town.folder / "state"), **task}),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)},
+    )
+    lines = []
+    try:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            lines.append(json.loads(line))
+            if kill(lines[-1]):
+                process.kill()
+        assert await process.wait() == -9, lines
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return lines
+
+
+async def _know_each_other(town: FilesTown) -> tuple[Path, Path]:
+    ana, ben = await town.create(ANA), await town.create(BEN)
+    async with town.open(ana) as a, town.open(ben) as b:
+        await (await a.chat(BEN)).send("hello")
+        assert await texts(b, 1) == ["hello"]
+    return ana, ben
+
+
+@pytest.mark.parametrize("when", ["begun", "sealed", "uploading"])
+async def test_sr06_the_sender_is_killed(tmp_path: Path, when: str) -> None:
+    data = content(SIZE)
+    (tmp_path / "film.bin").write_bytes(data)
+    kills: dict[str, Callable[[dict[str, Any]], bool]] = {
+        "begun": lambda line: True,
+        "sealed": lambda line: bool(line["sealed"]),
+        "uploading": lambda line: line["done"] > SIZE // 5,
+    }
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await _know_each_other(town)
+        await phone(town, kills[when], profile=str(ana), chat=BEN, upload=str(tmp_path / "film.bin"))
+        a, b = await town.opened(ana), await town.opened(ben)
+        (found,) = await a.transfers()
+        assert found.info.state is TransferState.INTERRUPTED
+        before = found.info.sealed
+        assert before is not None
+        place = tmp_path / ANA / "transfers" / f"{found.id}.sealed"
+        sealed = place.read_bytes() if before.pointer is not None else b""
+        await found.resume()
+        file = await found.file()
+        assert file.pointer is not None
+        if before.pointer is not None:
+            # The same bytes under the same key, and not once more under it.
+            assert file.pointer.at.seal == before.pointer.at.seal
+            await until_cached(a, 1)
+            (blob,) = list((tmp_path / ANA / "files").iterdir())
+            assert blob.read_bytes() == sealed
+        await (await a.chat(BEN)).send_file(file)
+        info = await (await b.download(await received(b, ANA), tmp_path / "got.bin")).wait()
+        assert Path(info.path).read_bytes() == data
+
+
+async def test_sr06_what_was_not_sealed_to_its_end_is_sealed_under_another_key(tmp_path: Path) -> None:
+    """And the file may be another one by then."""
+    (tmp_path / "film.bin").write_bytes(content(SIZE))
+    async with FilesTown.running(tmp_path) as town:
+        ana, _ = await _know_each_other(town)
+        await phone(town, lambda line: True, profile=str(ana), chat=BEN, upload=str(tmp_path / "film.bin"))
+        (tmp_path / "film.bin").write_bytes(b"another film")
+        a = await town.opened(ana)
+        (found,) = await a.transfers()
+        assert found.info.sealed is not None and found.info.sealed.pointer is None
+        await found.resume()
+        file = await found.file()
+        assert file.size == len(b"another film")
+        async with await a.open_file(file) as reader:
+            assert await reader.read() == b"another film"
+
+
+async def test_sr06_the_receiver_is_killed(tmp_path: Path) -> None:
+    data = content(SIZE)
+    (tmp_path / "film.bin").write_bytes(data)
+    (tmp_path / "got").mkdir()
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await _know_each_other(town)
+        a = await town.opened(ana)
+        async with town.open(ben) as b:
+            after = await b.cursor()
+            await (await a.chat(BEN)).send_file(tmp_path / "film.bin", thumbnail=False)
+            file = await received(b, ANA, after)
+        assert file.pointer is not None
+        fetching = {"pointer": encode_pointer(file.pointer).hex(), "to": str(tmp_path / "got")}
+        await phone(town, lambda line: line["done"] > SIZE // 5, profile=str(ben), **fetching)
+        (part,) = list((tmp_path / BEN / "transfers").iterdir())
+        had = part.stat().st_size
+        assert 0 < had < SIZE and list((tmp_path / "got").iterdir()) == []
+        b = await town.opened(ben)
+        assert (await b.cache()).files == ()
+        (found,) = [each for each in await b.transfers() if not each.info.upload]
+        assert found.info.state is TransferState.INTERRUPTED
+        await found.resume()
+        known = found.info.done
+        done = [info.done async for info in found.progress()]
+        assert Path((await found.wait()).path).read_bytes() == data
+        # It went on where it was.
+        assert all(count >= had for count in done if count > known)
