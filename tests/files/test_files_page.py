@@ -12,7 +12,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "spec" / "files.md").read_text(enco
 
 
 def test_the_examples_print_what_is_shown() -> None:
-    assert run_page("spec/files.md") == 3
+    assert run_page("spec/files.md") == 4
 
 
 def test_the_lengths_are_right() -> None:
