@@ -76,6 +76,20 @@ class FilesTown:
     async def people(self, *numbers: str) -> list[Client]:
         return [await self.opened(await self.create(number)) for number in numbers]
 
+    async def second(self, primary: Client, name: str) -> Client:
+        """Another device of somebody, open."""
+        path = self.folder / name
+        request = await Client.join(
+            path,
+            await primary.device_offer(),
+            directory="http://127.0.0.1:1",
+            content=ContentAccount(self.server.url, primary.number, PASSWORD),
+            passphrase="tulip",
+            environment=self.town.environment(),
+        )
+        await primary.add_device(request)
+        return await self.opened(path)
+
 
 def impatient(environment: Environment, settings: Settings) -> Content:
     """The real content client, which does not wait between its attempts."""

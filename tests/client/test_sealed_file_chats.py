@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from client.files_town import ANA, BEN, FilesTown, content, file_in, photo, received, until_cached
+from client.files_town import ANA, BEN, CLEO, FilesTown, content, file_in, inside, photo, received, until_cached
+from client.phones import event, texts
+from letterlock.client import TransferState
 from letterlock.engine.content import FileFormat
+from letterlock.engine.events import GroupJoined, MessageReceived, MessageSent
+from letterlock.errors import InputError, NotEncrypted
 
 pytestmark = pytest.mark.anyio
 NAME = "Crane über the pier.jpg"
@@ -33,8 +37,8 @@ async def test_a_picture_with_its_thumbnail(tmp_path: Path) -> None:
         # Ours is in our cache already, and nothing is left on its way.
         cached = await until_cached(ana, 2)
         assert {each.name for each in cached.files} == {NAME} and len(cached.files) == 2
-        assert list((tmp_path / ANA / "transfers").iterdir()) == []
-        assert list((tmp_path / BEN / "transfers").iterdir()) == []
+        assert inside(tmp_path / ANA / "transfers") == {}
+        assert inside(tmp_path / BEN / "transfers") == {}
 
 
 async def test_without_a_plain_copy(tmp_path: Path) -> None:
@@ -60,3 +64,148 @@ async def test_without_a_plain_copy(tmp_path: Path) -> None:
         await (await ben.download(file)).wait()
         async with await ben.open_file(file) as reader:
             assert b"".join([piece async for piece in reader.stream()]) == data
+
+
+async def test_every_device_of_both(tmp_path: Path) -> None:
+    """A copy for our own other devices; each has the key, and fetches for itself."""
+    data = content(70_000)
+    (tmp_path / "plan.bin").write_bytes(data)
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await town.people(ANA, BEN)
+        laptop, tablet = await town.second(ana, "laptop"), await town.second(ben, "tablet")
+        await (await laptop.chat(BEN)).send("hello")
+        await texts(tablet, 1)
+        after = {person: await person.cursor() for person in (ana, ben, tablet)}
+        sent = await (await laptop.chat(BEN)).send_file(tmp_path / "plan.bin")
+        mine = await event(ana, MessageSent, after[ana], lambda each: each.message_id == sent)
+        assert mine.event.content["name"] == "plan.bin"
+        files = [
+            await file_in(await ana.chat(BEN), sent),
+            await received(ben, ANA, after[ben]),
+            await received(tablet, ANA, after[tablet]),
+        ]
+        for number, (person, file) in enumerate(zip((ana, ben, tablet), files, strict=True)):
+            info = await (await person.download(file, tmp_path / f"out{number}")).wait()
+            assert Path(info.path).read_bytes() == data
+
+
+async def test_a_group_by_its_signed_log(tmp_path: Path) -> None:
+    data = content(5_000)
+    (tmp_path / "plan.bin").write_bytes(data)
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben, cleo = await town.people(ANA, BEN, CLEO)
+        group = await ana.create_group([BEN, CLEO], "Regatta", protocol="signal")
+        joined = (await event(ben, GroupJoined)).event.chat
+        await event(cleo, GroupJoined)
+        sent = await group.send_file(tmp_path / "plan.bin")
+        for person in (ben, cleo):
+            info = await (await person.download(await received(person, joined), tmp_path / person.number)).wait()
+            assert Path(info.path).read_bytes() == data
+        await (await ben.group(joined)).reply(sent, "thanks")
+        answer = (await event(ana, MessageReceived)).event
+        assert (answer.reply_to, answer.text) == (sent, "thanks")
+
+
+async def test_through_the_owners_socket(tmp_path: Path) -> None:
+    """A second process of the same user: sends, fetches, reads, looks at the cache."""
+    data = content(1_500_000)
+    (tmp_path / "plan.bin").write_bytes(data)
+    async with FilesTown.running(tmp_path) as town:
+        _, ben = await town.people(ANA, BEN)
+        async with town.open(tmp_path / ANA) as writer, town.open(tmp_path / BEN) as reader:
+            assert not writer.owner and not reader.owner
+            await (await writer.chat(BEN)).send_file(tmp_path / "plan.bin")
+            file = await received(reader, ANA)
+            async with await reader.open_file(file) as opened:
+                assert await opened.read(1_000_000, 500_000) == data[1_000_000:]
+                assert await opened.read() == data
+            with pytest.raises(InputError):
+                await opened.read()
+            assert await reader.cache() == await ben.cache()
+            await reader.set_cache_budget(1_000)
+            assert (await ben.cache()).files == ()
+            with pytest.raises(InputError) as caught:
+                await reader.download(file)
+            assert caught.value.code == "input.cache"
+            info = await (await reader.download(file, tmp_path / "got")).wait()
+            assert Path(info.path).read_bytes() == data
+            assert (await ben.cache()).files == ()
+
+
+async def test_sr01_decided_before_the_first_byte_leaves(tmp_path: Path) -> None:
+    """No keys are known, or none is found: nothing is uploaded until the user has decided."""
+    (tmp_path / "plan.bin").write_bytes(b"the plan")
+    async with FilesTown.running(tmp_path) as town:
+        ana, _ = await town.people(ANA, BEN)
+        chat = await ana.chat(CLEO)
+        with pytest.raises(NotEncrypted) as refused:
+            await chat.send_file(tmp_path / "plan.bin")
+        assert await ana.transfers() == [] and town.server.blobs() == []
+        # A file that was sealed for somebody does not go where its key would be read.
+        sealed = await (await (await ana.chat(BEN)).upload(tmp_path / "plan.bin")).file()
+        with pytest.raises(InputError) as wrong:
+            await chat.send_file(sealed, allow=refused.value.options[0])
+        assert wrong.value.code == "input.file_sealed"
+        with pytest.raises(NotEncrypted):
+            await chat.send_file(sealed)
+        # Nor one that its server can read where everything is encrypted.
+        document = await (await ana.upload(tmp_path / "plan.bin")).document()
+        with pytest.raises(InputError) as wrong:
+            await (await ana.chat(BEN)).send_file(document)
+        assert wrong.value.code == "input.file_encrypted"
+        assert not [sent for _, sent in town.town.net.sent if b"the plan" in sent.body]
+
+
+async def test_a_chat_whose_keys_are_being_looked_up(tmp_path: Path) -> None:
+    """The first thing ever said to somebody is a file, and it is sealed."""
+    (tmp_path / "plan.bin").write_bytes(b"the plan")
+    async with FilesTown.running(tmp_path) as town:
+        ben_path = await town.create(BEN)
+        (ana,) = await town.people(ANA)
+        sent = await (await ana.chat(BEN)).send_file(tmp_path / "plan.bin")
+        assert (await file_in(await ana.chat(BEN), sent)).format is FileFormat.SEALED
+        ben = await town.opened(ben_path)
+        file = await received(ben, ANA)
+        async with await ben.open_file(file) as reader:
+            assert await reader.read() == b"the plan"
+
+
+async def test_pause_and_cancel_while_it_is_sealed(tmp_path: Path) -> None:
+    """SR-06: a seal that was stopped leaves nothing, and the next one has its own key."""
+    data = content(30_000_000)
+    (tmp_path / "film.bin").write_bytes(data)
+    async with FilesTown.running(tmp_path) as town:
+        ana, _ = await town.people(ANA, BEN)
+        chat = await ana.chat(BEN)
+        await chat.send("hello")
+        transfer = await chat.upload(tmp_path / "film.bin", thumbnail=False)
+        await transfer.pause()
+        assert transfer.info.state is TransferState.PAUSED and transfer.info.sealed is not None
+        assert transfer.info.sealed.pointer is None and inside(tmp_path / ANA / "transfers") == {}
+        await transfer.resume()
+        file = await transfer.file()
+        async with await ana.open_file(file) as reader:
+            assert await reader.read(29_999_990, 100) == data[-10:]
+        other = await chat.upload(tmp_path / "film.bin", thumbnail=False)
+        await other.cancel()
+        await until_cached(ana, 1)
+        assert inside(tmp_path / ANA / "transfers") == {}
+        assert [each.id for each in await ana.transfers()] == [transfer.id]
+
+
+async def test_what_is_said_of_a_file_and_what_is_not(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(photo())
+    (tmp_path / "cover.jpg").write_bytes(photo(2, 300))
+    (tmp_path / "song.txt").write_bytes(b"la la la")
+    async with FilesTown.running(tmp_path) as town:
+        ana, _ = await town.people(ANA, BEN)
+        chat = await ana.chat(BEN)
+        bare = await (await chat.upload(tmp_path / "a.jpg", thumbnail=False, content_type="image/jpeg")).file()
+        assert bare.pointer is not None and bare.thumbnail is None and bare.pointer.dimensions is None
+        covered = await (await chat.upload(tmp_path / "song.txt", thumbnail=tmp_path / "cover.jpg")).file()
+        assert covered.pointer is not None and covered.pointer.thumbnail is not None
+        assert covered.pointer.thumbnail.at.seal.key.reveal() != covered.pointer.at.seal.key.reveal()
+        wrong = await chat.upload(tmp_path / "a.jpg", thumbnail=tmp_path / "song.txt")
+        with pytest.raises(InputError):
+            await wrong.wait()
+        assert not [name for name in inside(tmp_path / ANA / "transfers") if ".sealed" in name]
