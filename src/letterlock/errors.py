@@ -121,6 +121,7 @@ class InvalidFile(DecodeError):
     """A sealed file or its pointer that a numbered rule refuses; nothing of it was released. `rule`: `LL-FILE-05`."""
 
     code = "file"
+    hint = "ask the sender to send it again"
 
     def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
         super().__init__(message, code=rule.removeprefix("LL-").lower().replace("-", ".", 1), hint=hint)

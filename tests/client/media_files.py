@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-__all__ = ["film", "picture", "png_header", "quadrants", "voice"]
+__all__ = ["film", "opus", "picture", "png_header", "quadrants", "voice"]
 
 
 def quadrants(width: int, height: int) -> Image.Image:
@@ -73,3 +73,13 @@ def film(
     mdat = box(b"mdat", bytes(1000))
     head = box(b"ftyp", b"isom" + bytes(4) + b"isommp42")
     return head + (mdat + moov if late else moov + mdat)
+
+
+def opus(milliseconds: int) -> bytes:
+    """The first page and the last of an Opus sound, and something between."""
+
+    def page(position: int, packet: bytes) -> bytes:
+        return b"OggS\0\0" + position.to_bytes(8, "little") + bytes(12) + bytes((1, len(packet))) + packet
+
+    head = b"OpusHead\x01\x01" + (312).to_bytes(2, "little") + (48_000).to_bytes(4, "little") + bytes(3)
+    return page(0, head) + page(0, b"x" * 200) * 50 + page(312 + 48 * milliseconds, b"y" * 100)

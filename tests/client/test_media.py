@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from client.media_files import film, picture, png_header, quadrants, voice
+from client.media_files import film, opus, picture, png_header, quadrants, voice
 from letterlock.client.media import Kind, MediaInfo, describe, worker
 from letterlock.client.media.sniff import disagreement, sniff
 from letterlock.errors import InputError
@@ -80,8 +80,7 @@ TURNED = {
 """What is seen of the quadrants at the top left, top right and bottom left when EXIF says how the camera was held."""
 
 
-@pytest.mark.parametrize("orientation", TURNED)
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize(("kind", "orientation"), [*(("JPEG", turned) for turned in TURNED), ("PNG", 6)])
 def test_a_picture_is_turned_as_it_is_shown(kind: str, orientation: int, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -271,6 +270,14 @@ def test_sounds_that_are_none(data: bytes, tmp_path: Path) -> None:
 def test_a_sound_that_nothing_here_decodes_is_sent_all_the_same(tmp_path: Path) -> None:
     info = described(tmp_path, "a.amr", b"#!AMR\n" + bytes(100))
     assert (info.kind, info.content_type, info.problem, info.waveform) == (Kind.SOUND, "audio/amr", None, b"")
+
+
+def test_the_length_of_an_opus_sound(tmp_path: Path) -> None:
+    """As telephones record voices; there is no decoder for it here."""
+    info = described(tmp_path, "a.opus", opus(61_250))
+    assert (info.content_type, info.duration_ms, info.waveform, info.problem) == ("audio/ogg", 61_250, b"", None)
+    for cut in (36, 47, 60, 5_000):
+        assert described(tmp_path, "a.opus", opus(61_250)[:cut]).duration_ms is None
 
 
 # --- films ------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Final
 from ...errors import InputError
 from ...transport.content.files import file_error
 from .mp4 import look_at_mp4
+from .opus import is_opus, opus_duration_ms
 from .sandbox import Thumbnail, look_at_picture, look_at_sound
 from .sniff import SNIFFED, Kind, announced_type, disagreement, kind_of, sniff
 
@@ -56,15 +57,15 @@ def describe(path: str | Path, content_type: str = "", *, name: str = "") -> Med
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InputError(f"{path} is not a file", code="transfer.file")
         try:
-            found = sniff(os.pread(descriptor, SNIFFED, 0))
+            return _described(descriptor, said, os.pread(descriptor, SNIFFED, 0))
         except OSError as error:
             raise file_error(str(path), error) from error
-        return _described(descriptor, said, found)
     finally:
         os.close(descriptor)
 
 
-def _described(descriptor: int, said: str, found: str | None) -> MediaInfo:
+def _described(descriptor: int, said: str, head: bytes) -> MediaInfo:
+    found = sniff(head)
     is_, differs = found or said, disagreement(said, found)
     kind = kind_of(is_)
     try:
@@ -79,6 +80,8 @@ def _described(descriptor: int, said: str, found: str | None) -> MediaInfo:
                 disagreement=differs,
                 problem=picture.problem,
             )
+        if is_opus(head):
+            return MediaInfo(kind, is_, duration_ms=opus_duration_ms(descriptor, head), disagreement=differs)
         if is_ in _SOUNDS:
             sound = look_at_sound(descriptor, _SOUNDS[is_])
             return MediaInfo(kind, is_, duration_ms=sound.duration_ms, waveform=sound.waveform, disagreement=differs)
