@@ -170,6 +170,19 @@ async def test_a_bug_in_a_provider_loses_no_wake_up_and_logs_no_address(
     assert "registration-token" not in caplog.text and "5550100" not in caplog.text
 
 
+async def test_a_row_that_cannot_be_read_any_more_holds_up_nobody(database: str) -> None:
+    provider = Scripted()
+    async with opened(database, provider) as pushes:
+        await pushes.subscribe(ANA, "phone", phone())
+        await pushes._writer.run(
+            lambda tables: tables.connection.execute("UPDATE devices SET subscription = ?", (b"{}",)).rowcount
+        )
+        await pushes.subscribe(ANA, "tablet", phone(1))
+        await pushes.wake(ANA, "phone")
+        await pushes.wake(ANA, "tablet")
+        assert (await settled(pushes)).ended == {(Fate.DROPPED, Reason.EXPIRED): 1, (Fate.SENT, Reason.NONE): 1}
+
+
 async def test_a_push_service_that_is_not_set_up(database: str) -> None:
     async with opened(database, Scripted()) as pushes:
         with pytest.raises(PushError) as caught:

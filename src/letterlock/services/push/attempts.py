@@ -69,8 +69,9 @@ class Attempts:
             started = loop.time()
             try:
                 taken = await self._writer.run(self._take())
-            except LetterlockError as error:
-                _log.error("what is due could not be read: %s", error)
+            except Exception as error:  # a bug of ours too: nobody would be woken any more, and nothing would say so
+                what = str(error) if isinstance(error, LetterlockError) else type(error).__name__
+                _log.error("what is due could not be read: %s", what)
                 await asyncio.sleep(_STORE_RETRY_S)
                 continue
             for job in taken.jobs:

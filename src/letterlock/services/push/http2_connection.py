@@ -70,7 +70,7 @@ class Http2Connection(asyncio.Protocol):
         self._rest = b""
         self._heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
-        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         self._h2.local_settings = Settings(
             client=True,
             initial_values={
@@ -176,7 +176,7 @@ class Http2Connection(asyncio.Protocol):
         if stream is None:
             return
         for name, value in event.headers or ():
-            stream.headers[str(name)] = str(value)
+            stream.headers[_text(name)] = _text(value)
         status = stream.headers.pop(":status", "")
         stream.status = int(status) if status.isascii() and status.isdecimal() and len(status) == 3 else 599
 
@@ -317,3 +317,8 @@ class Http2Connection(asyncio.Protocol):
             self._abort()
         else:
             self._arm()
+
+
+def _text(octets: bytes | str) -> str:
+    """h2 would fail on what is not UTF-8, and with it the connection."""
+    return octets if isinstance(octets, str) else octets.decode("latin-1")

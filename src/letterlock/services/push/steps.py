@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ...codec import push_subscription
 from ...codec.push_subscription import Subscription
+from ...errors import DecodeError
 from ...ids import Instant, Number
 from . import logic
 from .limits import PushLimits
@@ -109,10 +110,20 @@ def take(tables: Tables, limits: PushLimits, room: Mapping[str, int], busy: Mapp
             if each.place and at[each.place] >= limits.max_per_origin:
                 more = True
                 continue
+            try:
+                subscription = push_subscription.decode(each.subscription)
+            except DecodeError:  # of a version that took other ones: the device registers again
+                _remove(tables, each, Reason.EXPIRED)
+                continue
             at[each.place] += 1
             entry = logic.taken(each.entry, now, limits)
             tables.keep(each, entry)
-            jobs.append(_job(each, entry.attempt))
+            jobs.append(
+                Job(
+                    each.account, each.device, entry.attempt, each.generation, subscription, each.collapse,
+                    each.pool, each.place,
+                )
+            )  # fmt: skip
     return Jobs(tuple(jobs), more, tables.next_due(now))
 
 
@@ -152,10 +163,3 @@ def _remove(tables: Tables, device: Device, reason: Reason) -> None:
 def _bare(device: Device) -> Device:
     """Without its subscription. The row stays until the window has passed."""
     return replace(device, subscription=b"", pool="", place="", collapse="", generation=device.generation + 1)
-
-
-def _job(device: Device, attempt: int) -> Job:
-    return Job(
-        device.account, device.device, attempt, device.generation, push_subscription.decode(device.subscription),
-        device.collapse, device.pool, device.place,
-    )  # fmt: skip
