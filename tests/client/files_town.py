@@ -45,9 +45,9 @@ class FilesTown:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls, folder: Path) -> AsyncIterator[FilesTown]:
+    async def running(cls, folder: Path, **server_options: Any) -> AsyncIterator[FilesTown]:
         async with (
-            Server.running(folder / "network") as server,
+            Server.running(folder / "network", **server_options) as server,
             asyncio.timeout(50),
             contextlib.AsyncExitStack() as stack,
         ):
