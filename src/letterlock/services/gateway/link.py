@@ -102,7 +102,8 @@ class Link:
         except LetterlockError as error:
             _log.info("a link ended: %s", error.code)
             code = SENSELESS if isinstance(error, DecodeError) else CLOSED
-            await self.close(REVOKED if error.code == "gateway.unknown" else code, error.code)
+            # What the client can mend by enrolling again: it is not known, or its credentials do not open any more.
+            await self.close(REVOKED if error.code in ("gateway.unknown", "gateway.sealed") else code, error.code)
         finally:
             self._open = False
             line.unlinked(self)

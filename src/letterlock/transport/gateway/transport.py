@@ -64,6 +64,7 @@ __all__ = ["GatewayState", "GatewayStatus", "GatewayTransport"]
 _log = logging.getLogger(__name__)
 
 _REPLACED = 4000
+_REVOKED = 4001
 _CODE = re.compile(r"[a-z0-9_.]{1,64}", re.ASCII)
 _GROUP = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MAX_ADDRESS = 1024
@@ -120,6 +121,7 @@ class GatewayTransport:
         self._socket: Socket | None = None
         self._acknowledged = 0  # on this link
         self._failure = ""
+        self._close_code = 0
         self._on_conference: Callable[[ConferenceView], Awaitable[None]] | None = None
         self._on_capabilities: Callable[[Number, tuple[str, ...], tuple[str, ...]], None] | None = None
         self._kept: MutableMapping[str, str] = {}
@@ -316,20 +318,14 @@ class GatewayTransport:
     async def _once(self) -> _Ended:
         """Enrol if that is needed, link, and stay until the link ends."""
         try:
-            try:
-                socket = await self._http.link()
-            except GatewayError as error:
-                if error.status != 401:
-                    raise
-                await self._http.enrol()
-                socket = await self._http.link()
+            socket = await self._linked_socket()
         except GatewayError as error:
             later = error.status in (408, 429, 502, 503, 504)
             state = GatewayState.OFFLINE if later else GatewayState.REFUSED
             return _Ended(state, str(error), 0.0 if later else self._settings.refused_wait_s)
         except TransportError as error:
             return _Ended(GatewayState.OFFLINE, str(error))
-        self._socket = socket
+        self._socket, self._close_code = socket, 0
         try:
             await self._serve(socket)
         except (DecodeError, TransportError) as error:
@@ -340,11 +336,22 @@ class GatewayTransport:
             self._socket = None
             with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
                 await socket.close()
-        if socket.close_code == _REPLACED:
+        if self._close_code == _REPLACED:
             return _Ended(
                 GatewayState.REPLACED, "another process is linked as this device", self._settings.replaced_wait_s
             )
         return _Ended(GatewayState.OFFLINE, self._failure or "the link ended", linked=True)
+
+    async def _linked_socket(self) -> Socket:
+        """Enrolled before if the gateway does not know us, or has just told us so."""
+        if self._close_code != _REVOKED:
+            try:
+                return await self._http.link()
+            except GatewayError as error:
+                if error.status != 401:
+                    raise
+        await self._http.enrol()
+        return await self._http.link()
 
     async def _serve(self, socket: Socket) -> None:
         """From our hello to the end of the link."""
@@ -408,6 +415,8 @@ class GatewayTransport:
             return decode_gateway_frame(message.data, self._settings.frames)
         if message.type is WSMsgType.TEXT:
             raise DecodeError("frames are binary", code="gateway.frame")
+        if message.type is WSMsgType.CLOSE:
+            self._close_code = message.data  # the socket's own is another one when the rest of the handshake fails
         return None
 
     async def _on(self, frame: GatewayFrame) -> None:
