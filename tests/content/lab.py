@@ -74,9 +74,10 @@ class Server:
         finally:
             await lab.server.close()
 
-    async def restart(self) -> None:
+    async def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         port = self.server.port
         await self.server.close()
+        meanwhile()
         self.server = self._make(port)
         await self.server.start()
 

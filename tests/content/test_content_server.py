@@ -10,6 +10,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from content.lab import (
     ANA,
     BEN,
+    NOW,
     SMALL,
     B,
     Server,
@@ -33,11 +35,14 @@ from content.lab import (
 from letterlock.codec.form_data import part_head
 from letterlock.codec.ft_http import decode_resume_info
 from letterlock.errors import ContentError, InputError, StoreError
-from letterlock.services.content import ContentServer
+from letterlock.services.content import ContentServer, tables
+from letterlock.services.content.tables import Upload
 from letterlock.services.credentials import derived_passwords
+from letterlock.services.database import open_database
 from letterlock.services.directory import Rate
 from letterlock.sip.digest import DigestClient
 from letterlock.transport.content.config import ContentSettings
+from postgres import database_in, rows_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("every_place")]
 IN_A_FOLDER = pytest.mark.parametrize("every_place", ["sqlite", "postgresql"], indirect=True)
@@ -509,6 +514,31 @@ async def test_an_account_has_a_budget_and_frees_it_by_dropping(tmp_path: Path) 
         assert (await post(session, lab.url, form(content(40_000), "two"))).status == 200
 
 
+async def test_the_total_is_the_sum_of_what_is_there(tmp_path: Path) -> None:
+    """It is counted beside the rows: whole, unfinished, begun again, dropped and expired ones."""
+
+    async def check(lab: Server, expected: int) -> None:
+        def look() -> None:
+            rows = rows_of(database_in(lab.folder, "content.db"), "content")
+            columns = [column.name for column in dataclasses.fields(Upload)]
+            assert sum(row[columns.index("reserved")] for row in rows["uploads"]) == rows["total"][0][0]
+            assert len(rows["uploads"]) == expected
+
+        await lab.restart()  # so that what was cut is put down, and what expired is dropped
+        await lab.restart(look)
+
+    async with Server.running(tmp_path, password_of=None) as lab, browser() as session:
+        for tid, cut in (("a", 0), ("b", 9000), ("b", 12_000), ("c", 0), ("d", 5000)):
+            async with session.post(lab.url, data=form(content(20_000), tid)[: -cut or None], headers=FORM):
+                pass
+        await check(lab, 4)
+        async with session.delete(f"{lab.url}?tid=a"):
+            pass
+        await check(lab, 3)
+        lab.clock.now += lab.limits.file_lifetime_ms
+        await check(lab, 0)
+
+
 async def test_a_body_without_a_length_cannot_outgrow_the_budget(tmp_path: Path) -> None:
     limits = dataclasses.replace(SMALL, account_bytes=100_000)
 
@@ -683,3 +713,32 @@ async def test_files_of_another_database_are_left_alone(tmp_path: Path) -> None:
         await other.start()
     assert raised.value.code == "content.folder"
     assert lab.blobs() == kept != []
+
+
+@IN_A_FOLDER
+async def test_a_database_of_the_version_before(tmp_path: Path) -> None:
+    """Its files and unfinished uploads are there, and what all take together is counted."""
+    place = database_in(tmp_path / "server", "content.db")
+    (tmp_path / "server" / "blobs").mkdir(parents=True)
+    (tmp_path / "server" / "blobs" / ("b" * 32)).write_bytes(b"old file")
+    row = ("i", "lab", "t", NOW * 2, 900, 1, 8, 8, "n", "image/png", "b" * 32, "c" * 64, hashlib.sha256(b"old file").digest(),
+           0, "image/png", "d" * 32, "e" * 64, None)  # fmt: skip
+
+    def before() -> None:
+        options: dict[str, Any] = {
+            "application_id": tables._APPLICATION_ID,
+            "name": "content",
+            "hint": "",
+            "exclusive": True,
+        }
+        database = open_database(place, tables._SCHEMA + tables._FOLDER, version=2, **options)
+        database.begin()
+        database.execute(f"INSERT INTO uploads VALUES ({', '.join('?' * len(row))})", row)
+        database.commit()
+        database.close()
+
+    await asyncio.to_thread(before)
+    async with Server.running(tmp_path, password_of=None) as lab, browser() as session:
+        async with session.get(f"{lab.server.base}/files/{'c' * 64}") as got:
+            assert await got.read() == b"old file"
+        assert await lab.server._writer.run(lambda found: found.total()) == 900

@@ -244,7 +244,7 @@ class Library:
         if more > 0:
             if tables.usage(upload.account).reserved - replaced + more > self._limits.account_bytes:
                 raise _over_budget("this account's files take all of its room")
-            if tables.usage().reserved - replaced + more > self._limits.total_bytes or (
+            if tables.total() - replaced + more > self._limits.total_bytes or (
                 free is not None and free - (needed - upload.received) < self._limits.min_free_bytes
             ):
                 raise full()
