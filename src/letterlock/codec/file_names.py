@@ -8,8 +8,14 @@ import unicodedata
 __all__ = ["safe_file_name"]
 
 _SEPARATORS = re.compile(r"[/\\:\u2044\u2215\u29f5\u29f8\uff0f\uff3c]")
-_RESERVED = re.compile(r"(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.DOTALL)
+# Windows takes the superscript digits for digits here, and does not mind a space before the extension.
+_RESERVED = re.compile(
+    r"(?i:con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]) ?(?:\..*)?",
+    re.DOTALL,
+)
 _FORBIDDEN = frozenset('<>"|?*')
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that show as nothing: a row of them would push the extension out of sight."""
 _MAX_BYTES = 160
 _MAX_EXTENSION = 16
 
@@ -34,6 +40,8 @@ def safe_file_name(name: str, fallback: str = "file") -> str:
 
 def _harmless(c: str) -> bool:
     # Cc controls, Cf direction changes and joiners, Cs lone surrogates, Co and Cn private or unknown; Zl, Zp line ends.
+    if c in _BLANK:
+        return False
     return unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or c == "\t"
 
 
