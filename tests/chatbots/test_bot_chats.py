@@ -187,7 +187,7 @@ def test_sr03_frames_of_a_protocol_are_none_of_a_bots_business() -> None:
 
 
 def test_bots_are_in_no_group() -> None:
-    world, alice = alone()
+    _, alice = alone()
     with pytest.raises(NotEncrypted) as caught:
         alice.do(alice.engine.create_group, [BOT], "lunch")
     assert (caught.value.reason, caught.value.options) == ("business", ())
