@@ -151,7 +151,7 @@ _PROVISIONING = provisioning.encode_document(
             "sip.h.test", 5061, True, "ims.h.test", "sip:+1555@ims.h.test", "+1555@h", "+1555", 'p"<w>', "r"
         ),
         provisioning.Messaging("sip:conference-factory@h", 100, 1_000_000, 1_048_576, 30, "https://c/u", "u", "p"),
-        provisioning.OperatorServices("https://d", "12345678", "msrps://r:2855;tcp"),
+        provisioning.OperatorServices("https://d", "12345678", "msrps://r:2855;tcp", "https://g", "pw"),
         provisioning.EncryptionServices("https://k", b"proof", "https://k/anchors/3", 3, b"signer"),
     )
 )

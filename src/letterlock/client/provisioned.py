@@ -19,7 +19,7 @@ from ..errors import DecodeError, InputError, ProvisioningError
 from ..ids import Instant, Number
 from ..seam import Key, RecordKind
 from ..transport.rcs.config import check
-from .settings import ContentAccount, KdsAccount, Settings, SipAccount
+from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount
 
 __all__ = ["PROVISIONED", "Provisioned", "ProvisioningState", "effective", "key_server_of", "settings_of"]
 
@@ -146,7 +146,14 @@ def _settings(document: ProvisioningDocument, number: Number, source: Provisione
             content = ContentAccount(messaging.content_url, user, messaging.content_password, source.ca_file)
     # SR-19: no document can have us speak in the clear beyond this machine.
     check(sip.config(number, instance))
-    return Settings(services.directory_url, source.ca_file, sip, instance, content)
+    gateway = None
+    if services.gateway_url:
+        if not _may_be_used(services.gateway_url, ("https", "http"), local):
+            raise InputError("its gateway is not to be used")
+        gateway = GatewayAccount.provisioned(
+            services.gateway_url, services.gateway_password, instance, sip.username, sip.password, source.ca_file
+        )
+    return Settings(services.directory_url, source.ca_file, sip, instance, content, gateway=gateway)
 
 
 def _number_of(ims: ImsAccount) -> str:

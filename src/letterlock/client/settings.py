@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import uuid
@@ -31,6 +32,8 @@ __all__ = [
 
 PROTOCOLS = ("signal", "rcc16")
 """All that this client speaks, in the order in which it prefers them."""
+
+_TOKEN_LABEL = b"\xff\x80letterlock/provisioned-gateway-token/v1\x00"  # SR-23
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,16 @@ class GatewayAccount:
         base_of(url)
         token = base64.urlsafe_b64encode(rng(32)).decode().rstrip("=")
         return cls(url, password, token, sip_username, sip_password, ca_file)
+
+    @classmethod
+    def provisioned(
+        cls, url: str, password: str, instance: str, sip_username: str, sip_password: str, ca_file: str | None
+    ) -> GatewayAccount:
+        """As an operator's document names it: the token follows from the password, which the operator made from its secret,
+        so that the next document means the same device."""
+        token = hashlib.sha256(_TOKEN_LABEL + password.encode() + b"\x00" + instance.encode()).digest()
+        token_text = base64.urlsafe_b64encode(token).decode().rstrip("=")
+        return cls(url, password, token_text, sip_username, sip_password, ca_file)
 
     def config(self, number: Number, instance: str) -> GatewayConfig:
         """What the transport takes."""

@@ -101,11 +101,14 @@ class Messaging:
 
 @dataclass(frozen=True, slots=True)
 class OperatorServices:
-    """Our own part: the directory, a code to claim the number there with this very key (SR-21), the MSRP relay."""
+    """Our own part: the directory, a code to claim the number there with this very key (SR-21), the MSRP relay; a gateway
+    that speaks with the carrier in the client's place, and the password of the account there."""
 
     directory_url: str = ""
     claim_code: str = field(default="", repr=False)
     msrp_relay: str = ""
+    gateway_url: str = ""
+    gateway_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,8 @@ def encode_document(document: ProvisioningDocument) -> bytes:
             ("DirectoryURL", own.directory_url),
             ("ClaimCode", own.claim_code),
             ("MsrpRelay", own.msrp_relay),
+            ("GatewayURL", own.gateway_url),
+            ("GatewayPwd", own.gateway_password),
         ]
         parts.append(_written("APPLICATION", parms))
     if document.encryption is not None:
@@ -388,7 +393,11 @@ def _own(own: _Characteristics) -> OperatorServices | None:
     if not own:
         return None
     return OperatorServices(
-        own.matching("DirectoryURL", _URL), own.matching("ClaimCode", _CODE), own.matching("MsrpRelay", _MSRP)
+        own.matching("DirectoryURL", _URL),
+        own.matching("ClaimCode", _CODE),
+        own.matching("MsrpRelay", _MSRP),
+        own.matching("GatewayURL", _URL),
+        own.matching("GatewayPwd", _VISIBLE),
     )
 
 

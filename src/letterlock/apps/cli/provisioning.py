@@ -54,6 +54,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     provisioning.add_argument("--directory", default=LAB_DIRECTORY, metavar="URL", help="default %(default)s")
     provisioning.add_argument("--content", default="", metavar="URL", help="content server, if there is one")
+    provisioning.add_argument("--gateway", default="", metavar="URL", help="gateway for clients, if there is one")
     provisioning.add_argument("--msrp-relay", default="", metavar="URI", help="MSRP relay, if there is one")
     provisioning.add_argument("--conference-factory", default="", metavar="URI", help="for groups, if there is one")
     provisioning.add_argument("--max-group", type=int, default=100, metavar="N", help="members (default %(default)s)")
@@ -103,6 +104,8 @@ async def run_provisioning(arguments: argparse.Namespace, terminal: Terminal) ->
         content_password=derived_passwords(secret, "content"),
         content_url=arguments.content,
         msrp_relay=arguments.msrp_relay,
+        gateway_url=arguments.gateway,
+        gateway_password=derived_passwords(secret, "gateway"),
         conference_factory=arguments.conference_factory,
         max_group=arguments.max_group,
         encryption=_encryption(arguments),

@@ -36,6 +36,8 @@ class Offer:
     max_message: int = 0
     max_file: int = 0
     idle_s: int = 30
+    gateway_url: str = ""
+    gateway_password: Callable[[str], str | None] = field(default=lambda number: None, repr=False)
     encryption: EncryptionOffer | None = None
     """What RCC.16 needs, for clients that show their participant key."""
 
@@ -74,5 +76,11 @@ def document_for(
             number if offer.content_url else "",
             (offer.content_password(number) or "") if offer.content_url else "",
         ),
-        OperatorServices(offer.directory_url, claim_code, offer.msrp_relay),
+        OperatorServices(
+            offer.directory_url,
+            claim_code,
+            offer.msrp_relay,
+            offer.gateway_url,
+            (offer.gateway_password(number) or "") if offer.gateway_url else "",
+        ),
     )
