@@ -202,7 +202,7 @@ def test_what_cannot_be_sent(tmp_path: Path) -> None:
 
 
 async def _what_cannot_be_sent(tmp_path: Path) -> None:
-    """SR-01: neither what the server can read in an encrypted chat, nor a file in a chat that has no way to encrypt it."""
+    """SR-01: neither what the server can read in an encrypted chat, nor what was encrypted for another protocol."""
     (tmp_path / "plan.pdf").write_bytes(b"the plan")
     async with town(tmp_path) as place:
         ana, ben, cleo = await place.person(ANA, BOTH), await place.person(BEN, RCC16), await place.person(CLEO, BOTH)
@@ -214,14 +214,15 @@ async def _what_cannot_be_sent(tmp_path: Path) -> None:
         sessions = await ana.client.chat(CLEO)
         await sessions.send("by sessions")
         await cleo.until(lambda events: any(isinstance(event, ev.MessageReceived) for event in events))
-        before = len(await ana.client.transfers())
         with pytest.raises(InputError) as refused:
-            await sessions.send_file(tmp_path / "plan.pdf")
+            await sessions.send_file(document)
         assert refused.value.code == "input.file_encrypted"
-        assert len(await ana.client.transfers()) == before  # nothing was uploaded for it
-        sealed = await (await chat.upload(tmp_path / "plan.pdf")).file()
-        with pytest.raises(InputError):
-            await sessions.send_file(sealed)
+        # Nor does what was encrypted for one protocol go by the other.
+        for one, other in ((chat, sessions), (sessions, chat)):
+            sealed = await (await one.upload(tmp_path / "plan.pdf")).file()
+            with pytest.raises(InputError) as refused:
+                await other.send_file(sealed)
+            assert refused.value.code == "input.file_sealed"
         assert not [event for event in await ben.events() if isinstance(event, ev.MessageReceived)]
 
 
