@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import ids
+from ..carriage import Medium
 from ..codec.chatbot import model
 from ..codec.chatbot.record import from_record, to_record
 from ..codec.cpim import CpimHeader
@@ -86,6 +87,7 @@ def message_to_json(message: MessageView) -> dict[str, Any]:
 def message_from_json(value: Any) -> MessageView:
     fields = dict(value)
     fields["status"] = Status[fields["status"]]
+    fields["medium"] = Medium(fields["medium"])
     fields["content"] = None if fields["content"] is None else content_from_json(fields["content"])
     fields["reply"] = None if fields["reply"] is None else Quote(**fields["reply"])
     fields["reactions"] = tuple(Reacted(**mark) for mark in fields["reactions"])
