@@ -1,0 +1,159 @@
+"""Cards in a terminal and `letterlock answer`, at a phone that is open in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatbots.maap_platform import MaapPlatform
+from chatbots.messages import CARD, CAROUSEL, CHIPS, SHOP
+from chatbots.test_chatbot_network import BOT, Town
+from e2e.world import ANA, Phone
+from letterlock.apps.cli import main
+from letterlock.apps.cli.chatbot import bot_lines
+from letterlock.codec.chatbot import maap
+from letterlock.codec.chatbot import model as m
+from letterlock.engine.content import Card
+from letterlock.engine.content.suggestions_record import describe_bot
+from letterlock.engine.events import MessageReceived
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with Town.open(tmp_path) as town:
+        yield town
+
+
+class Terminal:
+    """Runs commands for a phone; what they print."""
+
+    def __init__(self, phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
+        self._options = ["--profile", str(phone.profile), "--key-file", str(phone.key_file)]
+        self._capsys = capsys
+
+    async def run(self, *command: str, code: int = 0) -> tuple[str, str]:
+        self._capsys.readouterr()
+        given = [command[0], *self._options, *command[1:]]
+        assert await asyncio.to_thread(main, given) == code
+        printed = self._capsys.readouterr()
+        return printed.out, printed.err
+
+    async def json(self, *command: str, code: int = 0) -> list[dict[str, Any]]:
+        out, err = await self.run(*command, "-o", "json", code=code)
+        return [json.loads(line) for line in (out if code == 0 else err).splitlines()]
+
+
+async def test_a_card_is_shown_and_answered(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    async with MaapPlatform(town.carrier, BOT) as platform:
+        ana = await town.phone(ANA)
+        terminal = Terminal(ana, capsys)
+        card, _ = await platform.send(ANA, maap.MESSAGE_TYPE, maap.encode_message(CARD), message_id="card-1")
+        kind, body = maap.encode_joined(maap.MESSAGE_TYPE, maap.encode_message(CAROUSEL), CHIPS, "b-1")
+        await platform.send(ANA, kind, body, message_id="cards-1")
+        await ana.seen(MessageReceived, lambda event: event.message_id == "cards-1")
+
+        out, _ = await terminal.run("chats")
+        assert out == f"{BOT}  Not encrypted (business)\n"
+        out, _ = await terminal.run("chats", BOT)
+        lines = out.splitlines()
+        assert lines[0].endswith("(card)  [not encrypted]")
+        assert lines[2] == f"  │ {'Seat 4A':<60} │"
+        assert [line.strip() for line in lines if line.lstrip()[:1].isdigit()] == [
+            "1  Keep",
+            "2  Change",
+            "1  Take red",
+            f"2  Call us  (a call to {SHOP})",
+            "3  Yes, please",
+            "4  Our page  (a page: https://shop.example/7)",
+        ]
+        records = await terminal.json("chats", BOT)
+        assert records[1]["chatbot"]["suggestions"][1] == {
+            "number": 2, "type": "action", "text": "Call us", "postback": "call",
+            "kind": {"type": "dial", "phone_number": SHOP},
+        }  # fmt: skip
+
+        # SR-01: refused with a token, as every send that would not be encrypted.
+        (refusal,) = await terminal.json("answer", BOT, card, "1", code=7)
+        assert (refusal["reason"], [each["name"] for each in refusal["options"]]) == ("business", ["plain-rcs"])
+        token = refusal["options"][0]["allow"]
+        out, _ = await terminal.run("answer", BOT, "card-1", "1", "--allow", token)
+        assert out.rstrip().endswith("Not encrypted (business)")
+        assert json.loads((await platform.hears()).body)["response"]["reply"]["postback"]["data"] == "keep"
+
+        # SR-14: what an action asks for is said, and left to the user.
+        _, err = await terminal.run("answer", BOT, "cards-1", "4")
+        assert "does not do the rest" in err and "https://shop.example/7" in err
+        assert (await platform.hears()).content_type == maap.RESPONSE_TYPE
+        (wrong,) = await terminal.json("answer", BOT, "cards-1", "9", code=1)
+        assert wrong["error"] == "input.suggestion"
+
+
+async def test_places_and_devices_are_told_by_the_users_word_alone(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with MaapPlatform(town.carrier, BOT) as platform:
+        ana = await town.phone(ANA)
+        terminal = Terminal(ana, capsys)
+        chips = (m.Action("Where are you?", "where", m.ShareLocation()), m.Action("Help", "help", m.DeviceSpecifics()))
+        asks, _ = await platform.send(ANA, maap.SUGGESTIONS_TYPE, maap.encode_suggestions(chips), message_id="asks")
+        await ana.seen(MessageReceived)
+        chat = await ana.client.bot(BOT)
+        (option,) = await chat.options()
+        await chat.send("hello", allow=option)
+        assert (await platform.hears()).body == b"hello"
+
+        for place in ((), ("--place", "here"), ("--place", "1")):
+            (wrong,) = await terminal.json("answer", BOT, asks, "1", *place, code=1)
+            assert wrong["error"] == "input.location"
+        await terminal.run("answer", BOT, asks, "1", "--place", "48.2,-16.5")
+        tapped, place = await platform.hears(), await platform.hears()
+        assert json.loads(tapped.body)["response"]["action"]["postback"]["data"] == "where"
+        assert b"48.2 -16.5" in place.body
+
+        await terminal.run("answer", BOT, asks, "2")
+        assert json.loads((await platform.hears()).body)["response"]["action"]["displayText"] == "Help"
+        await terminal.run("answer", BOT, asks, "2", "--tell-device")
+        tapped, told = await platform.hears(), await platform.hears()
+        assert json.loads(told.body)["sharedData"]["deviceSpecifics"]["clientVendor"] == "Letterlock"
+        assert platform.heard.empty()
+
+
+def test_what_is_written_on_a_card_cannot_move_the_cursor() -> None:
+    hostile = m.CardContent(
+        "\x1b[2Jtitle\r\nfake line",
+        "\u202eback",
+        m.Media(m.Height.TALL, "https://x.example/a", "image/\x07png", 7),
+        (m.Reply("tap\x1b]0;x\x07", "p"),),
+    )
+    text = "\n".join(bot_lines(describe_bot(Card(m.Card(hostile)))))
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert "\\x1b[2Jtitle" in text and "\\u202eback" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (m.VideoCall(SHOP), "a video call"),
+        (m.EnrichedCall(SHOP, "my order"), "my order"),
+        (m.ViewLocation(1.5, 2.5, "here"), "1.500000, 2.500000 here"),
+        (m.ViewLocation(query="shops"), "shops"),
+        (m.ShareLocation(), "a place of yours"),
+        (m.CalendarEvent(0, 1, "Fitting"), "Fitting"),
+        (m.ComposeText(SHOP, "hi"), "hi"),
+        (m.ComposeRecording(SHOP, m.Recording.AUDIO), "audio"),
+        (m.DeviceSpecifics(), "your device"),
+        (m.DisableAnonymization(), "your number"),
+        (m.EnableDisplayed(), "what you have seen"),
+        (m.UnknownAction("x"), "does not know"),
+    ],
+)
+def test_every_action_is_said_in_words(kind: m.ActionKind, words: str) -> None:
+    card = m.Card(m.CardContent("t", suggestions=(m.Action("tap", "p", kind),)))
+    assert words in bot_lines(describe_bot(Card(card)))[-1]
