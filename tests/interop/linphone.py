@@ -192,6 +192,11 @@ class Linphone:
         """A file that it has downloaded."""
         return (self._folder / ".local" / "share" / "linphone" / name).read_bytes()
 
+    def files(self) -> list[str]:
+        """What is in the folder of what it downloads, but for its own databases."""
+        folder = self._folder / ".local" / "share" / "linphone"
+        return sorted(path.name for path in folder.iterdir() if path.is_file() and ".db" not in path.name)
+
     def log(self) -> str:
         """What it logged."""
         path = self._folder / "linphone.log"

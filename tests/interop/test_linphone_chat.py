@@ -21,7 +21,7 @@ from interop.sip_lines import SipLine
 from interop.test_kamailio_conversation import heard
 from interop.test_kamailio_rcs import fresh_number
 from lab_certificate import write_lab_certificate
-from letterlock.client import Chat, Client, Environment, SipAccount
+from letterlock.client import Chat, Client, ContentAccount, Environment, SipAccount
 from letterlock.codec.sip import Request
 from letterlock.engine.events import MessageDelivered, MessageReceived
 from letterlock.engine.limits import DEFAULTS
@@ -43,7 +43,9 @@ CPIM = (("Content-Type", "message/cpim"),)
 
 
 @asynccontextmanager
-async def our_client(server: Kamailio, folder: Path, *, tls: bool) -> AsyncIterator[Client]:
+async def our_client(
+    server: Kamailio, folder: Path, *, tls: bool, content: ContentAccount | None = None
+) -> AsyncIterator[Client]:
     """A profile of ours, registered."""
     number = fresh_number()
     codes: dict[str, str] = {}
@@ -66,6 +68,7 @@ async def our_client(server: Kamailio, folder: Path, *, tls: bool) -> AsyncItera
             code=code,
             key_file=folder / "key",
             environment=environment,
+            content=content,
             sip=SipAccount(
                 server=server.host,
                 port=server.tls_port if tls else server.tcp_port,
