@@ -3,12 +3,12 @@
 //
 // start   {port, users: {name: {password, number}}, store, key, cert}  -> {port}
 // submits {}                     every submit_sm so far: {id, from, to, text, parts, data_coding, esm_class, reference}
-// behave  {throttle, mute, receipts, final, lost_acks}   the next answers; receipts: "auto" | "none"
+// behave  {throttle, mute, receipts, final, lost_acks}   the next answers; receipts: "auto" | "none"; lost_acks: of messages
 // deliver {user, from, ton, text | hex, data_coding, esm_class}   -> {status} of the acknowledgement, null if none came
-// receipt {id, stat, from}       a receipt for a message of ours, from another number if given -> {status}
-// state   {}                     -> {sessions, waiting, binds, enquiries}
+// receipt {of, stat, from}       a receipt for a message of ours, from another number if given
+// state   {}                     -> {sessions, waiting: [user], binds, enquiries}
 // kick    {}                     every connection ends
-import { readFileSync, writeFileSync, existsSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import smpp from "smpp";
 
@@ -18,7 +18,11 @@ let kept = { next: 1, submits: [], queue: [] };
 const sessions = new Map();
 let binds = 0, enquiries = 0;
 
-const save = () => store && writeFileSync(store, JSON.stringify(kept));
+function save() {
+  if (!store) return;
+  writeFileSync(`${store}.new`, JSON.stringify(kept));
+  renameSync(`${store}.new`, store);  // whoever kills us finds one or the other
+}
 
 function bodyOf(pdu) {
   const message = pdu.short_message && pdu.short_message.message !== undefined && pdu.short_message.message.length
@@ -35,7 +39,7 @@ function wire(entry) {
     esm_class: entry.esm_class ?? 0, data_coding: entry.data_coding ?? 0,
   };
   if (entry.hex !== undefined) pdu.short_message = Buffer.from(entry.hex, "hex");
-  else if (entry.text.length > 200 && !entry.udh) pdu.message_payload = { message: entry.text };
+  else if (entry.text.length > 70 && !entry.udh && !entry.esm_class) pdu.message_payload = { message: entry.text };
   else pdu.short_message = entry.udh
     ? { message: entry.text, udh: Buffer.from(entry.udh, "hex") } : entry.text;
   return pdu;
@@ -59,7 +63,7 @@ async function flush(name) {
     const status = await hand(session, entry);
     if (status === null) break;
     if (status !== 0) { await new Promise((later) => setTimeout(later, 50)); continue; }
-    if (behaviour.lost_acks > 0) { behaviour.lost_acks -= 1; session.socket.destroy(); break; }
+    if (behaviour.lost_acks > 0 && !(entry.esm_class & 4)) { behaviour.lost_acks -= 1; session.socket.destroy(); break; }
     kept.queue.splice(kept.queue.indexOf(entry), 1);
     save();
     if (entry.receipt) enqueueReceipt(entry.receipt, "DELIVRD");
@@ -133,8 +137,8 @@ const operations = {
     const session = sessions.get(user);
     return { status: session ? await hand(session, { to: users[user].number, ...entry }) : null };
   },
-  receipt: ({ id, stat, from }) => { enqueueReceipt(id, stat ?? "DELIVRD", from); return {}; },
-  state: () => ({ sessions: [...sessions.keys()], waiting: kept.queue.length, binds, enquiries }),
+  receipt: ({ of, stat, from }) => { enqueueReceipt(of, stat ?? "DELIVRD", from); return {}; },
+  state: () => ({ sessions: [...sessions.keys()], waiting: kept.queue.map((one) => one.user), binds, enquiries }),
   kick: () => { for (const session of sessions.values()) session.socket.destroy(); return {}; },
 };
 

@@ -32,7 +32,6 @@ _TEXT = "text/plain;charset=UTF-8"
 _BINARY = "application/octet-stream"
 _INTERNATIONAL = 1
 _MESSAGE_TYPE = 0x3C
-_REPEATS_MS = 24 * 3_600_000
 _MOST_REPEATS = 1_024
 
 
@@ -55,11 +54,15 @@ class Arrivals:
         self._rng = rng
         self._clock = clock
         items = list(memory.items())
-        self._repeats = Repeats(items, most=_MOST_REPEATS, kept_ms=_REPEATS_MS)
+        self._repeats = Repeats(items, most=_MOST_REPEATS, grace_ms=config.repeats_ms)
         self._assembly = Assembly(
             items, most=config.max_groups, most_per_sender=config.max_groups_per_sender, kept_ms=config.parts_ms
         )
         self._one_at_a_time = asyncio.Lock()
+
+    def bound(self, connection: str) -> None:
+        """There is a new connection."""
+        self._repeats.bound(connection, self._clock())
 
     async def take(self, message: DeliverSm, connection: str) -> Hashable:
         """Put it on disk. Raises whatever keeps it from there."""

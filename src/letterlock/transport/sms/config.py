@@ -46,6 +46,8 @@ class SmsConfig:
     answer_s: float = 30.0
     enquire_s: float = 30.0
     """A connection that was quiet for so long is asked whether it still stands."""
+    confirm_s: float = 0.5
+    """So long after an acknowledgement it is asked, too: what it answers then, it has read before."""
     retry_first_s: float = 1.0
     retry_longest_s: float = 60.0
     pace_first_s: float = 0.5
@@ -62,6 +64,8 @@ class SmsConfig:
     max_groups_per_sender: int = 8
     parts_ms: int = 24 * 3_600_000
     """... and how long they wait; then they are shown as they are."""
+    repeats_ms: int = 10 * 60_000
+    """So long after a new connection the SMSC may repeat what we acknowledged in the last one."""
     max_submissions: int = 4_096
     """Messages of which a receipt may come ..."""
     receipts_ms: int = 8 * 24 * 3_600_000

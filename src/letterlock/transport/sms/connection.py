@@ -73,6 +73,7 @@ class SmppConnection:
         self._confirmed: asyncio.Queue[list[Hashable]] = asyncio.Queue()
         self._quiet_since = asyncio.get_running_loop().time()
         self._tasks: list[asyncio.Task[None]] = []
+        self._acknowledging = asyncio.Event()
         self._closed = asyncio.Event()
         self._taking = True
 
@@ -228,6 +229,7 @@ class SmppConnection:
             else:
                 self._write(pdus.deliver_sm_resp(sequence, pdus.OK))
                 self._acknowledged = [*self._acknowledged, (self._written, token)][-_MOST_UNCONFIRMED:]
+                self._acknowledging.set()
             finally:
                 self._arrived.task_done()
 
@@ -240,15 +242,16 @@ class SmppConnection:
             self._confirmed.task_done()
 
     async def _enquire(self) -> None:
-        """Ask when it was quiet, or when the SMSC was not heard since an acknowledgement."""
+        """Ask when it was quiet for long, and soon after an acknowledgement: the answer proves that it was read."""
+        now = asyncio.get_running_loop().time
         while not self._closed.is_set():
-            quiet = asyncio.get_running_loop().time() - self._quiet_since
-            await asyncio.sleep(self._config.enquire_s if self._acknowledged else self._config.enquire_s - quiet)
-            if (
-                not self._acknowledged
-                and asyncio.get_running_loop().time() - self._quiet_since < self._config.enquire_s
-            ):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._quiet_since + self._config.enquire_s):
+                    await self._acknowledging.wait()
+                    await asyncio.sleep(self._config.confirm_s)  # for several at once
+            if not self._acknowledging.is_set() and now() - self._quiet_since < self._config.enquire_s:
                 continue
+            self._acknowledging.clear()
             try:
                 await self.request(pdus.enquire_link())
             except Answer:

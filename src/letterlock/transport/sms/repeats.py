@@ -3,7 +3,8 @@
 An SMSC sends a message again when it did not hear our acknowledgement: in a later connection, or to a later process of
 ours. So what was taken is remembered until the SMSC has answered something that we said after the acknowledgement, which
 proves that it read it. Until then the same bytes in another connection are the same message; in the same connection, or
-once the acknowledgement is known to have been read, they are another one.
+once the acknowledgement is known to have been read, they are another one. An SMSC that has bound us again and has not
+repeated it for some minutes will not: somebody who then writes the same words means them.
 """
 
 from __future__ import annotations
@@ -31,15 +32,20 @@ class Taken:
 class Repeats:
     """Methods that change something give the changes to keep."""
 
-    def __init__(self, items: Iterable[tuple[str, str]], *, most: int, kept_ms: int) -> None:
+    def __init__(self, items: Iterable[tuple[str, str]], *, most: int, grace_ms: int) -> None:
         self._most = most
-        self._kept_ms = kept_ms
+        self._grace_ms = grace_ms
+        self._bound: tuple[str, Instant] | None = None
         self._known: dict[MessageId, tuple[str, str, Instant]] = {}  # digest, connection, when
         for name, text in items:
             if name.startswith(_PREFIX):
                 digest, connection, at = json.loads(text)
                 self._known[MessageId(name.removeprefix(_PREFIX))] = (digest, connection, at)
         self._known = dict(sorted(self._known.items(), key=lambda item: item[1][2]))
+
+    def bound(self, connection: str, now: Instant) -> None:
+        """There is a new connection."""
+        self._bound = (connection, now)
 
     def take(self, digest: str, connection: str, fresh: MessageId, now: Instant) -> tuple[Taken, Changes]:
         """These bytes came in this connection; `fresh` is the id if they are new."""
@@ -58,5 +64,7 @@ class Repeats:
         return {_PREFIX + each: None for each in message_ids if self._known.pop(each, None) is not None}
 
     def expire(self, now: Instant) -> Changes:
-        """No SMSC repeats for so long."""
-        return self.confirm([each for each, (_, _, at) in self._known.items() if not 0 <= now - at < self._kept_ms])
+        """Give up waiting for what no SMSC repeats any more."""
+        if self._bound is None or 0 <= now - self._bound[1] < self._grace_ms:
+            return {}
+        return self.confirm([each for each, (_, by, _) in self._known.items() if by != self._bound[0]])

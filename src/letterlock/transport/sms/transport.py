@@ -205,6 +205,7 @@ class SmsTransport:
             else:
                 self.trouble, pause = None, self._config.retry_first_s
                 self._connection = connection
+                self._arrivals.bound(name)
                 self._bound.set()
                 try:
                     await connection.closed()
