@@ -138,6 +138,7 @@ async def test_a_device_that_is_there_or_gone_is_not_woken(database: str) -> Non
             (Fate.DROPPED, Reason.NO_SUBSCRIPTION): 1,
         }
         # Who comes back within the window is still not woken twice in it.
+        await pushes.purge()
         await pushes.subscribe(ANA, "tablet", phone(1))
         assert await pushes.wake(ANA, "tablet") is None
         await asyncio.sleep(0.05)

@@ -87,8 +87,7 @@ def asked(entry: Entry, now: Instant) -> Step:
 def taken(entry: Entry, now: Instant, limits: PushLimits) -> Entry:
     """An attempt begins, once this is committed, and has `limits.attempt_ms`. For an entry that waits and is due."""
     ends = now + limits.attempt_ms + limits.grace_ms
-    # Quiet already: after a crash nobody knows when the request went out, only that it was not later than `ends`.
-    return Entry(State.IN_FLIGHT, ends + limits.window_ms, ends, entry.tries + 1, entry.again, entry.attempt + 1)
+    return replace(entry, state=State.IN_FLIGHT, due=ends, tries=entry.tries + 1, attempt=entry.attempt + 1)
 
 
 def finished(
@@ -125,7 +124,10 @@ def finished(
 
 
 def lost(entry: Entry, limits: PushLimits, *, subscribed: bool) -> Step:
-    """An attempt of which nothing was heard until `due`: its process has ended, or could not write down how it went."""
+    """An attempt of which nothing was heard until `due`: its process has ended, or could not write down how it went.
+
+    The window begins at `due`: nobody knows when the request went out, only that it was not later.
+    """
     return finished(
         entry, entry.attempt, Unknown(Reason.NO_ANSWER), entry.due, limits,
         subscribed_at=0 if subscribed else None, same=True,
