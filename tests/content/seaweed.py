@@ -30,7 +30,7 @@ from letterlock.services.content.s3.signature import AccessKey, Resource, signed
 
 __all__ = ["KEY", "Seaweed", "bucket", "bucket_in", "every_place", "seaweed"]
 
-KEY = AccessKey("letterlock-lab", "a secret that nobody guesses")
+KEY = AccessKey("letterlock-lab", "a/secret+that-nobody=guesses")
 PART = 5 << 20
 """The least that S3 takes, as SeaweedFS does."""
 _BUCKET = "files"

@@ -11,6 +11,7 @@ import pytest
 
 from cli.terminals import Running, Town, User, clean_environment
 from content.lab import content
+from letterlock.services.content.s3.settings import BucketSettings
 from letterlock.services.credentials import derived_passwords
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,11 @@ def test_a_file_up_and_down(ana: User, tmp_path: Path) -> None:
         (("content", "--lifetime-days", "0"), 1, "input.usage"),
         (("content", "--host", "192.0.2.1"), 1, "content.tls"),
         (("content", "--certificate", "x"), 1, "input.tls"),
+        (("content", "--blobs", "gs://files"), 1, "input.blobs"),
+        (("content", "--blobs", "s3://files"), 1, "input.s3_key"),
+        (("content", "--blobs", "s3://files", "--s3-key-file", "/no/such"), 1, "input.s3_key"),
+        (("content", "--presign", "60"), 1, "input.presign"),
+        (("content", "--presign", "0"), 1, "input.usage"),
     ],
 )
 def test_what_goes_wrong_is_said(ana: User, tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
@@ -100,3 +106,34 @@ def test_an_operators_secret_is_nobody_elses(tmp_path: Path) -> None:
     secret.write_bytes(b"short")
     done = user.run("-o", "json", "content", "--port", "0", "--secret-file", str(secret))
     assert done.error["error"] == "input.secret"
+
+
+def test_a_server_on_a_bucket(tmp_path: Path, bucket: BucketSettings) -> None:
+    """It comes up, and says in one line what is wrong when it cannot."""
+    key = tmp_path / "key"
+    key.write_text(f"aws_access_key_id = {bucket.key.id}\naws_secret_access_key = {'x' * 8}\n")
+    key.chmod(0o600)
+    user = User("op", "", clean_environment(tmp_path))
+    options = ["--port", "0", "--s3-endpoint", bucket.origin, "--s3-key-file", str(key)]
+    refused = user.run("-o", "json", "content", "--blobs", f"s3://{bucket.bucket}/{bucket.prefix}", *options)
+    assert (refused.code, refused.error["error"]) == (3, "content.bucket_key")
+    refused = user.run(
+        "-o", "json", "content", "--blobs", "s3://files", *options, "--s3-endpoint", "http://127.0.0.1:9"
+    )
+    assert refused.error["error"] == "content.bucket_unreachable"
+    key.write_text(f"aws_access_key_id = {bucket.key.id}\naws_secret_access_key = {bucket.key.secret}\n")
+    refused = user.run("-o", "json", "content", "--blobs", "s3://no-such-bucket", *options)
+    assert refused.error["error"] == "content.bucket"
+    arguments = (
+        "-o",
+        "json",
+        "content",
+        "--blobs",
+        f"s3://{bucket.bucket}/{bucket.prefix}",
+        *options,
+        "--presign",
+        "60",
+    )
+    with Running(arguments, clean_environment(tmp_path)) as server:
+        assert server.record('"content"')["content"].startswith("http://127.0.0.1:")
+        assert bucket.key.secret not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
