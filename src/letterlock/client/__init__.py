@@ -14,7 +14,7 @@ from .file_reader import FileReader
 from .group import Group
 from .provisioned import ProvisioningState
 from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount
-from .transfer import Transfer
+from .transfer import TotalProgress, Transfer
 from .transfer_records import TransferInfo, TransferState
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Settings",
     "SipAccount",
     "SmsAccount",
+    "TotalProgress",
     "Transfer",
     "TransferInfo",
     "TransferState",

@@ -13,7 +13,7 @@ from .. import ids
 from ..carriage import Medium
 from ..codec.ft_http import FileDocument, RemoteFile
 from ..engine.content import File
-from ..engine.events import Recorded
+from ..engine.events import Recorded, TransferChanged
 from ..engine.limits import EngineLimits
 from ..errors import InputError, StoreError
 from ..files.pointer import FilePointer
@@ -32,7 +32,7 @@ from .remote import ConnectionLost, RemoteProfile
 from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount, spoken
 from .setup import create_profile
 from .sms import set_sms_account
-from .transfer import Transfer, absolute
+from .transfer import TotalProgress, Transfer, absolute, total_of
 
 __all__ = ["Client"]
 
@@ -499,6 +499,19 @@ class Client:
     def limits(self) -> EngineLimits:
         """The bounds of what can be sent and kept."""
         return self._access.environment.engine_limits
+
+    async def total_progress(self) -> AsyncGenerator[TotalProgress, None]:
+        """How far all transfers are that run, now and at each change of one, until none runs any more."""
+        cursor = await self.cursor()
+        yield (total := total_of(await self.ask(lambda profile: profile.transfers())))
+        if not total.running:
+            return
+        async with contextlib.aclosing(self.events(cursor)) as events:
+            async for recorded in events:
+                if isinstance(recorded.event, TransferChanged):
+                    yield (total := total_of(await self.ask(lambda profile: profile.transfers())))
+                    if not total.running:
+                        return
 
     # --- for programs that end soon ------------------------------------------------------------------------
     async def settled(self) -> None:

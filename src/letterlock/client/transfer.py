@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,7 +18,7 @@ from .encrypted_files import file_of
 from .sealed_transfers import file_of_pointer
 from .transfer_records import TransferInfo, TransferState
 
-__all__ = ["Transfer", "absolute"]
+__all__ = ["TotalProgress", "Transfer", "absolute", "total_of"]
 
 T = TypeVar("T")
 
@@ -30,6 +31,21 @@ class Asks(Protocol):
     def events(self, after: int | None = None) -> AsyncGenerator[Recorded, None]: ...
 
     async def cursor(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TotalProgress:
+    """All transfers that run: how many, and their bytes. Of one whose size nobody knows yet, what has moved counts."""
+
+    running: int
+    done: int
+    size: int
+
+
+def total_of(infos: Iterable[TransferInfo]) -> TotalProgress:
+    running = [info for info in infos if info.state is TransferState.RUNNING]
+    size = sum(max(info.done, info.size or 0) for info in running)
+    return TotalProgress(len(running), sum(info.done for info in running), size)
 
 
 class Transfer:

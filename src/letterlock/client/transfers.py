@@ -299,8 +299,8 @@ class Transfers:
             await self._say(ended, ended.state)
             if ended.state is TransferState.DONE and ended.upload and ended.sealed is not None:
                 await asyncio.to_thread(self._sealing.keep, info.id, ended.sealed)
-            if ended.state is TransferState.DONE and ended.sealed is not None and ended.sealed.pointer is not None:
-                await self._cache.note(ended.sealed.pointer)
+                if ended.sealed.pointer is not None:
+                    await self._cache.note(ended.sealed.pointer)
             if ended.state is TransferState.DONE and (ended.encrypted is not None or ended.sealed is not None):
                 await asyncio.to_thread(self._ciphertexts.forget, info.id)
         except LetterlockError as error:
@@ -369,6 +369,7 @@ class Transfers:
         cache.hold(at.seal.sha256)  # what is on its way does not give way
         try:
             path = await self._open_sealed(info, task, sealed, at)
+            await self._cache.note(sealed.pointer)
         finally:
             await asyncio.to_thread(cache.release, at.seal.sha256)
         return dataclasses.replace(
