@@ -10,11 +10,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from .. import ids
+from ..carriage import Medium
 from ..codec.ft_http import FileDocument
 from ..engine.content import Delete, Edit, File, FileFormat, Location, Reaction, Reference, Sendable, Text
 from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
+from ..engine.sms import only_text
 from ..engine.view import MessageView
 from ..errors import NotEncrypted
 from ..ids import ChatName, MessageId
@@ -128,7 +130,7 @@ class Conversation:
         In a chat that the user left unencrypted, or with `allow`, the file goes as it is, and the content server can
         read it. Raises NotEncrypted and TrustRequired as `send` does, and InputError.
         """
-        form = FileFormat.PLAIN if allow is not None else await self._file_format()
+        form = await self._file_format() if allow is None else await self._in_the_clear(allow)
         source = absolute(path)
         picture = None if thumbnail is None or isinstance(thumbnail, bool) else absolute(thumbnail)
         transfer, called, described = str(uuid.uuid4()), name or os.path.basename(source), thumbnail is not False
@@ -138,6 +140,18 @@ class Conversation:
             )
         )
         return Transfer(info, self._asks)
+
+    async def _in_the_clear(self, allow: PlainOption) -> FileFormat:
+        """By the user's decision. It is used up by the message, and an upload comes before that: so it is looked at here,
+        and nobody's server reads a file by an option that was made up, used, or is of another chat (SR-01)."""
+        options = await self.options()
+        if allow not in options:
+            raise NotEncrypted(
+                "not uploaded: this is no choice of this chat now", reason=self.security.value, options=tuple(options)
+            )
+        if allow.medium is Medium.SMS:
+            raise only_text()
+        return FileFormat.PLAIN
 
     async def _file_format(self) -> FileFormat:
         try:

@@ -226,7 +226,7 @@ class RCSService:
                     "an upload names the chat that it is for", code="input.destination", hint="destination="
                 )
             conversation = await self._conversation(request.destination)
-            await check_upload(conversation, request.is_end_to_end_encrypted, plaintext_decision)
+            check_upload(conversation, request.is_end_to_end_encrypted, plaintext_decision)
             path, small = request.file_path, request.thumbnail_path
             transfer = await conversation.upload(
                 path,

@@ -101,17 +101,12 @@ async def post(
     await conversation.send_content(content, message_id=message_id, only_encrypted=encrypted)
 
 
-async def check_upload(conversation: Conversation, encrypted: bool, decision: PlainOption | None) -> None:
-    """Whether a file for this chat may be uploaded as asked. Raises NotEncrypted: an option that was made up lets nothing
-    out, as little as one that was used (SR-01)."""
+def check_upload(conversation: Conversation, encrypted: bool, decision: PlainOption | None) -> None:
+    """Whether a file for this chat may be encrypted as is demanded. Raises NotEncrypted."""
     if encrypted and decision is not None:
         raise InputError("either encrypted, or unencrypted by decision", code="input.allow")
     if encrypted and conversation.security.plain:
         raise _not_encrypted(conversation.security)
-    if decision is not None and decision not in (options := tuple(await conversation.options())):
-        raise NotEncrypted(
-            "not uploaded: this is no choice of this chat now", reason=conversation.security.value, options=options
-        )
 
 
 async def answer(client: Client, response: SuggestionResponse, decision: PlainOption | None) -> None:
