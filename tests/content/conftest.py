@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from content.seaweed import bucket, every_place, seaweed
+from content.seaweed import bucket, every_place, seaweed, shared_place
 
-__all__ = ["bucket", "every_place", "seaweed"]
+__all__ = ["bucket", "every_place", "seaweed", "shared_place"]

@@ -15,6 +15,7 @@ from content.seaweed import bucket_in
 from letterlock.services.content import ContentLimits, ContentServer
 from letterlock.services.content.s3.store import BucketBlobs
 from letterlock.services.http import system_now
+from postgres import database_in
 
 
 async def main(folder: str, port: int, most: int) -> None:
@@ -23,7 +24,9 @@ async def main(folder: str, port: int, most: int) -> None:
     limits = ContentLimits(block_bytes=16_384, checkpoint_bytes=65_536, min_free_bytes=0)
     bucket = bucket_in(Path(folder))
     blobs = None if bucket is None else BucketBlobs(bucket, str(Path(folder).parent), now=system_now, rng=os.urandom)
-    server = ContentServer(folder, password_of=None, port=port, limits=limits, blobs=blobs)
+    rows = database_in(Path(folder), "content.db")
+    Path(folder).mkdir(exist_ok=True)
+    server = ContentServer(folder, password_of=None, port=port, limits=limits, blobs=blobs, database=rows)
     await server.start()
     print(server.url, flush=True)
     await asyncio.Event().wait()

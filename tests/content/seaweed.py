@@ -28,7 +28,7 @@ import pytest
 from letterlock.services.content.s3.settings import BucketSettings, bucket_settings
 from letterlock.services.content.s3.signature import AccessKey, Resource, signed
 
-__all__ = ["KEY", "Seaweed", "bucket", "bucket_in", "every_place", "seaweed"]
+__all__ = ["KEY", "Seaweed", "bucket", "bucket_in", "every_place", "seaweed", "shared_place"]
 
 KEY = AccessKey("letterlock-lab", "a/secret+that-nobody=guesses")
 PART = 5 << 20
@@ -172,8 +172,18 @@ def every_place(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     if request.param == "postgresql":
         (tmp_path / "postgresql-url").write_text(request.getfixturevalue("postgresql_url"))
     elif request.param == "bucket":
-        settings: BucketSettings = request.getfixturevalue("bucket")
-        (tmp_path / _MARK).write_text(json.dumps(dataclasses.asdict(settings)))
+        _mark(tmp_path, request.getfixturevalue("bucket"))
+
+
+@pytest.fixture
+def shared_place(bucket: BucketSettings, postgresql_url: str, tmp_path: Path) -> None:
+    """The test's labs keep rows and files where several servers can: in PostgreSQL and a bucket."""
+    (tmp_path / "postgresql-url").write_text(postgresql_url)
+    _mark(tmp_path, bucket)
+
+
+def _mark(folder: Path, settings: BucketSettings) -> None:
+    (folder / _MARK).write_text(json.dumps(dataclasses.asdict(settings)))
 
 
 def _free_ports(count: int) -> list[int]:

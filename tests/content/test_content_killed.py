@@ -19,7 +19,7 @@ import letterlock
 from content.lab import Pauses, browser, client, content, downloading, fetch, quiet, uploading
 from content.seaweed import bucket_in
 from letterlock.codec.ft_http import RemoteFile
-from letterlock.errors import ContentError
+from letterlock.errors import ContentError, TransportError
 from letterlock.transport.content.config import ContentSettings
 
 pytestmark = pytest.mark.anyio
@@ -153,6 +153,31 @@ async def test_sr06_a_file_that_was_promised_survives_a_kill(every_place: None, 
         await server.kill()
         await server.start()
         assert Path((await fetch(server.url, downloading(tmp_path, found.file))).path).read_bytes() == DATA
+
+
+@pytest.mark.slow
+async def test_sr06_another_server_takes_over_from_one_that_was_killed(
+    shared_place: None, tmp_path: Path, source: Path
+) -> None:
+    """SR-06: what the first told the client that it has, the second has, byte for byte; it knew nothing of it before."""
+    async with (
+        ServerProcess.running(tmp_path / "first") as first,
+        ServerProcess.running(tmp_path / "second") as second,
+    ):
+
+        def progress(done: int, total: int | None) -> None:
+            if done > 20_000_000 and first.process is not None:
+                first.process.kill()
+
+        settings = ContentSettings(block=65_536, attempts=1)
+        async with client(first.url, settings=settings) as mine:
+            with pytest.raises(TransportError):
+                await mine.upload(uploading(source), progress)
+        seen: list[int] = []
+        async with client(second.url, settings=settings) as mine:
+            found = await mine.upload(uploading(source, begun=True), lambda done, total: seen.append(done))
+        assert seen[0] >= 5 << 20, "it was begun again"
+        assert Path((await fetch(second.url, downloading(tmp_path, found.file))).path).read_bytes() == DATA
 
 
 @pytest.mark.parametrize("kill_at", [slow(1), 20_000_000, slow(59_000_000), slow(SIZE)])
