@@ -66,9 +66,9 @@ def add_push_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--apns-key", metavar="FILE", help="Apple's .p8; with --apns-key-id, --apns-team and --apns-topic"
     )
-    group.add_argument("--apns-key-id", metavar="ID", default="")
-    group.add_argument("--apns-team", metavar="ID", default="")
-    group.add_argument("--apns-topic", action="append", default=[], metavar="BUNDLE", help="may be repeated")
+    group.add_argument("--apns-key-id", metavar="ID", default="", help="that of the key")
+    group.add_argument("--apns-team", metavar="ID", default="", help="that of the developer account")
+    group.add_argument("--apns-topic", action="append", default=[], metavar="BUNDLE", help="the app; may be repeated")
     group.add_argument("--apns-sandbox", action="store_true", help="for apps built for development")
     group.add_argument(
         "--apns-alert", action="store_true", help='show "New message" instead of waking in the background'
