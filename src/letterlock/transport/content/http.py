@@ -308,7 +308,7 @@ def _not_followed(where: str) -> ContentError:
     return ContentError(
         f"the content server sends us {where}",
         code="content.redirect",
-        hint="not followed, and nothing was kept; tell the operator of that server",
+        hint="it was not followed; tell the operator of that server",
     )
 
 
