@@ -159,7 +159,8 @@ def test_our_tags_are_one_parameter_with_a_list() -> None:
         'urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.msg";+g.gsma.rcs.cpm.pager-large'
     )
     ours = LETTERLOCK_FEATURES.params()
-    assert [name for name, _ in ours] == ["+g.3gpp.icsi-ref", "+g.3gpp.iari-ref", "+g.gsma.rcs.cpm.pager-large"]
+    names = ["+g.3gpp.icsi-ref", "+g.3gpp.iari-ref", "+g.gsma.rcs.cpm.pager-large", "+g.gsma.rcs.botversion"]
+    assert [name for name, _ in ours] == names
     assert FeatureTags.of_params(ours) == LETTERLOCK_FEATURES
 
 
