@@ -12,6 +12,7 @@ from client.lab import Lab
 from letterlock.client import Client, GatewayAccount
 from letterlock.services.buckets import Rate
 from letterlock.services.gateway import CarrierProfile, Gateway, GatewayLimits
+from letterlock.services.push import Pushes
 
 __all__ = ["GatewayLab"]
 
@@ -23,7 +24,7 @@ class GatewayLab(Lab):
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls, folder: Path) -> AsyncIterator[GatewayLab]:  # type: ignore[override]
+    async def running(cls, folder: Path, pushes: Pushes | None = None) -> AsyncIterator[GatewayLab]:  # type: ignore[override]
         async with super().running(folder) as lab:
             assert isinstance(lab, GatewayLab)
             plenty = Rate(1_000_000, 1_000)
@@ -33,6 +34,7 @@ class GatewayLab(Lab):
                 lambda number: "lab",
                 b"s" * 32,
                 limits=GatewayLimits(links=plenty, enrolments=plenty),
+                pushes=pushes,
             )
             await lab.gateway.start()
             try:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from gateway.client_lab import GatewayLab
 from gateway.lab import ANA, BEN, Inbox, Lab, eventually, text
 from gateway.raw import raw_link
+from letterlock.client import Client
 from letterlock.codec.gateway import Message
 from letterlock.codec.push_subscription import PushKind, Subscription
-from letterlock.errors import TransportError
+from letterlock.errors import InputError, TransportError
 from letterlock.services.gateway import GatewayLimits
 from letterlock.services.push import Fate, Pushes
 from letterlock.services.push.outcome import Outcome, Sent
@@ -131,3 +133,23 @@ async def test_a_device_that_is_removed_is_woken_no_more(tmp_path: Path) -> None
         device = await lab.gateway._writer.run(lambda tables: lab.gateway._office.forget(tables, BEN, instance))
         await lab.gateway._gone(device)
         assert await pushes.wake(BEN, instance) is Fate.DROPPED
+
+
+async def test_a_client_says_where_it_can_be_woken(tmp_path: Path) -> None:
+    """Through the process that owns the profile, and only where somebody takes its messages."""
+    provider = Provider()
+    async with Pushes(str(tmp_path / "push.db"), [provider]) as pushes, GatewayLab.running(tmp_path, pushes) as lab:
+        ana, ben = await lab.create(ANA), await super(GatewayLab, lab).create(BEN)
+        owner = Client.open(ana, passphrase="tulip", environment=lab.environment)
+        async with owner, Client.open(ana, passphrase="tulip", environment=lab.environment) as other:
+            assert owner.owner and not other.owner
+            await other.set_push(PHONE)
+            with pytest.raises(TransportError) as unknown:
+                await other.set_push(Subscription(PushKind.FCM, "f" * 32))
+            assert unknown.value.code == "push.kind"
+        async with Client.open(ben, passphrase="tulip", environment=lab.environment) as me:
+            with pytest.raises(InputError) as refused:
+                await me.set_push(PHONE)
+            assert refused.value.code == "push.no_gateway"
+            await (await me.chat(ANA)).send("wake up")
+            await eventually(lambda: provider.woken)

@@ -12,6 +12,7 @@ from typing import TypeVar
 from .. import ids
 from ..carriage import Medium
 from ..codec.ft_http import FileDocument, RemoteFile
+from ..codec.push_subscription import Subscription
 from ..engine.content import File
 from ..engine.events import Recorded, TransferChanged
 from ..engine.limits import EngineLimits
@@ -363,6 +364,15 @@ class Client:
     async def keep(self, consumer: str, cursor: int) -> None:
         """Keep a consumer's cursor in the profile: it has dealt with everything up to there."""
         await self.ask(lambda profile: profile.keep(consumer, cursor))
+
+    # --- being woken ---------------------------------------------------------------------------------------
+    async def set_push(self, push: Subscription | None) -> None:
+        """Have this device woken there when something comes while it is away; None: not any more. With a gateway only
+        (docs/gateway.md). Apps say it at every start: addresses change.
+
+        Raises InputError without a gateway, TransportError with the reason of the gateway or its push service.
+        """
+        await self.ask(lambda profile: profile.set_push(push))
 
     # --- devices -------------------------------------------------------------------------------------------
     async def devices(self) -> Sequence[DeviceInfo]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..carriage import ConferenceView, Inbound, Medium
 from ..codec.ft_http import RemoteFile
+from ..codec.push_subscription import Subscription
 from ..crypto.provider import CryptoProvider
 from ..engine.content import File, FileFormat, Sendable
 from ..engine.engine import Engine
@@ -61,7 +62,17 @@ from .encrypted_files import Ciphertexts
 from .encryption import feature_tags
 from .file_reading import FileReadings
 from .identity import Identity
-from .network import Advertises, Capabilities, Conferences, Directory, KeptConferences, OnMessage, SmsRecords, Transport
+from .network import (
+    Advertises,
+    Capabilities,
+    Conferences,
+    Directory,
+    KeptConferences,
+    OnMessage,
+    SmsRecords,
+    Transport,
+    Wakeable,
+)
 from .sealed_transfers import Sealing, blob_of
 from .sms import SmsMemory
 from .transfer_records import TransferInfo
@@ -439,6 +450,15 @@ class LocalProfile:
 
     async def delivered(self, message_id: MessageId) -> Delivered:
         return Delivered(*self._engine.delivery(self._store, message_id))
+
+    async def set_push(self, push: Subscription | None) -> None:
+        if not isinstance(self._transport, Wakeable):
+            raise InputError(
+                "nobody takes messages for this device while it is away",
+                code="push.no_gateway",
+                hint="set the profile up with a gateway: letterlock setup NUMBER --gateway URL",
+            )
+        await self._transport.subscribe(push)
 
     # --- devices -------------------------------------------------------------------------------------------
     async def devices(self) -> Sequence[DeviceInfo]:

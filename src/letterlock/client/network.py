@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from ..carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
 from ..codec.provisioning import ProvisioningDocument
+from ..codec.push_subscription import Subscription
 from ..conversation_seam import Request
 from ..engine.step import Step
 from ..ids import AccountId, DeviceId, Instant, Number, Rng
@@ -29,6 +30,7 @@ __all__ = [
     "Requests",
     "SmsRecords",
     "Transport",
+    "Wakeable",
 ]
 
 OnMessage = Callable[[Inbound], Awaitable[None]]
@@ -121,6 +123,15 @@ class Capabilities(Protocol):
     async def features(self, number: Number, *, fresh: bool = False) -> tuple[str, ...] | None:
         """The names of a number's features, none for a number without RCS, None when nobody knows now. `fresh`: ask even
         if it is known. Raises TransportError."""
+        ...
+
+
+@runtime_checkable
+class Wakeable(Protocol):
+    """What a transport has when somebody takes messages for this device while it is away, and can wake it."""
+
+    async def subscribe(self, push: Subscription | None) -> None:
+        """Wake this device there from now on; None: not any more. Raises TransportError."""
         ...
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..codec.ft_http import RemoteFile
+from ..codec.push_subscription import Subscription
 from ..engine.content import File, FileFormat, Sendable
 from ..engine.events import Recorded, SecurityChanged, event_from_json
 from ..engine.policy import PlainOption
@@ -113,6 +114,9 @@ class RemoteProfile:
     async def capabilities(self, number: Number, fresh: bool) -> tuple[str, ...] | None:
         features: tuple[str, ...] | None = await self._call("capabilities", number=number, fresh=fresh)
         return features
+
+    async def set_push(self, push: Subscription | None) -> None:
+        await self._call("set_push", push=push)
 
     async def options(self, number: ChatName) -> Sequence[PlainOption]:
         options: list[PlainOption] = await self._call("options", number=number)

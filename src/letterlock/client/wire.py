@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import errors
+from ..codec import push_subscription
 from ..codec.ft_http import RemoteFile
+from ..codec.push_subscription import Subscription
 from ..engine.content import FileFormat
 from ..engine.policy import PlainOption
 from ..engine.security import Security
@@ -185,6 +187,15 @@ _OPTION = (_option_to_json, _option_from_json)
 _POINTER = {"pointer": (pointer_to_json, pointer_from_json)}
 _TRANSFER = Method({}, info_to_json, info_from_json)
 
+
+def _push_to_json(push: Subscription | None) -> str | None:
+    return None if push is None else push_subscription.encode(push).decode()
+
+
+def _push_from_json(value: Any) -> Subscription | None:
+    return None if value is None else push_subscription.decode(str(value).encode())
+
+
 METHODS: dict[str, Method] = {
     "open_chat": Method(_PEER, _state_to_json, _state_from_json),
     "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
@@ -200,6 +211,7 @@ METHODS: dict[str, Method] = {
     ),
     "find": Method({**_CHAT, "message_id": (_same, message_id)}, _list(message_to_json), _list(message_from_json)),
     "carried": _PLAIN,
+    "set_push": Method({"push": (_push_to_json, _push_from_json)}, _same, _same),
     "capabilities": Method(_NUMBER, _same, lambda names: None if names is None else tuple(map(str, names))),
     "options": Method(_CHAT, _list(_option_to_json), _list(_option_from_json)),
     "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),
