@@ -38,6 +38,9 @@ from letterlock.codec import (
     push_location,
     resource_lists,
     sdp,
+    smpp,
+    sms_text,
+    sms_user_data,
 )
 from letterlock.codec import msrp as msrp_codec
 from letterlock.codec import sip as sip_codec
@@ -63,6 +66,7 @@ XML_LIMITS = XmlLimits(16_384, 16, 256)
 PROVISIONING_LIMITS = provisioning.DocumentLimits(XML_LIMITS, 366 * 86_400, 10_000, 1 << 40)
 FILE_LIMITS = ft_http.FileLimits(XML_LIMITS, 1 << 40, 255, 2048)
 SIP_LIMITS = sip_codec.Limits(16_384, 128, 8_192, 65_536)
+SMPP_LIMITS = smpp.SmppLimits(max_pdu=70_000, max_parameters=64)
 MSRP_LIMITS = msrp_codec.Limits(4_096, 32, 8)
 
 
@@ -115,6 +119,22 @@ _COMPOSING = (
     b'<?xml version="1.0" encoding="UTF-8"?><isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing">'
     b"<state>active</state><contenttype>text/plain</contenttype><refresh>60</refresh></isComposing>"
 )
+
+_ADDRESSES = b"\0\x01\x0115550199\0\x01\x0115550100\0"
+_DELIVER_SM = (
+    _ADDRESSES + b"\x40\0\0\0\0\0\0\x08\0\x0b\x06\x08\x04\x12\x34\x02\x01\xd8\x3e\xdd\x8a"
+    b"\x02\x0c\0\x02\0\x07\x02\x0e\0\x01\x02\x02\x0f\0\x01\x01"
+)
+_SMSC_RECEIPT = (
+    _ADDRESSES + b"\x04\0\0\0\0\0\0\0\0\x12id:m1 stat:DELIVRD"
+    b"\0\x1e\0\x03m1\0\x04\x27\0\x01\x02"
+)
+
+
+def _short_message(data: bytes) -> Any:
+    message = smpp.decode_deliver_sm(data, SMPP_LIMITS)
+    return sms_user_data.read_receipt(message) or sms_user_data.user_data(message)
+
 
 _ROSTER = (
     b'<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="sip:conf-1@h.test" state="partial" '
@@ -261,6 +281,14 @@ def decoders() -> tuple[Decoder, ...]:
         Decoder("cpim", lambda data: cpim.decode_cpim(data, CPIM_LIMITS), (_CPIM,)),
         Decoder("mime tree", lambda data: mime.decode_tree(data, MIME_LIMITS), (_MULTIPART,)),
         Decoder("imdn", lambda data: imdn.decode_imdn(data, XML_LIMITS), (_IMDN,)),
+        Decoder("smpp header", lambda data: smpp.decode_header(data, SMPP_LIMITS), (b"\0\0\0\x10" + b"\0" * 12,)),
+        Decoder("smpp message id", smpp.decode_message_id, (b"m1\0", b"")),
+        Decoder("smpp deliver_sm", _short_message, (_DELIVER_SM, _SMSC_RECEIPT)),
+        Decoder(
+            "sms text",
+            lambda data: sms_text.decode(data[1:], sms_text.coding_of(data[0] if data else 0, sms_text.Coding.GSM)),
+            (b"\x00hi \x1be", b"\x08\xd8\x3e\xdd\x8a", b"\x03caf\xe9"),
+        ),
         Decoder("iscomposing", lambda data: iscomposing.decode_iscomposing(data, XML_LIMITS), (_COMPOSING,)),
         Decoder(
             "conference info",

@@ -21,6 +21,7 @@ class Smsc:
         self.names: dict[str, str] = {}
         self.throttle = 0
         self.next = 1
+        self.passing: set[asyncio.Task[None]] = set()
 
     async def start(self, users: dict[str, Any], port: int = 0) -> dict[str, int]:
         self.numbers = {user["number"]: name for name, user in users.items()}
@@ -52,10 +53,12 @@ class Smsc:
         carrier_id = f"s{self.next}"
         self.next += 1
         event.accept(carrier_id)
-        self.passing = asyncio.create_task(self._pass_on(event, carrier_id))
+        passing = asyncio.create_task(self._pass_on(event, carrier_id))
+        self.passing.add(passing)
+        passing.add_done_callback(self.passing.discard)
 
     async def _pass_on(self, event: smpp34.SubmitSmEvent, carrier_id: str) -> None:
-        to = self.sessions[self.numbers[event.destination_addr]]
+        to = await self._session(event.destination_addr)
         await to.deliver_sm(
             event.destination_addr,
             event.short_message,
@@ -64,7 +67,8 @@ class Smsc:
             esm_class=event.esm_class & 0x40,
             data_coding=event.data_coding,
         )
-        await self.sessions[self.numbers[event.source_addr]].deliver_sm(
+        back = await self._session(event.source_addr)
+        await back.deliver_sm(
             event.source_addr,
             source_addr=event.destination_addr,
             source_addr_ton=1,
@@ -74,6 +78,13 @@ class Smsc:
                 smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x02"),
             ],
         )
+
+    async def _session(self, number: str) -> smpp34.Esme:
+        """That of the account with this number, as soon as it binds."""
+        name = self.numbers[number]
+        while name not in self.sessions:
+            await asyncio.sleep(0.02)
+        return self.sessions[name]
 
 
 async def main() -> None:
