@@ -16,62 +16,40 @@ import contextlib
 import dataclasses
 import logging
 import os
-import threading
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from ..codec.file_names import safe_file_name
-from ..codec.ft_http import FileDocument, RemoteFile
+from ..codec.ft_http import RemoteFile
 from ..engine.content import FileFormat
 from ..engine.events import TransferChanged
 from ..engine.step import Step, Turn
-from ..errors import InputError, InvalidFile, LetterlockError
-from ..files.pointer import FilePointer, RemoteSeal
+from ..errors import InputError, LetterlockError
+from ..files.pointer import FilePointer
 from ..ids import Instant, Rng
 from ..rcc16.files import ciphertext_length
 from ..rcc16.wire.file_info import FileMetadata
 from ..seam import State
 from ..store import Store
-from ..transport.content.config import Downloaded, DownloadState, UploadState
+from ..transport.content.config import DownloadState, UploadState
 from .cached_files import CachedFiles
 from .driver import Driver
 from .encrypted_files import MAX_FILE, Ciphertexts, Encrypted
-from .sealed_transfers import Cancelled, SealedTransfer, Sealing, blob_of
+from .moving import Content, Moving, Progress
+from .sealed_transfers import SealedTransfer, Sealing, blob_of
 from .transfer_records import TRANSFER, TransferInfo, TransferState
 
 __all__ = ["Content", "Transfers"]
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 _AT_ONCE = 6
 _OF_ONE_SERVER = 4
 _KEPT = 200  # records of transfers that are over (SR-08)
 _STEPS = 10  # events of one transfer on its way
 _SAY_GOODBYE_SECONDS = 10.0
-
-Progress = Callable[[int, int | None], None]
-
-
-class Content(Protocol):
-    """What moves the bytes; `transport.content.ContentClient` is one."""
-
-    async def upload(self, state: UploadState, on_progress: Progress) -> FileDocument: ...
-
-    async def download(
-        self, state: DownloadState, on_progress: Progress, on_state: Callable[[DownloadState], Awaitable[None]]
-    ) -> Downloaded: ...
-
-    async def read(self, url: str, start: int, count: int, size: int) -> bytes: ...
-
-    async def drop(self, tid: str) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 class Transfers:
@@ -88,7 +66,7 @@ class Transfers:
     ) -> None:
         self._store, self._driver, self._clock = store, driver, clock
         self._ciphertexts, self._sealing, self._cache = ciphertexts, sealing, cache
-        self._content: Content | None = None
+        self._moving = Moving(ciphertexts, sealing, cache, self.one, self._kept)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._notes: set[asyncio.Task[None]] = set()
         self._done: dict[str, int] = {}
@@ -97,7 +75,7 @@ class Transfers:
 
     async def start(self, content: Content | None) -> None:
         """Say what to work with; what was running when the last owner ended is interrupted from now on."""
-        self._content = content
+        self._moving.content = content
         await self._driver.submit(_interrupt)
         kept = [info.id for info in await self.listed() if info.state is not TransferState.DONE]
         await asyncio.to_thread(self._ciphertexts.keep_only, kept)
@@ -107,7 +85,7 @@ class Transfers:
         """Change the server: what runs is paused, for the user to decide."""
         for transfer in list(self._tasks):
             await self.pause(transfer)
-        old, self._content = self._content, content
+        old, self._moving.content = self._moving.content, content
         if old is not None:
             await old.close()
 
@@ -117,7 +95,7 @@ class Transfers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        content, self._content = self._content, None
+        content, self._moving.content = self._moving.content, None
         if content is not None:
             await content.close()
 
@@ -211,7 +189,7 @@ class Transfers:
 
     async def read_range(self, url: str, start: int, count: int, size: int) -> bytes:
         """A range of a file, for a reader."""
-        return await self._server().read(url, start, count, size)
+        return await self._moving.server().read(url, start, count, size)
 
     async def listed(self) -> Sequence[TransferInfo]:
         """All of them, oldest first."""
@@ -264,10 +242,10 @@ class Transfers:
                 part = self._sealing.part(transfer, found.sealed)
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(part.unlink, missing_ok=True)
-        elif self._content is not None:
+        elif (content := self._moving.content) is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SAY_GOODBYE_SECONDS):
-                    await self._content.drop(found.task.tid)
+                    await content.drop(found.task.tid)
 
     # --- one transfer ------------------------------------------------------------------------------------------
     async def _begin(self, info: TransferInfo) -> TransferInfo:
@@ -286,7 +264,7 @@ class Transfers:
         try:
             try:
                 async with self._places_of(_server(info)), self._places:
-                    ended = await self._move(info)
+                    ended = await self._moving.move(info, self._progress(info.id))
             except LetterlockError as error:
                 _log.info("transfer: %s (%s)", error, error.code)
                 ended = dataclasses.replace(
@@ -305,117 +283,6 @@ class Transfers:
                 await asyncio.to_thread(self._ciphertexts.forget, info.id)
         except LetterlockError as error:
             _log.warning("the end of a transfer was not recorded: %s (%s)", error, error.code)
-
-    async def _move(self, info: TransferInfo) -> TransferInfo:
-        if info.sealed is not None:
-            return await self._move_sealed(info, info.sealed)
-        content = self._server()
-        if isinstance(info.task, UploadState):
-            document = await content.upload(info.task, self._progress(info.id))
-            current = await self.one(info.id)
-            return dataclasses.replace(current, state=TransferState.DONE, document=document, done=document.file.size)
-
-        async def keep(state: DownloadState) -> None:
-            await self._say(dataclasses.replace(await self.one(info.id), task=state), TransferState.RUNNING, tell=False)
-
-        if info.encrypted is not None:
-            if not await asyncio.to_thread(self._ciphertexts.is_whole, info.id):
-                await content.download(info.task, self._progress(info.id), keep)
-            opened = await asyncio.to_thread(self._ciphertexts.open, info.id, info.encrypted)
-            return dataclasses.replace(
-                await self.one(info.id),
-                state=TransferState.DONE,
-                encrypted=dataclasses.replace(info.encrypted, path=opened.path),
-                done=info.task.size or 0,
-                sha256=opened.sha256,
-                checked=True,
-            )
-        got = await content.download(info.task, self._progress(info.id), keep)
-        return dataclasses.replace(
-            await self.one(info.id),
-            state=TransferState.DONE,
-            task=dataclasses.replace(info.task, target=got.path, size=got.size),
-            done=got.size,
-            sha256=got.sha256,
-            checked=got.checked,
-        )
-
-    async def _move_sealed(self, info: TransferInfo, sealed: SealedTransfer) -> TransferInfo:
-        task = info.task
-        if isinstance(task, UploadState):
-            content = self._server()
-            if sealed.pointer is None:
-                sealed, ready = await _in_thread(partial(self._sealing.seal, info.id, sealed, task))
-                # SR-06: from here on this ciphertext is what is sent, and its key is in the store before it is.
-                kept = dataclasses.replace(ready, begun=True)
-                await self._say(
-                    dataclasses.replace(await self.one(info.id), sealed=sealed, task=kept),
-                    TransferState.RUNNING,
-                    tell=False,
-                )
-                task = dataclasses.replace(ready, begun=task.begun)
-            document = await content.upload(task, self._progress(info.id))
-            return dataclasses.replace(
-                await self.one(info.id),
-                state=TransferState.DONE,
-                sealed=self._sealing.uploaded(sealed, document),
-                document=document,
-                done=document.file.size,
-            )
-        if sealed.pointer is None:
-            raise InputError("a download of nothing", code="input.transfer")
-        at = blob_of(sealed.pointer, sealed.thumbnail)
-        cache = self._sealing.cache
-        cache.hold(at.seal.sha256)  # what is on its way does not give way
-        try:
-            path = await self._open_sealed(info, task, sealed, at)
-            await self._cache.note(sealed.pointer)
-        finally:
-            await asyncio.to_thread(cache.release, at.seal.sha256)
-        return dataclasses.replace(
-            await self.one(info.id),
-            state=TransferState.DONE,
-            sealed=dataclasses.replace(sealed, path=path),
-            done=task.size or 0,
-            sha256=None,
-            checked=True,
-        )
-
-    async def _open_sealed(
-        self, info: TransferInfo, task: DownloadState, sealed: SealedTransfer, at: RemoteSeal
-    ) -> str:
-        """Have the ciphertext here, and the plain copy where it was wanted; its path, or nothing."""
-        found = await asyncio.to_thread(self._sealing.here, info.id, at)
-        fresh = found is None
-        where = found or await self._fetch_blob(info, task, at)
-        if not sealed.path and where.parent != self._sealing.cache.folder:
-            raise InputError("the cache has no room for this file", code="input.cache", hint="letterlock cache prune")
-
-        def opened(stop: Cancelled) -> str:
-            return self._sealing.open(info.id, sealed, at, where, stop)
-
-        try:
-            return await _in_thread(opened)
-        except InvalidFile:
-            if fresh:
-                raise
-            # What lay here was damaged since; the server's may be whole.
-            where = await self._fetch_blob(info, task, at)
-            return await _in_thread(opened)
-
-    async def _fetch_blob(self, info: TransferInfo, task: DownloadState, at: RemoteSeal) -> Path:
-        async def keep(state: DownloadState) -> None:
-            await self._say(dataclasses.replace(await self.one(info.id), task=state), TransferState.RUNNING, tell=False)
-
-        await self._server().download(task, self._progress(info.id), keep)
-        return await asyncio.to_thread(self._sealing.fetched, info.id, at)
-
-    def _server(self) -> Content:
-        if self._content is None:
-            raise InputError(
-                "this profile has no content server", code="input.content", hint="name one in the settings"
-            )
-        return self._content
 
     def _places_of(self, server: str) -> asyncio.Semaphore:
         """Those of one server, as long as anybody has one or waits for one."""
@@ -462,6 +329,10 @@ class Transfers:
         await self._driver.submit(step)
         return new
 
+    async def _kept(self, info: TransferInfo) -> None:
+        """On the disk, without an event: what the rest of the move stands on."""
+        await self._say(info, TransferState.RUNNING, tell=False)
+
     async def _stop(self, transfer: str) -> None:
         task = self._tasks.get(transfer)
         if task is not None:
@@ -496,20 +367,6 @@ def _interrupt(state: State, now: Instant, rng: Rng) -> Step[None]:
     for _, _, key in sorted(over)[:-_KEPT]:
         turn.staged.delete(key)
     return turn.finish(None)
-
-
-async def _in_thread(work: Callable[[Cancelled], T]) -> T:
-    """Run what blocks. Cancelled, it is told to stop and waited for: nobody may begin again in the same place before."""
-    stop = threading.Event()
-    running = asyncio.get_running_loop().run_in_executor(None, work, stop.is_set)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait((running,))
-        if not running.cancelled():
-            running.exception()  # it was stopped, and that is no news
-        raise
 
 
 def _server(info: TransferInfo) -> str:

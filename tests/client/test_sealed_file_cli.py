@@ -1,0 +1,105 @@
+"""Files of chats by sessions from the command line, through the owner of the profile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from client.files_town import ANA, BEN, FilesTown, content, photo, received
+from letterlock.apps.cli import main
+from letterlock.client import Client
+from letterlock.engine.content import FileFormat
+
+pytestmark = pytest.mark.anyio
+TRICK = "../../\u202egpj.exe"
+
+
+async def _letterlock(folder: Path, profile: str, *words: str, output: str = "json") -> int:
+    (folder / "pass").write_text("tulip\n")
+    account = ("--profile", str(folder / profile), "--passphrase-file", str(folder / "pass"))
+    return await asyncio.to_thread(main, ["-o", output, *words, *account])
+
+
+async def _sent(folder: Path, ben: Client, *words: str) -> str:
+    """Ana sends it; the beginning of its id at Ben's."""
+    after = await ben.cursor()
+    assert await _letterlock(folder, ANA, "send", BEN, *words) == 0
+    await received(ben, ANA, after)
+    return (await (await ben.chat(ANA)).messages())[-1].message_id[:8]
+
+
+async def test_sent_shown_fetched(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    data = content(1_200_000)
+    (tmp_path / "plan.bin").write_bytes(data)
+    (tmp_path / "a.jpg").write_bytes(photo())
+    (tmp_path / "to").mkdir()
+    async with FilesTown.running(tmp_path) as town:
+        _, ben = await town.people(ANA, BEN)
+        message = await _sent(tmp_path, ben, "--file", str(tmp_path / "plan.bin"), "--name", TRICK)
+        fetch = ("download", "--chat", ANA, "--message", message)
+        capfdbinary.readouterr()
+
+        # What a user sees of it.
+        assert await _letterlock(tmp_path, BEN, "chats", ANA) == 0
+        shown = json.loads(capfdbinary.readouterr().out.splitlines()[-1])["file"]
+        assert shown["name"] == TRICK and shown["save_as"] == "gpj.exe" and shown["format"] == "sealed"
+        assert (shown["media"], shown["size"], shown["duration_ms"]) == ("file", len(data), None)
+        assert await _letterlock(tmp_path, BEN, "chats", ANA, output="text") == 0
+        assert b"(file: gpj.exe, " in capfdbinary.readouterr().out
+
+        # Played without being saved.
+        assert await _letterlock(tmp_path, BEN, *fetch, "--to", "-") == 0
+        assert capfdbinary.readouterr().out == data
+
+        # Kept sealed, and saved where it is said, under a safe name (SR-14).
+        assert await _letterlock(tmp_path, BEN, *fetch, output="text") == 0
+        assert b"kept sealed in the cache" in capfdbinary.readouterr().out
+        assert await _letterlock(tmp_path, BEN, *fetch, "--to", str(tmp_path / "to")) == 0
+        out = json.loads(capfdbinary.readouterr().out.splitlines()[-1])
+        assert out["path"] == str(tmp_path / "to" / "gpj.exe") and out["checked"]
+        assert (tmp_path / "to" / "gpj.exe").read_bytes() == data
+
+        # A picture: its size is told, and its thumbnail comes when it is asked for; or not, if its sender did not want it.
+        message = await _sent(tmp_path, ben, "--file", str(tmp_path / "a.jpg"))
+        capfdbinary.readouterr()
+        assert await _letterlock(tmp_path, BEN, "chats", ANA) == 0
+        shown = json.loads(capfdbinary.readouterr().out.splitlines()[-1])["file"]
+        assert (shown["media"], shown["width"], shown["thumbnail"]) == ("image", 500, True)
+        small = ("download", "--chat", ANA, "--message", message, "--picture", "--to", str(tmp_path / "small.jpg"))
+        assert await _letterlock(tmp_path, BEN, *small) == 0
+        assert (tmp_path / "small.jpg").read_bytes()[:2] == b"\xff\xd8"
+        await _sent(tmp_path, ben, "--file", str(tmp_path / "a.jpg"), "--no-thumbnail")
+        file = (await (await ben.chat(ANA)).messages())[-1].content
+        assert getattr(file, "format") is FileFormat.SEALED and getattr(file, "thumbnail") is None  # noqa: B009
+
+
+async def test_the_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.bin").write_bytes(content(40_000))
+    async with FilesTown.running(tmp_path) as town:
+        _, ben = await town.people(ANA, BEN)
+        for _ in range(3):
+            message = await _sent(tmp_path, ben, "--file", str(tmp_path / "a.bin"))
+            assert await _letterlock(tmp_path, BEN, "download", "--chat", ANA, "--message", message) == 0
+        capsys.readouterr()
+
+        async def asked(*words: str) -> dict[str, object]:
+            assert await _letterlock(tmp_path, BEN, "cache", *words) == 0
+            found: dict[str, object] = json.loads(capsys.readouterr().out)
+            return found
+
+        info = await asked()
+        files = info["files"]
+        assert isinstance(files, list) and [each["name"] for each in files] == ["a.bin"] * 3
+        size = files[0]["size"]
+        assert info["used"] == 3 * size and info["budget"] == 1 << 30
+        assert (await asked("prune", "--to", "100K")) == {"freed": size, "used": 2 * size}
+        assert (await asked("budget", "50K")) == {"budget": 51_200, "used": size}
+        assert (await asked("prune")) == {"freed": size, "used": 0}
+        for wrong in (("prune", "5"), ("budget",), ("--to", "3"), ("budget", "0"), ("budget", "many")):
+            assert await _letterlock(tmp_path, BEN, "cache", *wrong) == 1, wrong
+        capsys.readouterr()
+        assert await _letterlock(tmp_path, BEN, "cache", output="text") == 0
+        assert capsys.readouterr().out == "0 of 51,200 bytes, 0 files\n"
