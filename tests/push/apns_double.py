@@ -57,6 +57,9 @@ REFUSED_STREAM = Fault("rst refused_stream", acts=False)
 RESET_STREAM = Fault("rst internal_error", acts=True)
 RESET = Fault("the connection is reset after the request", acts=True)
 SILENCE = Fault("no answer", acts=True)
+GARBAGE = Fault("no frames of HTTP/2", acts=False)
+LONG = Fault("an answer without an end", acts=False)
+STRANGE = Fault("a header that is no text", acts=True)
 HELD = Fault("an answer when `release` is set", acts=True)
 
 
@@ -228,6 +231,17 @@ class _Connection(asyncio.Protocol):
         elif fault is RESET:
             self.transport.abort()
             self.ended = True
+        elif fault is GARBAGE:
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 50)
+        elif fault is LONG:
+            self.h2.send_headers(stream, [(":status", "429")])
+            for _ in range(3):
+                self.h2.send_data(stream, b"x" * 16_000)
+            self.flush()
+        elif fault is STRANGE:
+            self.h2.config.header_encoding = None
+            self.h2.send_headers(stream, [(b":status", b"200"), (b"x-strange", b"\xff\xfe")], end_stream=True)
+            self.double.answers.append(200)
         elif fault is HELD:
             task = asyncio.create_task(self.held(stream))
             self.answering.add(task)

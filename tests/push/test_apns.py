@@ -22,15 +22,18 @@ from letterlock.services.push.http2_connection import Http2Settings
 from letterlock.services.push.outcome import Later, Sent
 
 from .apns_double import (
+    GARBAGE,
     GOAWAY_AFTER,
     GOAWAY_BEFORE,
     GOAWAY_TWICE,
     HELD,
     KEY_ID,
+    LONG,
     REFUSED_STREAM,
     RESET,
     RESET_STREAM,
     SILENCE,
+    STRANGE,
     TEAM,
     TOPIC,
     Answer,
@@ -174,6 +177,25 @@ async def test_a_storm_of_goaway(tmp_path: Path, max_streams: int) -> None:
         assert counts(found) == {Fate.SENT: 40}
         assert len(town.double.accepted) == 40, "none was lost, none was sent twice"
         assert town.double.connections > 5
+
+
+async def test_sr_08_an_answer_without_an_end_is_cut_off(tmp_path: Path) -> None:
+    async with lab(tmp_path, http2=replace(HTTP2, max_answer=40_000)) as town:
+        town.double.script = deque([LONG])
+        await town.devices(2)
+        await town.wake_all(2)
+        assert counts(await town.settled()) == {Fate.SENT: 2}
+        assert town.double.connections == 1
+
+
+@pytest.mark.parametrize("fault", [GARBAGE, STRANGE], ids=lambda fault: fault.name)
+async def test_a_server_that_does_not_know_its_own_protocol(tmp_path: Path, fault: Fault) -> None:
+    async with lab(tmp_path) as town:
+        town.double.script = deque([Answer(200), fault])
+        await town.devices(4)
+        await town.wake_all(4)
+        assert counts(await town.settled()) == {Fate.SENT: 4}
+        assert town.double.connections == (2 if fault is GARBAGE else 1)
 
 
 async def test_goaway_between_requests(tmp_path: Path) -> None:

@@ -122,8 +122,8 @@ async def test_an_attempt_that_is_cut_off_counts_as_sent_and_is_made_again(datab
 async def test_a_device_that_is_there_or_gone_is_not_woken(database: str) -> None:
     provider = Scripted()
     async with opened(database, provider, limits=replace(QUICK, window_ms=60_000)) as pushes:
-        for device in ("phone", "tablet"):
-            await pushes.subscribe(ANA, device, phone())
+        for n, device in enumerate(("phone", "tablet")):
+            await pushes.subscribe(ANA, device, phone(10 + n))
             await pushes.wake(ANA, device)
         await until(lambda: len(provider.accepted) == 2)
         while (await pushes.accounting()).waiting:
@@ -156,6 +156,23 @@ async def test_a_new_address_is_not_lost_to_what_the_old_one_says(database: str)
         provider.gate.set()
         assert counts(await settled(pushes)) == {Fate.SENT: 1}
         assert [address for address, _ in provider.accepted] == [phone(2).address]
+
+
+async def test_an_app_under_a_new_name_is_not_woken_twice(database: str) -> None:
+    provider = Scripted()
+    async with opened(database, provider, limits=replace(QUICK, window_ms=60_000)) as pushes:
+        await pushes.subscribe(ANA, "old name", phone())
+        await pushes.wake(ANA, "old name")
+        await until(lambda: provider.accepted)
+        while (await pushes.accounting()).waiting:
+            await asyncio.sleep(0.005)
+        await pushes.subscribe(BEN, "his own", phone())  # two lines in one phone are two subscriptions
+        await pushes.subscribe(ANA, "new name", phone())
+        assert await pushes.wake(ANA, "old name") is Fate.DROPPED
+        assert await pushes.wake(ANA, "new name") is None
+        assert await pushes.wake(BEN, "his own") is None
+        await until(lambda: len(provider.accepted) == 2)
+        assert (await pushes.accounting()).waiting == 1
 
 
 async def test_a_bug_in_a_provider_loses_no_wake_up_and_logs_no_address(

@@ -149,6 +149,14 @@ def moved(entry: Entry, now: Instant) -> Entry:
     return _waiting(entry, max(now, entry.quiet_until)) if entry.state is State.WAITING else entry
 
 
+def after(entry: Entry, other: Entry, limits: PushLimits) -> Entry:
+    """The device was known by another name until now: it has that one's window."""
+    quiet_until = other.due + limits.window_ms if other.state is State.IN_FLIGHT else other.quiet_until
+    quiet_until = max(quiet_until, entry.quiet_until)
+    due = max(entry.due, quiet_until) if entry.state is State.WAITING else entry.due
+    return replace(entry, quiet_until=quiet_until, due=due)
+
+
 def _waiting(entry: Entry, due: Instant) -> Entry:
     return replace(entry, state=State.WAITING, due=due, tries=0, again=False)
 

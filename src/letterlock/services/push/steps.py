@@ -62,6 +62,11 @@ def subscribe(
     if known is None or known.subscription != encoded:
         entry = NEW if known is None else logic.moved(known.entry, now)
         generation = 1 if known is None else known.generation + 1
+        for other in tables.subscribed(account):
+            if other.subscription == encoded and other.device != device:
+                # The same app under a new name: it is not to be woken twice, nor within the window of the old name.
+                entry = logic.after(entry, other.entry, limits)
+                _remove(tables, other, Reason.EXPIRED)
         tables.put(Device(account, device, encoded, target.pool, target.place, collapse, now, generation, entry))
     else:
         tables.put(replace(known, subscribed_at=now))
