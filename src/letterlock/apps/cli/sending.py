@@ -130,8 +130,10 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
     options = {_ANSWERS[option.medium]: option for option in error.options if isinstance(option, PlainOption)}
     if not options:
         raise error
+    business = error.reason == Security.BUSINESS.value
+    readers = "The business, its platform and the carriers" if business else "The carriers"
     if interactive() and not terminal.json:
-        terminal.say(f"{error}. The carriers can read what is sent unencrypted.")
+        terminal.say(f"{error}. {readers} can read what is sent unencrypted.")
         if "sms" in options:
             terminal.say("As SMS every SMSC on the way can read it, too, and only text can go that way.")
         ways = ", ".join(f"'{name}' {_WAYS[len(options)][name]}" for name in options)
@@ -140,7 +142,7 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
             return options[answer]
         raise error
     tokens = "; as SMS: ".join(f"--allow {option_token(option)}" for option in options.values())
-    error.hint = f"to send it unencrypted, readable for the carriers: {tokens}"
+    error.hint = f"to send it unencrypted, readable for {readers[0].lower()}{readers[1:]}: {tokens}"
     raise error
 
 
