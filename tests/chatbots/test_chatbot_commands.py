@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatbots.maap_platform import MaapPlatform
-from chatbots.messages import CARD, CAROUSEL, CHIPS, SHOP
+from chatbots.messages import CARD, CAROUSEL, CHIPS, MEDIA, SHOP
 from chatbots.test_chatbot_network import BOT, Town
 from e2e.world import ANA, Phone
 from letterlock.apps.cli import main
@@ -81,6 +82,7 @@ async def test_a_card_is_shown_and_answered(town: Town, capsys: pytest.CaptureFi
 
         # SR-01: refused with a token, as every send that would not be encrypted.
         (refusal,) = await terminal.json("answer", BOT, card, "1", code=7)
+        assert "the business, its platform and the carriers" in refusal["hint"]
         assert (refusal["reason"], [each["name"] for each in refusal["options"]]) == ("business", ["plain-rcs"])
         token = refusal["options"][0]["allow"]
         out, _ = await terminal.run("answer", BOT, "card-1", "1", "--allow", token)
@@ -123,6 +125,28 @@ async def test_places_and_devices_are_told_by_the_users_word_alone(
         tapped, told = await platform.hears(), await platform.hears()
         assert json.loads(told.body)["sharedData"]["deviceSpecifics"]["clientVendor"] == "Letterlock"
         assert platform.heard.empty()
+
+
+async def test_sr14_media_are_fetched_when_asked_for_and_from_no_private_address(
+    town: Town, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    connections: list[object] = []
+    server = await asyncio.start_server(lambda reader, writer: connections.append(writer.close()), "127.0.0.1", 0)
+    async with MaapPlatform(town.carrier, BOT) as platform, server:
+        ana = await town.phone(ANA)
+        terminal = Terminal(ana, capsys)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/pixel.png?you=ana"
+        card = m.Card(m.CardContent("t", media=replace(MEDIA, url=url, thumbnail_url=url)))
+        name, _ = await platform.send(ANA, maap.MESSAGE_TYPE, maap.encode_message(card))
+        await ana.seen(MessageReceived)
+        await terminal.run("chats", BOT)
+        await terminal.run("chats", BOT, "-o", "json")
+        assert connections == []  # nobody learns who reads
+        where = ("--chat", BOT, "--message", name, "--to", str(tmp_path / "pixel.png"))
+        (wrong,) = await terminal.json("download", *where, code=1)
+        assert (wrong["error"], connections) == ("transfer.address", [])
+        (wrong,) = await terminal.json("download", *where, "--media", "2", code=1)
+        assert wrong["error"] == "input.target"
 
 
 def test_what_is_written_on_a_card_cannot_move_the_cursor() -> None:
