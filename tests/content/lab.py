@@ -251,8 +251,9 @@ class Wire:
         finally:
             for way in ways:
                 way.cancel()
-            for end in (writer, other_writer):
-                end.transport.abort()
+            writer.transport.abort()
+            # Not cut as hard: the server's system would throw away what arrived and was not read yet.
+            other_writer.close()
 
     @staticmethod
     async def _one_way(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int) -> None:

@@ -139,6 +139,7 @@ async def test_an_address_that_expired_on_the_way_is_asked_for_again(tmp_path: P
         "https://files.example.test/ x",
         "https://files.example.test/" + "x" * 5000,
         "ftp://files.example.test/x",
+        "ftp://127.0.0.1/x",
         "file:///etc/passwd",
         "data:,x",
         "https:///x",

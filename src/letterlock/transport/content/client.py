@@ -77,10 +77,10 @@ class ContentClient:
         The bytes are opaque here and readable for the server: nothing of an encrypted chat may come this way unless
         it is encrypted already (SR-01).
         """
-        if self._server is None or self._exchange.home is None:
+        if self._server is None or self._exchange.addresses.home is None:
             raise InputError("no content server is configured", code="input.content", hint="name one in the settings")
         login = Login(self._server, self._rng)
-        home = self._exchange.home
+        home = self._exchange.addresses.home
         begun, reached = state.begun, 0
 
         async def attempt() -> FileDocument:
@@ -102,9 +102,9 @@ class ContentClient:
 
     async def drop(self, tid: str) -> None:
         """Tell the server that an upload will not be finished. Nothing is said when it does not listen."""
-        if self._server is None or self._exchange.home is None:
+        if self._server is None or self._exchange.addresses.home is None:
             return
-        url, login = question(self._exchange.home, tid), Login(self._server, self._rng)
+        url, login = question(self._exchange.addresses.home, tid), Login(self._server, self._rng)
         for _ in range(2):
             try:
                 async with self._exchange.request("DELETE", url, login=login) as response:
@@ -122,7 +122,7 @@ class ContentClient:
 
         `on_state` is awaited with what to keep from now on.
         """
-        url = self._exchange.checked(state.url)
+        url = self._exchange.addresses.checked(state.url)
         most = self._settings.max_file if state.size is None else state.size
         if most > self._settings.max_file:
             raise InputError(f"a file of {state.size} bytes is more than this device takes", code="transfer.too_large")
@@ -138,7 +138,7 @@ class ContentClient:
 
     async def read(self, url: str, start: int, count: int, size: int) -> bytes:
         """`count` bytes from `start` on, of a file of `size` bytes. Nothing is checked but how many they are."""
-        address = self._exchange.checked(url)
+        address = self._exchange.addresses.checked(url)
         return await self._persist(lambda: fetch_range(self._exchange, address, start, count, size), lambda: 0)
 
     # --- patience ----------------------------------------------------------------------------------------------

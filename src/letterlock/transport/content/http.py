@@ -1,12 +1,7 @@
-"""One exchange with a content server: where it may go, as whom, and what its answers mean.
+"""One exchange with a content server: as whom, and what its answers mean. Where it may go is `addresses`' to say.
 
-An address in a message was chosen by its sender. It is fetched over TLS only, from public addresses only, with no
-cookie, no password and no proxy of the environment (SR-14, SR-19). The one exception is the server that the user
-configured: it may be on this machine or in this network, and it alone gets the account's credentials.
-
-A download may be sent on to another server, as content servers do that keep their files in a bucket: over TLS, to
-public addresses, a few times, and nothing goes with it but the range. A configured server on this machine may send to
-others on this machine, which is a lab. Everything else that is not the same server is refused (`content.redirect`).
+Nothing of ours goes to another server than the one that the user configured: no credentials, no cookie, no proxy of the
+environment; with a download that is sent on, nothing but its range (SR-14, SR-19).
 """
 
 from __future__ import annotations
@@ -22,24 +17,21 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from ...codec.addresses import is_loopback, is_public
-from ...errors import ContentError, InputError, LetterlockError, ProtocolError, TransportError
+from ...errors import ContentError, LetterlockError, ProtocolError, TransportError
 from ...ids import Instant, Rng
 from ...net.guarded_resolver import ForbiddenAddress, GuardedResolver
 from ...sip.digest import DigestClient
+from .addresses import Addresses, not_followed, private
 from .config import ContentSettings, ServerAccount
 
 __all__ = ["Again", "Exchange", "Login", "bounded", "digest_of", "refusal"]
 
-_ADDRESS = re.compile(r"[!-~]+", re.ASCII)
-_PRIVATE = "the address is inside a private network"
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _SHA256 = re.compile(r"(?:^|,)[ \t]*sha-256=:?([A-Za-z0-9+/]{43}=):?[ \t]*(?:,|$)", re.IGNORECASE)
 _CODE = re.compile(rb'"code"[ ]*:[ ]*"([a-z0-9_.]{1,64})"')
@@ -85,34 +77,13 @@ class Exchange:
         resolver: AbstractResolver | None,
     ) -> None:
         self._settings, self._now, self._tls, self._resolver = settings, now, tls, resolver
-        self.home = None if server is None else _home(server.url)
+        self.addresses = Addresses(None if server is None else server.url, settings.max_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-    def checked(self, address: str, *, encoded: bool = False) -> URL:
-        """An address that may be fetched; `encoded` leaves it as it is written. Raises InputError."""
-        try:
-            url = URL(address, encoded=encoded)
-            port = url.port
-        except ValueError as error:
-            raise _forbidden("this is no address") from error
-        if url.scheme not in ("http", "https") or not url.host or not port or url.user or url.password:
-            raise _forbidden("files are fetched from https addresses")
-        if self.is_home(url):
-            return url
-        if url.scheme != "https":
-            raise _forbidden("files are fetched over https only")
-        if is_loopback(url.host) or (_is_ip(url.host) and not is_public(url.host)):
-            raise _forbidden(_PRIVATE)
-        return url
-
-    def is_home(self, url: URL) -> bool:
-        """Whether this is the configured server."""
-        return self.home is not None and url.origin() == self.home.origin()
 
     @contextlib.asynccontextmanager
     async def request(
@@ -132,11 +103,11 @@ class Exchange:
         """
         sent_on = False
         # What the user said of the configured server's authority counts for it, and for where it sends us.
-        trust = self._tls or True if self.is_home(url) else True
+        trust = self._tls or True if self.addresses.is_home(url) else True
         try:
             for _ in range(self._settings.redirects + 1):
                 given = {**(headers or {}), "Accept-Encoding": "identity"}
-                if login is not None and self.is_home(url):
+                if login is not None and self.addresses.is_home(url):
                     given.update(login.header(method, url))
                 async with self._open().request(
                     method, url, headers=given, data=body, allow_redirects=False, ssl=trust
@@ -144,44 +115,20 @@ class Exchange:
                     if response.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                         yield response
                         return
-                    target = self._redirected(url, response)
+                    target = self.addresses.sent_on(url, response.headers.get("Location", ""))
                     if target.origin() != url.origin():
                         if on_elsewhere is None:
-                            raise _not_followed("to another server")
+                            raise not_followed("to another server")
                         on_elsewhere(response.headers)
                         sent_on = True
                     url = target
-            raise _not_followed("in circles")
+            raise not_followed("in circles")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise self._failed(url, error, sent_on) from error
 
-    def _redirected(self, url: URL, response: aiohttp.ClientResponse) -> URL:
-        """Where an answer sends us, if we may go there. Raises ContentError."""
-        address = urljoin(str(url), response.headers.get("Location", "")).partition("#")[0]
-        if not _ADDRESS.fullmatch(address) or len(address) > self._settings.max_url:
-            raise _not_followed("to what is no address")
-        try:
-            # As it was written: a signature in it is over every character.
-            target = URL(address, encoded=True)
-            if target.user or target.password or target.host is None or URL(address).host != target.host:
-                raise _not_followed("to what is no address")
-            if target.origin() == url.origin():
-                return target
-            if url.scheme == "https" and target.scheme != "https":
-                raise _not_followed("from https to where it can be read")
-            if self.is_home(target):
-                return target
-            if self.is_home(url) and _on_this_machine(url.host) and _on_this_machine(target.host):
-                return target
-            return self.checked(address, encoded=True)
-        except ValueError as error:
-            raise _not_followed("to what is no address") from error
-        except InputError as error:
-            raise _not_followed(f"elsewhere; {error}") from error
-
     def _failed(self, url: URL, error: Exception, sent_on: bool) -> Exception:
         if isinstance(error, aiohttp.ClientConnectorDNSError) and isinstance(error.os_error, ForbiddenAddress):
-            return _not_followed("into a private network") if sent_on else _forbidden(_PRIVATE)
+            return not_followed("into a private network") if sent_on else private()
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
             return TransportError(
                 f"the certificate of {url.host} is not to be trusted",
@@ -209,7 +156,7 @@ class Exchange:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            home = self.home
+            home = self.addresses.home
             trusted = () if home is None or home.host is None else ((home.host, home.port or 443),)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -279,41 +226,6 @@ def digest_of(headers: Any) -> bytes | None:
             with contextlib.suppress(binascii.Error):
                 return base64.b64decode(found[1], validate=True)
     return None
-
-
-# --- addresses -------------------------------------------------------------------------------------------------
-def _home(address: str) -> URL:
-    try:
-        url = URL(address)
-        port = url.port
-    except ValueError as error:
-        raise InputError("not the address of a content server", code="input.content") from error
-    if url.scheme not in ("http", "https") or not url.host or not port or url.user or url.query_string or url.fragment:
-        raise InputError("not the address of a content server", code="input.content")
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise InputError("a content server on another machine needs https", code="content.tls", hint="write https://")
-    return url
-
-
-def _is_ip(host: str) -> bool:
-    return ":" in host or re.fullmatch(r"[0-9.]+", host, re.ASCII) is not None
-
-
-def _on_this_machine(host: str | None) -> bool:
-    """By its literal address: what a name means is the resolver's to say, and it says only public ones."""
-    return host is not None and _is_ip(host) and is_loopback(host)
-
-
-def _not_followed(where: str) -> ContentError:
-    return ContentError(
-        f"the content server sends us {where}",
-        code="content.redirect",
-        hint="it was not followed; tell the operator of that server",
-    )
-
-
-def _forbidden(reason: str) -> InputError:
-    return InputError(f"not fetched: {reason}", code="transfer.address")
 
 
 def _reason(error: Exception) -> str:

@@ -68,8 +68,8 @@ class Sending:
         if have.end == self._state.size - 1:
             await asyncio.to_thread(self._source.skip, self._state.size)
             return await self._finished()
-        url = self._exchange.checked(have.url)
-        if not self._exchange.is_home(url):
+        url = self._exchange.addresses.checked(have.url)
+        if not self._exchange.addresses.is_home(url):
             # SR-14: the rest of the file, and our credentials, go to the server that was configured.
             raise ContentError("the content server sends us to another server", code="content.redirect")
         start = have.end + 1
