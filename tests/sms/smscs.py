@@ -85,8 +85,15 @@ class End:
         self.repeats = 0
         self.refuse = False
         account = {"ana": (ANA, "secret"), "ben": (BEN, "geheim")}[user]
-        made = SmsConfig(account[0], "127.0.0.1", port, user, account[1], tls=False, retry_first_s=0.02, enquire_s=0.1)
-        self.config = dataclasses.replace(made, retry_longest_s=0.1, pace_first_s=0.02, confirm_s=0.02, **config)
+        made = SmsConfig(account[0], "127.0.0.1", port, user, account[1], tls=False)
+        quick = {
+            "retry_first_s": 0.02,
+            "retry_longest_s": 0.1,
+            "pace_first_s": 0.02,
+            "enquire_s": 0.1,
+            "confirm_s": 0.02,
+        }
+        self.config = dataclasses.replace(made, **{**quick, **config})
         self.transport = SmsTransport(self.config, self._take, self.notes)
         self._news = asyncio.Event()
 
