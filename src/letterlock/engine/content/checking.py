@@ -44,8 +44,10 @@ def check(content: Sendable, limits: EngineLimits) -> None:
         case SuggestionResponse():
             check_response(Said(content.text, content.postback))
         case DeviceReport():
-            for text in (content.device.model, content.device.platform_version):
-                _size(text)
+            device = content.device
+            for text in (device.model, device.platform_version, device.client_vendor, device.client_version):
+                if _size(text) > limits.max_label:
+                    raise InputError(f"a name has at most {limits.max_label} bytes", code="input.chatbot")
         case Delete():
             pass
 
