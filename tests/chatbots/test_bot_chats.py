@@ -263,6 +263,9 @@ def test_what_is_for_bots_goes_to_bots_alone() -> None:
             alice.do(alice.engine.send, BOB, content)
         assert caught.value.code == "input.chatbot"
     chosen(world, alice)
+    for device in (DeviceData(client_version="x" * 257), DeviceData(client_vendor="\ud800")):
+        with pytest.raises(InputError):
+            alice.do(alice.engine.send, BOT, DeviceReport(device))
     alice.do(alice.engine.send, BOT, DeviceReport(DeviceData("Phone")))
     alice.do(alice.engine.send, BOT, Location(1.0, 2.0))
     with pytest.raises(InputError) as caught:

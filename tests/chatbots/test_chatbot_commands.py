@@ -80,6 +80,8 @@ async def test_a_card_is_shown_and_answered(town: Town, capsys: pytest.CaptureFi
             "kind": {"type": "dial", "phone_number": SHOP},
         }  # fmt: skip
 
+        out, _ = await terminal.run("security", BOT)
+        assert "The business, its platform and the carriers can read" in out
         # SR-01: refused with a token, as every send that would not be encrypted.
         (refusal,) = await terminal.json("answer", BOT, card, "1", code=7)
         assert "the business, its platform and the carriers" in refusal["hint"]
