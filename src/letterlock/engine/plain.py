@@ -20,6 +20,7 @@ from ..errors import DecodeError
 from ..ids import Instant, MessageId, Number, Peer
 from . import changing, chats, drafts, outbox, policy, posting, sms, trouble
 from .content import (
+    BotContent,
     Content,
     Delete,
     Edit,
@@ -41,6 +42,7 @@ from .content import (
     receipt_document,
     typing_document,
 )
+from .content.card import CHATBOT_LIMITS
 from .conversations import files
 from .core import NOBODY, Core
 from .effects import Transmit
@@ -239,7 +241,9 @@ def _message(core: Core, turn: Turn, chat: Chat, inbound: Inbound, media_type: s
         parts = Parts(
             inbound.content_type if inbound.content_type.isprintable() else media_type, inbound.body, _ours(inbound)
         )
-        entity = bounded(encode(parts, 0), core.limits.max_entity)
+        # Ten full cards are longer than anything that people send.
+        most = CHATBOT_LIMITS.max_body if isinstance(content, BotContent) else core.limits.max_entity
+        entity = bounded(encode(parts, 0), most)
     reply = content.reply_to if isinstance(content, Text) else None
     return Message(
         order=order_of(chat.lamport, NOBODY, 0, 0),

@@ -200,9 +200,10 @@ def _url(name: str, url: str) -> None:
 
 
 def _unicode(name: str, text: str) -> None:
-    # A lone surrogate cannot be written as UTF-8.
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        raise _bad(name, "is not valid Unicode")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        raise _bad(name, "is not valid Unicode") from None
 
 
 def _bad(field: str, what: str) -> InputError:
