@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import dataclasses
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from client.files_town import ANA, BEN, CLEO, FilesTown, content, file_in, inside, photo, received, until_cached
 from client.phones import event, texts
-from letterlock.client import TransferState
-from letterlock.engine.content import FileFormat
+from letterlock.client import Environment, Settings, TotalProgress, TransferState
+from letterlock.engine.content import FileFormat, pointed
 from letterlock.engine.events import GroupJoined, MessageReceived, MessageSent
-from letterlock.errors import InputError, NotEncrypted
+from letterlock.errors import ContentError, InputError, NotEncrypted
+from letterlock.transport.content.client import ContentClient
+from letterlock.transport.content.config import Downloaded, DownloadState, ServerAccount
 
 pytestmark = pytest.mark.anyio
 NAME = "Crane über the pier.jpg"
@@ -209,3 +216,59 @@ async def test_what_is_said_of_a_file_and_what_is_not(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             await wrong.wait()
         assert not [name for name in inside(tmp_path / ANA / "transfers") if ".sealed" in name]
+
+
+async def test_how_far_all_of_them_are(tmp_path: Path) -> None:
+    data = content(3_000_000)
+    (tmp_path / "plan.bin").write_bytes(data)
+    async with FilesTown.running(tmp_path) as town:
+        ana, _ = await town.people(ANA, BEN)
+        chat = await ana.chat(BEN)
+        await chat.send("hello")
+        assert [each async for each in ana.total_progress()] == [TotalProgress(0, 0, 0)]
+        for _ in range(3):
+            await chat.upload(tmp_path / "plan.bin", thumbnail=False)
+        seen = [each async for each in ana.total_progress()]
+        assert seen[0].running == 3 and seen[0].size == 3 * (await ana.transfers())[0].info.task.size  # type: ignore[operator]
+        assert seen[-1].running == 0 and all(each.done <= each.size for each in seen)
+        assert [each.info.state for each in await ana.transfers()] == [TransferState.DONE] * 3
+
+
+async def test_a_server_that_does_not_answer_stops_nobody_else(tmp_path: Path) -> None:
+    """Six at once, four of one server: two are left for the others."""
+    (tmp_path / "plan.bin").write_bytes(b"the plan")
+    waiting: set[str] = set()
+    most: list[int] = []
+    release = asyncio.Event()
+
+    class Slow(ContentClient):
+        async def download(self, state: DownloadState, on_progress: Any, on_state: Any) -> Downloaded:
+            if "slow" not in state.url:
+                return await super().download(state, on_progress, on_state)
+            waiting.add(state.part)
+            most.append(len(waiting))
+            await release.wait()
+            waiting.discard(state.part)
+            raise ContentError("slow", code="content.refused")
+
+    def slow(environment: Environment, settings: Settings) -> ContentClient:
+        assert settings.content is not None
+        account = ServerAccount(settings.content.url, settings.content.username, settings.content.password)
+        return Slow(account, rng=os.urandom, now=environment.clock)
+
+    async with FilesTown.running(tmp_path) as town:
+        ana = await town.opened(await town.create(ANA))
+        ben = await town.opened(await town.create(BEN), content=slow)
+        await (await ana.chat(BEN)).send_file(tmp_path / "plan.bin")
+        file = await received(ben, ANA)
+        assert file.pointer is not None
+        at = dataclasses.replace(file.pointer.at, url="https://slow.example/x")
+        slowly = [await ben.download(pointed(dataclasses.replace(file.pointer, at=at))) for _ in range(8)]
+        while len(waiting) < 4:
+            await asyncio.sleep(0)
+        assert (await (await ben.download(file)).wait()).state is TransferState.DONE
+        release.set()
+        for transfer in slowly:
+            with contextlib.suppress(ContentError):
+                await transfer.wait()
+        assert max(most) == 4

@@ -17,11 +17,15 @@ import pytest
 from client.phones import ANA, Town
 from content.lab import PASSWORD, Server, content
 from letterlock.client import Client, ContentAccount, Settings, TransferInfo, TransferState
+from letterlock.client.sealed_transfers import SealedTransfer
 from letterlock.client.settings import SETTINGS
 from letterlock.client.transfer_records import TRANSFER, info_from_json, info_to_json
 from letterlock.codec.ft_http import FileDocument, RemoteFile
+from letterlock.crypto.secret import Secret
 from letterlock.engine.events import TransferChanged
 from letterlock.errors import ContentError, DecodeError, InputError
+from letterlock.files.pointer import FilePointer, RemoteSeal
+from letterlock.files.seal import Seal
 from letterlock.transport.content.config import Downloaded, DownloadState, UploadState
 
 pytestmark = pytest.mark.anyio
@@ -333,7 +337,12 @@ def infos() -> list[TransferInfo]:
     up = UploadState("t", "/p", 5, 7, "n", "x/y", "/t", "image/png", True)
     down = DownloadState("https://h/f", "/to", "/part", None, b"\x01" * 32, '"t"', b"\x02" * 32)
     document = FileDocument(RemoteFile(5, "x/y", "https://h/f", 9, "n"), RemoteFile(1, "x/z", "https://h/t"), True, 3)
+    pointer = FilePointer(RemoteSeal(Seal(5, Secret(b"k" * 32), b"d" * 32), "https://h/f", 9), "ü.jpg", "image/jpeg")
     return [
+        TransferInfo("c", TransferState.RUNNING, 3, up, sealed=SealedTransfer("/p", "n", "", None, "/t", False)),
+        TransferInfo(
+            "d", TransferState.PAUSED, 4, down, 3, sealed=SealedTransfer("", "n", "x/y", pointer, thumbnail=True)
+        ),
         TransferInfo("a", TransferState.DONE, 1, up, 5, document=document),
         TransferInfo(
             "b", TransferState.FAILED, 2, down, 3, "content.size", "m", "h", sha256=b"\x03" * 32, checked=True
