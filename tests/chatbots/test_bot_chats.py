@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from chatbots.messages import CARD, CAROUSEL, CHIPS
+from chatbots.messages import CARD, CAROUSEL, CHIPS, MEDIA
 from engine.world import ALICE, BOB, MemoryState, Phone, World
 from letterlock.carriage import Inbound, Outbound
 from letterlock.codec import cpim
 from letterlock.codec.chatbot import maap
+from letterlock.codec.chatbot import model as m
 from letterlock.codec.chatbot.model import DeviceData
 from letterlock.engine.content import (
     Card,
@@ -225,6 +226,16 @@ def test_cards_are_shown_in_views_and_events() -> None:
     assert (card.content["kind"], text.content["kind"]) == ("card", "suggestions")
     assert card.content["card"]["content"]["media"]["url"] == "https://shop.example/shoe.png"
     assert json.loads(json.dumps(event_to_json(card)))["content"] == card.content
+
+
+def test_the_largest_carousel_that_may_be_sent_is_shown_whole() -> None:
+    full = m.CardContent("t" * 200, "d" * 2000, MEDIA, (m.Reply("x" * 25, "p" * 2048),) * 4)
+    carousel = m.Carousel((full,) * 10)
+    body = maap.encode_message(carousel)
+    assert len(body) > 100_000
+    world, alice = alone()
+    arrive(world, alice, maap.MESSAGE_TYPE, body)
+    assert view(alice) == [Carousel(carousel)]
 
 
 def test_a_card_that_makes_no_sense_is_shown_as_unknown() -> None:
