@@ -88,6 +88,7 @@ __all__ = ["LocalProfile"]
 T = TypeVar("T")
 
 _PAGE = 100
+_MANY_CARDS = 16_384
 _REQUESTS_KEPT_MS = 24 * 3600 * 1000
 _FORGET_EVERY = 256  # requests: an owner that runs for months must not wait for its next start (SR-08)
 
@@ -638,7 +639,9 @@ class LocalProfile:
 
 
 def _is_heavy(inbound: Inbound) -> bool:
-    """A commit or a Welcome of a large group costs far more than a slice of the event loop."""
+    """A commit or a Welcome of a large group costs far more than a slice of the event loop, and so do ten full cards."""
+    if inbound.number is None and len(inbound.body) > _MANY_CARDS:
+        return True
     return inbound.content_type.startswith("message/mls-rcs")
 
 
