@@ -36,7 +36,7 @@ from letterlock.codec.form_data import part_head
 from letterlock.codec.ft_http import decode_resume_info
 from letterlock.errors import ContentError, InputError, StoreError
 from letterlock.services.content import ContentServer, tables
-from letterlock.services.content.tables import Upload
+from letterlock.services.content.tables import Tables, Upload, Usage
 from letterlock.services.credentials import derived_passwords
 from letterlock.services.database import open_database
 from letterlock.services.directory import Rate
@@ -287,6 +287,35 @@ async def test_a_form_that_ends_without_its_boundary_can_be_resumed(tmp_path: Pa
             found = document(await stored.read())
         async with session.get(found.file.url) as got:
             assert await got.read() == data
+
+
+async def test_an_upload_of_which_only_the_last_step_is_missing_becomes_a_file(tmp_path: Path) -> None:
+    """Every byte came, and then the server ended: whoever asks is told that it is whole."""
+    data = content(9000)
+    async with Server.running(tmp_path, password_of=None) as lab, browser() as session:
+        async with session.post(lab.url, data=form(data), headers=FORM) as stored:
+            assert stored.status == 200
+
+        def undo(found: Tables) -> None:
+            upload = found.of_account("lab", "t-1")
+            assert upload is not None
+            found.put(dataclasses.replace(upload, complete=False, sha256=None))
+
+        await lab.server._writer.run(undo)
+        async with session.get(f"{lab.url}?tid=t-1&get_download_info") as asked:
+            assert asked.status == 200
+            file = document(await asked.read()).file
+        async with session.get(file.url) as got:
+            assert await got.read() == data and got.headers["Digest"].startswith("sha-256=")
+        usage = await lab.server._writer.run(lambda found: (found.usage("lab"), found.total()))
+        assert usage == (Usage(9000, 1, 0), 9000)
+
+
+async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError) as caught:
+        await ContentServer(tmp_path / "file" / "x", password_of=None).start()
+    assert caught.value.code == "store.io"
 
 
 async def test_the_rest_may_come_in_parts_and_from_earlier(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ no browser runs one under the operator's name (SR-14). Downloads are not logged 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import logging
@@ -23,7 +22,7 @@ from aiohttp import web
 from ...codec.addresses import is_loopback
 from ...codec.ft_http import FileDocument, RemoteFile, ResumeInfo, encode_file, encode_resume_info
 from ...codec.sip import Credentials
-from ...errors import ContentError, DecodeError, InputError, LetterlockError
+from ...errors import ContentError, DecodeError, InputError, StoreError
 from ...ids import Instant, Rng
 from ...sip.digest_server import DigestServer, Outcome
 from ..buckets import Buckets, too_many
@@ -37,14 +36,13 @@ from .intake import Desk
 from .limits import ContentLimits
 from .logic import Library
 from .tables import Tables, Upload
+from .upkeep import Upkeep
 from .uploading import Uploads
 
 __all__ = ["ContentServer"]
 
 _log = logging.getLogger("letterlock.content")
 _REALM = "letterlock content"
-_PAGE = 200
-_SWEEP_EVERY_S = 86_400.0
 
 
 class ContentServer:
@@ -108,12 +106,15 @@ class ContentServer:
         self._desk = Desk(self._library, self._writer, self._blobs, self._limits, now, rng)
         self._uploads = Uploads(self._desk)
         self._downloads = Downloads(self._desk, presign_s)
-        self._sweeping: asyncio.Task[None] | None = None
+        self._upkeep = Upkeep(self._desk)
         self.app = self._application()
 
     async def start(self) -> None:
         """Open folder and database, and listen. Raises StoreLocked, StoreError or OSError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"the folder {self._folder} cannot be made: {error.strerror}", code="store.io") from error
         async with contextlib.AsyncExitStack() as begun:
             begun.push_async_callback(self.close)
             await self._blobs.open()
@@ -125,15 +126,12 @@ class ContentServer:
                 self._digest = DigestServer(_REALM, key, self._password_of, lifetime_ms=self._limits.nonce_lifetime_ms)
             # Lingering for the body of a request that was refused before its end.
             await self._listener.start(self.app, max_line=4096, lingering_s=2.0, shutdown_s=2.0)
-            self._sweeping = asyncio.create_task(self._sweep_for_ever())
+            self._upkeep.start()
             begun.pop_all()
 
     async def close(self) -> None:
         """Stop listening, keep what came of uploads, close the database."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait((self._sweeping,))
-            self._sweeping = None
+        await self._upkeep.close()
         await self._listener.stop()
         await self._uploads.close()
         await self._listener.close()
@@ -158,23 +156,11 @@ class ContentServer:
 
     async def purge(self) -> None:
         """Delete what has expired; done at the start and every hour."""
-        while gone := await self._writer.run(lambda tables: self._library.purge(tables, self._now(), _PAGE)):
-            await self._desk.forget(gone)
+        await self._upkeep.purge()
 
     async def sweep(self) -> None:
         """Delete what the store holds and no row names; done beside the work, at the start and every day."""
-        async for page in self._blobs.found():
-            orphans = await self._writer.run(lambda tables, page=page: self._library.orphans(tables, page))  # type: ignore[misc]
-            if orphans:
-                await self._blobs.discard(orphans)
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except LetterlockError as error:
-                _log.error("cannot sweep the store: %s", error)
-            await asyncio.sleep(_SWEEP_EVERY_S)
+        await self._upkeep.sweep()
 
     # --- uploads ---------------------------------------------------------------------------------
     def _application(self) -> web.Application:
