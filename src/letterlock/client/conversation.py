@@ -198,7 +198,8 @@ class Conversation:
     ) -> MessageId:
         """Send any content; the methods above make it. `message_id` is an id of the caller's choice, InputError
         (`input.message_id_used`) for one that was used before. `only_encrypted` raises NotEncrypted also in a chat that the
-        user left unencrypted, whatever happens to the chat meanwhile. Raises as `send` does."""
+        user left unencrypted, whatever happens to the chat meanwhile; if it waits for keys, `Chat.release` does not let it
+        out. Raises as `send` does."""
         chosen = ids.message_id(message_id) if message_id else ""
         return await self._send(content, allow, wait, chosen, only_encrypted)
 

@@ -158,9 +158,9 @@ class Engine(GroupSteps, ConversationSteps):
         there yet get it later, InputError (`input.group_left`) when we are no member, and there is no `allow`.
 
         `message_id` is an id of the caller's choice; InputError (`input.message_id_used`) for one that was used.
-        `only_encrypted`: NotEncrypted also where the user left the chat unencrypted.
+        `only_encrypted`: NotEncrypted also where the user left the chat unencrypted; one that waits is never released.
         """
-        turn = Turn(state, now, rng, message_id)
+        turn = Turn(state, now, rng, message_id, only_encrypted)
         if only_encrypted and allow is not None:
             raise InputError("either encrypted in any case, or unencrypted by decision", code="input.allow")
         if only_encrypted and (stands := self.security(state, chat, now)) in (Security.PLAIN_RCS, Security.PLAIN_SMS):

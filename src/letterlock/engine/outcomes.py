@@ -38,6 +38,10 @@ _REASONS = {
         "what this message changes was encrypted, and the chat with {name} is not any more",
         "write it as a message of its own",
     ),
+    "only-encrypted": Outcome(
+        "this message was to be encrypted in any case, and the chat with {name} is not any more",
+        "write it once more, unencrypted",
+    ),
     "file-encrypted": Outcome(
         "this file was encrypted, and the chat with {name} is not any more",
         "send the file once more, unencrypted",

@@ -87,6 +87,10 @@ def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
         turn.staged.delete(key)
         # Its number in the encrypted order was never used, and all that wait are the last ones.
         sequence = min(sequence, order_parts(task.order)[3] - 1)
+        if task.only_encrypted:
+            put(turn, number, replace(message, status=Status.FAILED))
+            turn.tell(MessageFailed(number, message.message_id, "only-encrypted"))
+            continue
         if message.change and not drafts.fits(core, turn, number, message, encrypted=False):
             # What it is for was encrypted: nobody would take the network's word for this change of it.
             put(turn, number, replace(message, status=Status.FAILED))
@@ -182,7 +186,9 @@ def _queue(core: Core, turn: Turn, chat: Chat, content: Sendable) -> MessageId:
     queue.wait_for(
         turn,
         chat.number,
-        Waiting(Task.CONTENT, message.message_id, message.order, core.me.account, 0, turn.now, expires),
+        Waiting(
+            Task.CONTENT, message.message_id, message.order, core.me.account, 0, turn.now, expires, turn.only_encrypted
+        ),
     )
     chat = replace(chat, accepted=True, lamport=chat.lamport + 1, sequence=chat.sequence + 1, waiting=chat.waiting + 1)
     turn.wake(expires)

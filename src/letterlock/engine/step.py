@@ -35,14 +35,23 @@ class Step(Generic[T]):
 class Turn:
     """The private working area of one call: staged state, and what has been decided so far."""
 
-    __slots__ = ("_events", "_wake_at", "effects", "message_id", "now", "rng", "staged", "whole_logs")
+    __slots__ = ("_events", "_wake_at", "effects", "message_id", "now", "only_encrypted", "rng", "staged", "whole_logs")
 
-    def __init__(self, state: State, now: Instant, rng: Rng, message_id: MessageId | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        now: Instant,
+        rng: Rng,
+        message_id: MessageId | None = None,
+        only_encrypted: bool = False,
+    ) -> None:
         self.staged = Staged(state)
         self.now = now
         self.rng = rng
         self.message_id = message_id
         """What the caller wants the message to be called that this call sends; None: a new id."""
+        self.only_encrypted = only_encrypted
+        """The message that this call sends is never to leave in the clear, also when it waits and the user decides."""
         self.effects: list[Effect] = []
         self.whole_logs: dict[tuple[GroupName, int], bytes] = {}
         """Of a group, and so many entries: what newcomers get, so that it is not worked out for each of them (SR-08)."""

@@ -143,6 +143,7 @@ _BY_CODE = {
     "content.unknown": RCSErrorCode.NOT_FOUND,
     "input.group": RCSErrorCode.NOT_FOUND,
     "input.group_full": RCSErrorCode.MAXIMUM_SIZE_EXCEEDED,
+    "input.sms_only_text": RCSErrorCode.NOT_SUPPORTED,
     "input.sms_too_long": RCSErrorCode.MAXIMUM_SIZE_EXCEEDED,
     "input.target": RCSErrorCode.NOT_FOUND,
     "input.text_size": RCSErrorCode.MAXIMUM_SIZE_EXCEEDED,

@@ -91,7 +91,10 @@ def send(
     if chat.waiting >= core.limits.max_waiting:
         raise InputError("too many messages wait in this chat", code="input.waiting", hint="wait for the keys")
     expires = turn.now + core.limits.expiry_ms
-    queue.wait_for(turn, name, Waiting(Task.CONTENT, message.message_id, order, core.me.account, 0, turn.now, expires))
+    waiting = Waiting(
+        Task.CONTENT, message.message_id, order, core.me.account, 0, turn.now, expires, turn.only_encrypted
+    )
+    queue.wait_for(turn, name, waiting)
     turn.wake(expires)
     message = replace(message, status=Status.WAITING)
     chat = drafts.store(core, turn, replace(chat, waiting=chat.waiting + 1), message, waiting=True)

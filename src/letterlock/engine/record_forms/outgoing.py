@@ -75,7 +75,14 @@ def _headers(headers: tuple[tuple[str, str], ...]) -> bytes:
 def encode_waiting(waiting: Waiting) -> bytes:
     return b"".join(
         (
-            struct.pack(">BB16sQQ", waiting.task, waiting.device, waiting.account, waiting.created, waiting.expires),
+            struct.pack(
+                ">BB16sQQ",
+                waiting.task,
+                waiting.device | waiting.only_encrypted << 7,  # devices are 1 to 127
+                waiting.account,
+                waiting.created,
+                waiting.expires,
+            ),
             text(waiting.message_id),
             text(waiting.order),
         )
@@ -88,7 +95,7 @@ def decode_waiting(data: bytes) -> Waiting:
     created, expires = reader.u64(), reader.u64()
     message_id, order = read_text(reader), read_text(reader)
     reader.end()
-    return Waiting(task, MessageId(message_id), order, account, device, created, expires)
+    return Waiting(task, MessageId(message_id), order, account, device & 0x7F, created, expires, device > 0x7F)
 
 
 def encode_fetch(fetch: Fetch) -> bytes:

@@ -66,6 +66,8 @@ class Waiting:
     device: int
     created: Instant
     expires: Instant
+    only_encrypted: bool = False
+    """Never released in the clear: whoever wrote it demanded that (SR-01)."""
 
 
 @dataclass(frozen=True, slots=True)
