@@ -14,7 +14,7 @@ from client.files_town import ANA, BEN, FilesTown, Giver, content, inside, recei
 from content.lab import Liar, answer
 from letterlock.client import Client
 from letterlock.engine.content import File, pointed
-from letterlock.errors import LetterlockError
+from letterlock.errors import InvalidFile, LetterlockError
 from letterlock.files.layout import CHUNK, HEADER, TAG
 from letterlock.files.pointer import RemoteSeal
 from letterlock.files.seal import Seal
@@ -220,3 +220,18 @@ async def test_more_than_this_device_takes(tmp_path: Path) -> None:
             await scene.ben.download(huge)
         assert caught.value.code == "input.cache"
         assert liar.requests == []
+
+
+async def test_it_is_the_same_error_in_another_process(tmp_path: Path) -> None:
+    """The second client works through the first one's socket."""
+    async with FilesTown.running(tmp_path) as town, Giver.giving() as giver:
+        scene = await _scene(town, giver.url, tmp_path)
+        giver.body = _at(HEADER)(scene.sealed)
+        async with town.open(tmp_path / BEN) as other:
+            assert not other.owner
+            for person in (scene.ben, other):
+                with pytest.raises(InvalidFile) as caught:
+                    file = scene.lying(giver.url + "/x", sha256=hashlib.sha256(giver.body).digest())
+                    async with await person.open_file(file) as reader:
+                        await reader.read()
+                assert (caught.value.code, caught.value.rule) == ("file.06", "LL-FILE-06")

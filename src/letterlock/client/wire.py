@@ -279,6 +279,10 @@ METHODS: dict[str, Method] = {
 }
 
 
+_NUMBERED = (errors.InvalidFile, errors.InvalidGroupMessage, errors.InvalidRcc16)
+"""Errors that name the rule that was broken."""
+
+
 # --- errors --------------------------------------------------------------------------------------------------
 _CLASSES: dict[str, type[LetterlockError]] = {
     name: cls
@@ -301,6 +305,8 @@ def encode_error(error: LetterlockError) -> dict[str, Any]:
         out["old"], out["new"] = error.old.hex(), error.new.hex()
     elif isinstance(error, ServiceError):
         out["status"] = error.status
+    elif isinstance(error, _NUMBERED):
+        out["rule"] = error.rule
     return out
 
 
@@ -316,6 +322,8 @@ def decode_error(value: Mapping[str, Any]) -> LetterlockError:
             return IdentityChanged(message, old=bytes.fromhex(value["old"]), new=bytes.fromhex(value["new"]), hint=hint)
         if issubclass(cls, ServiceError):
             return cls(message, code=code, hint=hint, status=int(value["status"]))
+        if issubclass(cls, _NUMBERED):
+            return cls(message, rule=str(value["rule"]), hint=hint)
     except (KeyError, ValueError, TypeError):
         return Bug(f"an error that cannot be read: {message}", code="owner.protocol")
     return cls(message, code=code, hint=hint)
