@@ -56,6 +56,8 @@ class OutgoingMessage:
     body: bytes = field(repr=False)
     large: bool
     content_type: str = "message/cpim"
+    in_reply_to: str = ""
+    """The Contribution-ID of the message that this answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def build_message(profile: PagerProfile, message: OutgoingMessage, route: tuple[
         *((("Accept-Contact", bot_contact(CHATBOT_STANDALONE)),) if bot_of(message.to) else ()),
         ("Conversation-ID", str(uuid.UUID(bytes=bytes(message.conversation)))),
         ("Contribution-ID", _contribution_id(message.message_id)),
+        *((("InReplyTo-Contribution-ID", message.in_reply_to),) if message.in_reply_to else ()),
         ("User-Agent", profile.user_agent),
         ("Content-Type", message.content_type),
     ]

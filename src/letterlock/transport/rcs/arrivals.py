@@ -19,6 +19,7 @@ from .capabilities import Capabilities
 from .config import MAX_BODY, RcsConfig
 from .content import ACCEPTED_TYPES, unwrap
 from .dialogs import Dialogs
+from .replies import Contributions
 from .sip_connection import SipConnection
 
 __all__ = ["Arrivals"]
@@ -36,12 +37,14 @@ class Arrivals:
         dialogs: Dialogs,
         capabilities: Capabilities,
         clock: Callable[[], Instant],
+        contributions: Contributions,
     ) -> None:
         self._config = config
         self._dialogs = dialogs
         self._capabilities = capabilities
         self._on_message = on_message
         self._clock = clock
+        self._contributions = contributions
         self._under_way: set[asyncio.Task[None]] = set()
 
     def announce(self, config: RcsConfig) -> None:
@@ -94,6 +97,7 @@ class Arrivals:
             else:
                 connection.respond(key, 400, f"Bad Message ({error.code})")
             return
+        self._contributions.note(inbound.sender, inbound.message_id, request.headers.get("Contribution-ID"))
         try:
             await self._on_message(inbound)
         except asyncio.CancelledError:

@@ -30,6 +30,7 @@ from .content import ACCEPTED_TYPES, wrap
 from .dialogs import Dialogs
 from .media import Media
 from .presence import Presence, RcsStatus, printable
+from .replies import Contributions
 from .sessions import ACCEPTED_WRAPPED_TYPES, NoSession, Sessions, retry_after
 
 __all__ = ["RcsTransport"]
@@ -64,7 +65,8 @@ class RcsTransport:
         self._profile = PagerProfile(config.identity, None if config.tel_addresses else config.domain, USER_AGENT)
         self._capabilities = Capabilities(config, rng=rng, clock=clock)
         self.dialogs = Dialogs(session_settings(config), config.sessions.max_dialogs, rng)
-        self._arrivals = Arrivals(config, on_message, self.dialogs, self._capabilities, clock)
+        self._contributions = Contributions()
+        self._arrivals = Arrivals(config, on_message, self.dialogs, self._capabilities, clock, self._contributions)
         self.presence = Presence(config, self._arrivals, self.dialogs, on_state, rng)
         self.media = Media(config, ACCEPTED_TYPES, ACCEPTED_WRAPPED_TYPES, rng, msrp)
         self.sessions = Sessions(
@@ -246,7 +248,14 @@ class RcsTransport:
         flow = await self.presence.flow()
         request = build_message(
             self._profile,
-            OutgoingMessage(outbound.to, outbound.message_id, outbound.conversation, body, large),
+            OutgoingMessage(
+                outbound.to,
+                outbound.message_id,
+                outbound.conversation,
+                body,
+                large,
+                in_reply_to=self._contributions.answered_by(outbound),
+            ),
             flow.service_route,
             self._rng,
         )
