@@ -95,6 +95,7 @@ class MaapPlatform:
         asserted: str = "",
         inner: tuple[str, str] | None = None,
         receipts: bool = False,
+        contribution: str = "",
     ) -> tuple[MessageId, int]:
         """Send as the bot; the id and how the phone's carrier answered. The rest is what a hostile bot would say of itself."""
         name = MessageId(message_id or str(uuid.uuid4()))
@@ -108,6 +109,7 @@ class MaapPlatform:
             ("Max-Forwards", "70"),
             ("P-Asserted-Identity", asserted or f"{display}<{self.bot}>"),
             ("Content-Type", "message/cpim"),
+            ("Contribution-ID", contribution or str(uuid.uuid4())),
         ]
         assert self._own is not None
         answer = await self._own.request(Request("MESSAGE", uri, Headers(items), encode_cpim(message)))

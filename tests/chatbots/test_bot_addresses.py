@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from letterlock import ids
-from letterlock.carriage import Inbound
+from letterlock.carriage import Inbound, Outbound
 from letterlock.codec.sip import Headers, Request, Uri
 from letterlock.errors import InputError
 from letterlock.ids import BotAddress, ConversationId, MessageId, Number
 from letterlock.sip.pager import OutgoingMessage, PagerProfile, build_message, read_message
+from letterlock.transport.rcs.replies import Contributions
 
 ME = Number("+15550100")
 BOT = BotAddress("sip:shop@bots.example.com")
@@ -121,3 +122,26 @@ def test_sr03_who_sends_is_whom_the_network_asserts(headers: tuple[tuple[str, st
 def test_in_a_lab_that_asserts_nobody_from_may_count() -> None:
     assert sender_of(("From", f"<{BOT}>"), trust_from=True) == BOT
     assert sender_of(("From", f"<{BOT}>"), (PAI, "<sip:other@h>"), trust_from=True) == "sip:other@h"
+
+
+def test_which_message_is_answered_is_remembered_for_bots_and_within_bounds() -> None:
+    name = "6f0ca7c8-0000-4000-8000-000000000007"
+    known = Contributions()
+    for sender, contribution in ((None, name), (ME, name), (BOT, None), (BOT, "x\r\nEvil: 1"), (BOT, "6" * 65)):
+        known.note(sender, MessageId("m-1"), contribution)
+
+    def answer(to: Number | BotAddress, *headers: tuple[str, str]) -> str:
+        return known.answered_by(
+            Outbound(to, MessageId("a"), ConversationId(bytes(16)), "text/plain", b"", False, headers=headers)
+        )
+
+    assert answer(BOT, ("ll.Reference-ID", "m-1")) == answer(ME, ("ll.Reference-ID", "m-1")) == ""
+    known.note(BOT, MessageId("m-1"), name.upper())
+    assert (answer(BOT, ("ll.Reference-ID", "m-1")), answer(BOT, ("ll.Reference-ID", "m-2")), answer(BOT)) == (
+        name,
+        "",
+        "",
+    )
+    for n in range(1_024):  # SR-08: the oldest is forgotten
+        known.note(BOT, MessageId(f"x-{n}"), name)
+    assert answer(BOT, ("ll.Reference-ID", "m-1")) == ""

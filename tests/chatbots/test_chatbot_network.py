@@ -57,7 +57,7 @@ async def test_a_bot_sends_cards_and_the_client_answers(world: World) -> None:
         carousel, status = await platform.send(ANA, kind, body)
         assert status == 200
         kind, body = maap.encode_joined("text/plain;charset=UTF-8", b"Anything else?", CHIPS, "b-1")
-        text, _ = await platform.send(ANA, kind, body)
+        text, _ = await platform.send(ANA, kind, body, contribution="6F0CA7C8-0000-4000-8000-000000000007")
         await ana.hears("Anything else?")
 
         (chat,) = await ana.client.bots()
@@ -89,6 +89,9 @@ async def test_a_bot_sends_cards_and_the_client_answers(world: World) -> None:
         await chat.answer(text, 1)
         tapped = await platform.hears()
         assert json.loads(tapped.body)["response"]["reply"]["postback"]["data"] == "order:7:yes"
+        # CPM servers know what is answered by this, readers of ours by the other.
+        contribution = tapped.request.headers.get("InReplyTo-Contribution-ID")
+        assert contribution == "6f0ca7c8-0000-4000-8000-000000000007"
         assert any(header.value == text for header in tapped.message.headers if header.local == "Reference-ID")
 
         await chat.send_location(48.2, 16.3)
