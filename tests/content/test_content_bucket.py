@@ -105,7 +105,7 @@ async def cut(server: ContentServer, data: bytes, at: int, tid: str = "t-1") -> 
 
 # --- addresses that the bucket takes ---------------------------------------------------------------------------
 async def test_a_download_is_sent_to_the_bucket_and_checked_here(tmp_path: Path, bucket: BucketSettings) -> None:
-    """Our client follows on this machine, resumes there with a range, and checks what came against our digest."""
+    """Our client follows on this machine, resumes there with a range, checks what came against our digest, and reads a part."""
     (tmp_path / "a").write_bytes(BIG)
     async with serving(bucket, tmp_path / "s", presign_s=60) as server:
         async with client(server.url) as mine:
@@ -119,7 +119,9 @@ async def test_a_download_is_sent_to_the_bucket_and_checked_here(tmp_path: Path,
                 pass
 
             got = await mine.download(state, lambda done, total: seen.append(done), keep)
+            part = await mine.read(found.file.url, 6_000_000, 65_536, len(BIG))
         assert got.checked and Path(got.path).read_bytes() == BIG and seen[0] > 5_000_001
+        assert part == BIG[6_000_000:6_065_536]
 
 
 async def test_what_a_signed_address_permits(tmp_path: Path, bucket: BucketSettings) -> None:
