@@ -7,6 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from letterlock.codec import gsm7, sms_text
+from letterlock.codec.smpp import (
+    Address,
+    DeliverSm,
+    SmppLimits,
+    decode_deliver_sm,
+    decode_header,
+    decode_message_id,
+)
 from letterlock.codec.sms_text import Coding
 from letterlock.codec.sms_user_data import (
     Concatenation,
@@ -15,14 +23,6 @@ from letterlock.codec.sms_user_data import (
     concatenation_header,
     read_receipt,
     user_data,
-)
-from letterlock.codec.smpp import (
-    Address,
-    DeliverSm,
-    SmppLimits,
-    decode_deliver_sm,
-    decode_header,
-    decode_message_id,
 )
 from letterlock.errors import DecodeError, LimitExceeded
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from engine.world import ALICE, BOB, MemoryState, Phone, World
 from letterlock.carriage import Inbound, Medium, NetworkResult
-from letterlock.codec import imdn
+from letterlock.codec import cpim, imdn
 from letterlock.engine.content import Delete, Edit, Location, Reaction, Reference, Text
 from letterlock.engine.effects import Transmit
 from letterlock.engine.engine import Engine
@@ -406,7 +406,11 @@ class Choices(RuleBasedStateMachine):
 
     @rule(medium=st.sampled_from(Medium), number=st.integers(0, 3))
     def receive(self, medium: Medium, number: int) -> None:
-        self.alice.do(self.alice.engine.received, from_bob("hello", f"{medium.label}-{number}", medium=medium))
+        asked = cpim.headers(
+            ("NS", f"imdn <{cpim.IMDN}>"), ("imdn.Disposition-Notification", "positive-delivery, display")
+        )
+        inbound = from_bob("hello", f"{medium.label}-{number}", medium=medium, headers=asked)
+        self.alice.do(self.alice.engine.received, inbound)
 
     @rule(status=st.sampled_from((imdn.Status.DELIVERED, imdn.Status.FAILED, imdn.Status.DISPLAYED)))
     def confirm(self, status: imdn.Status) -> None:
@@ -452,6 +456,6 @@ class Choices(RuleBasedStateMachine):
 
 
 Choices.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSr01EverySmsWasChosen = Choices.TestCase

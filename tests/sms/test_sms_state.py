@@ -123,7 +123,7 @@ def test_parts_of_other_senders_references_and_kinds_do_not_mix() -> None:
     put(kept, "1:15550199", Concatenation(8, 2, 2, False), b"c")
     put(kept, "1:15550199", Concatenation(7, 2, 2, True), b"d")
     put(kept, "1:15550199", Concatenation(7, 3, 2, False), b"e")
-    assert [each for each in kept.assembly(most_per_sender=9).due(0)] == []
+    assert kept.assembly(most_per_sender=9).due(0) == []
     # The first word for a part counts: nobody replaces it later.
     put(kept, "1:15550199", Concatenation(7, 2, 1, False), b"forged")
     put(kept, "1:15550199", Concatenation(7, 2, 2, False), b"z")
@@ -183,6 +183,6 @@ def test_what_is_not_repeated_soon_after_a_new_connection_is_over() -> None:
 def test_sr08_what_may_be_repeated_is_bounded(most: int) -> None:
     kept = Kept()
     for number in range(20):
-        taken, changes = kept.repeats(most).take(f"d{number}", "A", MessageId(str(number)), number)
+        _, changes = kept.repeats(most).take(f"d{number}", "A", MessageId(str(number)), number)
         kept.keep(changes)
     assert len(kept.records) == most
