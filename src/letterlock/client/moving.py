@@ -27,6 +27,9 @@ __all__ = ["Content", "Moving", "Progress"]
 
 T = TypeVar("T")
 
+_HANDS = 2
+"""Files that are sealed or opened at once: more are no faster, and would take all threads from everybody else."""
+
 Progress = Callable[[int, int | None], None]
 
 
@@ -61,6 +64,7 @@ class Moving:
         self._ciphertexts, self._sealing, self._cache = ciphertexts, sealing, cache
         self._one, self._keep = one, keep
         self.content: Content | None = None
+        self._hands = asyncio.Semaphore(_HANDS)
 
     async def move(self, info: TransferInfo, progress: Progress) -> TransferInfo:
         """Move it to its end; the record of that. Raises what made it fail, as LetterlockError."""
@@ -102,7 +106,7 @@ class Moving:
         if isinstance(task, UploadState):
             content = self.server()
             if sealed.pointer is None:
-                sealed, ready = await _in_thread(partial(self._sealing.seal, info.id, sealed, task))
+                sealed, ready = await self._worked(partial(self._sealing.seal, info.id, sealed, task))
                 # SR-06: from here on this ciphertext is what is sent, and its key is in the store before it is.
                 kept = dataclasses.replace(ready, begun=True)
                 await self._keep(dataclasses.replace(await self._one(info.id), sealed=sealed, task=kept))
@@ -148,13 +152,13 @@ class Moving:
             return self._sealing.open(info.id, sealed, at, where, stop)
 
         try:
-            return await _in_thread(opened)
+            return await self._worked(opened)
         except InvalidFile:
             if fresh:
                 raise
             # What lay here was damaged since; the server's may be whole.
             where = await self._fetch_blob(info, task, at, progress)
-            return await _in_thread(opened)
+            return await self._worked(opened)
 
     async def _fetch_blob(self, info: TransferInfo, task: DownloadState, at: RemoteSeal, progress: Progress) -> Path:
         async def keep(state: DownloadState) -> None:
@@ -162,6 +166,10 @@ class Moving:
 
         await self.server().download(task, progress, keep)
         return await asyncio.to_thread(self._sealing.fetched, info.id, at)
+
+    async def _worked(self, work: Callable[[Cancelled], T]) -> T:
+        async with self._hands:
+            return await _in_thread(work)
 
     def server(self) -> Content:
         """What there is to work with. Raises InputError."""
