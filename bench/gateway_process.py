@@ -66,7 +66,7 @@ async def gateway(config: dict[str, Any]) -> None:
         return {
             "resident": resident(),
             "registered": sum(line.notices._registration.state == "registered" for line in lines),
-            "linked": running._lines.linked,
+            "linked": len(running._lines.linked_devices()),
         }
 
     try:

@@ -61,7 +61,7 @@ async def test_sr09_a_link_that_does_not_begin_with_a_hello_ends(tmp_path: Path,
     async with Lab.running(tmp_path) as lab, raw_link(await enrolled(lab.config(ANA))) as link:
         await link.socket.send_bytes(data)
         assert await link.end() == 4002
-        assert lab.gateway._lines.linked == 0
+        assert lab.gateway._lines.linked_devices() == []
 
 
 @pytest.mark.parametrize(
@@ -219,6 +219,16 @@ async def test_what_is_too_old_goes_and_the_client_sees_the_gap(tmp_path: Path) 
             welcome = await link.hello()
             assert await link.next(Gap) == Gap(welcome.cursor + 1, welcome.cursor + 2, GapReason.EXPIRED)
             assert await lab.gateway._writer.run(lambda tables: tables.total()) == 0
+
+
+async def test_a_device_that_stays_linked_is_not_forgotten(tmp_path: Path) -> None:
+    now = [1_800_000_000_000]
+    async with Lab.running(tmp_path, now=lambda: now[0]) as lab:
+        ben = await lab.linked(BEN)
+        now[0] += GatewayLimits().known_ms + 1
+        await lab.gateway.purge()
+        assert len(lab.gateway._lines) == 1
+        assert ben.status.state is GatewayState.REGISTERED
 
 
 async def test_a_device_that_does_not_come_any_more_is_forgotten(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def away(lab: Lab, push: Subscription | None = PHONE) -> None:
     ben = await lab.linked(BEN)
     await ben.subscribe(push)
     await ben.close()
-    await eventually(lambda: lab.gateway._lines.linked == 0)
+    await eventually(lambda: lab.gateway._lines.linked_devices() == [])
 
 
 def place(folder: Path, **changes: Any) -> tuple[Provider, Pushes, Callable[[], Any]]:

@@ -25,7 +25,7 @@ from ...crypto.provider import CryptoProvider
 from ...crypto.pyca import Pyca
 from ...errors import GatewayError, LetterlockError
 from ...ids import Instant, Number, Rng
-from ...transport.rcs.config import check
+from ...transport.rcs.config import check, tls_context
 from ..buckets import Buckets
 from ..http import Guard, Handler, Listener, address_key, decode_body, json_answer, read_body, system_now
 from ..push import Pushes
@@ -99,14 +99,18 @@ class Gateway:
         checkpoint: Callable[[str], None] = no_checkpoint,
     ) -> None:
         # SR-19: said before anybody is told a password.
-        check(carrier.config(Number("+15550100"), "00000000-0000-4000-8000-000000000000", "", "", ()))
+        example = carrier.config(Number("+15550100"), "00000000-0000-4000-8000-000000000000", "", "", ())
+        check(example)
+        shared = tls_context(example) if carrier.tls else None
         self._limits = limits = limits or GatewayLimits()
         self._password_of, self._operator = password_of, operator
         self._now, self._rng = now, rng
         self._office = Office(limits, Sealer(secret, crypto or Pyca(), rng))
         self._writer = Writer(database, Tables, GatewayError, "gateway")
         self._buckets = Buckets(limits.max_buckets)
-        self._house = House(limits, carrier, self._office, self._writer, self._buckets, now, rng, pushes, checkpoint)
+        self._house = House(
+            limits, carrier, self._office, self._writer, self._buckets, now, rng, pushes, checkpoint, shared
+        )
         self._lines = Lines(self._house)
         self._links = 0
         self._listener = Listener(host, port, tls, name="gateway", refusal=GatewayError, purge=self.purge, log=_log)
@@ -152,16 +156,17 @@ class Gateway:
 
     async def purge(self) -> None:
         """Drop what is older than its bound: messages, answers, devices that do not come any more."""
-        now = self._now()
-        for device in await self._writer.run(lambda tables: self._office.purge(tables, now)):
+        now, linked = self._now(), self._lines.linked_devices()
+        for device in await self._writer.run(lambda tables: self._office.purge(tables, linked, now)):
             await self._gone(device)
 
     # --- who asks --------------------------------------------------------------------------------
     def _admit(self, address: str) -> None:
         self._buckets.spend(GatewayError, "gateway.address", address, self._limits.addresses, self._now())
 
-    def _owner(self, request: web.Request, number: str) -> Number:
-        """Whose devices are asked about, by somebody who may. Raises GatewayError."""
+    def _whose(self, request: web.Request) -> Number | None:
+        """Whose devices may be asked about; None for those of all, with the operator's token. Before the body is read.
+        Raises GatewayError."""
         given = authorization(request.headers.get("Authorization", ""))
         whose = given.username if isinstance(given, Basic) else ""
         key = (address_key(request.remote), whose)
@@ -171,7 +176,7 @@ class Gateway:
             if password and hmac.compare_digest(password.encode(), given.password.encode()):
                 return ids.number(given.username)
         elif given is not None and self._operator and hmac.compare_digest(self._operator.encode(), given.encode()):
-            return ids.number(number)
+            return None
         raise _unauthenticated()
 
     def _device(self, request: web.Request) -> Line:
@@ -194,8 +199,9 @@ class Gateway:
         return guarded
 
     async def _enrol(self, request: web.Request) -> web.StreamResponse:
+        whose = self._whose(request)
         body = decode_body(await self._body(request), EnrolmentBody, GatewayError)
-        number = self._owner(request, body.number)
+        number = whose or ids.number(body.number)
         asked = checked_enrolment(number, body.instance, body.token, body.sip_username, body.sip_password)
         now = self._now()
         device, changed, gone = await self._writer.run(lambda tables: self._office.enrol(tables, asked, now, self._rng))
@@ -205,8 +211,9 @@ class Gateway:
         return json_answer(Empty())
 
     async def _remove(self, request: web.Request) -> web.StreamResponse:
+        whose = self._whose(request)
         body = decode_body(await self._body(request), RemovalBody, GatewayError)
-        number = self._owner(request, body.number)
+        number = whose or ids.number(body.number)
         device = await self._writer.run(lambda tables: self._office.forget(tables, number, body.instance))
         if device is not None:
             await self._gone(device)

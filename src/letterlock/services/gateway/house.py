@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,3 +47,5 @@ class House:
     rng: Rng
     pushes: Pushes | None
     checkpoint: Callable[[str], None]
+    tls: ssl.SSLContext | None
+    """With the carrier: one for all accounts, because the authorities of a system are most of a megabyte."""

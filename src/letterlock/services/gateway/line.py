@@ -85,7 +85,7 @@ class Line:
 
             (username, password), results, conferences = await house.writer.run(load)
             config = house.carrier.config(device.number, device.instance, username, password, decode_tags(device.tags))
-            transport = RcsTransport(config, self._take, self._stands, rng=house.rng, clock=house.now)
+            transport = RcsTransport(config, self._take, self._stands, rng=house.rng, clock=house.now, tls=house.tls)
             self._requests = Requests(house, device.id, results)
             self._addresses = Addresses(conferences, house.limits.max_conferences, self._conference_moved)
             transport.watch_conferences(self._conference_seen)

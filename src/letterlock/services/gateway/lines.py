@@ -48,10 +48,9 @@ class Lines:
     def __len__(self) -> int:
         return len(self._lines)
 
-    @property
-    def linked(self) -> int:
-        """How many have a link."""
-        return sum(line.link is not None for line in self._lines.values())
+    def linked_devices(self) -> list[int]:
+        """Those that have a link."""
+        return [line.device.id for line in self._lines.values() if line.link is not None]
 
     async def admit(self, device: Device, *, changed: bool) -> None:
         """A device was enrolled. `changed`: with another token or another account at the carrier than before, so that links

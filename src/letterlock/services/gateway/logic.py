@@ -203,9 +203,10 @@ class Office:
             tables.settle(device, settled)
 
     # --- retention -------------------------------------------------------------------------------
-    def purge(self, tables: Tables, now: Instant) -> list[Device]:
-        """Drop what is older than its bound; the devices that are forgotten."""
+    def purge(self, tables: Tables, linked: list[int], now: Instant) -> list[Device]:
+        """Drop what is older than its bound, but no device that is `linked`; the devices that are forgotten."""
         limits = self._limits
+        tables.still_linked(linked, now)
         forgotten = tables.unlinked(now - limits.known_ms, now - limits.enrolled_ms)
         for device in forgotten:
             tables.remove(device)

@@ -160,6 +160,10 @@ class Tables:
         """It has linked, with these tags."""
         self.connection.execute("UPDATE devices SET linked = ?, tags = ? WHERE id = ?", (now, tags, device))
 
+    def still_linked(self, devices: list[int], now: Instant) -> None:
+        """They have not gone since they came."""
+        self.connection.executemany("UPDATE devices SET linked = ? WHERE id = ?", [(now, device) for device in devices])
+
     def unlinked(self, before: Instant, enrolled_before: Instant) -> list[Device]:
         """Devices that linked last, or were enrolled and never linked, before these instants."""
         rows = self.connection.execute(

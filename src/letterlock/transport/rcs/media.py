@@ -73,8 +73,10 @@ class Media:
         accept_wrapped_types: tuple[str, ...],
         rng: Rng,
         settings: MsrpSettings | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._config = config
+        self._tls = tls
         self._accept_types = accept_types
         self._accept_wrapped_types = accept_wrapped_types
         self._rng = rng
@@ -241,7 +243,7 @@ class Media:
             host = relay.host.strip("[]")
             tls = None
             if relay.secure:
-                tls = by_name(tls_context(self._config), self._config.tls_name or host)
+                tls = by_name(self._tls or tls_context(self._config), self._config.tls_name or host)
             elif not is_loopback(host) and not self._config.insecure_lab:
                 raise TransportError("MSRP without TLS beyond this machine", code="rcs.plaintext")
             self._relay = await MsrpConnection.connect(
@@ -258,7 +260,7 @@ class Media:
         if hop.secure:
             trusted = [f for f in map(_trusted, peer.fingerprints) if f is not None]
             host = hop.host.strip("[]")
-            tls = by_fingerprint(trusted[0], host) if trusted else by_name(tls_context(self._config), host)
+            tls = by_fingerprint(trusted[0], host) if trusted else by_name(self._tls or tls_context(self._config), host)
         elif not is_loopback(address) and not self._config.insecure_lab:
             raise TransportError("MSRP without TLS beyond this machine", code="rcs.plaintext")
         return await MsrpConnection.connect(address, agreed.port, tls, self._settings, self._table, self, self._rng)

@@ -63,6 +63,7 @@ class Presence:
         dialogs: Dialogs,
         on_state: Callable[[RcsStatus], None] | None,
         rng: Rng,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._config = config
         self._arrivals = arrivals
@@ -70,7 +71,7 @@ class Presence:
         self._on_state = on_state
         self._rng = rng
         self._settings = user_agent_settings(config)
-        self._context = tls_context(config) if config.tls else None
+        self._context = (tls or tls_context(config)) if config.tls else None
         self._authenticator = Authenticator(config.username, config.password, rng)
         self._registration = Registration(registration_config(config), self._authenticator, rng)
         self._connection: SipConnection | None = None

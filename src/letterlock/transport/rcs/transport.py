@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
@@ -44,7 +45,9 @@ class RcsTransport:
     """The transport of one account. `start` it, or use it as an async context manager.
 
     `on_message` is awaited for each arriving message; the network's acknowledgement goes out when it returns, a refusal
-    when it raises, so that the network keeps what was not committed (SR-06). Raises InputError for a configuration that would speak in the clear beyond this machine.
+    when it raises, so that the network keeps what was not committed (SR-06). `tls` is a context of `tls_context`, for many
+    accounts that share one: each has a megabyte. Raises InputError for a configuration that would speak in the clear beyond
+    this machine.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class RcsTransport:
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1_000_000,
         msrp: MsrpSettings | None = None,
         kept_conferences: MutableMapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         check(config)
         self._config = config
@@ -67,8 +71,8 @@ class RcsTransport:
         self.dialogs = Dialogs(session_settings(config), config.sessions.max_dialogs, rng)
         self._contributions = Contributions()
         self._arrivals = Arrivals(config, on_message, self.dialogs, self._capabilities, clock, self._contributions)
-        self.presence = Presence(config, self._arrivals, self.dialogs, on_state, rng)
-        self.media = Media(config, ACCEPTED_TYPES, ACCEPTED_WRAPPED_TYPES, rng, msrp)
+        self.presence = Presence(config, self._arrivals, self.dialogs, on_state, rng, tls)
+        self.media = Media(config, ACCEPTED_TYPES, ACCEPTED_WRAPPED_TYPES, rng, msrp, tls)
         self.sessions = Sessions(
             config, self.dialogs, self.media, self.presence.flow, on_message, self._capabilities, rng=rng, clock=clock
         )
