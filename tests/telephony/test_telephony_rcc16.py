@@ -47,6 +47,7 @@ async def test_texts_dispositions_and_files(tmp_path: Path) -> None:
         ana, ben = await place.person(ANA, ("rcc16",)), await place.person(BEN, ("rcc16",))
         at_ana, at_ben = CellularServiceID(ANA), CellularServiceID(BEN)
         rcs, theirs = (TelephonyMessagingSession(person.client).rcs_service for person in (ana, ben))
+        assert await rcs.is_viable(at_ana)
         async with notifications(ana) as to_ana, notifications(ben) as to_ben:
             sent = RCSMessageID("rcc16.1")
             await rcs.send_encrypted_message(SendEncryptedMessageRequest(Text("a secret"), uri(BEN), at_ana, sent))

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from typing import NoReturn
 
 from .. import ids
-from ..client import Client, Conversation, Group
+from ..client import Client, Conversation, Group, ProvisioningState
 from ..codec.file_names import safe_file_name
 from ..engine.events import CapabilitiesChanged, KeysChanged, ProvisioningChanged, Recorded, SecurityChanged
 from ..engine.policy import PlainOption
@@ -95,9 +95,12 @@ class RCSService:
         """Each word of the operator that the service may be used, or not any more."""
 
         async def told(recorded: Recorded) -> ViabilityNotification | None:
-            if not isinstance(recorded.event, ProvisioningChanged):
+            event = recorded.event
+            # What was refused changes nothing; what was taken is in use a moment later.
+            if not isinstance(event, ProvisioningChanged) or event.state == "refused":
                 return None
-            return ViabilityNotification(self._line, await self._client.carried())
+            working = ProvisioningState(event.state) in (ProvisioningState.ACTIVE, ProvisioningState.UNKNOWN)
+            return ViabilityNotification(self._line, working)
 
         return follow(self._client, "telephony.viability", told, rcs_errors)
 
