@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -337,6 +338,38 @@ async def test_a_request_that_is_repeated_while_it_is_under_way_goes_out_once(tm
             await link.next(Result)
             await eventually(lambda: len(bens.got) == 2)
             assert bens.texts == ["hi", "another"]
+
+
+async def test_a_message_to_nobody_and_one_that_cannot_be_written_are_refused_and_the_link_stays(
+    tmp_path: Path,
+) -> None:
+    async with Lab.running(tmp_path) as lab, raw_link(await enrolled(lab.config(ANA))) as link:
+        await link.hello()
+        await link.say(dataclasses.replace(send(), to=None))
+        assert (await link.next(Failure)).code == "gateway.nobody"
+        await link.say(dataclasses.replace(send(), content_type="text/plain\r\nX: y"))
+        assert isinstance(await link.next(Failure | Result), Failure)  # type: ignore[arg-type]
+        await link.say(send())
+        await link.next(Result)
+
+
+async def test_many_links_at_once_leave_one_that_is_told_everything(tmp_path: Path) -> None:
+    async with Lab.running(tmp_path) as lab:
+        config = await enrolled(lab.config(BEN))
+        async with contextlib.AsyncExitStack() as stack:
+            links = [await stack.enter_async_context(raw_link(config)) for _ in range(6)]
+            await asyncio.gather(*(link.say(Hello(None, 0)) for link in links))
+            codes = [asyncio.create_task(link.end()) for link in links]
+            await eventually(lambda: sum(task.done() for task in codes) == 5)
+            open_ = [task for task in codes if not task.done()]
+            assert len(open_) == 1
+            for task in open_:
+                task.cancel()
+            await asyncio.gather(*open_, return_exceptions=True)
+            ana = await lab.native(ANA)
+            left = links[codes.index(open_[0])]
+            assert (await ana.send(text(ANA, BEN, "to the one that is left"))).accepted
+            assert (await left.next(Message)).body == b"to the one that is left"
 
 
 async def test_no_content_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

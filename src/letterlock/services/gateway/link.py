@@ -91,6 +91,8 @@ class Link:
             if hello is None:
                 return
             opened = await line.linked(self, hello)
+            if line.link is not self:
+                return  # a newer one came while the disk was asked
             self._sent = self._taken = opened.cursor
             self._behind = True  # whatever is in the inbox is read from there
             self._answers.appendleft(encode(Welcome(opened.inbox, opened.cursor)))
@@ -304,6 +306,8 @@ class Link:
         )
         if wait_ms:
             return Result(asked.request, False, 429, "too many messages", wait_ms)
+        if asked.to is None and asked.group is None:
+            raise InputError("a message to nobody", code="gateway.nobody")
         result = await self._line.send(asked)
         return Result(asked.request, result.accepted, result.status, result.reason[:500], result.retry_after_ms)
 
