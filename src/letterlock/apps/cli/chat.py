@@ -29,7 +29,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     send.add_argument("number", metavar="NUMBER", help="or a group: letterlock group list")
     send.add_argument("text", nargs="?", metavar="TEXT", help="- reads standard input")
     send.add_argument("--file", metavar="PATH", help="send a file, encrypted as the chat is, instead of a text")
-    send.add_argument("--type", default="", help="media type of the file (default: what it looks like, if it is sealed)")
+    send.add_argument(
+        "--type", default="", help="media type of the file (default: what it looks like, if it is sealed)"
+    )
     send.add_argument("--name", default="", help="what the contact is told that the file is called (default: as here)")
     send.add_argument("--thumbnail", metavar="FILE", help="a picture to make its thumbnail from")
     send.add_argument("--no-thumbnail", action="store_true", help="no small picture of it, nor its size or duration")
