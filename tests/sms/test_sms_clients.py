@@ -158,7 +158,7 @@ def test_the_numbers_of_the_page_are_ours() -> None:
     assert isinstance(config, SmsConfig)
     assert f"up to {DEFAULTS.max_sms_parts} short messages" in PAGE
     assert (config.max_groups, config.max_groups_per_sender, config.parts_ms) == (256, 8, 86_400_000)
-    assert (config.window, config.enquire_s, config.pace_longest_s, config.patience_s) == (10, 30.0, 30.0, 60.0)
+    assert (config.window, config.enquire_s, config.pace_longest_s, config.patience_s) == (10, 30.0, 30.0, 50.0)
     assert (config.retry_first_s, config.retry_longest_s, config.repeats_ms) == (1.0, 60.0, 600_000)
 
 

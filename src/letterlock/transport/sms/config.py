@@ -53,8 +53,8 @@ class SmsConfig:
     pace_first_s: float = 0.5
     """After "throttled" nothing is submitted for this long, then twice as long, and so on ..."""
     pace_longest_s: float = 30.0
-    patience_s: float = 60.0
-    """... and a message that waited for so long is left to a later attempt."""
+    patience_s: float = 50.0
+    """... and a message that was under way for so long is left to a later attempt, with the parts that are not out."""
     max_waiting: int = 64
     """Arriving messages that are not on disk yet; the SMSC keeps what goes beyond."""
     max_parts: int = 40

@@ -95,9 +95,11 @@ class SmsTransport:
         if sms_text.parts_needed(text) > _MOST_PARTS:
             return NetworkResult(False, reason="too-long", final=True)
         messages = self._messages(outbound, to, text)
+        # Of all parts together: whoever called has a limit of its own, and would cut off an answer that is on its way.
+        deadline = asyncio.get_running_loop().time() + self._config.patience_s
         for part, message in enumerate(messages, 1):
             if part not in self._submissions.taken(outbound.message_id):
-                result = await self._submit(outbound, to, len(messages), part, message)
+                result = await self._submit(outbound, to, len(messages), part, message, deadline)
                 if not result.accepted:
                     return result
         if self._noting:
@@ -147,7 +149,7 @@ class SmsTransport:
         return messages
 
     async def _submit(
-        self, outbound: Outbound, to: Number, total: int, part: int, message: pdus.Request
+        self, outbound: Outbound, to: Number, total: int, part: int, message: pdus.Request, deadline: float
     ) -> NetworkResult:
         def heard(status: int, body: bytes) -> None:
             """Before the receipt is looked at, which may come right behind."""
@@ -160,7 +162,6 @@ class SmsTransport:
             self._noting.add(noting)
             noting.add_done_callback(self._noting.discard)
 
-        deadline = asyncio.get_running_loop().time() + self._config.patience_s
         async with self._window:
             while True:
                 if asyncio.get_running_loop().time() + self._pace.left_s > deadline:
