@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from PIL import Image
 
 from client.media_files import film, opus, picture, png_header, quadrants, voice
 from letterlock.client.media import Kind, MediaInfo, describe, worker
+from letterlock.client.media.sandbox import answer_of
 from letterlock.client.media.sniff import disagreement, sniff
 from letterlock.errors import InputError
 from letterlock.files.pointer import MAX_THUMBNAIL, MAX_WAVEFORM
@@ -372,7 +375,7 @@ def test_the_worker_gives_up_what_it_does_not_need(tmp_path: Path) -> None:
         f"give_up = runpy.run_path({worker.__file__!r})['_give_up']\n"
         "give_up()\n"
         "assert not any(name.startswith('letterlock') for name in sys.modules)\n"
-        "for what in ('AS', 'CPU', 'FSIZE', 'NPROC', 'CORE'):\n"
+        "for what in ('AS', 'CPU', 'FSIZE', 'NPROC', 'CORE', 'NOFILE'):\n"
         "    print(what, *resource.getrlimit(getattr(resource, 'RLIMIT_' + what)))\n"
         "try:\n"
         "    bytes(1 << 30)\n"
@@ -386,6 +389,7 @@ def test_the_worker_gives_up_what_it_does_not_need(tmp_path: Path) -> None:
         "FSIZE 0 0",
         "NPROC 0 0",
         "CORE 0 0",
+        "NOFILE 0 0",
         "bounded",
     ]
 
@@ -418,3 +422,90 @@ def test_no_decoder_needs_what_was_given_up(kind: str) -> None:
         check=True,
     )
     assert b"'thumbnail_width': 320" in done.stdout, done.stdout
+
+
+_TAKEN_OVER = """
+import os, resource, runpy, signal, socket, sys
+worker, folder, other, who, how = sys.argv[1:]
+give_up = runpy.run_path(worker)["_give_up"]
+if who == "nobody" and os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+if how == "given up":
+    give_up()
+name = os.path.join(folder, "file")
+acts = {
+    "read": lambda: open(name, "rb"),
+    "socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+    "pipe": os.pipe,
+    "memory of another": lambda: open(f"/proc/{other}/mem", "rb"),
+    "limit": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
+    "truncate": lambda: os.truncate(name, 0),
+    "rename": lambda: os.rename(name, name + "2"),
+    "link": lambda: os.symlink("x", name),
+    "delete": lambda: os.unlink(name),
+    "folder": lambda: os.mkdir(name),
+    "signal": lambda: os.kill(int(other), signal.SIGUSR1),
+}
+for what, act in acts.items():
+    try:
+        act()
+        print(what)
+    except (OSError, ValueError):
+        pass
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 6,
+    reason="Landlock of this kernel refuses less",
+)
+@pytest.mark.parametrize("how", ["given up", "as before"])
+@pytest.mark.parametrize("who", ["root", "nobody"])
+def test_sr14_a_decoder_that_was_taken_over_can_do_nothing(who: str, how: str) -> None:
+    """SR-14: no file, no socket, no other process, and no way to get it back; as root neither."""
+    rights: dict[str, Any] = {}
+    if who == "nobody" and os.geteuid() == 0:
+        rights = {"user": 65534, "group": 65534, "extra_groups": []}
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(["/bin/sleep", "60"], **rights) as other:
+        try:
+            os.chmod(folder, 0o777)
+            file = Path(folder) / "file"
+            file.write_bytes(b"mine")
+            file.chmod(0o666)
+            arguments = (worker.__file__, folder, str(other.pid), who, how)
+            done = subprocess.run(
+                [sys.executable, "-I", "-c", _TAKEN_OVER, *arguments], capture_output=True, text=True, check=True
+            )
+            if how == "given up":
+                assert (done.stdout, file.read_bytes()) == ("", b"mine")
+            else:
+                names = {"read", "socket", "pipe", "limit", "truncate", "rename", "link", "delete", "folder", "signal"}
+                assert set(done.stdout.splitlines()) - {"memory of another"} == names
+        finally:
+            other.kill()
+
+
+def test_who_holds_the_pipe_does_not_keep_us() -> None:
+    """SR-08: the worker has ended and what it started has not; it is gone as well then."""
+    script = "import os, time\nif os.fork() == 0:\n    time.sleep(60)\nprint('said', flush=True)"
+    lives, held = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", script], stdout=subprocess.PIPE, pass_fds=[held], process_group=0
+    )
+    os.close(held)
+    try:
+        before = time.monotonic()
+        assert answer_of(process, 1.0) == b"said\n"
+        assert os.read(lives, 1) == b"", "nobody has the other end any more"
+        assert time.monotonic() - before < 30
+    finally:
+        os.close(lives)
+
+
+def test_who_says_too_much_is_not_heard_out() -> None:
+    """SR-08."""
+    script = "import sys\nwhile True: sys.stdout.write('x' * 100_000)"
+    process = subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE, process_group=0)
+    assert len(answer_of(process, 20.0)) == 40_000
+    assert process.returncode == -9

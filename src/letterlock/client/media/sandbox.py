@@ -7,11 +7,15 @@ overwrites is not in the process that has the keys.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import os
+import selectors
+import signal
 import subprocess
 import sys
-import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +23,7 @@ from typing import Final
 from ...errors import InputError
 from .problems import problem
 
-__all__ = ["Picture", "Sound", "Thumbnail", "look_at_picture", "look_at_sound"]
+__all__ = ["Picture", "Sound", "Thumbnail", "answer_of", "look_at_picture", "look_at_sound"]
 
 _WORKER: Final = Path(__file__).with_name("worker.py")
 _SECONDS: Final = 20.0
@@ -84,22 +88,11 @@ def _ask(descriptor: int, *arguments: str) -> tuple[dict[str, object], bytes]:
     try:
         # Nothing of our environment: a key might be in it. The program and its arguments are ours.
         process = subprocess.Popen(  # noqa: S603
-            command, stdin=descriptor, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}
+            command, stdin=descriptor, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, process_group=0
         )
     except OSError as error:
         raise problem("unavailable") from error
-    patience = threading.Timer(_SECONDS, process.kill)
-    patience.start()
-    try:
-        assert process.stdout is not None
-        answer = process.stdout.read(_MAX_ANSWER)
-    finally:
-        patience.cancel()
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-    line, _, data = answer.partition(b"\n")
+    line, _, data = answer_of(process, _SECONDS).partition(b"\n")
     try:
         told = json.loads(line)
     except (ValueError, RecursionError):  # it was stopped by a limit before it could say anything
@@ -107,6 +100,28 @@ def _ask(descriptor: int, *arguments: str) -> tuple[dict[str, object], bytes]:
     if not isinstance(told, dict):
         raise problem("unreadable")
     return told, data
+
+
+def answer_of(process: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """What it writes, up to its bound, until it ends or the time is over; then it is gone, and its group with it.
+
+    Not until the pipe ends: root may start processes, limit or not, and one of them may hold the pipe for ever.
+    """
+    assert process.stdout is not None
+    found, over = bytearray(), time.monotonic() + seconds
+    try:
+        with selectors.DefaultSelector() as pipe:
+            pipe.register(process.stdout, selectors.EVENT_READ)
+            while len(found) < _MAX_ANSWER and pipe.select(max(0.0, over - time.monotonic())):
+                if not (piece := os.read(process.stdout.fileno(), _MAX_ANSWER - len(found))):
+                    break
+                found += piece
+    finally:
+        with contextlib.suppress(OSError):  # nobody is left; macOS refuses where only a zombie is
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    return bytes(found)
 
 
 def _place(library: str) -> str:
