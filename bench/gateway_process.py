@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from letterlock.carrier import Accounts, Carrier
+from letterlock.carrier import Accounts, Carrier, Settings
 from letterlock.services.buckets import Rate
 from letterlock.services.gateway import CarrierProfile, Gateway, GatewayLimits
 from processes import Answer, serve
@@ -26,7 +26,8 @@ def resident() -> int:
 
 
 async def carrier() -> None:
-    running = Carrier("127.0.0.1", 0, Accounts.lab(PASSWORD))
+    settings = Settings(max_numbers=1_000_000, max_connections=100_000)
+    running = Carrier("127.0.0.1", 0, Accounts.lab(PASSWORD), settings=settings)
     await running.start()
 
     async def on_command(command: list[str]) -> Answer:
