@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -290,7 +291,13 @@ class _Connection(asyncio.Protocol):
         self.double.provider_tokens.add(token)
         if not 0 <= self.double.now() // 1000 - issued <= 3600:
             return Answer(403, "ExpiredProviderToken")
-        if headers.get("apns-topic") != TOPIC:
+        if headers.get(":method") != "POST":
+            return Answer(405, "MethodNotAllowed")
+        if not re.fullmatch("/3/device/[0-9a-f]+", headers[":path"]):
+            return Answer(404, "BadPath")
+        if "apns-topic" not in headers:
+            return Answer(400, "MissingTopic")
+        if headers["apns-topic"] != TOPIC:
             return Answer(400, "TopicDisallowed")
         if headers.get("apns-push-type") not in ("background", "alert"):
             return Answer(400, "InvalidPushType")
@@ -298,8 +305,12 @@ class _Connection(asyncio.Protocol):
             return Answer(400, "BadPriority")
         if len(headers.get("apns-collapse-id", "").encode()) > 64:
             return Answer(400, "BadCollapseId")
-        if not request.body or len(request.body) > 4096:
+        if not headers.get("apns-expiration", "0").isdecimal():
+            return Answer(400, "BadExpirationDate")
+        if not request.body:
             return Answer(400, "PayloadEmpty")
+        if len(request.body) > 4096:
+            return Answer(413, "PayloadTooLarge")
         return None
 
     def issued(self, token: str) -> int | None:

@@ -252,6 +252,18 @@ async def test_a_window_of_zero_is_waited_for(tmp_path: Path) -> None:
         assert counts(await town.settled()) == {Fate.SENT: 5}
 
 
+async def test_a_stream_that_ended_before_its_body_costs_the_others_nothing(tmp_path: Path) -> None:
+    """Its window opens with those of the others, in the same breath: nothing can be written to it any more."""
+    async with lab(tmp_path, http2=replace(HTTP2, request_s=5), window=0) as town:
+        requests = [asyncio.create_task(town.provider.send(apns(n), "x")) for n in range(5)]
+        await until(lambda: town.double.most_open == 5)
+        [connection] = town.double.live
+        connection.h2.reset_stream(1, error_code=2)
+        town.double.open_windows()
+        assert await asyncio.gather(*requests) == [Sent()] * 5
+        assert (town.double.connections, len(town.double.accepted)) == (1, 5)
+
+
 async def test_a_window_that_never_opens_is_no_delivery(tmp_path: Path) -> None:
     """A request without its end is none: it is tried again at once, not after a window, and nothing is unknown."""
     async with lab(tmp_path, limits=replace(QUICK, max_tries=2), http2=replace(HTTP2, request_s=0.2), window=0) as town:
@@ -347,6 +359,7 @@ async def test_a_key_that_apple_does_not_know_ends_in_an_account(tmp_path: Path)
         (Answer(410, "ExpiredToken"), (Fate.DROPPED, Reason.UNREGISTERED)),
         (Answer(400, "BadDeviceToken"), (Fate.DROPPED, Reason.UNREGISTERED)),
         (Answer(400, "DeviceTokenNotForTopic"), (Fate.DROPPED, Reason.UNREGISTERED)),
+        (Answer(403, "Forbidden"), (Fate.GIVEN_UP, Reason.CREDENTIALS)),
         (Answer(400, "BadPriority"), (Fate.GIVEN_UP, Reason.REFUSED)),
         (Answer(413, "PayloadTooLarge"), (Fate.GIVEN_UP, Reason.TOO_LARGE)),
         (Answer(429, "TooManyRequests"), (Fate.GIVEN_UP, Reason.TOO_MANY)),
@@ -363,6 +376,26 @@ async def test_what_an_answer_means(tmp_path: Path, answer: Answer, end: tuple[F
         assert (await town.settled()).ended == {end: 1}
         gone = await town.pushes.wake(ANA, "device 0")
         assert gone == (Fate.DROPPED if end[0] is Fate.DROPPED else None), "who is gone is not asked again"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"), [((), 15 * 60_000), ((("retry-after", "7"),), 7000)], ids=["as documented", "as it says"]
+)
+async def test_a_failure_of_theirs_is_tried_again_when_apple_wants_it(
+    tmp_path: Path, headers: tuple[tuple[str, str], ...], wait: int
+) -> None:
+    async with lab(tmp_path) as town:
+        town.double.script.append(Answer(503, "ServiceUnavailable", headers))
+        assert await town.provider.send(apns(0), "x") == Later(Reason.FAILED, wait)
+
+
+async def test_what_apple_forbids_is_not_tried_again(tmp_path: Path) -> None:
+    async with lab(tmp_path) as town:
+        town.double.by_token[apns_token(0)] = Answer(403, "Forbidden")
+        await town.devices(1)
+        await town.wake_all(1)
+        await town.settled()
+        assert town.double.answers == [403]
 
 
 async def test_gone_before_it_registered_again_is_not_gone(tmp_path: Path) -> None:

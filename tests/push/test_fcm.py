@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from letterlock.errors import InputError
 from letterlock.services.push import Accounting, Fate, Pushes, PushKind, PushLimits, Reason, Subscription
 from letterlock.services.push.fcm import Fcm, FcmSettings
 from letterlock.services.push.google_token import read_service_account
+from letterlock.services.push.outcome import Later
 
 from .fcm_double import RESET, SILENCE, FcmDouble, error
 from .push_lab import ANA, QUICK, assert_apart, counts, settled, until
@@ -32,6 +34,7 @@ KEY = rsa.generate_private_key(65537, 2048)
 class Lab:
     double: FcmDouble
     pushes: Pushes
+    provider: Fcm
     ahead: int = 0
 
     async def wake(self, count: int, first: int = 0) -> None:
@@ -63,7 +66,7 @@ async def lab(folder: Path, limits: PushLimits = QUICK) -> AsyncIterator[Lab]:
         tls = ssl.create_default_context(cafile=str(certificate.authority))
         provider = Fcm(FcmSettings(read_service_account(double.service_account()), tls, double.url), now)
         async with Pushes(str(folder / "push.db"), [provider], limits=limits, now=now) as pushes:
-            made.append(Lab(double, pushes))
+            made.append(Lab(double, pushes, provider))
             yield made[0]
 
 
@@ -124,8 +127,11 @@ async def test_an_account_that_may_not_send_ends_in_an_account(tmp_path: Path) -
     [
         (error(404, "UNREGISTERED"), (Fate.DROPPED, Reason.UNREGISTERED)),
         (error(403, "SENDER_ID_MISMATCH"), (Fate.DROPPED, Reason.UNREGISTERED)),
+        (error(400, "INVALID_ARGUMENT"), (Fate.DROPPED, Reason.UNREGISTERED)),
         (error(400, "INVALID_ARGUMENT", "message.token"), (Fate.DROPPED, Reason.UNREGISTERED)),
         (error(400, "INVALID_ARGUMENT", "message.android"), (Fate.GIVEN_UP, Reason.REFUSED)),
+        (error(404), (Fate.GIVEN_UP, Reason.REFUSED)),
+        (error(400), (Fate.GIVEN_UP, Reason.REFUSED)),
         (error(429, "QUOTA_EXCEEDED"), (Fate.GIVEN_UP, Reason.TOO_MANY)),
         (error(500, "INTERNAL"), (Fate.GIVEN_UP, Reason.FAILED)),
         (error(503, "UNAVAILABLE"), (Fate.GIVEN_UP, Reason.FAILED)),
@@ -145,6 +151,21 @@ async def test_what_an_answer_means(
         await town.wake(1)
         assert (await town.settled()).ended == {end: 1}
         assert await town.pushes.wake(ANA, "device 0") == (Fate.DROPPED if end[0] is Fate.DROPPED else None)
+
+
+async def test_too_many_without_a_time_waits_a_minute(tmp_path: Path) -> None:
+    async with lab(tmp_path) as town:
+        town.double.script = deque([error(429, "QUOTA_EXCEEDED")])
+        assert await town.provider.send(registered(0), "x") == Later(Reason.TOO_MANY, 60_000)
+
+
+async def test_an_app_without_a_key_of_apple_does_not_cost_the_access_token(tmp_path: Path) -> None:
+    """Whoever registers such an app would have us fetch a new one at each try."""
+    async with lab(tmp_path) as town:
+        for _ in range(3):
+            town.double.script = deque([error(401, "THIRD_PARTY_AUTH_ERROR")] * 2)
+            assert await town.provider.send(registered(0), "x") == Later(Reason.CREDENTIALS)
+        assert len(town.double.given) == 1
 
 
 async def test_it_waits_as_long_as_it_was_told(tmp_path: Path) -> None:
@@ -178,3 +199,10 @@ async def test_no_answer_at_all(tmp_path: Path) -> None:
 def test_what_is_no_service_account(data: bytes) -> None:
     with pytest.raises(InputError):
         read_service_account(data)
+
+
+@pytest.mark.parametrize("url", ["", "https://", "https://[", "https://a:99999/token", "http://token.example/token"])
+def test_sr_19_where_a_service_account_gets_its_tokens_is_an_https_address(url: str) -> None:
+    names = ("project_id", "client_email", "private_key_id", "private_key")
+    with pytest.raises(InputError, match="token address"):
+        read_service_account(json.dumps({**dict.fromkeys(names, "x"), "token_uri": url}).encode())

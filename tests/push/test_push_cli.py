@@ -108,6 +108,10 @@ async def test_google(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         options = ["test", file, "--push-ca", str(certificate.authority), "--fcm-account", account]
         assert await run(tmp_path, *options, "--fcm-url", double.url) == 0
         assert json.loads(capsys.readouterr().out) == {"kind": "fcm", "outcome": "sent"}
+        # SR-19: the access token goes with each push.
+        for clear in ("http://fcm.example.test", "fcm.example.test", "https://["):
+            assert await run(tmp_path, *options, "--fcm-url", clear) == 1
+            assert json.loads(capsys.readouterr().err)["hint"] == "--fcm-url https://HOST"
 
 
 @pytest.mark.parametrize(

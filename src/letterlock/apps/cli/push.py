@@ -8,7 +8,10 @@ import ssl
 import sys
 from pathlib import Path
 
+from yarl import URL
+
 from ...codec import push_subscription
+from ...codec.addresses import is_loopback
 from ...crypto.key_files_pyca import FileKey, generate_key, read_key
 from ...errors import InputError, TransportError
 from ...services.database import is_url
@@ -148,7 +151,7 @@ def _providers(arguments: argparse.Namespace) -> list[Provider]:
         providers.append(Apns(_apns(arguments, _tls(arguments.push_ca))))
     if arguments.fcm_account:
         account = read_service_account(_read(arguments.fcm_account, "service account", secret=True))
-        providers.append(Fcm(FcmSettings(account, tls, arguments.fcm_url)))
+        providers.append(Fcm(FcmSettings(account, tls, _https(arguments.fcm_url, "--fcm-url"))))
     return providers
 
 
@@ -212,6 +215,17 @@ def _place(text: str, option: str) -> tuple[str, int]:
     if not colon or not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
         raise InputError(f"not an address: {text!r}", code="input.push", hint=f"{option} HOST:PORT")
     return host.strip("[]").lower(), int(port)
+
+
+def _https(text: str, option: str) -> str:
+    """The address of a server that gets our credentials: not in the clear, but for this machine (SR-19)."""
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    if not url.host or (url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host))):
+        raise InputError(f"not an https address: {text!r}", code="input.push", hint=f"{option} https://HOST")
+    return text
 
 
 def _contact(text: str) -> str:

@@ -37,6 +37,8 @@ _TOKEN_MS = 50 * 60 * 1000
 """Apple takes a provider token for an hour, and refuses to see a new one more often than every 20 minutes."""
 _LEAST_TOKEN_MS = 20 * 60 * 1000
 _DAY_MS = 24 * 60 * 60 * 1000
+_FAILED_MS = 15 * 60 * 1000
+"""After 15 minutes, Apple says, what got a 5xx may be tried again; eight tries that double from two seconds end before."""
 
 # 400: the token is none, or of another app or the other environment: it will never do here.
 _BAD_TOKENS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic", "MissingDeviceToken"})
@@ -146,13 +148,15 @@ class Apns:
             return Gone(Reason.UNREGISTERED, _timestamp(answer))
         if answer.status == 400 and reason in _BAD_TOKENS:
             return Gone(Reason.UNREGISTERED)
+        if reason == "Forbidden":
+            return Refused(Reason.CREDENTIALS)  # not this action, whoever asks: Apple wants no other try
         if answer.status == 403 or reason in _CREDENTIALS:
             _log.error("APNs does not take our provider token: check the key, its id and the team")
             return Later(Reason.CREDENTIALS, wait)
         if answer.status == 429:
             return Later(Reason.TOO_MANY, wait)
         if answer.status >= 500:
-            return Later(Reason.FAILED, wait)
+            return Later(Reason.FAILED, _FAILED_MS if wait is None else wait)
         return Refused(Reason.TOO_LARGE if answer.status == 413 else Reason.REFUSED)
 
 

@@ -30,6 +30,9 @@ _log = logging.getLogger("letterlock.push")
 
 FCM_URL = "https://fcm.googleapis.com"
 _DAY_S = 86_400
+_TOO_MANY_MS = 60_000
+"""What Google asks for after a 429 without Retry-After."""
+_GONE = frozenset({"UNREGISTERED", "SENDER_ID_MISMATCH", "message.token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Fcm:
         try:
             token = await self._tokens.token(session)
             answer = await post(session, self._url, _headers(token), body)
-            if answer.status == 401:
+            if answer.status == 401 and "THIRD_PARTY_AUTH_ERROR" not in _words(answer):  # that one is the app's key
                 self._tokens.refused(token)
                 answer = await post(session, self._url, _headers(await self._tokens.token(session)), body)
         except NotSent:
@@ -97,13 +100,15 @@ class Fcm:
         if status == 200:
             return Sent()
         words = set(_words(answer))
-        if status == 404 or "UNREGISTERED" in words or "SENDER_ID_MISMATCH" in words or "message.token" in words:
+        if words & _GONE or words == {"INVALID_ARGUMENT"}:
+            # The last without a field that is wrong: all but the token is constant. A 404 alone says nothing of a device:
+            # so answer, for all of them, a project that is none and a server that is not Google's.
             return Gone(Reason.UNREGISTERED)
         if status in (401, 403):
             _log.error("FCM does not let the service account send: check its roles")
             return Later(Reason.CREDENTIALS, wait)
         if status == 429:
-            return Later(Reason.TOO_MANY, wait)
+            return Later(Reason.TOO_MANY, _TOO_MANY_MS if wait is None else wait)
         if status >= 500:
             return Later(Reason.FAILED, wait)
         return Refused(Reason.TOO_LARGE if status == 413 else Reason.REFUSED)

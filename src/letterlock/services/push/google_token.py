@@ -55,7 +55,10 @@ def read_service_account(data: bytes) -> ServiceAccount:
     if not isinstance(members, dict) or not all(isinstance(members.get(name), str) for name in names):
         raise InputError("not a service account", code="input.fcm", hint=hint)
     project, email, key_id, token_url, pem = (members[name] for name in names)
-    url = URL(token_url)
+    try:
+        url = URL(token_url)
+    except ValueError:
+        url = URL()
     if not url.host or (url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host))):
         raise InputError("the service account's token address is not https", code="input.fcm", hint=hint)  # SR-19
     return ServiceAccount(project, email, key_id, url, read_rsa_key(pem.encode()))

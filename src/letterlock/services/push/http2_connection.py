@@ -234,7 +234,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _pump_all(self) -> None:
         for number, stream in list(self._streams.items()):
-            if stream.unsent:
+            if stream.unsent and not stream.answer.done():  # h2 refuses to write to what has ended
                 self._pump(number, stream)
 
     def _pump(self, number: int, stream: _Stream) -> None:
