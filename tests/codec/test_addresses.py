@@ -29,7 +29,7 @@ def test_public(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     ["localhost", "127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
-     "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "ff02::1", "example.org", ""],
+     "fe80::1%eth0", "fd00::1", "fec0::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "ff02::1", "example.org", ""],
 )  # fmt: skip
 def test_sr_14_not_public(host: str) -> None:
     assert not is_public(host)

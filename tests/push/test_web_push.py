@@ -181,6 +181,21 @@ async def test_sr_14_a_name_that_leads_into_a_private_network_is_not_followed(tm
         assert not town.double.requests
 
 
+@pytest.mark.parametrize("host", ["a..b", "....", "a" * 64 + ".example"])
+async def test_what_is_no_name_is_no_bug_of_ours(tmp_path: Path, host: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The system's own resolver fails on it in a way of its own; nothing was sent, and nobody was woken."""
+    certificate = write_lab_certificate(tmp_path)
+    tls = ssl.create_default_context(cafile=str(certificate.authority))
+    provider, app = WebPush(WebPushSettings(operator_key()[0], tls=tls)), App()
+    async with Pushes(str(tmp_path / "push.db"), [provider], limits=replace(QUICK, max_tries=1)) as pushes:
+        await pushes.subscribe(
+            ANA, "phone", Subscription(PushKind.WEB_PUSH, f"https://{host}/x", p256dh=app.point, auth=app.auth)
+        )
+        await pushes.wake(ANA, "phone")
+        assert (await settled(pushes)).ended == {(Fate.GIVEN_UP, Reason.CONNECTION): 1}
+    assert not caplog.records
+
+
 async def test_sr_12_a_key_that_is_not_on_the_curve_is_refused(tmp_path: Path) -> None:
     async with lab(tmp_path) as town:
         honest = town.double.register("phone")

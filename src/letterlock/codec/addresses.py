@@ -32,4 +32,6 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if found.is_site_local:  # fec0::/10 (RFC 3879), which the library takes for global
+            return False
     return found.is_global and not found.is_multicast and not found.is_unspecified

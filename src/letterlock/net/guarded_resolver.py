@@ -31,7 +31,10 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
+        try:
+            found = await self._inner.resolve(host, port, family)
+        except UnicodeError as error:  # the system's encoder: labels of nothing, or of more than 63 characters
+            raise OSError(f"{host[:64]!r} is no name") from error
         if (host, port) in self._trusted:
             return found
         public = [result for result in found if is_public(result["host"])]
