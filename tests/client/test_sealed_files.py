@@ -438,3 +438,27 @@ def test_a_file_that_shrinks_under_its_reader(tmp_path: Path) -> None:
         os.truncate(sealed, HEADER + 10)
         with pytest.raises(LetterlockError):
             reader.read(0, 5)
+
+
+@pytest.mark.parametrize("kind", ["a link", "a folder"])
+def test_sr14_a_folder_that_is_replaced_meanwhile(kind: str, tmp_path: Path) -> None:
+    """SR-14: what lies ready in the other one does not get the name, and nothing in the clear stays in the first."""
+    seal, sealed, _ = sealed_in(tmp_path, 3 * MIB)
+    folder, moved, other = (tmp_path / name for name in ("folder", "moved", "other"))
+    folder.mkdir()
+    other.mkdir()
+    (other / ".part").write_bytes(b"forged")
+
+    def swap(done: int, size: int) -> None:
+        if done == size:
+            folder.rename(moved)
+            if kind == "a link":
+                folder.symlink_to(other)
+            else:
+                other.rename(folder)
+
+    with pytest.raises(InputError) as refused:
+        opened(sealed, folder / "film", seal, on_progress=swap)
+    assert refused.value.code == "transfer.file"
+    assert list(moved.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == [".part"]

@@ -116,10 +116,8 @@ def open_file(
                 check_digest(seal, digest.value())
             return out.finish(str(target))
         finally:
+            out.discard()
             out.close()
-            # Where it has got its name, the part is gone already.
-            with contextlib.suppress(OSError):
-                os.unlink(part)
 
 
 @contextlib.contextmanager

@@ -95,11 +95,16 @@ class Target:
         A `fresh` one must not be there yet, and is digested only when somebody asks: that takes longer than to write.
         """
         self._part = part
-        with _file_errors(part):
+        folder, self._name = os.path.split(part)
+        with _file_errors(part), contextlib.ExitStack() as opened:
+            # What somebody puts in the place of the folder meanwhile is not where this goes (SR-14).
+            self._folder = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, self._folder)
             # A link that somebody put there would lead the bytes elsewhere (SR-14).
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_EXCL if fresh else 0)
-            self._descriptor = os.open(part, flags, 0o600)
+            self._descriptor = os.open(self._name, flags, 0o600, dir_fd=self._folder)
             size = os.fstat(self._descriptor).st_size
+            opened.pop_all()
         self.size = 0
         self._hash: hashlib._Hash | None = None if fresh else hashlib.sha256()
         if size > most:
@@ -135,20 +140,28 @@ class Target:
         return found.digest()
 
     def finish(self, target: str) -> str:
-        """Give the file its name, or the next one that is free; which it got. The part has gone then."""
+        """Give the file its name, in the folder of the part, or the next one that is free; which it got.
+
+        The part has gone then. Raises InputError when the folder is not where it was.
+        """
         with _file_errors(target):
             os.fsync(self._descriptor)
-            final = _reserve(Path(target))
-            os.replace(self._part, final)
-            folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            wanted = Path(target)
+            if not os.path.samestat(os.stat(wanted.parent), os.fstat(self._folder)):
+                raise InputError(f"{wanted.parent} was replaced meanwhile", code="transfer.file", hint="try again")
+            final = _reserve(wanted, self._folder)
+            os.replace(self._name, final.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            os.fsync(self._folder)
         return str(final)
+
+    def discard(self) -> None:
+        """Delete the part, if it has not got its name."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._name, dir_fd=self._folder)
 
     def close(self) -> None:
         os.close(self._descriptor)
+        os.close(self._folder)
 
 
 def finished_before(part: str, target: str, digests: Collection[bytes]) -> tuple[int, bytes] | None:
@@ -170,12 +183,13 @@ def finished_before(part: str, target: str, digests: Collection[bytes]) -> tuple
         return (os.fstat(descriptor).st_size, found) if found in digests else None
 
 
-def _reserve(wanted: Path) -> Path:
+def _reserve(wanted: Path, folder: int) -> Path:
     """Make an empty file of that name where there is none, so that nothing of the user's is overwritten."""
     for number in range(1, 10_000):
         name = wanted if number == 1 else wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(name.name, flags, 0o600, dir_fd=folder))
             return name
     raise TransportError("there are too many files of this name", code="transfer.file")
 
