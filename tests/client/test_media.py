@@ -320,6 +320,21 @@ def test_sr08_boxes_without_end(tmp_path: Path) -> None:
         assert info.width is None and info.duration_ms is None
 
 
+def test_sr08_boxes_in_boxes_are_bounded_together(tmp_path: Path) -> None:
+    """SR-08: a few tracks of many boxes each; what comes behind as many as are looked at counts no more."""
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + kind + content
+
+    honest = film(640, 480, 5000)
+    at = honest.index(b"moov") - 4
+    length = int.from_bytes(honest[at : at + 4], "big")
+    for tracks, seen in ((3, 640), (5, None)):
+        many = box(b"trak", box(b"free", b"") * 1_000) * tracks
+        data = honest[:at] + box(b"moov", many + honest[at + 8 : at + length])
+        assert described(tmp_path, "a.mp4", data).width == seen
+
+
 # --- what a file is ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("name", "data", "found", "says"),

@@ -63,6 +63,7 @@ def seal_file(
 ) -> Seal:
     """Seal `source` under a fresh key as `target`, which appears whole and on the disk, in the place of what was there.
 
+    No other call may seal to the same `target` at the same time.
     Raises InputError when the source cannot be read, is no file, or changes meanwhile; when the disk is full, or when
     `cancelled` says so. Nothing stays behind then but what was there before.
     """
@@ -271,7 +272,9 @@ def _is_the_same(path: Path, reader: SealedReader, cancelled: Cancelled) -> bool
         for piece, _ in reader.batches(digest.update):
             if cancelled():
                 raise _stopped()
-            if file.read(len(piece)) != piece:
+            with _file_errors(path):
+                same = file.read(len(piece)) == piece
+            if not same:
                 return False
         check_digest(reader.seal, digest.value())
         return True

@@ -19,7 +19,10 @@ __all__ = ["Sealer"]
 
 
 class Sealer:
-    """Seals one file of `size` bytes. What is written is `header`, then each chunk in turn."""
+    """Seals one file of `size` bytes. What is written is `header`, then each chunk in turn.
+
+    Not for several threads, and not for a process that forks in the middle: both would take the same place twice.
+    """
 
     __slots__ = ("_key", "_keys", "_next", "header", "layout")
 

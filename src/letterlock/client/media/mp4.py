@@ -1,6 +1,7 @@
 """Length and size of a film in an MP4 or QuickTime file (ISO/IEC 14496-12), from its boxes; nothing is decoded.
 
-Few boxes are looked at and of each a hundred bytes are read, so it takes no more for a large file than for a small one.
+At most 4096 boxes are looked at and of each a hundred bytes are read, so it takes no more for a large file than for a
+small one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from .problems import problem
 
 __all__ = ["Film", "look_at_mp4"]
 
-_MAX_BOXES: Final = 1_024
+_MAX_BOXES: Final = 4_096
 _MAX_DIMENSION: Final = 1 << 16
 _MAX_MS: Final = 1 << 36
 
@@ -32,23 +33,23 @@ class Film:
 def look_at_mp4(descriptor: int) -> Film:
     """Raises InputError, code `media.unreadable`, for what has no boxes of a film."""
     try:
-        whole = os.fstat(descriptor).st_size
-        for kind, start, stop in _boxes(descriptor, 0, whole):
+        left = iter(range(_MAX_BOXES))
+        for kind, start, stop in _boxes(descriptor, 0, os.fstat(descriptor).st_size, left):
             if kind == b"moov":
-                return _film(descriptor, start, stop)
+                return _film(descriptor, start, stop, left)
     except (OSError, struct.error) as error:
         raise problem("unreadable") from error
     raise problem("unreadable")
 
 
-def _film(descriptor: int, start: int, stop: int) -> Film:
+def _film(descriptor: int, start: int, stop: int, left: Iterator[int]) -> Film:
     duration: int | None = None
     shown: tuple[int, int] | None = None
-    for kind, at, end in _boxes(descriptor, start, stop):
+    for kind, at, end in _boxes(descriptor, start, stop, left):
         if kind == b"mvhd":
             duration = _duration(os.pread(descriptor, min(end - at, 32), at))
         elif kind == b"trak" and shown is None:
-            for inner, place, place_end in _boxes(descriptor, at, end):
+            for inner, place, place_end in _boxes(descriptor, at, end, left):
                 if inner == b"tkhd":
                     shown = _dimensions(os.pread(descriptor, min(place_end - place, 96), place))
     width, height = shown or (None, None)
@@ -73,9 +74,12 @@ def _dimensions(header: bytes) -> tuple[int, int] | None:
     return (height, width) if a == 0 and b != 0 else (width, height)
 
 
-def _boxes(descriptor: int, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, where its content begins, where it ends); what goes beyond its surroundings ends the list."""
-    for _ in range(_MAX_BOXES):
+def _boxes(descriptor: int, start: int, stop: int, left: Iterator[int]) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, where its content begins, where it ends); what goes beyond its surroundings ends the list.
+
+    `left` is taken from for each: one for the whole file, else boxes in boxes would be a million.
+    """
+    for _ in left:
         header = os.pread(descriptor, 16, start)
         if start + 8 > stop or len(header) < 8:
             return
