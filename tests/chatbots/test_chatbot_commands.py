@@ -16,7 +16,7 @@ from chatbots.messages import CARD, CAROUSEL, CHIPS, MEDIA, SHOP
 from chatbots.test_chatbot_network import BOT, Town
 from e2e.world import ANA, Phone
 from letterlock.apps.cli import main
-from letterlock.apps.cli.chatbot import bot_lines
+from letterlock.apps.cli.bot_words import bot_lines
 from letterlock.codec.chatbot import maap
 from letterlock.codec.chatbot import model as m
 from letterlock.engine.content import Card

@@ -13,7 +13,7 @@ from ...errors import InputError, StoreLocked
 from ...store import ProfileLock
 from .asking import ask_passphrase, interactive
 
-__all__ = ["Unlock", "add_profile", "is_open_elsewhere", "open_client", "profile_path", "unlock_arguments"]
+__all__ = ["Unlock", "add_profile", "is_open_elsewhere", "open_client", "profile_path", "protocols", "unlock_arguments"]
 
 
 class Unlock(TypedDict):
@@ -114,3 +114,8 @@ def _first_line(path: Path) -> str:
 
 
 _FROM_ENVIRONMENT = Unlock(passphrase=None, key_file=None)
+
+
+def protocols(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """What was given with --protocols."""
+    return tuple(name.strip().lower() for name in arguments.protocols.split(",") if name.strip())

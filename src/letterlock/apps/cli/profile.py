@@ -14,7 +14,7 @@ from ...errors import DirectoryError, InputError
 from ...keystore import KeyFile
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account, content_account, gateway_account
 from .asking import ask, interactive
-from .options import Unlock, add_profile, open_client, profile_path, unlock_arguments
+from .options import Unlock, add_profile, open_client, profile_path, protocols, unlock_arguments
 from .sms import add_smsc, sms_account
 from .terminal import Terminal, visible
 
@@ -182,11 +182,6 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             if not given:
                 raise
     return _done(arguments, terminal, path)
-
-
-def protocols(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """What was given with --protocols."""
-    return tuple(name.strip().lower() for name in arguments.protocols.split(",") if name.strip())
 
 
 def _done(arguments: argparse.Namespace, terminal: Terminal, path: Path) -> int:

@@ -16,8 +16,7 @@ from ...errors import DecodeError, InputError, ProvisioningError
 from ...ids import Number, number
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, LAB_PROVISIONING_PORT
 from .asking import ask, interactive
-from .options import Unlock
-from .profile import protocols
+from .options import Unlock, protocols
 from .serving import add_database, add_listening, database, listening, operator_secret, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal

@@ -26,6 +26,7 @@ from ...engine.outcomes import outcome
 from ...engine.record_values import Status
 from ...engine.security import WORDS, Security, words
 from ...engine.view import MessageView
+from .bot_words import bot_lines
 from .group_words import chat_label, group_event_text, notice_text
 from .terminal import visible
 
@@ -90,8 +91,6 @@ def _below(content: dict[str, Any] | None) -> list[str]:
     """Cards and suggestions of a chatbot take lines of their own."""
     if content is None or content["kind"] not in ("card", "carousel", "suggestions"):
         return []
-    from .chatbot import bot_lines
-
     return bot_lines(content)
 
 

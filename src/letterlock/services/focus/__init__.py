@@ -9,6 +9,7 @@ from __future__ import annotations
 from .limits import FocusLimits, Rate
 from .mls.settings import MlsSettings
 from .msrp import MsrpTls
-from .sip import Focus, FocusSettings
+from .settings import FocusSettings
+from .sip import Focus
 
 __all__ = ["Focus", "FocusLimits", "FocusSettings", "MlsSettings", "MsrpTls", "Rate"]

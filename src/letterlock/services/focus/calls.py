@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ...codec.conference_info import Disconnection
 from ...codec.sip import Request
@@ -52,10 +51,8 @@ from .requests import (
 from .room import Room
 from .rooms import Rooms
 from .roster import address_of
+from .settings import FocusSettings
 from .summons import Summons
-
-if TYPE_CHECKING:
-    from .sip import FocusSettings
 
 __all__ = ["Calls"]
 

@@ -11,24 +11,21 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 
 from ...codec.sip import Request
 from ...errors import DecodeError, FocusError, LetterlockError, LimitExceeded, ProtocolError, StoreError
 from ...ids import Instant, Number, Rng
-from ...sip.answering import RepeatTimes
 from ...sip.dialog_layer import DialogLayer, Told
 from ...sip.effects import Respond
 from ...sip.message import REASONS
-from ...sip.notifying import Notifier, NotifierSettings
-from ...sip.refer import EXTENSIONS, WITHOUT_SUBSCRIPTION, read_refer
+from ...sip.notifying import Notifier
+from ...sip.refer import WITHOUT_SUBSCRIPTION, read_refer
 from ...sip.session import Session
-from ...sip.session_events import InDialog, SessionSettings
-from ...sip.session_timer import TimerPolicy
+from ...sip.session_events import InDialog
 from ...sip.transaction import TransactionKey
 from ...sip.user_agent import Event, Received, UserAgent
 from ..proxy_links import ProxyLinks
-from ..sip_link import SipLink, SipSettings, loop_now
+from ..sip_link import SipLink, loop_now
 from ..writer import Writer
 from .calls import Calls
 from .limits import FocusLimits
@@ -39,48 +36,13 @@ from .msrp_wire import MsrpSettings
 from .requests import referral_of, sender_of, user_of
 from .room import Room
 from .rooms import Rooms
+from .settings import ALLOW, FocusSettings
 from .subscribers import Subscribers
 from .tables import Tables
 
-__all__ = ["Focus", "FocusSettings"]
+__all__ = ["Focus"]
 
 _log = logging.getLogger("letterlock.focus")
-
-_ALLOW = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, SUBSCRIBE, NOTIFY, REFER"
-
-
-@dataclass(frozen=True, slots=True)
-class FocusSettings:
-    """Times of this edge in milliseconds. `factory` is the user part of the address at which conferences are made.
-
-    `reach` are the networks in which the focus connects to devices that cannot connect to it: a device names the address,
-    so it is this machine only unless the operator says more (SR-14).
-    """
-
-    factory: str = "conference-factory"
-    idle_ms: int = 30_000
-    publish_ms: int = 200
-    flush_ms: int = 200
-    sweep_ms: int = 500
-    purge_ms: int = 3_600_000
-    retry_ms: tuple[int, int] = (2_000, 300_000)
-    max_calling: int = 64
-    max_subscribers: int = 50_000
-    reach: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
-    session: SessionSettings = field(
-        default_factory=lambda: SessionSettings(
-            TimerPolicy(1800, 90), RepeatTimes(500, 4_000, 32_000), ring_ms=60_000, allow=_ALLOW
-        )
-    )
-    notifier: NotifierSettings = field(
-        default_factory=lambda: NotifierSettings(
-            frozenset({"conference"}), longest_s=3600, shortest_s=60, max_queued=64
-        )
-    )
-    sip: SipSettings = field(
-        default_factory=lambda: SipSettings(extensions=EXTENSIONS | {"recipient-list-invite", "timer"})
-    )
-    msrp_report_ms: int = 60_000
 
 
 class Focus:
@@ -246,7 +208,7 @@ class Focus:
             room = self._rooms.get(user_of(request), sender)
             self._spawn(self._refer(agent, key, request, room, sender, None))
             return []
-        agent.respond(key, 405, loop_now(), headers=(("Allow", _ALLOW),))
+        agent.respond(key, 405, loop_now(), headers=(("Allow", ALLOW),))
         return []
 
     def _options(self, user: str) -> tuple[tuple[str, str], ...]:
@@ -254,7 +216,7 @@ class Focus:
         supported = "recipient-list-invite, multiple-refer, norefersub, timer"
         return (
             ("Contact", f"<sip:{user}@{self.domain}>;isfocus"),
-            ("Allow", _ALLOW),
+            ("Allow", ALLOW),
             ("Accept", "application/sdp"),
             ("Allow-Events", "conference"),
             ("Supported", supported),
@@ -281,9 +243,7 @@ class Focus:
         """REFER in a session; nothing else has a meaning here."""
         attendance = self._calls.attendance(session)
         if event.request.method != "REFER" or attendance is None:
-            self._work(
-                self._layer.perform(session, [Respond(event.key, 405, headers=(("Allow", _ALLOW),))], loop_now())
-            )
+            self._work(self._layer.perform(session, [Respond(event.key, 405, headers=(("Allow", ALLOW),))], loop_now()))
             return
         self._spawn(self._refer(None, event.key, event.request, attendance.room, attendance.number, session))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ...codec.conference_info import MEDIA_TYPE
 from ...codec.sip import Request
@@ -25,9 +24,7 @@ from .limits import FocusLimits
 from .room import Room
 from .rooms import Rooms
 from .roster import address_of
-
-if TYPE_CHECKING:
-    from .sip import FocusSettings
+from .settings import FocusSettings
 
 __all__ = ["Subscribers"]
 
