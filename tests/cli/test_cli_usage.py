@@ -160,6 +160,8 @@ def _sample(kind: type) -> object:
             values[name] = 1
         elif "tuple" in str(hint):
             values[name] = (2,) if "tuple[int" in str(hint) else ("x\x1b[2J",)
+        elif "dict" in str(hint):
+            values[name] = {"kind": "x\x1b[2J"}
         else:
             values[name] = "+15550100" if name in ("chat", "sender") else "x\x1b[2J"
     return kind(**values)

@@ -42,6 +42,10 @@ _REASONS = {
         "this message was to be encrypted in any case, and the chat with {name} is not any more",
         "write it once more, unencrypted",
     ),
+    "sms-only-text": Outcome(
+        "this message waited for keys, and is not what SMS can carry to {name}",
+        "write it as a shorter text, or choose RCS for this chat (letterlock send --allow with its token)",
+    ),
     "file-encrypted": Outcome(
         "this file was encrypted, and the chat with {name} is not any more",
         "send the file once more, unencrypted",

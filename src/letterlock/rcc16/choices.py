@@ -559,7 +559,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "how a request names a leaf key that is not the participant key",
         "W 1.1",
         "leaf_pub and leaf_pop beside the recorded members; without them one key is both",
-        "codec/kds",
+        "codec/kds/requests.py",
     ),
     Choice(
         "claims_of_all_devices",
@@ -567,7 +567,7 @@ CHOICES: Final[tuple[Choice, ...]] = (
         "how an answer carries a package of every device, and what last_resort in an upload is",
         "C 1.8",
         "key_packages beside the recorded members; last_resort is the package itself",
-        "codec/kds",
+        "codec/kds/answers.py, codec/kds/requests.py",
     ),
     Choice(
         "floor_of_packages",
