@@ -24,7 +24,16 @@ from letterlock.engine.content import (
     Text,
     Unknown,
 )
-from letterlock.engine.events import MessageReceived, MessageSent, MessageUnreadable, SecurityChanged, event_to_json
+from letterlock.engine.events import (
+    MessageReceived,
+    MessageSent,
+    MessageUnreadable,
+    Recorded,
+    SecurityChanged,
+    decode_recorded,
+    encode_recorded,
+    event_to_json,
+)
 from letterlock.engine.policy import PlainOption
 from letterlock.engine.records import CHAT, CONTACT, FETCH, MESSAGE
 from letterlock.engine.security import WORDS, Security, words
@@ -244,6 +253,14 @@ def test_a_card_that_makes_no_sense_is_shown_as_unknown() -> None:
     arrive(world, alice, 'multipart/mixed;boundary="b"', b"--b\r\n\r\nx\r\n--b--", name="m-2")
     for content, code in zip(view(alice), ("chatbot.message", ""), strict=True):
         assert isinstance(content, Unknown) and content.reason == code
+
+
+def test_sr09_what_cannot_be_written_down_does_not_come_for_ever() -> None:
+    """The event of a message is stored with it: if that failed, the network would bring the message again and again."""
+    world, alice = alone()
+    arrive(world, alice, maap.SUGGESTIONS_TYPE, b'{"suggestions":[{"action":{"\\ud800":{},"displayText":"x"}}]}')
+    (event,) = alice.told(MessageReceived)
+    assert decode_recorded(encode_recorded(Recorded(1, world.now, event))).event == event
 
 
 def test_an_answer_echoes_its_suggestion_and_names_its_message() -> None:

@@ -217,6 +217,17 @@ def test_half_a_surrogate_pair_is_no_text_that_could_be_kept() -> None:
 
 
 @pytest.mark.parametrize(
+    "action", [b'{"\\ud800":{},"displayText":"x"}', b'{"urlAction":{"\\ud800":{}},"displayText":"x"}']
+)
+def test_sr09_a_name_that_nobody_knows_can_be_kept(action: bytes) -> None:
+    (tap,) = maap.decode_suggestions(b'{"suggestions":[{"action":' + action + b"}]}", LIMITS)
+    assert tap == m.Action("x", "", m.UnknownAction("\N{REPLACEMENT CHARACTER}"))
+    said = b'{"contentMessage":{"text":"a","suggestions":[{"action":{"text":"q","\\ud800":{}}}]}}'
+    (tap,) = rbm.decode_agent_message(said, LIMITS).message.chips
+    assert tap == m.Action("q", "", m.UnknownAction("\N{REPLACEMENT CHARACTER}"))
+
+
+@pytest.mark.parametrize(
     "url", ["https://x.example", "HTTP://x.example:80/a?b=c", "http://[::1]/", "https://x.example/%E2%82%AC"]
 )
 def test_what_counts_as_a_web_address(url: str) -> None:

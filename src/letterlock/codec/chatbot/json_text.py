@@ -30,7 +30,8 @@ class Members:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._of)
+        """Of all members: those that nobody knows are shown too."""
+        return tuple(_storable(name) for name in self._of)
 
     def text(self, name: str, limit: int) -> str:
         """A text; empty when it is not there. Raises DecodeError, LimitExceeded."""
@@ -41,8 +42,7 @@ class Members:
             raise DecodeError(f"{name} is no text", code="chatbot.type")
         if len(value) > limit:
             raise LimitExceeded(f"{name} of {len(value)} characters, at most {limit}", code="chatbot.limit")
-        # Half of a surrogate pair is legal JSON and no text: it could be neither stored nor printed.
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return _storable(value)
 
     def url(self, name: str, limit: int) -> str:
         """A web address; empty when it is not there, or no address that anybody should be shown (SR-14)."""
@@ -104,6 +104,11 @@ def written(value: dict[str, Any]) -> bytes:
 def web_url(text: str) -> bool:
     """Whether this is a web address in printable ASCII: all that may be shown as a link, and nothing is opened (SR-14)."""
     return _WEB.fullmatch(text) is not None
+
+
+def _storable(text: str) -> str:
+    """Half of a surrogate pair is legal JSON and no text: it could be neither stored nor printed."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 # Nobody is to read another host than the one that would be asked: no user, no backslash, nothing invisible.
