@@ -34,6 +34,8 @@ PAGER_LIMIT = 1300
 """Bodies over this many bytes are sent as large messages, over TCP or TLS only (RFC 3428 section 8)."""
 
 _SERVICE = "urn:urn-7:3gpp-service.ims.icsi."
+_MOST_IDENTITIES = 4
+"""RFC 3325 has two: a SIP address and a telephone's."""
 _CONTRIBUTION_LABEL = b"\xff\x80letterlock/contribution-id/v1\x00"  # SR-23
 
 
@@ -123,8 +125,8 @@ def asserted_sender(request: Request, *, trust_from: bool) -> Number | None:
 
 
 def asserted_peer(request: Request, *, trust_from: bool) -> Peer | None:
-    """The same, or the chatbot that the network asserts. A display name is never looked at, and an address that reads as
-    a number is that number's and no bot's. Raises DecodeError."""
+    """The same, or the chatbot that the network asserts. A display name is never looked at, and an address that is a
+    telephone's is no bot's, also where we cannot say whose number it is. Raises DecodeError."""
     phone = asserted_sender(request, trust_from=trust_from)
     if phone is not None:
         return phone
@@ -143,22 +145,27 @@ def address_of(peer: Peer, domain: str | None) -> Uri:
 
 
 def _one_bot(values: tuple[str, ...]) -> BotAddress | None:
+    """None where anything else stands beside it, a number above all: then nobody is certain."""
+    if len(values) > _MOST_IDENTITIES:
+        return None
     found = set()
-    for text in values[:4]:
+    for text in values:
         try:
             uri = NameAddr.parse(text).uri
-            if uri.number is not None:
-                return None  # somebody's number stands beside it, or several do: nobody is certain
-            if uri.scheme == "sip":
-                found.add(ids.bot_address(uri.address))
+            bot = ids.bot_address(uri.address)
         except (DecodeError, InputError):
-            continue
+            return None
+        # `user=phone` is a number whatever it looks like (RFC 3261 section 19.1.1): in its country's form, most often.
+        # Below `.invalid` is nobody (RFC 2606): all the anonymous would be one (RFC 3323 section 4.1.1.3).
+        if (uri.params.get("user") or "").lower() == "phone" or uri.host.endswith(".invalid"):
+            return None
+        found.add(bot)
     return found.pop() if len(found) == 1 else None
 
 
 def _one_number(values: tuple[str, ...]) -> Number | None:
     found = set()
-    for text in values[:4]:
+    for text in values[:_MOST_IDENTITIES]:
         try:
             phone = NameAddr.parse(text).uri.number
         except DecodeError:
