@@ -8,17 +8,26 @@ from dataclasses import replace
 import pytest
 
 from engine.conversations import BOTH, KEEP, TOY, ConversationWorld
+from engine.test_engine_sealed_files import FILE as SEALED
+from engine.test_engine_sealed_files import KEY
 from engine.toy_conversation import RECEIPT, mask
 from engine.world import ALICE, BOB, CRYPTO, Hostility, Phone
 from letterlock.carriage import NetworkResult
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.codec.mime import MimePart, encode
-from letterlock.conversation_seam import Conversation, LetterReceived, PacketHeader
+from letterlock.conversation_seam import ClaimOutcome, Conversation, LetterReceived, PacketHeader
 from letterlock.engine.content import Delete, File, FileFormat
 from letterlock.engine.content.file import express_file
 from letterlock.engine.content.parts import LETTERLOCK
 from letterlock.engine.conversations import arriving
-from letterlock.engine.events import MessageDelivered, MessageExpired, MessageFailed, MessageReceived, MessageUnreadable
+from letterlock.engine.events import (
+    MessageDelivered,
+    MessageExpired,
+    MessageFailed,
+    MessageReceived,
+    MessageUnreadable,
+    ProtocolSwitched,
+)
 from letterlock.engine.record_values import Status
 from letterlock.engine.step import Step, Turn
 from letterlock.errors import InputError, NotEncrypted
@@ -294,3 +303,57 @@ def test_what_a_file_that_is_sent_has_to_be() -> None:
             alice.do(alice.engine.send, BOB, wrong)
         assert refused.value.code == code
     assert not alice.told(MessageExpired)
+
+
+# --- the chat goes another way before its keys came ------------------------------------------------------------------
+def waiting() -> tuple[ConversationWorld, Phone]:
+    """Alice has written to Bob by sessions; his list is old, and the directory does not answer."""
+    world = ConversationWorld()
+    (alice,), _ = world.person(ALICE, capability=BOTH), world.person(BOB, capability=BOTH)
+    alice.send(BOB, "begin")
+    world.run()
+    world.hostility = Hostility(directory_down=1.0)
+    world.run_for(40 * DAY)
+    return world, alice
+
+
+def test_sr01_a_sealed_file_that_waits_does_not_go_into_a_chat_that_has_turned_to_rcc16() -> None:
+    """Another vendor could not open it. The user is told, and what was written before and after it goes."""
+    world, alice = waiting()
+    alice.send(BOB, "before")
+    waits = alice.do(alice.engine.send, BOB, SEALED)
+    alice.send(BOB, "after")
+    account = world.accounts[BOB]
+    account.capability = KEEP
+    tablet = world.link(account, 2)
+    count = len(world.sent)
+    world.hostility = Hostility()
+    alice.do(alice.engine.open_chat, BOB)
+    world.run_for(DAY)
+    assert alice.told(ProtocolSwitched) == [ProtocolSwitched(BOB, "toy", "keep")]
+    assert tablet.shown() == ["before", "after"]
+    assert [(event.message_id, event.reason) for event in alice.told(MessageFailed)] == [(waits, "file-protocol")]
+    assert {message.message_id: message.status for message in history(alice)}[waits] is Status.FAILED
+    assert alice.chat(BOB).waiting == 0
+    sent = [mask(out.body) for phone, out in world.sent[count:] if phone is alice and out.packet]
+    assert not [body for body in sent if KEY.hex().encode() in body or KEY in body]
+
+
+def test_sr01_nor_does_one_of_rcc16_into_a_chat_that_has_turned_to_sessions() -> None:
+    world = ConversationWorld()
+    (alice,), (bob,) = world.person(ALICE, capability=BOTH), world.person(BOB, capability=KEEP)
+    world.claim_outcome[BOB] = ClaimOutcome.FAILED
+    alice.send(BOB, "before")
+    world.run()
+    waits = alice.do(alice.engine.send, BOB, sealed(world, "a.png"))
+    alice.send(BOB, "after")
+    assert alice.told(MessageFailed) == [] and not bob.shown()
+    account = world.accounts.pop(BOB)
+    world.phones.remove(bob)
+    (bob,) = world.person(BOB, capability=BOTH)
+    assert account is not world.accounts[BOB]
+    world.now += 2 * DAY
+    alice.do(alice.engine.open_chat, BOB)
+    world.run_for(DAY)
+    assert bob.shown() == ["before", "after"] and not files_of(bob)
+    assert [(event.message_id, event.reason) for event in alice.told(MessageFailed)] == [(waits, "file-protocol")]

@@ -46,6 +46,10 @@ _REASONS = {
         "this message waited for keys, and is not what SMS can carry to {name}",
         "write it as a shorter text, or choose RCS for this chat (letterlock send --allow with its token)",
     ),
+    "file-protocol": Outcome(
+        "this file waited for keys, and the chat with {name} has gone over to another encryption",
+        "send the file once more",
+    ),
     "file-encrypted": Outcome(
         "this file was encrypted, and the chat with {name} is not any more",
         "send the file once more, unencrypted",

@@ -7,7 +7,8 @@ from dataclasses import replace
 from ..ids import ChatName, GroupName, Number, group_of
 from ..seam import Device, DeviceProtocol, Key
 from . import chats, policy, posting
-from .conversations import choosing
+from .content import FileFormat
+from .conversations import choosing, files
 from .conversations import sending as letters
 from .core import Core
 from .events import MessageExpired
@@ -138,7 +139,7 @@ def _flush_content(
 ) -> bool:
     message = lookup(turn, number, waiting.order)
     chat = chats.load(turn, number)
-    if message is not None:
+    if message is not None and not files.is_left_behind(core, turn, number, message, FileFormat.SEALED):
         try:
             chat = posting.seal_content(core, turn, chat, message, contact, own, protocol)
         except NotReady:

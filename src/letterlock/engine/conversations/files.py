@@ -29,10 +29,11 @@ from ..content import File, FileFormat, read
 from ..content.file import FILE_LIMITS, keyed, keys_of
 from ..content.parts import LETTERLOCK
 from ..core import Core
-from ..events import MessageUnreadable
-from ..record_values import Chat, InboxEntry, Message
+from ..events import MessageFailed, MessageUnreadable
+from ..record_values import Chat, InboxEntry, Message, Status
 from ..records import chat_key, contact_key, inbox_key
 from ..security import Security
+from ..shelf import put
 from ..sms import only_text
 from ..step import Turn
 from .file_records import (
@@ -46,7 +47,17 @@ from .file_records import (
     key_waited_for_key,
 )
 
-__all__ = ["check_format", "complete", "expire", "file_format", "is_key", "key_letter", "remember", "take_key"]
+__all__ = [
+    "check_format",
+    "complete",
+    "expire",
+    "file_format",
+    "is_left_behind",
+    "is_key",
+    "key_letter",
+    "remember",
+    "take_key",
+]
 
 T = TypeVar("T", KeyCame, KeyWaitedFor)
 
@@ -101,6 +112,17 @@ def check_format(file: File, wanted: FileFormat) -> None:
         code="input.file_sealed",
         hint="send the file by its path: then it is uploaded once more, as this chat needs it",
     )
+
+
+def is_left_behind(core: Core, turn: Turn, name: ChatName, message: Message, wanted: FileFormat) -> bool:
+    """Whether a message that waited is a file for the protocol that its chat went by before. It has failed then: nobody
+    could open it by this one, and what leaves in another form than was decided does so by no decision (SR-01)."""
+    content = read(message.entity, core.limits).content if message.entity else None
+    if not isinstance(content, File) or content.format is wanted:
+        return False
+    put(turn, name, replace(message, status=Status.FAILED))
+    turn.tell(MessageFailed(name, message.message_id, "file-protocol"))
+    return True
 
 
 def key_letter(core: Core, turn: Turn, message: Message, audience: tuple[Number, ...]) -> Letter | None:

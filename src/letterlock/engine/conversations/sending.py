@@ -128,7 +128,7 @@ def flush(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName
         if waiting.expires <= turn.now or waiting.task is not Task.CONTENT or turn.staged.get(key) is None:
             continue
         message = lookup(turn, name, waiting.order)
-        if message is not None:
+        if message is not None and not files.is_left_behind(core, turn, name, message, FileFormat.RCC16):
             held = _seal(core, turn, protocol, name, message)
             if held is not None:
                 _held(core, turn, name, held)
