@@ -78,6 +78,7 @@ class RbmDouble:
     events: list[tuple[str, str, str]] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     tokens_given: int = 0
+    tokens_asked: int = 0
     account_deleted: bool = False
     files: list[str] = field(default_factory=list)
     _tokens: dict[str, int] = field(default_factory=dict)
@@ -128,6 +129,7 @@ class RbmDouble:
 
     # --- tokens --------------------------------------------------------------------------------------------------
     async def _token(self, request: web.Request) -> web.Response:
+        self.tokens_asked += 1
         form = parse_qs((await request.read()).decode())
         if form.get("grant_type") != ["urn:ietf:params:oauth:grant-type:jwt-bearer"] or self.account_deleted:
             return web.json_response({"error": "invalid_grant"}, status=400)

@@ -173,6 +173,15 @@ async def test_many_wait_for_one_token(platform: RbmDouble, agent: RbmAgent) -> 
     assert (platform.tokens_given, len(platform.messages)) == (1, 20)
 
 
+async def test_many_hear_of_one_refusal(platform: RbmDouble, agent: RbmAgent) -> None:
+    """Who waited asked with the others: one after the other they would wait for a token server that is slow to refuse."""
+    platform.account_deleted = True
+    sends = (agent.send(PHONE, f"{n}") for n in range(20))
+    errors = await asyncio.gather(*sends, return_exceptions=True)
+    assert {getattr(error, "code", "") for error in errors} == {"rbm.credentials"}
+    assert platform.tokens_asked == 1
+
+
 # --- the rest ----------------------------------------------------------------------------------------------------
 async def test_taking_back_typing_and_reading(platform: RbmDouble, agent: RbmAgent) -> None:
     name = await agent.send(PHONE, "hello")

@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from lab_certificate import write_lab_certificate
 from letterlock.errors import InputError
 from letterlock.services.push import Accounting, Fate, Pushes, PushKind, PushLimits, Reason, Subscription
-from letterlock.services.push.fcm import Fcm, FcmSettings
-from letterlock.services.push.google_token import read_service_account
+from letterlock.services.push.fcm import Fcm, FcmSettings, read_service_account
 from letterlock.services.push.outcome import Later
 
 from .fcm_double import RESET, SILENCE, FcmDouble, error

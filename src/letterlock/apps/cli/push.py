@@ -17,8 +17,7 @@ from ...errors import InputError, TransportError
 from ...services.database import is_url
 from ...services.push import Provider, Pushes, PushKind, PushLimits
 from ...services.push.apns import APNS_HOST, APNS_SANDBOX, Apns, ApnsSettings
-from ...services.push.fcm import FCM_URL, Fcm, FcmSettings
-from ...services.push.google_token import read_service_account
+from ...services.push.fcm import FCM_URL, Fcm, FcmSettings, read_service_account
 from ...services.push.outcome import Sent
 from ...services.push.web import WebPush, WebPushSettings
 from .terminal import Terminal

@@ -16,19 +16,22 @@ import aiohttp
 from yarl import URL
 
 from ...codec.push_subscription import PushKind, Subscription
+from ...errors import InputError, TransportError
 from ...ids import Instant
+from ...net import google_tokens
+from ...net.google_tokens import AccountRefused, GoogleTokens, ServiceAccount
 from ..http import system_now
 from .exchange import Answer, Lost, NotSent, retry_after_ms
-from .google_token import CredentialsRefused, GoogleTokens, ServiceAccount
 from .outcome import Gone, Later, Outcome, Reason, Refused, Sent, Unknown
 from .posting import POST_TIMES, post
 from .steps import Target
 
-__all__ = ["FCM_URL", "Fcm", "FcmSettings"]
+__all__ = ["FCM_URL", "Fcm", "FcmSettings", "read_service_account"]
 
 _log = logging.getLogger("letterlock.push")
 
 FCM_URL = "https://fcm.googleapis.com"
+_SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 _DAY_S = 86_400
 _TOO_MANY_MS = 60_000
 """What Google asks for after a 429 without Retry-After."""
@@ -45,6 +48,15 @@ class FcmSettings:
     ttl_s: int = _DAY_S
 
 
+def read_service_account(data: bytes) -> ServiceAccount:
+    """Raises InputError."""
+    hint = "the JSON file of a service account, from the Firebase console"
+    account = google_tokens.read_service_account(data, code="input.fcm", hint=hint)
+    if not account.project:
+        raise InputError("the service account names no project", code="input.fcm", hint=hint)
+    return account
+
+
 class Fcm:
     """A `Provider`."""
 
@@ -54,7 +66,7 @@ class Fcm:
     def __init__(self, settings: FcmSettings, now: Callable[[], Instant] = system_now) -> None:
         self._settings, self._now = settings, now
         self._url = URL(settings.url) / "v1/projects" / settings.account.project / "messages:send"
-        self._tokens = GoogleTokens(settings.account, now)
+        self._tokens = GoogleTokens(settings.account, _SCOPE, now)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -74,11 +86,11 @@ class Fcm:
             if answer.status == 401 and "THIRD_PARTY_AUTH_ERROR" not in _words(answer):  # that one is the app's key
                 self._tokens.refused(token)
                 answer = await post(session, self._url, _headers(await self._tokens.token(session)), body)
-        except NotSent:
+        except (NotSent, TransportError):  # without a token nothing of the push itself was sent
             return Later(Reason.CONNECTION)
         except Lost:
             return Unknown(Reason.NO_ANSWER)
-        except CredentialsRefused:
+        except AccountRefused:
             _log.error("Google does not take the service account: check its file, and this machine's clock")
             return Later(Reason.CREDENTIALS)
         return self._outcome(answer)

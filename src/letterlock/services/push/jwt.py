@@ -1,4 +1,4 @@
-"""JSON Web Tokens as push services ask for them (RFC 7515, RFC 7518): ES256 for Apple and VAPID, RS256 for Google."""
+"""JSON Web Tokens as push services ask for them (RFC 7515, RFC 7518): ES256, for Apple and VAPID."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from ...codec.der import DerReader
 from ...codec.jwt import base64url, signed_token
 from ...crypto.key_files_pyca import FileKey
-from ...crypto.rsa_pyca import RsaKey
 
-__all__ = ["base64url", "es256", "rs256"]
+__all__ = ["base64url", "es256"]
 
 _SCALAR = 32
 
@@ -17,11 +16,6 @@ _SCALAR = 32
 def es256(key: FileKey, claims: Mapping[str, str | int], key_id: str = "") -> str:
     """Signed with a P-256 key."""
     return signed_token("ES256", claims, lambda text: _raw(key.sign(text)), key_id=key_id)
-
-
-def rs256(key: RsaKey, claims: Mapping[str, str | int], key_id: str = "") -> str:
-    """Signed with an RSA key."""
-    return signed_token("RS256", claims, key.sign, key_id=key_id)
 
 
 def _raw(signature: bytes) -> bytes:

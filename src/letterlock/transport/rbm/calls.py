@@ -15,9 +15,9 @@ import aiohttp
 
 from ...errors import RbmError, TransportError
 from ...ids import Instant, Rng
-from .account import ServiceAccount
-from .reading import bounded
-from .tokens import AccessTokens
+from ...net.bounded_answer import bounded
+from ...net.google_tokens import AccountRefused, GoogleTokens
+from .account import SCOPE, ServiceAccount
 
 __all__ = ["Calls", "RbmSettings"]
 
@@ -50,11 +50,12 @@ class Calls:
         self, base: str, account: ServiceAccount, settings: RbmSettings, now: Callable[[], Instant], rng: Rng
     ) -> None:
         self._base, self._settings, self._rng = base, settings, rng
-        self._tokens = AccessTokens(account, now)
+        self._tokens = GoogleTokens(account, SCOPE, now)
         self._slots = asyncio.Semaphore(settings.at_once)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
+        await self._tokens.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -103,7 +104,11 @@ class Calls:
 
     async def _once(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> tuple[_Answer, str]:
         session = self._open()
-        token = await self._tokens.token(session)
+        try:
+            token = await self._tokens.token(session)
+        except AccountRefused as error:
+            code, hint = _WAYS_ON[401]
+            raise RbmError("the service account is not taken", code=code, hint=hint, status=error.status) from None
         headers = {"Authorization": f"Bearer {token}"} | ({"Content-Type": "application/json"} if body else {})
         url = f"{self._base}/v1/{path}"
         try:

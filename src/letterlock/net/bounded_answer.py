@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from ...errors import TransportError
+from ..errors import TransportError
 
 __all__ = ["bounded"]
 
@@ -15,5 +15,5 @@ async def bounded(response: aiohttp.ClientResponse, most: int) -> bytes:
     async for chunk in response.content.iter_chunked(65_536):
         read += chunk
         if len(read) > most:
-            raise TransportError("an answer without end", code="transport.rbm")
+            raise TransportError("an answer without end", code="transport.answer")
     return bytes(read)
