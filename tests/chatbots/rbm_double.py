@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hmac
 import json
+import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +75,7 @@ class RbmDouble:
     token_seconds: int = 3600
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By id, what phones got, in order."""
+    delivered: set[str] = field(default_factory=set)
     revoked: list[str] = field(default_factory=list)
     events: list[tuple[str, str, str]] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -192,6 +194,8 @@ class RbmDouble:
     # --- the methods -----------------------------------------------------------------------------------------------
     async def _send(self, request: web.Request, body: bytes) -> web.Response:
         phone, name = request.match_info["phone"], request.query["messageId"]
+        if not _is_uuid(name):
+            return _error(400, "INVALID_ARGUMENT")
         if phone not in self.phones:
             return _error(404, "NOT_FOUND")
         message = json.loads(body)
@@ -204,7 +208,7 @@ class RbmDouble:
 
     async def _revoke(self, request: web.Request, body: bytes) -> web.Response:
         name = request.match_info["message"]
-        if name not in self.messages:
+        if name not in self.messages or name in self.delivered:  # what a phone has cannot be taken back
             return _error(404, "NOT_FOUND")
         self.revoked.append(name)
         return web.json_response({})
@@ -213,6 +217,8 @@ class RbmDouble:
         phone, event = request.match_info["phone"], json.loads(body)
         if phone not in self.phones:
             return _error(404, "NOT_FOUND")
+        if not _is_uuid(request.query["eventId"]):
+            return _error(400, "INVALID_ARGUMENT")
         if event["eventType"] not in ("IS_TYPING", "READ") or ("messageId" in event) != (event["eventType"] == "READ"):
             return _error(400, "INVALID_ARGUMENT")
         if request.query["eventId"] not in self._ids:
@@ -228,19 +234,19 @@ class RbmDouble:
 
     async def _batch(self, request: web.Request, body: bytes) -> web.Response:
         users = json.loads(body)["users"]
+        sample = users[: len(users) * 3 // 4] if len(users) >= 500 else []  # the real one picks them by chance
         return web.json_response(
             {
                 "reachableUsers": [user for user in users if user in self.phones],
-                "totalRandomSampleUserCount": 3,
-                "reachableRandomSampleUserCount": 2,
+                "totalRandomSampleUserCount": len(sample),
+                "reachableRandomSampleUserCount": sum(user in self.phones for user in sample),
             }
         )
 
     async def _files(self, request: web.Request, body: bytes) -> web.Response:
         asked = json.loads(body)
         self.files.append(asked["fileUrl"])
-        names = {"name": f"files/{len(self.files)}"}
-        return web.json_response(names | ({"thumbnailName": "files/small"} if "thumbnailUrl" in asked else {}))
+        return web.json_response({"name": f"files/{len(self.files)}"})
 
     # --- users, and what they do -----------------------------------------------------------------------------------
     async def post(self, webhook: str, event: dict[str, Any], *, token: str = TOKEN) -> int:
@@ -262,6 +268,13 @@ class RbmDouble:
         async with asyncio.timeout(10):
             while len(self.messages) < count:
                 await asyncio.sleep(0)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def everything() -> frozenset[str]:

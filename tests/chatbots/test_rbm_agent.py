@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -66,11 +67,15 @@ async def test_messages_of_all_sorts_are_taken(platform: RbmDouble, agent: RbmAg
 
 
 async def test_sr06_an_id_is_taken_once_however_often_it_is_sent(platform: RbmDouble, agent: RbmAgent) -> None:
-    for _ in range(2):
-        assert await agent.send(PHONE, "your code is 7", message_id="order-7") == "order-7"
-    assert list(platform.messages) == ["order-7"]
-    with pytest.raises(InputError):
-        await agent.send(PHONE, "x", message_id="a/b")
+    order = str(uuid.uuid5(uuid.NAMESPACE_URL, "https://shop.example/orders/7"))
+    for name in (order, order, order.upper()):
+        assert await agent.send(PHONE, "your code is 7", message_id=name) == order
+    assert list(platform.messages) == [order]
+    # The platform takes UUIDs alone, and in one form.
+    for wrong in ("a/b", "order-7", order.replace("-", ""), f"{{{order}}}", f"urn:uuid:{order}"):
+        with pytest.raises(InputError) as caught:
+            await agent.send(PHONE, "x", message_id=wrong)
+        assert caught.value.code == "input.message_id"
 
 
 @pytest.mark.parametrize(
@@ -190,30 +195,50 @@ async def test_taking_back_typing_and_reading(platform: RbmDouble, agent: RbmAge
     await agent.read(PHONE, "user-1")
     assert platform.revoked == [name]
     assert platform.events == [(PHONE, "IS_TYPING", ""), (PHONE, "READ", "user-1")]
-    with pytest.raises(RbmError, match="404"):
-        await agent.revoke(PHONE, "other")
+    # Who is told to fall back to SMS here sends a message twice that the phone has.
+    platform.delivered.add(name)
+    with pytest.raises(RbmError, match="404") as caught:
+        await agent.revoke(PHONE, name)
+    assert caught.value.code == "rbm.delivered"
+
+
+async def test_a_phone_names_its_messages_as_it_likes(platform: RbmDouble, agent: RbmAgent) -> None:
+    names = ["a/b+c=", "Mx 7", "x" * 256, "\N{REPLACEMENT CHARACTER}"]
+    for name in names:
+        await agent.read(PHONE, name)
+    assert [each for _, _, each in platform.events] == names
+    for wrong in ("", "x" * 257):
+        with pytest.raises(InputError):
+            await agent.read(PHONE, wrong)
 
 
 async def test_what_phones_can_do(platform: RbmDouble, agent: RbmAgent) -> None:
     found = await agent.capabilities(PHONE)
     assert {"RICHCARD_CAROUSEL", "SOMETHING_NEW"} <= found.features and found.carrier == "Lab Mobile"
     reach = await agent.reach([PHONE, OLD, NOBODY])
-    assert (reach.numbers, reach.sampled, reach.sample_reached) == ((PHONE, OLD), 3, 2)
+    assert (reach.numbers, reach.sampled, reach.sample_reached) == ((PHONE, OLD), 0, 0)
+    reach = await agent.reach([PHONE, OLD, *(f"+1202555{n:04d}" for n in range(498))])
+    assert (reach.numbers, reach.sampled, reach.sample_reached) == ((PHONE, OLD), 375, 2)
+    platform.faults.append(Fault(400))
+    with pytest.raises(RbmError) as refused:
+        await agent.reach([PHONE])
+    assert (refused.value.code, "region" in refused.value.hint) == ("rbm.refused", True)
+    async with RbmAgent(AGENT, read_service_account(platform.key_file)) as nowhere:
+        with pytest.raises(InputError, match="region by region"):
+            await nowhere.reach([PHONE])
     with pytest.raises(InputError, match="10000"):
         await agent.reach([PHONE] * 10_001)
 
 
 async def test_files_are_named_for_messages(platform: RbmDouble, agent: RbmAgent) -> None:
     file = await agent.upload("https://shop.example/film.mp4", "https://shop.example/small.jpg")
-    assert (file.name, file.thumbnail_name, platform.files) == (
-        "files/1",
-        "files/small",
-        ["https://shop.example/film.mp4"],
-    )
-    media = m.Media(m.Height.TALL, file_name=file.name, thumbnail_name=file.thumbnail_name)
+    small = await agent.upload("https://shop.example/small.jpg")
+    assert (file.name, small.name) == ("files/1", "files/2")
+    assert platform.files == ["https://shop.example/film.mp4", "https://shop.example/small.jpg"]
+    media = m.Media(m.Height.TALL, file_name=file.name, thumbnail_name=small.name)
     name = await agent.send(PHONE, m.BotMessage(m.Card(m.CardContent(media=media))))
     card = platform.messages[name]["contentMessage"]["richCard"]["standaloneCard"]["cardContent"]
-    assert card["media"]["uploadedRbmFile"] == {"fileName": "files/1", "thumbnailName": "files/small"}
+    assert card["media"]["uploadedRbmFile"] == {"fileName": "files/1", "thumbnailName": "files/2"}
     with pytest.raises(InputError):
         await agent.upload("file:///etc/passwd")
 

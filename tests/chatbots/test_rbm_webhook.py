@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gzip
 import hmac
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -127,6 +130,32 @@ async def test_sr05_a_repeat_is_answered_and_not_told_again(webhook: Webhook, pl
     ]
     await webhook.close()
     assert [event async for event in webhook] == []
+
+
+async def test_sr05_nobody_has_anothers_message_taken_for_a_repeat(webhook: Webhook, platform: RbmDouble) -> None:
+    """The phone chooses the id."""
+    for phone in (PHONE, "+12025550101"):
+        assert await platform.user_says(webhook.url, phone, "1", text="x") == 200
+    assert [(await anext(webhook)).sender for _ in range(2)] == [PHONE, "+12025550101"]  # type: ignore[union-attr]
+
+
+async def test_sr08_a_body_that_does_not_come_is_not_waited_for() -> None:
+    async with Webhook(TOKEN, settings=WebhookSettings(body_s=0.05)) as hook:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(hook.url).port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).split()[1] == b"408"
+        writer.close()
+
+
+async def test_sr08_a_body_is_not_unpacked(webhook: Webhook) -> None:
+    body, signature = signed(json.dumps({"senderPhoneNumber": PHONE, "messageId": "m", "text": "x"}).encode())
+    headers = {"X-Goog-Signature": signature, "Content-Encoding": "gzip"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(webhook.url, data=gzip.compress(body), headers=headers, skip_auto_headers=["Accept"]) as answer,
+    ):
+        assert answer.status == 400
 
 
 async def test_sr08_who_does_not_keep_up_has_the_platform_come_again(webhook: Webhook, platform: RbmDouble) -> None:

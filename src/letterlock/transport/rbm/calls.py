@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -60,12 +61,23 @@ class Calls:
             await self._session.close()
             self._session = None
 
-    async def call(self, method: str, path: str, query: Mapping[str, str], body: bytes | None = None) -> dict[str, Any]:
-        """The members of the answer. Raises RbmError when the platform refused, TransportError when it did not answer."""
+    async def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        ways: Mapping[int, tuple[str, str]] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """The members of the answer. Raises RbmError when the platform refused, TransportError when it did not answer.
+
+        `ways`: code and hint of the statuses that mean something else here than where a message is sent.
+        """
         async with self._slots:
             answer = await self._persist(method, path, query, body)
         if not 200 <= answer.status < 300:
-            raise _refusal(answer)
+            raise _refusal(answer, {**_WAYS_ON, **ways})
         try:
             members = json.loads(answer.body or b"{}")
         except (ValueError, RecursionError):
@@ -144,7 +156,7 @@ _WAYS_ON = {
 }
 
 
-def _refusal(answer: _Answer) -> RbmError:
+def _refusal(answer: _Answer, ways: Mapping[int, tuple[str, str]]) -> RbmError:
     status = answer.status
     if 300 <= status < 400:
         # Nobody is followed with a token in hand (SR-14).
@@ -152,7 +164,7 @@ def _refusal(answer: _Answer) -> RbmError:
     elif status >= 500:
         code, hint = "rbm.unavailable", "the platform has trouble: send it later, under the same message id"
     else:
-        code, hint = _WAYS_ON.get(status, ("rbm.refused", "the platform does not take this call"))
+        code, hint = ways.get(status, ("rbm.refused", "the platform does not take this call"))
     return RbmError(
         f"the platform refused ({status} {_named(answer.body)})".replace(" )", ")"),
         code=code,

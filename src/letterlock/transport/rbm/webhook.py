@@ -23,7 +23,7 @@ from aiohttp import web
 
 from ...codec.addresses import is_loopback
 from ...codec.chatbot.limits import ChatbotLimits
-from ...codec.chatbot.rbm_events import AgentEvent, decode_agent_event
+from ...codec.chatbot.rbm_events import AgentEvent, ServerEvent, decode_agent_event
 from ...errors import DecodeError, InputError
 
 __all__ = ["Webhook", "WebhookSettings", "is_signed"]
@@ -52,6 +52,8 @@ class WebhookSettings:
     max_waiting: int = 1_000
     remembered: int = 10_000
     max_body: int = 512 * 1024
+    body_s: float = 10.0
+    """How long a body may take to come."""
 
 
 def is_signed(client_token: str, raw: bytes, signature: str) -> bool:
@@ -102,7 +104,10 @@ class Webhook:
         """Listen. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=self._settings.max_body)
         app.router.add_post(self._settings.path, self._posted)
-        self._runner = web.AppRunner(app, access_log=None)
+        # A body is what was signed: nothing is unpacked.
+        self._runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, shutdown_timeout=self._settings.body_s
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
         await site.start()
@@ -134,7 +139,12 @@ class Webhook:
     # --- the platform ------------------------------------------------------------------------------------------
     async def _posted(self, request: web.Request) -> web.Response:
         try:
-            body = json.loads(await request.read())
+            async with asyncio.timeout(self._settings.body_s):
+                read = await request.read()
+        except TimeoutError:
+            return web.Response(status=408)
+        try:
+            body = json.loads(read)
         # Too deep is a RecursionError.
         except (ValueError, RecursionError):
             return web.Response(status=400)
@@ -167,7 +177,10 @@ class Webhook:
             # Signed, and of no use: refused it would come for a week and hold up what is behind it.
             _log.warning("the platform says something that cannot be read: %s", error.code)
             return web.Response(status=200)
-        known = hashlib.sha256(f"{type(event).__name__} {event.agent_id} {event.id}".encode()).digest()
+        # Phones choose the ids of messages: nobody may have another's taken for a repeat of his own (SR-05).
+        said_by = event.phone if isinstance(event, ServerEvent) else event.sender
+        name = repr((type(event).__name__, event.agent_id, said_by, event.id))
+        known = hashlib.sha256(name.encode()).digest()
         if known in self._known:
             return web.Response(status=200)
         if self._waiting.qsize() >= self._settings.max_waiting:
