@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, MutableMapping
 
-__all__ = ["Addresses"]
+from ...errors import DecodeError
+
+__all__ = ["Addresses", "check_addresses"]
+
+_GROUP = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_ADDRESS = re.compile(r"[!-~]{1,1024}", re.ASCII)
+
+
+def check_addresses(told: tuple[tuple[str, str], ...]) -> None:
+    """Raises DecodeError for what a client cannot know: they are kept, and dialled (SR-08, SR-09)."""
+    if not all(_GROUP.fullmatch(name) and _ADDRESS.fullmatch(address) for name, address in told):
+        raise DecodeError("not where a conference is", code="gateway.frame")
 
 
 class Addresses(MutableMapping[str, str]):

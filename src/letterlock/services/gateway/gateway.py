@@ -38,6 +38,7 @@ from .line import Line
 from .lines import Lines
 from .link import Link
 from .logic import Office, checked_enrolment, is_token, token_hash
+from .pace import Pace
 from .sealing import Sealer
 from .tables import Device, Tables
 
@@ -109,7 +110,17 @@ class Gateway:
         self._writer = Writer(database, Tables, GatewayError, "gateway")
         self._buckets = Buckets(limits.max_buckets)
         self._house = House(
-            limits, carrier, self._office, self._writer, self._buckets, now, rng, pushes, checkpoint, shared
+            limits,
+            carrier,
+            self._office,
+            self._writer,
+            self._buckets,
+            now,
+            rng,
+            pushes,
+            checkpoint,
+            Pace(limits.registrations_per_s),
+            shared,
         )
         self._lines = Lines(self._house)
         self._links = 0

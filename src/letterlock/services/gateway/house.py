@@ -13,6 +13,7 @@ from ..writer import Writer
 from .carrier import CarrierProfile
 from .limits import GatewayLimits
 from .logic import Office
+from .pace import Pace
 from .tables import Tables
 
 __all__ = ["CHECKPOINTS", "House", "no_checkpoint"]
@@ -47,5 +48,7 @@ class House:
     rng: Rng
     pushes: Pushes | None
     checkpoint: Callable[[str], None]
+    pace: Pace
+    """Of registrations, whoever causes them."""
     tls: ssl.SSLContext | None
     """With the carrier: one for all accounts, because the authorities of a system are most of a megabyte."""

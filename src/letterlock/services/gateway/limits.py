@@ -70,6 +70,8 @@ class GatewayLimits:
     """How long, and how many of one device, answers of the network are remembered that their client has not settled."""
     max_conferences: int = 1_024
     max_notices: int = 1_024
+    max_tags: int = 64
+    """Of one device."""
 
     # The carrier. Registrations at the start: so many a second.
     registrations_per_s: int = 50

@@ -27,10 +27,10 @@ from ...errors import LetterlockError, TransportError
 from ...ids import Instant, Number
 from ...transport.rcs.presence import RcsStatus
 from ...transport.rcs.transport import RcsTransport
-from .addresses import Addresses
+from .addresses import Addresses, check_addresses
 from .house import House
 from .link import Link
-from .logic import Opened, Page
+from .logic import Opened, Page, unknown
 from .notices import Notices
 from .requests import Requests
 from .tables import Device, Tables
@@ -56,6 +56,7 @@ class Line:
         self._addresses: Addresses | None = None
         self._changed: dict[str, str | None] = {}
         self._tidying: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         self._closed = False
         self.notices = Notices(house.limits.max_notices)
@@ -92,11 +93,27 @@ class Line:
             transport.watch_capabilities(self._features_changed)
             transport.remember_conferences(self._addresses)
             self._transport = transport
-            await transport.start()
+            self._starting = asyncio.get_running_loop().create_task(self._start(transport))
+
+    async def _start(self, transport: RcsTransport) -> None:
+        """In its turn: after a start of ours all clients link at once, and the carrier is not to meet them so."""
+        await self._house.pace.turn()
+        await transport.start()
+
+    async def begin(self) -> None:
+        """When the gateway begins: `open`, until it is under way to the carrier; and what has waited since before is not
+        forgotten. Raises GatewayError, StoreError."""
+        await self.open()
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
+        self._waking.look_later()
 
     async def close(self, code: int, reason: str) -> None:
         """Let the link go, take the registration off, write what is left to write."""
         self._closed = True
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
         if self.link is not None:
             await self.link.close(code, reason)
         await self._waking.close()
@@ -156,11 +173,14 @@ class Line:
     async def linked(self, link: Link, hello: Hello) -> Opened:
         """A client has said hello; an older link of this device makes room for it. Raises GatewayError, StoreError."""
         house, device = self._house, self.device
+        now, tags = house.now(), encode_tags(hello.tags, house.limits.max_tags)
+        check_addresses(hello.conferences)
         await self.open()
+        if self._closed:
+            raise unknown()  # revoked between its token and its hello: its cursor deletes nothing
         older, self.link = self.link, link
         if older is not None:
             await older.replaced()
-        now, tags = house.now(), encode_tags(hello.tags)
         # What an older link has acknowledged is written first, so that this one is not given it again.
         await self._tidied()
         opened = await house.writer.run(
@@ -216,7 +236,7 @@ class Line:
     async def advertise(self, asked: Advertise) -> None:
         """Other tags, kept for the next start of the gateway."""
         house, device, now = self._house, self.device.id, self._house.now()
-        tags = encode_tags(asked.tags)
+        tags = encode_tags(asked.tags, house.limits.max_tags)
         await house.writer.run(lambda tables: tables.seen(device, now, tags))
         self._open().advertise(asked.tags)
 

@@ -27,9 +27,9 @@ class Lines:
         self._opening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the devices and register those that have linked, so many a second: a carrier that comes back after an
-        outage is not met by all at once, nor is it when we do."""
-        for device in await self._house.writer.run(lambda tables: tables.devices()):
+        """Read the devices and register those that have linked, one after another in the house's pace."""
+        house = self._house
+        for device in await house.writer.run(lambda tables: house.office.begin(tables, house.rng)):
             self._lines[device.number, device.instance] = Line(self._house, device)
         self._opening = asyncio.get_running_loop().create_task(self._open_all())
 
@@ -69,11 +69,9 @@ class Lines:
             await line.close(REVOKED, "this device was removed")
 
     async def _open_all(self) -> None:
-        pause = 1 / self._house.limits.registrations_per_s
         for line in list(self._lines.values()):
-            if line.device.linked and not line.registered:
+            if line.device.linked:
                 try:
-                    await line.open()
+                    await line.begin()
                 except LetterlockError as error:
                     _log.error("an account cannot be registered: %s", error.code)
-                await asyncio.sleep(pause)

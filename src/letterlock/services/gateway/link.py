@@ -41,6 +41,7 @@ from ...codec.gateway import (
     encode,
 )
 from ...errors import DecodeError, InputError, LetterlockError, TransportError
+from ..buckets import Rate
 from .house import House
 
 if TYPE_CHECKING:
@@ -121,11 +122,16 @@ class Link:
 
     async def replaced(self) -> None:
         """A newer link of this device is there."""
-        self._open = False
+        self._ended()
         self._behind = True
         closing = asyncio.get_running_loop().create_task(self.close(REPLACED, "another link of this device"))
         self._requests.add(closing)
         closing.add_done_callback(self._requests.discard)
+
+    def _ended(self) -> None:
+        """Nothing goes out any more, and nobody waits for room."""
+        self._open = False
+        self._room.set()
 
     # --- to the client ---------------------------------------------------------------------------
     def arrived(self, cursor: int, frame: bytes) -> None:
@@ -168,9 +174,12 @@ class Link:
         except LetterlockError as error:
             _log.warning("an inbox could not be read: %s", error.code)
             await self.close(CLOSED, error.code)
+        finally:
+            self._ended()
 
     async def _next(self) -> bytes | None:
         if self._answers:
+            self._room.set()
             return self._answers.popleft()
         for notice in self._line.notices.due():
             return notice
@@ -222,12 +231,8 @@ class Link:
         return None
 
     async def _read(self) -> None:
-        buckets, number = self._house.buckets, self._line.device.number
         while (frame := await self._receive()) is not None:
-            wait_ms = buckets.take("gateway.frames", number, self._limits.frame_rate, self._house.now())
-            if wait_ms:
-                # Not refused: whoever sends so much waits in their own socket (SR-17).
-                await asyncio.sleep(wait_ms / 1000)
+            await self._slowly("gateway.frames", self._limits.frame_rate)
             if not self._open:
                 return  # replaced
             await self._on(frame)
@@ -250,8 +255,11 @@ class Link:
             case Subscribe():
                 await self._begin(frame.request, self._do(frame.request, lambda: self._subscribe(frame)))
             case Advertise():
+                # It and the next have no answer that could refuse them, and cost the carrier requests.
+                await self._slowly("gateway.requests", self._limits.requests)
                 await line.advertise(frame)
             case VisitConferences():
+                await self._slowly("gateway.requests", self._limits.requests)
                 line.visit_conferences()
             case Hello():
                 raise DecodeError("a second hello", code="gateway.hello")
@@ -264,17 +272,30 @@ class Link:
         self._line.acknowledge(cursor)
         self._more.set()
 
+    async def _slowly(self, what: str, rate: Rate) -> None:
+        """Not refused: whoever sends so much waits in their own socket (SR-17)."""
+        number, house = self._line.device.number, self._house
+        while wait_ms := house.buckets.take(what, number, rate, house.now()):  # noqa: ASYNC110 - time, not an event
+            await asyncio.sleep(wait_ms / 1000)
+
     # --- requests --------------------------------------------------------------------------------
     async def _begin(self, request: RequestId, work: Coroutine[Any, Any, GatewayFrame], size: int = 0) -> None:
-        """In a task of its own, when there is room: the client's next frames wait until then."""
+        """In a task of its own, when there is room: the client's next frames wait until then. An answer that the client does
+        not read takes room, too (SR-08)."""
         limits = self._limits
         try:
-            while len(self._requests) >= limits.max_requests or self._request_bytes + size > limits.max_request_bytes:
+            while self._open and (
+                len(self._requests) + len(self._answers) >= limits.max_requests
+                or self._request_bytes + size > limits.max_request_bytes
+            ):
                 self._room.clear()
                 await self._room.wait()
         except asyncio.CancelledError:
             work.close()
             raise
+        if not self._open:
+            work.close()
+            return
         self._request_bytes += size
         task = asyncio.get_running_loop().create_task(self._answer(request, work))
         self._requests.add(task)

@@ -20,7 +20,7 @@ from .limits import GatewayLimits
 from .sealing import Sealer
 from .tables import Credentials, Device, Stored, Tables
 
-__all__ = ["Enrolment", "Office", "Opened", "Page", "checked_enrolment", "is_token", "token_hash"]
+__all__ = ["Enrolment", "Office", "Opened", "Page", "checked_enrolment", "is_token", "token_hash", "unknown"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _USERNAME = re.compile(r"[!-~]{1,255}", re.ASCII)
@@ -98,7 +98,7 @@ class Office:
         """User and password at the carrier. Raises GatewayError when they do not open."""
         sealed = tables.credentials(device.id)
         if sealed is None:
-            raise _unknown()
+            raise unknown()
         return sealed.username, self._sealer.open(device.number, device.instance, sealed.sealed)
 
     def forget(self, tables: Tables, number: Number, instance: str) -> Device | None:
@@ -132,6 +132,12 @@ class Office:
         return oldest
 
     # --- inboxes ---------------------------------------------------------------------------------
+    def begin(self, tables: Tables, rng: Rng) -> list[Device]:
+        """All devices, when the gateway begins, with new inboxes: it may have begun on an older copy, and have taken so much
+        since that a cursor of before would delete what its client never had. Acknowledged is what is on this disk."""
+        tables.renumber([(device.id, rng(_INBOX)) for device in tables.devices()])
+        return tables.devices()
+
     def linked(
         self, tables: Tables, device: int, inbox: bytes | None, cursor: int, tags: bytes, now: Instant, rng: Rng
     ) -> Opened:
@@ -147,7 +153,7 @@ class Office:
             return Opened(found.inbox, found.acknowledged, found.newest)
         if cursor > found.newest:
             anew = rng(_INBOX)
-            tables.renumber(device, anew)
+            tables.renumber([(device, anew)])
             return Opened(anew, found.acknowledged, found.newest)
         if cursor > found.acknowledged:
             self.acknowledge(tables, device, cursor)
@@ -160,7 +166,7 @@ class Office:
         """
         found = tables.device_by_id(device)
         if found is None:
-            raise _unknown()
+            raise unknown()
         limits = self._limits
         if tables.total() + len(frame) > limits.max_total_bytes:
             raise GatewayError("all inboxes together are full", code="gateway.full", status=503)
@@ -168,10 +174,11 @@ class Office:
         size = found.bytes + len(frame)
         if over or size > limits.max_bytes:
             last = 0
-            for at, (cursor, each) in enumerate(tables.oldest(device, limits.max_messages)):
-                if at >= over and size <= limits.max_bytes:
-                    break
-                last, size = cursor, size - each
+            while (over > 0 or size > limits.max_bytes) and (oldest := tables.oldest(device, last, _BATCH)):
+                for cursor, each in oldest:
+                    last, size, over = cursor, size - each, over - 1
+                    if over <= 0 and size <= limits.max_bytes:
+                        break
             if last:
                 tables.drop_to(device, last)
                 tables.note_gap(device, last, GapReason.OVERFLOW)
@@ -242,9 +249,10 @@ def token_hash(token: str) -> bytes:
 
 def _there(device: Device | None) -> Device:
     if device is None:
-        raise _unknown()
+        raise unknown()
     return device
 
 
-def _unknown() -> GatewayError:
+def unknown() -> GatewayError:
+    """The device is not admitted, or not any more."""
     return GatewayError("this device is not known here", code="gateway.unknown", status=401)

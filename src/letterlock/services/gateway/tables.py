@@ -219,12 +219,13 @@ class Tables:
         )
         return [Stored(*row) for row in rows]
 
-    def oldest(self, device: int, count: int) -> list[tuple[int, int]]:
-        """(cursor, size) of the oldest messages."""
+    def oldest(self, device: int, after: int, count: int) -> list[tuple[int, int]]:
+        """(cursor, size) of the oldest messages behind a cursor."""
         return [
             (cursor, size)
             for cursor, size in self.connection.execute(
-                "SELECT cursor, size FROM messages WHERE device = ? ORDER BY cursor LIMIT ?", (device, count)
+                "SELECT cursor, size FROM messages WHERE device = ? AND cursor > ? ORDER BY cursor LIMIT ?",
+                (device, after, count),
             )
         ]
 
@@ -252,9 +253,11 @@ class Tables:
             "UPDATE devices SET gap = ?, gap_reason = ? WHERE id = ? AND gap < ?", (cursor, reason, device, cursor)
         )
 
-    def renumber(self, device: int, inbox: bytes) -> None:
-        """Another inbox: the cursors of the one before count for nothing any more."""
-        self.connection.execute("UPDATE devices SET inbox = ? WHERE id = ?", (inbox, device))
+    def renumber(self, inboxes: list[tuple[int, bytes]]) -> None:
+        """Other inboxes, by device: the cursors of those before count for nothing any more."""
+        self.connection.executemany(
+            "UPDATE devices SET inbox = ? WHERE id = ?", [(inbox, device) for device, inbox in inboxes]
+        )
 
     def expired(self, before: Instant, count: int) -> list[tuple[int, int]]:
         """(device, highest cursor) of inboxes with messages from before this instant."""

@@ -43,6 +43,13 @@ class Waking:
         else:
             self._timer = loop.call_later(pause, self._again)
 
+    def look_later(self) -> None:
+        """The gateway has begun: what was to be asked of the push service before may not have been; but most devices come
+        by themselves now."""
+        if self._house.pushes is not None and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._house.limits.wake_after_ms / 1000, self._again)
+
     def present(self) -> None:
         """It has linked by itself."""
         if self._timer is not None:

@@ -19,6 +19,10 @@ __all__ = ["Arrivals"]
 
 _log = logging.getLogger(__name__)
 
+_TRIES = 3
+"""For a message that fails by a mistake of ours. It would come again for as long as the gateway keeps it, a month, and
+nothing behind it would be acknowledged."""
+
 
 class Arrivals:
     """`on_safe` is called when more can be acknowledged, `on_failure` when something could not be taken: it has to come
@@ -36,6 +40,7 @@ class Arrivals:
         self._order: deque[int] = deque()  # what has come behind `acknowledged`, in the order of the inbox
         self._safe: set[int] = set()
         self._taking: dict[int, asyncio.Task[None]] = {}
+        self._failed: dict[int, int] = {}
         self.inbox: bytes | None = None
         self.acknowledged = 0
         """Everything up to there is safe here."""
@@ -49,6 +54,7 @@ class Arrivals:
             self._order.clear()
             self._safe.clear()
             self._taking = {}
+            self._failed.clear()
             self.acknowledged = welcome.cursor
 
     async def take(self, message: Message) -> None:
@@ -109,7 +115,14 @@ class Arrivals:
         if inbox != self.inbox:
             return  # of an inbox that is no more
         self._taking.pop(cursor, None)
+        if error is not None and not isinstance(error, LetterlockError):
+            self._failed[cursor] = self._failed.get(cursor, 0) + 1
+            if self._failed[cursor] >= _TRIES:
+                _log.error("it was tried %d times: it is left", _TRIES)
+                self.lost += 1
+                error = None
         if error is None and not task.cancelled():
+            self._failed.pop(cursor, None)
             self._safe.add(cursor)
             self._advance()
         elif error is not None:
