@@ -58,6 +58,12 @@ def test_one_thing_or_the_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hint: letterlock sms --smsc" in capsys.readouterr().err
 
 
+def test_off_wins_over_the_variable(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LETTERLOCK_SMSC", "smpps://u@h")
+    assert main(["sms", "--off", "--profile", "nobody"]) != 0
+    assert "unlock" in capsys.readouterr().err  # the words themselves were taken
+
+
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     made = Town(tmp_path)

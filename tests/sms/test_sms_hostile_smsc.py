@@ -183,6 +183,21 @@ async def test_a_receipt_right_behind_the_answer_is_taken() -> None:
         assert BEN in {inbound.sender for inbound in end.seen.values()}
 
 
+async def test_a_repeat_that_could_not_be_kept_is_still_a_repeat() -> None:
+    async with bound() as (smsc, end, line):
+        line.writer.write(deliver(1, b"hello"))
+        assert (await line.expect(DELIVER | NACK))[0] == 0
+        line.writer.close()
+        again = await smsc.line()
+        end.notes.full = True
+        again.writer.write(deliver(1, b"hello"))
+        assert (await again.expect(DELIVER | NACK))[0] != 0
+        end.notes.full = False
+        again.writer.write(deliver(2, b"hello"))
+        assert (await again.expect(DELIVER | NACK))[0] == 0
+        assert end.texts == ["hello"]
+
+
 async def test_sr08_a_flood_is_refused_and_not_kept_in_memory() -> None:
     async with bound(max_waiting=4) as (_, end, line):
         gate = asyncio.Event()

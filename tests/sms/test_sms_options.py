@@ -25,7 +25,7 @@ from letterlock.engine.events import (
 )
 from letterlock.engine.policy import PlainOption
 from letterlock.engine.record_values import Status
-from letterlock.engine.records import MESSAGE
+from letterlock.engine.records import MESSAGE, chat_key
 from letterlock.engine.security import Security
 from letterlock.errors import InputError, LetterlockError, NotEncrypted
 from letterlock.ids import MessageId, Number
@@ -102,6 +102,37 @@ def test_the_other_way_can_be_chosen_within_the_transition() -> None:
     world.run()
     view = [alice.engine.view(alice.state, BOB, message) for message in alice.history(BOB)]
     assert [(each.text, each.medium) for each in view] == [("by rcs", Medium.RCS), ("by sms", Medium.SMS)]
+
+
+def with_sms(phone: Phone) -> Engine:
+    """Its engine after `letterlock sms --smsc`."""
+    protocols = (phone.world.keys.protocol(phone.account, 1),)
+    return Engine(phone.engine.me, phone.engine._core.crypto, protocols, sms=True)
+
+
+def test_sms_can_be_chosen_where_rcs_was_chosen_before_there_was_an_account() -> None:
+    _, alice = keyless(sms=False)
+    alice.send(BOB, "by rcs", allow=options(alice)["plain-rcs"])
+    assert alice.engine.options(alice.state, BOB) == ()
+    alice.engine = with_sms(alice)
+    (sms,) = alice.engine.options(alice.state, BOB)
+    alice.send(BOB, "by sms", allow=sms)
+    assert [message.medium for message in alice.history(BOB)] == [Medium.RCS, Medium.SMS]
+
+
+def test_sms_can_be_chosen_in_a_chat_that_a_former_version_left_unencrypted() -> None:
+    """That one kept no nonce once there was nothing more to choose."""
+    _, alice = keyless(sms=False)
+    alice.send(BOB, "by rcs", allow=options(alice)["plain-rcs"])
+    chat = alice.state.get(chat_key(BOB))
+    assert chat is not None
+    alice.state.commit({chat_key(BOB): dataclasses.replace(chat, nonce=b"")})
+    alice.engine = with_sms(alice)
+    assert alice.engine.options(alice.state, BOB) == ()
+    alice.do(alice.engine.open_chat, BOB)
+    (sms,) = alice.engine.options(alice.state, BOB)
+    assert sms.name == "plain-sms"
+    assert state(alice) is Security.PLAIN_RCS
 
 
 def test_sr01_an_option_of_rcs_is_none_of_sms() -> None:

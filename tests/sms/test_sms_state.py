@@ -124,10 +124,27 @@ def test_parts_of_other_senders_references_and_kinds_do_not_mix() -> None:
     put(kept, "1:15550199", Concatenation(7, 2, 2, True), b"d")
     put(kept, "1:15550199", Concatenation(7, 3, 2, False), b"e")
     assert kept.assembly(most_per_sender=9).due(0) == []
-    # The first word for a part counts: nobody replaces it later.
-    put(kept, "1:15550199", Concatenation(7, 2, 1, False), b"forged")
     put(kept, "1:15550199", Concatenation(7, 2, 2, False), b"z")
     assert [each.text for each in kept.assembly(most_per_sender=9).due(0)] == ["az"]
+
+
+def test_a_reference_that_is_given_again_is_another_message() -> None:
+    """Phones have 256 of them. What never became whole is shown as it is, and nothing of the later one is lost."""
+    kept = Kept()
+    first, second = (Concatenation(7, 2, number, False) for number in (1, 2))
+    kept.keep(kept.assembly().add("1:15550199", first, Coding.GSM, b"old", MessageId("old"), 0))
+    kept.keep(kept.assembly().add("1:15550199", first, Coding.GSM, b"new ", MessageId("new"), 5))
+    kept.keep(kept.assembly().add("1:15550199", first, Coding.GSM, b"new ", MessageId("repeat"), 6))
+    (over,) = kept.assembly().due(6)
+    assert (over.message_id, over.text) == ("old", "old[...]")
+    kept.keep(kept.assembly().add("1:15550199", second, Coding.GSM, b"text", MessageId("late"), 7))
+    assert {(each.message_id, each.text) for each in kept.assembly().due(7)} == {
+        ("old", "old[...]"),
+        ("new", "new text"),
+    }
+    for each in kept.assembly().due(7):
+        kept.keep(kept.assembly().forget(each))
+    assert kept.records == {}
 
 
 def test_what_is_missing_for_too_long_is_shown_as_it_is() -> None:

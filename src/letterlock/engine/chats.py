@@ -74,6 +74,9 @@ def save(core: Core, turn: Turn, chat: Chat) -> Chat:
     state = policy.state_of(core, chat, contact, turn.now)
     if chat.shown != state.value:
         chat = _changed(turn, chat, state)
+    elif state.plain and not chat.nonce:
+        # Chosen under a former version, which knew of one way alone: the other one can be chosen, too.
+        chat = replace(chat, nonce=turn.rng(16))
     turn.staged.put(chat_key(chat.number), chat)
     return chat
 

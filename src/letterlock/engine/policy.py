@@ -131,9 +131,8 @@ def chosen(core: Core, turn: Turn, chat: Chat, option: PlainOption) -> Chat:
     if chat.sticky:
         # An encrypted chat stays one: the decision was for this message, the next one asks again.
         return replace(chat, nonce=turn.rng(_NONCE_BYTES))
-    # With two ways there is another one to choose.
-    nonce = turn.rng(_NONCE_BYTES) if core.sms else b""
-    return replace(chat, nonce=nonce, plain=chat.transition, medium=option.medium)
+    # There may be another way to choose, now or once there is an account for SMS.
+    return replace(chat, nonce=turn.rng(_NONCE_BYTES), plain=chat.transition, medium=option.medium)
 
 
 def refusal(core: Core, chat: Chat, state: Security) -> NotEncrypted:

@@ -99,7 +99,8 @@ def sms_account(arguments: argparse.Namespace) -> SmsAccount | None:
 
 
 async def run_sms(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    if bool(arguments.smsc) == arguments.off:
+    named = arguments.smsc != (os.environ.get("LETTERLOCK_SMSC") or None)
+    if (arguments.off and named) or not (arguments.off or arguments.smsc):
         raise InputError(
             "name an SMSC, or say --off", code="input.smsc", hint="letterlock sms --smsc smpps://user@smsc.example.net"
         )

@@ -1,7 +1,8 @@
 """Arriving messages in parts: in any order, each part once, bounded in parts, senders, number and time (SR-08).
 
 The parts are kept before the SMSC hears that we have them: an SMSC with a window of one sends the second part only when
-the first was acknowledged. What is missing for too long, or stands in the way of newer ones, is shown as it is.
+the first was acknowledged. What is missing for too long, or stands in the way of newer ones, is shown as it is: also
+where a phone gives a reference again, and the message that had it before never became whole.
 """
 
 from __future__ import annotations
@@ -67,11 +68,19 @@ class Assembly:
         # Hashed: what a sender is called is anybody's choice.
         named = f"{sender}\0{part.wide}\0{part.reference}\0{part.total}"
         name = hashlib.sha256(named.encode()).hexdigest()[:32]
+        changes: dict[str, str | None] = {}
         group = self._groups.get(name)
+        if group is not None and group.parts.get(part.number, (coding, octets)) != (coding, octets):
+            # Another message: mixed they would be neither, and dropped its text would be lost.
+            over = f"{name}.{group.message_id}"
+            group.at = -self._kept_ms
+            self._groups[over] = self._groups.pop(name)
+            changes[_PREFIX + over] = group.written()
+            group = None
         if group is None:
             group = self._groups[name] = _Group(fresh, sender, part.total, now)
-        group.parts.setdefault(part.number, (coding, octets))
-        return {_PREFIX + name: group.written()}
+        group.parts[part.number] = (coding, octets)
+        return {**changes, _PREFIX + name: group.written()}
 
     def due(self, now: Instant) -> list[Assembled]:
         """What is to be shown now: complete, too old, or too much."""

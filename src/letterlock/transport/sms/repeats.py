@@ -23,10 +23,14 @@ _PREFIX = "taken/"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A message that was taken in a connection. `again`: it had been taken before."""
+    """A message that was taken in a connection. `before`: what was known of it, if it had been taken before."""
 
     message_id: MessageId
-    again: bool
+    before: tuple[str, str, Instant] | None = None
+
+    @property
+    def again(self) -> bool:
+        return self.before is not None
 
 
 class Repeats:
@@ -54,10 +58,15 @@ class Repeats:
         if found is None:
             while len(self._known) >= self._most:
                 changes.update(self.confirm([next(iter(self._known))]))
-        taken = Taken(fresh if found is None else found, found is not None)
-        self._known.pop(taken.message_id, None)
+        taken = Taken(fresh) if found is None else Taken(found, self._known.pop(found))
         self._known[taken.message_id] = (digest, connection, now)
         return taken, {**changes, _PREFIX + taken.message_id: json.dumps([digest, connection, now])}
+
+    def undo(self, taken: Taken) -> None:
+        """It could not be kept: what was known before is known, so that it is new, or known, when it comes again."""
+        self._known.pop(taken.message_id, None)
+        if taken.before is not None:
+            self._known[taken.message_id] = taken.before
 
     def confirm(self, message_ids: Iterable[MessageId]) -> Changes:
         """The SMSC has read our acknowledgement of these."""
