@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from chatbots.maap_platform import MaapPlatform
 from chatbots.messages import CARD, CAROUSEL, CHIPS, MEDIA, SHOP
@@ -17,6 +18,8 @@ from chatbots.test_chatbot_network import BOT, Town
 from e2e.world import ANA, Phone
 from letterlock.apps.cli import main
 from letterlock.apps.cli.bot_words import bot_lines
+from letterlock.client import Environment
+from letterlock.client.settings import ContentAccount
 from letterlock.codec.chatbot import maap
 from letterlock.codec.chatbot import model as m
 from letterlock.engine.content import Card
@@ -149,6 +152,47 @@ async def test_sr14_media_are_fetched_when_asked_for_and_from_no_private_address
         assert (wrong["error"], connections) == ("transfer.address", [])
         (wrong,) = await terminal.json("download", *where, "--media", "2", code=1)
         assert wrong["error"] == "input.target"
+
+
+async def test_media_that_are_asked_for_come_whole_and_their_server_learns_nothing_else(
+    town: Town, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """On this machine only the configured content server may be asked (SR-14), so the picture lies there."""
+    asked: list[web.Request] = []
+    pictures = {"/red.png": b"red" * 1_000, "/blue.png": b"blue" * 70_000}
+
+    async def picture(request: web.Request) -> web.Response:
+        asked.append(request)
+        return web.Response(body=pictures[request.path], content_type="image/png")
+
+    app = web.Application()
+    app.router.add_get("/{name}", picture)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        home = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        plain = Environment().content
+        account = ContentAccount(home, ANA, "secret")
+        async with MaapPlatform(town.carrier, BOT) as platform:
+            ana = await town.phone(
+                ANA, content=lambda environment, settings: plain(environment, replace(settings, content=account))
+            )
+            terminal = Terminal(ana, capsys)
+            cards = tuple(m.CardContent("t", media=replace(MEDIA, url=home + path)) for path in pictures)
+            name, _ = await platform.send(ANA, maap.MESSAGE_TYPE, maap.encode_message(m.Carousel(cards)))
+            await ana.seen(MessageReceived)
+            await terminal.run("chats", BOT)
+            assert asked == []
+            where = ("--chat", BOT, "--message", name, "--media", "2", "--to", str(tmp_path / "picture.png"))
+            await terminal.run("download", *where)
+            assert (tmp_path / "picture.png").read_bytes() == pictures["/blue.png"]
+            assert {request.path for request in asked} == {"/blue.png"}
+            for request in asked:
+                assert not {"authorization", "cookie", "referer", "from"} & {each.lower() for each in request.headers}
+                assert ANA not in str(request.headers)
+    finally:
+        await runner.cleanup()
 
 
 def test_what_is_written_on_a_card_cannot_move_the_cursor() -> None:
