@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import pytest
 
 from client.files_town import ANA, BEN, CLEO, FilesTown, content, file_in, inside, photo, received, until_cached
 from client.phones import event, texts
-from letterlock.client import Environment, Settings, TotalProgress, TransferState
+from letterlock.client import Client, Environment, Settings, TotalProgress, TransferStage, TransferState
 from letterlock.engine.content import FileFormat, pointed
-from letterlock.engine.events import GroupJoined, MessageReceived, MessageSent
+from letterlock.engine.events import GroupJoined, MessageReceived, MessageSent, TransferChanged
 from letterlock.errors import ContentError, InputError, NotEncrypted
 from letterlock.transport.content.client import ContentClient
 from letterlock.transport.content.config import Downloaded, DownloadState, ServerAccount
@@ -198,6 +199,60 @@ async def test_pause_and_cancel_while_it_is_sealed(tmp_path: Path) -> None:
         await until_cached(ana, 1)
         assert inside(tmp_path / ANA / "transfers") == {}
         assert [each.id for each in await ana.transfers()] == [transfer.id]
+
+
+async def test_progress_while_it_is_sealed_and_opened(tmp_path: Path) -> None:
+    """A large file is read from end to end before its first byte moves, and after its last one came."""
+    (tmp_path / "film.bin").write_bytes(content(12_000_000))
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await town.people(ANA, BEN)
+        chat = await ana.chat(BEN)
+        await chat.send("hello")
+        after = await ana.cursor()
+        await chat.send_file(tmp_path / "film.bin", thumbnail=False)
+        file = await received(ben, ANA)
+        transfer = await ben.download(file, tmp_path / "got.bin")
+        await transfer.wait()
+        for person, begin, stages in ((ana, after, ["sealing", "moving"]), (ben, 0, ["moving", "opening", "moving"])):
+            told = await changes(person, begin)
+            assert [stage for stage, _ in itertools.groupby(each.stage for each in told)] == stages
+            assert told[-1].state == "done" and told[-1].done == told[-1].size
+            for stage in stages[:2]:
+                part = [each.done for each in told if each.stage == stage and each.state == "running"]
+                assert len(part) >= 5 and part == sorted(part)
+        assert (transfer.info.stage, transfer.info.done) == (TransferStage.MOVING, file.file.size)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("holiday.jpg", b"MZ" + bytes(900), "it says image/jpeg and is application/x-executable"),
+        ("holiday.jpg", photo(), ""),
+        ("notes.txt", b"hello", ""),
+    ],
+)
+async def test_sr14_a_name_that_does_not_fit_the_bytes(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+    """Said on both sides, and whether a plain copy is written or not."""
+    (tmp_path / name).write_bytes(data)
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await town.people(ANA, BEN)
+        upload = await (await ana.chat(BEN)).upload(tmp_path / name)
+        await (await ana.chat(BEN)).send_file(await upload.file())
+        assert upload.info.disagreement == says
+        file = await received(ben, ANA)
+        for to in (None, tmp_path / "got"):
+            assert (await (await ben.download(file, to)).wait()).disagreement == says
+
+
+async def changes(person: Client, after: int) -> list[TransferChanged]:
+    """What was told of transfers up to now."""
+    told, last = [], await person.cursor()
+    async for recorded in person.events(after):
+        if isinstance(recorded.event, TransferChanged):
+            told.append(recorded.event)
+        if recorded.cursor >= last:
+            break
+    return told
 
 
 async def test_what_is_said_of_a_file_and_what_is_not(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from .group import Group
 from .provisioned import ProvisioningState
 from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount
 from .transfer import TotalProgress, Transfer
-from .transfer_records import TransferInfo, TransferState
+from .transfer_records import TransferInfo, TransferStage, TransferState
 
 __all__ = [
     "CHECKPOINTS",
@@ -45,5 +45,6 @@ __all__ = [
     "TotalProgress",
     "Transfer",
     "TransferInfo",
+    "TransferStage",
     "TransferState",
 ]

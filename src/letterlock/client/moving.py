@@ -10,7 +10,6 @@ import asyncio
 import dataclasses
 import threading
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,10 +19,10 @@ from ..files.pointer import RemoteSeal
 from ..transport.content.config import Downloaded, DownloadState, UploadState
 from .cached_files import CachedFiles
 from .encrypted_files import Ciphertexts
-from .sealed_transfers import Cancelled, SealedTransfer, Sealing, blob_of
-from .transfer_records import TransferInfo, TransferState
+from .sealed_transfers import SealedTransfer, Sealing, Work, blob_of
+from .transfer_records import TransferInfo, TransferStage, TransferState
 
-__all__ = ["Content", "Moving", "Progress"]
+__all__ = ["Content", "Moving", "StageProgress"]
 
 T = TypeVar("T")
 
@@ -31,6 +30,7 @@ _HANDS = 2
 """Files that are sealed or opened at once: more are no faster, and would take all threads from everybody else."""
 
 Progress = Callable[[int, int | None], None]
+StageProgress = Callable[[TransferStage, int, int | None], None]
 
 
 class Content(Protocol):
@@ -66,11 +66,11 @@ class Moving:
         self.content: Content | None = None
         self._hands = asyncio.Semaphore(_HANDS)
 
-    async def move(self, info: TransferInfo, progress: Progress) -> TransferInfo:
+    async def move(self, info: TransferInfo, on_progress: StageProgress) -> TransferInfo:
         """Move it to its end; the record of that. Raises what made it fail, as LetterlockError."""
         if info.sealed is not None:
-            return await self._move_sealed(info, info.sealed, progress)
-        content = self.server()
+            return await self._move_sealed(info, info.sealed, on_progress)
+        content, progress = self.server(), _moved(on_progress)
         if isinstance(info.task, UploadState):
             document = await content.upload(info.task, progress)
             current = await self._one(info.id)
@@ -101,20 +101,27 @@ class Moving:
             checked=got.checked,
         )
 
-    async def _move_sealed(self, info: TransferInfo, sealed: SealedTransfer, progress: Progress) -> TransferInfo:
+    async def _move_sealed(
+        self, info: TransferInfo, sealed: SealedTransfer, on_progress: StageProgress
+    ) -> TransferInfo:
         task = info.task
         if isinstance(task, UploadState):
             content = self.server()
             if sealed.pointer is None:
-                sealed, ready = await self._worked(partial(self._sealing.seal, info.id, sealed, task))
+                plain, begun = sealed, task
+                sealed, ready = await self._worked(
+                    TransferStage.SEALING, on_progress, lambda work: self._sealing.seal(info.id, plain, begun, work)
+                )
                 # SR-06: from here on this ciphertext is what is sent, and its key is in the store before it is.
                 kept = dataclasses.replace(ready, begun=True)
-                await self._keep(dataclasses.replace(await self._one(info.id), sealed=sealed, task=kept))
+                here = dataclasses.replace(await self._one(info.id), stage=TransferStage.MOVING, done=0)
+                await self._keep(dataclasses.replace(here, sealed=sealed, task=kept))
                 task = dataclasses.replace(ready, begun=task.begun)
-            document = await content.upload(task, progress)
+            document = await content.upload(task, _moved(on_progress))
             return dataclasses.replace(
                 await self._one(info.id),
                 state=TransferState.DONE,
+                stage=TransferStage.MOVING,
                 sealed=self._sealing.uploaded(sealed, document),
                 document=document,
                 done=document.file.size,
@@ -125,40 +132,46 @@ class Moving:
         cache = self._sealing.cache
         cache.hold(at.seal.sha256)  # what is on its way does not give way
         try:
-            path = await self._open_sealed(info, task, sealed, at, progress)
+            path, disagreement = await self._open_sealed(info, task, sealed, at, on_progress)
             await self._cache.note(sealed.pointer)
         finally:
             await asyncio.to_thread(cache.release, at.seal.sha256)
         return dataclasses.replace(
             await self._one(info.id),
             state=TransferState.DONE,
-            sealed=dataclasses.replace(sealed, path=path),
+            stage=TransferStage.MOVING,
+            sealed=dataclasses.replace(sealed, path=path, disagreement=disagreement),
             done=task.size or 0,
             sha256=None,
             checked=True,
         )
 
     async def _open_sealed(
-        self, info: TransferInfo, task: DownloadState, sealed: SealedTransfer, at: RemoteSeal, progress: Progress
-    ) -> str:
-        """Have the ciphertext here, and the plain copy where it was wanted; its path, or nothing."""
+        self,
+        info: TransferInfo,
+        task: DownloadState,
+        sealed: SealedTransfer,
+        at: RemoteSeal,
+        on_progress: StageProgress,
+    ) -> tuple[str, str]:
+        """Have the ciphertext here, and the plain copy where it was wanted; its path, or nothing, and what is odd of it."""
         found = await asyncio.to_thread(self._sealing.here, info.id, at)
         fresh = found is None
-        where = found or await self._fetch_blob(info, task, at, progress)
+        where = found or await self._fetch_blob(info, task, at, _moved(on_progress))
         if not sealed.path and where.parent != self._sealing.cache.folder:
             raise InputError("the cache has no room for this file", code="input.cache", hint="letterlock cache prune")
 
-        def opened(stop: Cancelled) -> str:
-            return self._sealing.open(info.id, sealed, at, where, stop)
+        def opened(work: Work) -> tuple[str, str]:
+            return self._sealing.open(info.id, sealed, at, where, work)
 
         try:
-            return await self._worked(opened)
+            return await self._worked(TransferStage.OPENING, on_progress, opened)
         except InvalidFile:
             if fresh:
                 raise
             # What lay here was damaged since; the server's may be whole.
-            where = await self._fetch_blob(info, task, at, progress)
-            return await self._worked(opened)
+            where = await self._fetch_blob(info, task, at, _moved(on_progress))
+            return await self._worked(TransferStage.OPENING, on_progress, opened)
 
     async def _fetch_blob(self, info: TransferInfo, task: DownloadState, at: RemoteSeal, progress: Progress) -> Path:
         async def keep(state: DownloadState) -> None:
@@ -167,9 +180,10 @@ class Moving:
         await self.server().download(task, progress, keep)
         return await asyncio.to_thread(self._sealing.fetched, info.id, at)
 
-    async def _worked(self, work: Callable[[Cancelled], T]) -> T:
+    async def _worked(self, stage: TransferStage, on_progress: StageProgress, work: Callable[[Work], T]) -> T:
         async with self._hands:
-            return await _in_thread(work)
+            on_progress(stage, 0, None)
+            return await _in_thread(lambda done, size: on_progress(stage, done, size), work)
 
     def server(self) -> Content:
         """What there is to work with. Raises InputError."""
@@ -180,10 +194,18 @@ class Moving:
         return self.content
 
 
-async def _in_thread(work: Callable[[Cancelled], T]) -> T:
+def _moved(on_progress: StageProgress) -> Progress:
+    return lambda done, size: on_progress(TransferStage.MOVING, done, size)
+
+
+async def _in_thread(on_progress: Callable[[int, int], None], work: Callable[[Work], T]) -> T:
     """Run what blocks. Cancelled, it is told to stop and waited for: nobody may begin again in the same place before."""
-    stop = threading.Event()
-    running = asyncio.get_running_loop().run_in_executor(None, work, stop.is_set)
+    stop, loop = threading.Event(), asyncio.get_running_loop()
+
+    def tell(done: int, size: int) -> None:
+        loop.call_soon_threadsafe(on_progress, done, size)
+
+    running = loop.run_in_executor(None, work, Work(tell, stop.is_set))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..codec.ft_http import FileDocument, RemoteFile, media_type
 from ..crypto.provider import CryptoProvider
@@ -28,10 +29,10 @@ from ..ids import Rng
 from ..transport.content.config import DownloadState, UploadState
 from .encrypted_files import Ciphertexts
 from .file_cache import FileCache
-from .media import MediaInfo, describe
+from .media import SNIFFED, MediaInfo, announced_type, describe, disagreement, sniff
 from .sealed_files import open_file, reading, seal_file
 
-__all__ = ["SealedTransfer", "Sealing", "blob_of", "file_of_pointer"]
+__all__ = ["SealedTransfer", "Sealing", "Work", "blob_of", "file_of_pointer"]
 
 UPLOAD_NAME = "file"
 UPLOAD_TYPE = "application/octet-stream"
@@ -41,7 +42,12 @@ _THUMBNAIL_NAME = "thumbnail.jpg"
 _NOWHERE = "https://upload.invalid/"
 """The address of what is not uploaded yet; the name cannot exist (RFC 2606)."""
 
-Cancelled = Callable[[], bool]
+
+class Work(NamedTuple):
+    """What a thread that seals or opens says and asks: how far it is, and whether to stop."""
+
+    on_progress: Callable[[int, int], None]
+    cancelled: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,8 @@ class SealedTransfer:
 
     `path` is the plain file: the user's, or the one to be; empty: it stays sealed, in the cache. `pointer` is None while
     an upload is not sealed yet. `picture` is what its thumbnail is made from, empty for the file itself; `described`
-    False: nothing is said of what is in it. `thumbnail`: a download is that of the pointer's thumbnail.
+    False: nothing is said of what is in it. `thumbnail`: a download is that of the pointer's thumbnail. `disagreement`
+    says what the bytes are, where its name or type says something else.
     """
 
     path: str
@@ -60,6 +67,7 @@ class SealedTransfer:
     picture: str = ""
     described: bool = True
     thumbnail: bool = False
+    disagreement: str = ""
 
 
 def blob_of(pointer: FilePointer, thumbnail: bool) -> RemoteSeal:
@@ -91,7 +99,7 @@ class Sealing:
         return UploadState(transfer, place, Layout(size).sealed_size, 0, UPLOAD_NAME, UPLOAD_TYPE)
 
     def seal(
-        self, transfer: str, sealed: SealedTransfer, task: UploadState, cancelled: Cancelled
+        self, transfer: str, sealed: SealedTransfer, task: UploadState, work: Work
     ) -> tuple[SealedTransfer, UploadState]:
         """Seal the file and its thumbnail under fresh keys; what is to be uploaded, on the disk from now on.
 
@@ -100,7 +108,14 @@ class Sealing:
         self._ciphertexts.prepare()
         info = self._described(sealed)
         small = self._small(transfer, info)
-        seal = seal_file(sealed.path, task.path, crypto=self._crypto, rng=self._rng, cancelled=cancelled)
+        seal = seal_file(
+            sealed.path,
+            task.path,
+            crypto=self._crypto,
+            rng=self._rng,
+            on_progress=work.on_progress,
+            cancelled=work.cancelled,
+        )
         pointer = FilePointer(
             RemoteSeal(seal, _NOWHERE),
             sealed.name,
@@ -119,7 +134,8 @@ class Sealing:
             thumbnail=None if small is None else str(self._ciphertexts.path(transfer, "thumbnail")),
             thumbnail_type=UPLOAD_TYPE,
         )
-        return dataclasses.replace(sealed, pointer=pointer), ready
+        odd = (info.disagreement if info is not None else None) or ""
+        return dataclasses.replace(sealed, pointer=pointer, disagreement=odd), ready
 
     def uploaded(self, sealed: SealedTransfer, document: FileDocument) -> SealedTransfer:
         """With the addresses that the server gave. A thumbnail that it did not take is left out."""
@@ -167,38 +183,47 @@ class Sealing:
             return place
         return self.cache.find(at.seal.sha256) or place
 
-    def open(self, transfer: str, sealed: SealedTransfer, at: RemoteSeal, path: Path, cancelled: Cancelled) -> str:
-        """Write the plain copy; its path. Without a place for one, all is verified all the same, and nothing written.
+    def open(self, transfer: str, sealed: SealedTransfer, at: RemoteSeal, path: Path, work: Work) -> tuple[str, str]:
+        """Write the plain copy; its path, and what its bytes are where they are not what its sender says (SR-14). Without
+        a place for one, all is verified all the same, and nothing written.
 
         Raises InvalidFile, and the ciphertext that did not hold is gone then.
         """
         try:
             if not sealed.path:
-                return self._verified(at, path, cancelled)
-            return open_file(
-                path,
-                sealed.path,
-                at.seal,
-                part=self.part(transfer, sealed),
-                crypto=self._crypto,
-                cancelled=cancelled,
-            )
+                self._verify(at, path, work)
+                written = ""
+            else:
+                written = open_file(
+                    path,
+                    sealed.path,
+                    at.seal,
+                    part=self.part(transfer, sealed),
+                    crypto=self._crypto,
+                    on_progress=work.on_progress,
+                    cancelled=work.cancelled,
+                )
+            with reading(path, at.seal, crypto=self._crypto) as reader:
+                found = sniff(reader.read(0, SNIFFED))
         except InvalidFile:
             self.cache.drop(at.seal.sha256)
             self._ciphertexts.forget(transfer)
             raise
+        # Its name counts as well: that is what a desktop goes by.
+        said = ("image/jpeg",) if sealed.thumbnail else (announced_type(sealed.name), sealed.content_type)
+        return written, next((odd for each in said if (odd := disagreement(each, found))), "")
 
     def part(self, transfer: str, sealed: SealedTransfer) -> Path:
         """The hidden file beside its place, while what was verified is being written."""
         place = Path(sealed.path)
         return place.with_name(f".{place.name[:80]}.{transfer[:12]}.part")
 
-    def _verified(self, at: RemoteSeal, path: Path, cancelled: Cancelled) -> str:
+    def _verify(self, at: RemoteSeal, path: Path, work: Work) -> None:
         with reading(path, at.seal, crypto=self._crypto) as reader:
-            for _ in reader.batches(lambda piece: None):
-                if cancelled():
+            for _, done in reader.batches(lambda piece: None):
+                if work.cancelled():
                     raise InputError("stopped", code="transfer.cancelled")
-        return ""
+                work.on_progress(done, at.seal.size)
 
     # --- inside ------------------------------------------------------------------------------------------------
     def _described(self, sealed: SealedTransfer) -> MediaInfo | None:

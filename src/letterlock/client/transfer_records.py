@@ -21,6 +21,7 @@ from .sealed_transfers import SealedTransfer
 __all__ = [
     "TRANSFER",
     "TransferInfo",
+    "TransferStage",
     "TransferState",
     "info_from_json",
     "info_to_json",
@@ -63,11 +64,21 @@ class TransferState(enum.Enum):
         return self is not TransferState.RUNNING
 
 
+class TransferStage(enum.Enum):
+    """What is done with the bytes of one that runs, one after another; the value is its stable name."""
+
+    SEALING = "sealing"
+    MOVING = "moving"
+    OPENING = "opening"
+    """What came is verified, and written as a plain copy if one was wanted."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransferInfo:
     """One transfer. `document` is what the server gave for an upload that is done, for whoever is to fetch it.
 
-    `task` is all that is needed to go on with it. `done` counts bytes, of `task.size` where that is known. `sha256`
+    `task` is all that is needed to go on with it. `done` counts bytes of the `stage`, of `task.size` where that is known:
+    a large file is sealed for a while before the first of them moves. `sha256`
     and `checked` are of a download that is done: whether its digest was compared with what was announced, or its tag
     was verified. `encrypted` of a transfer for RCC.16: its keys, and the file in the clear; `sealed` of one of a sealed
     file.
@@ -86,6 +97,7 @@ class TransferInfo:
     checked: bool = False
     encrypted: Encrypted | None = None
     sealed: SealedTransfer | None = None
+    stage: TransferStage = TransferStage.MOVING
 
     @property
     def upload(self) -> bool:
@@ -105,6 +117,11 @@ class TransferInfo:
         return self.task.size
 
     @property
+    def disagreement(self) -> str:
+        """What its bytes are, where its name or type says something else: for the user to read before it is opened (SR-14)."""
+        return "" if self.sealed is None else self.sealed.disagreement
+
+    @property
     def resumable(self) -> bool:
         """Whether going on may lead anywhere: not when the same would be refused again."""
         stopped = self.state in (TransferState.PAUSED, TransferState.INTERRUPTED, TransferState.FAILED)
@@ -115,6 +132,7 @@ def info_to_json(info: TransferInfo) -> dict[str, Any]:
     """A JSON object with a stable form; bytes are in hexadecimal digits."""
     out = {field.name: getattr(info, field.name) for field in dataclasses.fields(info)}
     out["state"] = info.state.value
+    out["stage"] = info.stage.value
     out["upload"] = info.upload
     out["task"] = {name: _plain(value) for name, value in dataclasses.asdict(info.task).items()}
     out["document"] = None if info.document is None else dataclasses.asdict(info.document)
@@ -136,6 +154,7 @@ def info_from_json(value: Any) -> TransferInfo:
                 task[name] = _bytes(task.get(name))
             given["task"] = DownloadState(**task)
         given["state"] = TransferState(given["state"])
+        given["stage"] = TransferStage(given.get("stage", TransferStage.MOVING.value))
         given["document"] = _document(given.get("document"))
         given["sha256"] = _bytes(given.get("sha256"))
         given["encrypted"] = _encrypted(given.get("encrypted"))

@@ -37,9 +37,9 @@ from ..transport.content.config import DownloadState, UploadState
 from .cached_files import CachedFiles
 from .driver import Driver
 from .encrypted_files import MAX_FILE, Ciphertexts, Encrypted
-from .moving import Content, Moving, Progress
+from .moving import Content, Moving, StageProgress
 from .sealed_transfers import SealedTransfer, Sealing, blob_of
-from .transfer_records import TRANSFER, TransferInfo, TransferState
+from .transfer_records import TRANSFER, TransferInfo, TransferStage, TransferState
 
 __all__ = ["Content", "Transfers"]
 
@@ -69,7 +69,7 @@ class Transfers:
         self._moving = Moving(ciphertexts, sealing, cache, self.one, self._kept)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._notes: set[asyncio.Task[None]] = set()
-        self._done: dict[str, int] = {}
+        self._done: dict[str, tuple[TransferStage, int]] = {}
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._servers: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
 
@@ -121,7 +121,10 @@ class Transfers:
         if form is FileFormat.SEALED:
             sealed = SealedTransfer(path, name, content_type, None, thumbnail or "", described)
             begun = self._sealing.begun(transfer, size)
-            return await self._begin(TransferInfo(transfer, TransferState.RUNNING, self._clock(), begun, sealed=sealed))
+            first = TransferInfo(
+                transfer, TransferState.RUNNING, self._clock(), begun, sealed=sealed, stage=TransferStage.SEALING
+            )
+            return await self._begin(first)
         content_type = content_type or "application/octet-stream"
         if form is FileFormat.RCC16:
             seal = self._ciphertexts.seal
@@ -254,7 +257,7 @@ class Transfers:
         kept = dataclasses.replace(task, begun=True) if isinstance(task, UploadState) else task
         running = await self._say(dataclasses.replace(info, task=kept), TransferState.RUNNING)
         if info.id not in self._tasks:
-            self._done[info.id] = info.done
+            self._done[info.id] = (info.stage, info.done)
             work = asyncio.get_running_loop().create_task(self._run(info), name="letterlock-transfer")
             self._tasks[info.id] = work
             work.add_done_callback(lambda done: self._ended(info.id, done))
@@ -291,13 +294,15 @@ class Transfers:
             places = self._servers[server] = asyncio.Semaphore(_OF_ONE_SERVER)
         return places
 
-    def _progress(self, transfer: str) -> Progress:
-        told = -1
+    def _progress(self, transfer: str) -> StageProgress:
+        at, told = TransferStage.MOVING, -1
 
-        def progress(done: int, total: int | None) -> None:
-            nonlocal told
-            self._done[transfer] = done
+        def progress(stage: TransferStage, done: int, total: int | None) -> None:
+            nonlocal at, told
+            self._done[transfer] = (stage, done)
             step = done * _STEPS // total if total else 0
+            if stage is not at:
+                at, told = stage, -1
             if step > told:
                 if told >= 0 and step < _STEPS:
                     note = asyncio.get_running_loop().create_task(self._note(transfer))
@@ -308,10 +313,17 @@ class Transfers:
         return progress
 
     async def _note(self, transfer: str) -> None:
+        def step(stored: State, now: Instant, rng: Rng) -> Step[None]:
+            turn = Turn(stored, now, rng)
+            # Looked up here and not before: what the move itself puts down meanwhile, a key above all, must stay.
+            info = turn.staged.get(TRANSFER.key(transfer))
+            if info is not None and info.state is TransferState.RUNNING:
+                turn.staged.put(TRANSFER.key(transfer), moved := self._now(info))
+                turn.tell(_event(moved))
+            return turn.finish(None)
+
         try:
-            info = await self.one(transfer)
-            if info.state is TransferState.RUNNING:
-                await self._say(info, TransferState.RUNNING)
+            await self._driver.submit(step)
         except LetterlockError as error:
             _log.info("progress of a transfer was not recorded: %s (%s)", error, error.code)
 
@@ -347,7 +359,10 @@ class Transfers:
 
     def _now(self, info: TransferInfo) -> TransferInfo:
         """With the bytes that have moved since the record was written."""
-        return dataclasses.replace(info, done=self._done.get(info.id, info.done))
+        if info.state is not TransferState.RUNNING:
+            return info
+        stage, done = self._done.get(info.id, (info.stage, info.done))
+        return dataclasses.replace(info, stage=stage, done=done)
 
 
 def _interrupt(state: State, now: Instant, rng: Rng) -> Step[None]:
@@ -379,7 +394,7 @@ def _server(info: TransferInfo) -> str:
 
 
 def _event(info: TransferInfo) -> TransferChanged:
-    return TransferChanged(info.id, info.upload, info.state.value, info.done, info.size, info.reason)
+    return TransferChanged(info.id, info.upload, info.state.value, info.done, info.size, info.reason, info.stage.value)
 
 
 def _looked_at(path: str) -> tuple[int, int]:

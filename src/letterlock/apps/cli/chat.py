@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from functools import partial
 
-from ...client import Client
+from ...client import Client, Conversation
 from ...engine import events as ev
+from ...engine.policy import PlainOption
 from ...errors import InputError
+from ...ids import MessageId
 from .asking import read_all
 from .group import conversation_named
 from .options import add_profile, open_client
+from .progress import show_odd, show_progress
 from .sending import add_sending, record_of, say, within
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -79,20 +83,32 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if (text is None) == (arguments.file is None):
         raise InputError("give a text, or --file", code="input.send", hint="letterlock send --help")
     if arguments.file is not None:
-        return await say(
-            arguments,
-            terminal,
-            lambda chat, allow: chat.send_file(
-                arguments.file,
-                name=arguments.name,
-                content_type=arguments.type,
-                thumbnail=False if arguments.no_thumbnail else arguments.thumbnail,
-                allow=allow,
-            ),
-        )
+        return await say(arguments, terminal, partial(_send_file, arguments, terminal))
     if text == "-":
         text = read_all().rstrip("\n")
     return await say(arguments, terminal, lambda chat, allow: chat.send(text, allow=allow))
+
+
+async def _send_file(
+    arguments: argparse.Namespace, terminal: Terminal, chat: Conversation, allow: PlainOption | None
+) -> MessageId:
+    transfer = await chat.upload(
+        arguments.file,
+        name=arguments.name,
+        content_type=arguments.type,
+        thumbnail=False if arguments.no_thumbnail else arguments.thumbnail,
+        allow=allow,
+    )
+    try:
+        async for info in transfer.progress():
+            show_progress(info, terminal)
+        file = await transfer.file()
+    except BaseException:  # Ctrl-C above all: what is not sent is not left half-way at the server
+        if not transfer.info.state.over:
+            await transfer.cancel()
+        raise
+    show_odd(transfer.info, terminal)
+    return await chat.send_file(file, allow=allow)
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -16,6 +16,7 @@ from .account import LAB_CONTENT_PORT
 from .group import conversation_named
 from .messages import message_named
 from .options import add_profile, open_client
+from .progress import show_odd, show_progress
 from .serving import add_accounts, add_database, add_listening, database, listening, passwords, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -233,7 +234,7 @@ async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, term
             await transfer.resume()
         try:
             async for info in transfer.progress():
-                _progress(info, terminal)
+                show_progress(info, terminal)
             info = await transfer.wait()
         except BaseException:  # Ctrl-C above all: however it ends here, it goes on another time
             if not transfer.info.state.over:
@@ -241,12 +242,8 @@ async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, term
                 terminal.say(f"paused; to go on: letterlock {arguments.verb} --resume")
             raise
         _outcome(info, terminal)
+        show_odd(info, terminal)
     return 0
-
-
-def _progress(info: TransferInfo, terminal: Terminal) -> None:
-    if info.size and not info.state.over and (terminal.json or sys.stderr.isatty()):
-        terminal.say(f"{info.done * 100 // info.size:3d} % of {info.size} bytes")
 
 
 def _outcome(info: TransferInfo, terminal: Terminal) -> None:

@@ -191,7 +191,8 @@ def _text(event: Event) -> str:
         case ev.TransferChanged():
             way = "upload" if event.upload else "download"
             part = f" {event.done * 100 // event.size} %" if event.size and event.state != "done" else ""
-            return f"{way} {event.transfer[:8]}: {event.state}{part}{f' ({event.reason})' if event.reason else ''}"
+            doing = event.stage if event.state == "running" and event.stage != "moving" else event.state
+            return f"{way} {event.transfer[:8]}: {doing}{part}{f' ({event.reason})' if event.reason else ''}"
         case _ if isinstance(event, GroupEvent):
             return group_event_text(event)
         case ev.StoreRolledBack():

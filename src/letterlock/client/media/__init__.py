@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from .describe import MediaInfo, describe
 from .sandbox import Thumbnail
-from .sniff import Kind
+from .sniff import SNIFFED, Kind, announced_type, disagreement, sniff
 
-__all__ = ["Kind", "MediaInfo", "Thumbnail", "describe"]
+__all__ = ["SNIFFED", "Kind", "MediaInfo", "Thumbnail", "announced_type", "describe", "disagreement", "sniff"]

@@ -61,7 +61,8 @@ class ProvisioningChanged:
 class TransferChanged:
     """A file on its way to (`upload`) or from a content server: `done` bytes of `size`, None while nobody knows.
 
-    `state` is a value of `client.TransferState`; `reason` is a stable code when it is `failed`.
+    `state` is a value of `client.TransferState`, `stage` one of `client.TransferStage`; `reason` is a stable code when it
+    is `failed`.
     """
 
     transfer: str
@@ -70,3 +71,4 @@ class TransferChanged:
     done: int
     size: int | None
     reason: str = ""
+    stage: str = "moving"
