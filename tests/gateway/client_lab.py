@@ -24,7 +24,9 @@ class GatewayLab(Lab):
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls, folder: Path, pushes: Pushes | None = None) -> AsyncIterator[GatewayLab]:  # type: ignore[override]
+    async def running(  # type: ignore[override]
+        cls, folder: Path, pushes: Pushes | None = None, **changes: Any
+    ) -> AsyncIterator[GatewayLab]:
         async with super().running(folder) as lab:
             assert isinstance(lab, GatewayLab)
             plenty = Rate(1_000_000, 1_000)
@@ -35,6 +37,7 @@ class GatewayLab(Lab):
                 b"s" * 32,
                 limits=GatewayLimits(links=plenty, enrolments=plenty),
                 pushes=pushes,
+                **changes,
             )
             await lab.gateway.start()
             try:

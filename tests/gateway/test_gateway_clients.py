@@ -13,6 +13,7 @@ import pytest
 from client.phones import ANA, BEN, event, texts
 from client.test_crash_sender_receiver import _check, _converse, _delivered, _shown_once
 from gateway.client_lab import GatewayLab
+from gateway.lab import eventually
 from letterlock.client import Client, GatewayAccount
 from letterlock.engine.events import GroupJoined, MessageDelivered, MessageReceived
 from letterlock.engine.security import Security
@@ -61,6 +62,31 @@ async def test_one_client_of_the_gateway_and_one_that_speaks_with_the_carrier_it
             await b.settled()
         async with opened(lab, ana) as a:
             assert await texts(a, 1) == ["while you were away"]
+
+
+async def test_sr06_a_message_whose_answer_was_lost_goes_out_again_and_is_shown_once(tmp_path: Path) -> None:
+    """The network has it, and the gateway could not write that down: the same bytes under the same id, which Ben knows."""
+    passed: list[str] = []
+
+    def checkpoint(name: str) -> None:
+        passed.append(name)
+        if name == "result.before" and passed.count(name) == 1:
+            raise RuntimeError
+
+    async with GatewayLab.running(tmp_path, checkpoint=checkpoint) as lab:
+        ana = await lab.create(ANA)
+        ben = await super(GatewayLab, lab).create(BEN)
+        async with opened(lab, ben):
+            pass  # away: or his receipt would say that he has it, and nothing would go again
+        async with opened(lab, ana) as a:
+            chat = await a.chat(BEN)
+            await chat.send("once", wait=True)
+            await eventually(lambda: passed.count("result.before") == 2, 30)  # it went out twice
+            await chat.send("after", wait=True)
+            await eventually(lambda: passed.count("result.committed") == 2)
+            async with opened(lab, ben) as b:
+                assert await texts(b, 2) == ["once", "after"]
+        assert lab.watch.reused() == []
 
 
 async def test_the_settings_are_kept_and_a_wrong_password_is_heard_of_at_set_up(tmp_path: Path) -> None:

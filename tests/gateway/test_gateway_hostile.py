@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from aiohttp import WSMessage, WSMsgType, web
 
-from gateway.lab import ANA, BEN, Inbox, Lab, eventually, text
+from gateway.lab import ANA, BEN, QUICK, Inbox, Lab, eventually, text
 from gateway.raw import enrolled, raw_link
 from gateway.test_gateway_links import bodies, send, waiting
 from gateway.test_gateway_push import away, place
@@ -33,6 +33,7 @@ from letterlock.services.buckets import Rate
 from letterlock.services.gateway import GatewayLimits
 from letterlock.services.gateway.link import Link
 from letterlock.services.gateway.pace import Pace
+from letterlock.transport.gateway.transport import GatewayState, GatewayTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -229,6 +230,36 @@ async def test_what_waited_when_the_gateway_was_killed_still_wakes(tmp_path: Pat
         assert provider.woken == []
         await lab.begin(limits=lab.changes["limits"], pushes=pushes)
         await eventually(lambda: provider.woken)
+
+
+class FullDisk(dict[str, str]):
+    """Addresses of conferences that cannot be written down."""
+
+    def __setitem__(self, name: str, address: str) -> None:
+        raise StoreError("the disk is full")
+
+
+@pytest.mark.parametrize(
+    "kept", [FullDisk(), dict.fromkeys(map(str, range(4096)), "sip:a@h.test")], ids=["disk", "many"]
+)
+async def test_sr08_an_address_that_cannot_be_kept_ends_the_link_and_not_the_transport(
+    tmp_path: Path, kept: dict[str, str]
+) -> None:
+    async with Lab.running(tmp_path) as lab:
+        bens, states = Inbox(), list[GatewayState]()
+        config = lab.config(BEN)
+        ben = GatewayTransport(config, bens.take, lambda status: states.append(status.state), settings=QUICK)
+        lab.closing.push_async_callback(ben.close)
+        await ben.start()
+        await ben.registered()
+        ben.remember_conferences(kept)
+        line = lab.gateway._lines.find(BEN, config.instance)
+        assert line is not None
+        line.notices.kept(GROUP, "sip:a@h.test")
+        await eventually(lambda: GatewayState.OFFLINE in states)
+        assert len(kept) in (0, 4096)
+        ben.remember_conferences({})
+        await eventually(lambda: ben.status.state is GatewayState.REGISTERED)
 
 
 async def test_a_message_that_no_version_of_ours_can_take_does_not_keep_the_others(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Requests:
                 del self._waiting[asked.request]
 
     def answered(self, answer: Answer) -> None:
-        """An answer has come. One that nobody waits for any more is settled all the same."""
+        """An answer has come. One that nobody waits for any more is not settled: who asks again is to have it."""
         known = self._waiting.pop(answer.request, None)
         if known is not None and not known[1].done():
             known[1].set_result(answer)

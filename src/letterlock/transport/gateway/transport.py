@@ -113,6 +113,7 @@ class GatewayTransport:
         self._arrivals = Arrivals(on_message, settings.max_taking, self._stir, self._drop)
         self._requests = Requests(self._say)
         self._slots = asyncio.Semaphore(settings.max_in_flight)
+        self._views = asyncio.Semaphore(settings.max_taking)
         self._out: deque[bytes] = deque()
         self._more = asyncio.Event()
         self._linked = asyncio.Event()
@@ -328,7 +329,7 @@ class GatewayTransport:
         self._socket, self._close_code = socket, 0
         try:
             await self._serve(socket)
-        except (DecodeError, TransportError) as error:
+        except LetterlockError as error:  # a disk that takes no address, too: an outage, never the end of trying
             return _Ended(GatewayState.OFFLINE, str(error), linked=self._linked.is_set())
         except (ConnectionError, RuntimeError, TimeoutError) as error:
             return _Ended(GatewayState.OFFLINE, f"the link ended: {type(error).__name__}", linked=self._linked.is_set())
@@ -433,7 +434,8 @@ class GatewayTransport:
                 self._stands(state, _printable(reason))
             case ConferenceSeen():
                 if self._on_conference is not None:
-                    self._spawn(self._on_conference(_view(frame)))
+                    await self._views.acquire()  # SR-08: a gateway that floods waits in its own socket
+                    self._spawn(self._seen(self._on_conference, _view(frame)))
             case FeaturesChanged(number=number, features=features, before=before):
                 if self._on_capabilities is not None:
                     self._on_capabilities(number, features, before)
@@ -441,6 +443,12 @@ class GatewayTransport:
                 self._keep(name, address)
             case Welcome():
                 raise DecodeError("a second welcome", code="gateway.welcome")
+
+    async def _seen(self, on_conference: Callable[[ConferenceView], Awaitable[None]], view: ConferenceView) -> None:
+        try:
+            await on_conference(view)
+        finally:
+            self._views.release()
 
     def _stands(self, state: str, reason: str) -> None:
         if state == "registered":
@@ -451,7 +459,8 @@ class GatewayTransport:
             self._set(GatewayState.LINKED, f"the carrier: {reason}")
 
     def _keep(self, name: str, address: str | None) -> None:
-        if not _GROUP.fullmatch(name) or (address is not None and len(address) > _MAX_ADDRESS):
+        full = name not in self._kept and len(self._kept) >= self._most  # SR-08
+        if not _GROUP.fullmatch(name) or (address is not None and (full or len(address) > _MAX_ADDRESS)):
             raise DecodeError("not where a conference is", code="gateway.conference")
         if address is not None:
             self._kept[name] = address
