@@ -70,6 +70,21 @@ def test_who_left_the_rcs_group_alone_is_taken_out_with_the_next_commit() -> Non
     assert cleo.view(GROUP).subject == "without her"
 
 
+def test_who_left_unheard_is_taken_out_with_the_next_commit() -> None:
+    """The focus accepted it, and all that it sent of it was lost. Until then the roster alone says so (SR-04)."""
+    world = World()
+    ana, ben, cleo, dora = world.group(ANA, BEN, CLEO, DORA)
+    dora.change(GROUP, Leave())
+    world.queue.clear()
+    _roster_is_told([ana, ben, cleo], world)
+    world.pass_time(120_000)
+    assert members(ana) == [ANA, BEN, CLEO, DORA]
+    ben.change(GROUP, SetMetadata("without her"))
+    _settle(world)
+    agree(ana, ben, cleo)
+    assert members(cleo) == [ANA, BEN, CLEO]
+
+
 def test_a_roster_alone_removes_nobody() -> None:
     """SR-04: what a focus says of the roster is not believed before it also refuses commits; then nothing else would do."""
     world = World()

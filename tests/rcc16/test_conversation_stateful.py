@@ -1,7 +1,8 @@
 """Any order of changes, letters, losses, repeats and restarts: when the network is whole again all agree (SR-06).
 
 Who is in the group in the end is what the RCS roster says, every epoch authenticator is equal, every letter that was
-sealed has been read by all who stayed, under its root, once; and no ciphertext was ever made twice.
+sealed has been read by all who stayed, under its root, once; and no ciphertext was ever made twice. Who left while
+every word of it was lost is in the tree until the next commit, which the order accepts without them alone (SR-04).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from letterlock.conversation_seam import AddMembers, Leave, LetterReceived, RemoveMembers, SendAgain
+from letterlock.conversation_seam import AddMembers, Leave, LetterReceived, RemoveMembers, SendAgain, SetMetadata
 from letterlock.errors import InputError
 
 from .test_conversation_groups import chat_of
@@ -122,6 +123,11 @@ class Conversation(RuleBasedStateMachine):
                 if self.inside(phone):
                     phone.write(GROUP, f"last of {phone.number}", f"last-{phone.number[1:]}")
             self.settle()
+            if {m.number for m in inside[0].view(GROUP).members} > self.roster():
+                for phone in inside:
+                    phone.upgrade(GROUP, *self.roster())  # the roster, as test_conversation_left_behind tells it
+                inside[0].change(GROUP, SetMetadata(subject="the next commit"))
+                self.settle()
             standings = {(chat_of(p).moment, chat_of(p).authenticator) for p in inside}
             assert len(standings) == 1, [
                 (p.number, chat_of(p).moment, chat_of(p).heal, chat_of(p).operation) for p in inside
