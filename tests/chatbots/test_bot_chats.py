@@ -263,6 +263,20 @@ def test_sr09_what_cannot_be_written_down_does_not_come_for_ever() -> None:
     assert decode_recorded(encode_recorded(Recorded(1, world.now, event))).event == event
 
 
+@pytest.mark.parametrize("sender", [BOT, BOB])
+@pytest.mark.parametrize(
+    "declared", ["image/png; x", "image/png; =", 'image/png; a="b', "image/png\xff; a", "nonsense", "a/b/c", "", "x /y"]
+)
+def test_sr09_a_type_that_cannot_be_read_costs_no_message(sender: BotAddress | Number, declared: str) -> None:
+    """Whoever sends so is shown, and what comes behind it too: a turn that fails has the network bring it for ever."""
+    world, alice = alone()
+    arrive(world, alice, declared, b"\x89PNG", sender=sender)
+    arrive(world, alice, "text/plain", b"and then", sender=sender, name="m-2")
+    (odd, text) = view(alice, sender)  # type: ignore[arg-type]
+    assert isinstance(odd, Unknown) and text == Text("and then")
+    assert len(alice.told(MessageReceived)) == 2
+
+
 def test_an_answer_echoes_its_suggestion_and_names_its_message() -> None:
     world, alice = alone()
     arrive(world, alice, maap.SUGGESTIONS_TYPE, maap.encode_suggestions(CHIPS))

@@ -7,6 +7,7 @@ an encrypted message is known to be (SR-05).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from ..carriage import Inbound, Medium, NetworkResult, Outbound
 from ..codec import imdn, iscomposing
 from ..codec.cpim import IMDN, CpimHeader
 from ..codec.ft_http import instant_of
-from ..codec.mime import ContentType, decode_content_type
+from ..codec.mime import decode_content_type
 from ..errors import DecodeError
 from ..ids import Instant, MessageId, Number, Peer
 from . import changing, chats, drafts, outbox, policy, posting, sms, trouble
@@ -223,10 +224,7 @@ def received_typing(core: Core, turn: Turn, number: Peer, inbound: Inbound, time
 
 
 def _read(core: Core, inbound: Inbound, media_type: str) -> Content:
-    try:
-        kind = decode_content_type(inbound.content_type)
-    except DecodeError:
-        kind = ContentType(media_type)
+    kind = decode_content_type(_declared(inbound, media_type))
     found = Read(kind, inbound.body, _ours(inbound))
     content = read_parts(found, core.limits)
     if kind.media_type == outbox.PLAIN_TYPE and not found.headers and isinstance(content, Unknown):
@@ -235,12 +233,21 @@ def _read(core: Core, inbound: Inbound, media_type: str) -> Content:
     return content
 
 
+def _declared(inbound: Inbound, media_type: str) -> str:
+    """What it is said to be, in a form that can be read again from disk: one that cannot would make the turn fail, and
+    the network bring the message for ever (SR-09)."""
+    for text in (inbound.content_type, media_type):
+        if text.isprintable():
+            with contextlib.suppress(DecodeError):
+                decode_content_type(text)
+                return text
+    return _BINARY
+
+
 def _message(core: Core, turn: Turn, chat: Chat, inbound: Inbound, media_type: str, content: Content) -> Message:
     entity = b""
     if not isinstance(content, Text):
-        parts = Parts(
-            inbound.content_type if inbound.content_type.isprintable() else media_type, inbound.body, _ours(inbound)
-        )
+        parts = Parts(_declared(inbound, media_type), inbound.body, _ours(inbound))
         # Ten full cards are longer than anything that people send.
         most = CHATBOT_LIMITS.max_body if isinstance(content, BotContent) else core.limits.max_entity
         entity = bounded(encode(parts, 0), most)
