@@ -17,6 +17,7 @@ from client.phones import event, texts
 from letterlock.client import Client, Environment, Settings, TotalProgress, TransferStage, TransferState
 from letterlock.engine.content import FileFormat, pointed
 from letterlock.engine.events import GroupJoined, MessageReceived, MessageSent, TransferChanged
+from letterlock.engine.record_values import Status
 from letterlock.errors import ContentError, InputError, NotEncrypted
 from letterlock.transport.content.client import ContentClient
 from letterlock.transport.content.config import Downloaded, DownloadState, ServerAccount
@@ -173,6 +174,29 @@ async def test_a_chat_whose_keys_are_being_looked_up(tmp_path: Path) -> None:
         sent = await (await ana.chat(BEN)).send_file(tmp_path / "plan.bin")
         assert (await file_in(await ana.chat(BEN), sent)).format is FileFormat.SEALED
         ben = await town.opened(ben_path)
+        file = await received(ben, ANA)
+        async with await ben.open_file(file) as reader:
+            assert await reader.read() == b"the plan"
+
+
+async def test_sr01_a_file_waits_for_keys_as_a_text_does(tmp_path: Path) -> None:
+    """The directory does not answer: the file is sealed and uploaded, and its message goes when there are keys."""
+    (tmp_path / "plan.bin").write_bytes(b"the plan")
+    async with FilesTown.running(tmp_path) as town:
+        ben = await town.opened(await town.create(BEN))
+        ana_path = await town.create(ANA)
+        async with town.open(ana_path) as ana:
+            town.town.book.down = True
+            chat = await ana.chat(BEN)
+            with pytest.raises(NotEncrypted):
+                await chat.send_file(tmp_path / "plan.bin", wait=False)
+            assert await ana.transfers() == []
+            sent = await chat.send_file(tmp_path / "plan.bin")
+            (message,) = await chat.messages()
+            assert (message.message_id, message.status) == (sent, Status.WAITING)
+            assert (await file_in(chat, sent)).format is FileFormat.SEALED
+        town.town.book.down = False
+        await town.opened(ana_path)
         file = await received(ben, ANA)
         async with await ben.open_file(file) as reader:
             assert await reader.read() == b"the plan"

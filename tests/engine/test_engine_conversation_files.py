@@ -288,6 +288,16 @@ def test_sr01_a_sealed_file_never_goes_without_its_encryption() -> None:
     assert alice.engine.file_format(alice.state, other, world.now) is FileFormat.PLAIN
 
 
+def test_sr01_the_form_of_a_file_that_waits_for_keys() -> None:
+    """As its chat would go by sessions; a profile that speaks none does not guess."""
+    world = ConversationWorld()
+    (alice,), (bob,) = world.person(ALICE, capability=BOTH), world.person(BOB, capability=KEEP)
+    with pytest.raises(NotEncrypted):
+        alice.engine.file_format(alice.state, BOB, world.now)
+    assert alice.engine.file_format(alice.state, BOB, world.now, wait=True) is FileFormat.SEALED
+    assert bob.engine.file_format(bob.state, ALICE, world.now, wait=True) is FileFormat.RCC16
+
+
 def test_what_a_file_that_is_sent_has_to_be() -> None:
     world, alice, _ = settled()
     file = sealed(world, "a.png")

@@ -18,7 +18,7 @@ from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.sms import only_text
 from ..engine.view import MessageView
-from ..errors import NotEncrypted
+from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, MessageId
 from .api import EncryptionInfo, ProfileApi
 from .transfer import Transfer, absolute
@@ -120,6 +120,8 @@ class Conversation:
         thumbnail: str | os.PathLike[str] | bool | None = None,
         thumbnail_type: str = "image/jpeg",
         allow: PlainOption | None = None,
+        wait: bool = True,
+        only_encrypted: bool = False,
     ) -> Transfer:
         """Begin to upload a file for this chat: sealed under a fresh key where the chat is encrypted.
 
@@ -128,9 +130,16 @@ class Conversation:
         file are made here; `thumbnail` names a picture to make it from, False makes nothing and says nothing but name
         and `content_type`. In one by RCC.16, of up to 100 MiB, `thumbnail` goes as it is given.
         In a chat that the user left unencrypted, or with `allow`, the file goes as it is, and the content server can
-        read it. Raises NotEncrypted and TrustRequired as `send` does, and InputError.
+        read it. While the keys are looked up, it is sealed, and its message waits for them as a text does. Raises
+        NotEncrypted and TrustRequired as `send` does, and InputError. `only_encrypted` raises NotEncrypted also in a chat
+        that the user left unencrypted.
         """
-        form = await self._file_format() if allow is None else await self._in_the_clear(allow)
+        if only_encrypted and allow is not None:
+            raise InputError("either encrypted in any case, or unencrypted by decision", code="input.allow")
+        form = await self._file_format(wait) if allow is None else await self._in_the_clear(allow)
+        if only_encrypted and form is FileFormat.PLAIN:
+            # By the word that the upload begins with: what this process knows of the chat may be older (SR-01).
+            raise NotEncrypted("not uploaded: this chat is not encrypted", reason=self.security.value)
         source = absolute(path)
         picture = None if thumbnail is None or isinstance(thumbnail, bool) else absolute(thumbnail)
         transfer, called, described = str(uuid.uuid4()), name or os.path.basename(source), thumbnail is not False
@@ -153,17 +162,17 @@ class Conversation:
             raise only_text()
         return FileFormat.PLAIN
 
-    async def _file_format(self) -> FileFormat:
+    async def _file_format(self, wait: bool) -> FileFormat:
         try:
             return await self._asks.ask(lambda profile: profile.file_format(self.name))
         except NotEncrypted as error:
             if error.reason != Security.CHECKING.value:
                 raise
-        # A text waits for the directory in its chat; a file has to know before the first byte is uploaded.
+        # Better a moment later in the right form than at once in one that its chat may turn out not to have.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._asks.ask(lambda profile: profile.settled())
-        return await self._asks.ask(lambda profile: profile.file_format(self.name))
+        return await self._asks.ask(lambda profile: profile.file_format(self.name, wait))
 
     async def send_file(
         self,
@@ -181,7 +190,9 @@ class Conversation:
         into one that encrypts otherwise, or not at all (`input.file_sealed`). Raises as `upload` and `send` do, and what made the upload fail.
         """
         if isinstance(file, str | os.PathLike):
-            transfer = await self.upload(file, name=name, content_type=content_type, thumbnail=thumbnail, allow=allow)
+            transfer = await self.upload(
+                file, name=name, content_type=content_type, thumbnail=thumbnail, allow=allow, wait=wait
+            )
             file = await transfer.file()
         elif isinstance(file, FileDocument):
             file = File(file.file, file.thumbnail, render=file.render, playing_seconds=file.playing_seconds)

@@ -484,8 +484,8 @@ class LocalProfile:
         await self._devices.remove(device)
 
     # --- files ---------------------------------------------------------------------------------------------
-    async def file_format(self, number: ChatName) -> FileFormat:
-        return self._engine.file_format(self._store, number, self._clock())
+    async def file_format(self, number: ChatName, wait: bool = False) -> FileFormat:
+        return self._engine.file_format(self._store, number, self._clock(), wait=wait)
 
     async def upload(
         self,

@@ -243,8 +243,8 @@ class RemoteProfile:
     async def remove_device(self, device: int) -> None:
         await self._call("remove_device", device=device)
 
-    async def file_format(self, number: ChatName) -> FileFormat:
-        form: FileFormat = await self._call("file_format", number=number)
+    async def file_format(self, number: ChatName, wait: bool = False) -> FileFormat:
+        form: FileFormat = await self._call("file_format", number=number, wait=wait)
         return form
 
     async def upload(

@@ -69,10 +69,11 @@ _MIME = MimeLimits(_MAX_INFO, 32, 8_192, 0, 0)
 
 
 # --- sending ---------------------------------------------------------------------------------------------------
-def file_format(core: Core, state: State, name: ChatName, now: ids.Instant) -> FileFormat:
+def file_format(core: Core, state: State, name: ChatName, now: ids.Instant, wait: bool) -> FileFormat:
     """How a file for this chat is uploaded, decided before its first byte leaves (SR-01). PLAIN is the user's decision.
 
-    Raises NotEncrypted and TrustRequired as a send would; InputError where only text can be sent.
+    `wait`: for a chat whose keys are being looked up, the one that it then waits in; should the chat turn out to go another
+    way, it fails there. Raises NotEncrypted and TrustRequired as a send would; InputError where only text can be sent.
     """
     chat = state.get(chat_key(name)) or Chat(name)
     if group_of(name) is not None:
@@ -90,9 +91,11 @@ def file_format(core: Core, state: State, name: ChatName, now: ids.Instant) -> F
         return FileFormat.PLAIN
     if security is Security.PLAIN_SMS:
         raise only_text()
-    if policy.keeping(core, chat, contact, now) is None:
-        raise policy.refusal(core, chat, security)
-    return FileFormat.RCC16
+    if policy.keeping(core, chat, contact, now) is not None:
+        return FileFormat.RCC16
+    if wait and security is Security.CHECKING and core.protocols:
+        return FileFormat.SEALED
+    raise policy.refusal(core, chat, security)
 
 
 def check_format(file: File, wanted: FileFormat) -> None:

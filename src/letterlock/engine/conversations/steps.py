@@ -130,12 +130,12 @@ class ConversationSteps:
         """The picture of a group of this kind, to be fetched; None without one."""
         return icons.icon_of(state, name)
 
-    def file_format(self, state: State, chat: ChatName, now: Instant) -> FileFormat:
+    def file_format(self, state: State, chat: ChatName, now: Instant, *, wait: bool = False) -> FileFormat:
         """How a file for this chat is uploaded: PLAIN only by the user's decision (SR-01).
 
-        Raises NotEncrypted and TrustRequired as `send` would.
+        Raises NotEncrypted and TrustRequired as `send` with this `wait` would.
         """
-        return files.file_format(self._core, state, chat, now)
+        return files.file_format(self._core, state, chat, now, wait)
 
     def conversation(self, state: State, chat: ChatName) -> tuple[str, ConversationView | None]:
         """The protocol that a chat goes by, empty for sessions, and how its conversation stands there."""
