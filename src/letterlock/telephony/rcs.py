@@ -72,7 +72,7 @@ from .messages import (
     SendEncryptedMessageResult,
 )
 from .requests import BusinessInformationRequest, ReportSpamRequest, RevokeMessageRequest
-from .sending import answer, check_upload, dispose, must_be_encrypted, post, say_composing, sendable, tell_device
+from .sending import answer, dispose, must_be_encrypted, post, say_composing, sendable, tell_device
 from .streams import follow
 
 __all__ = ["RCSService"]
@@ -229,7 +229,6 @@ class RCSService:
                     "an upload names the chat that it is for", code="input.destination", hint="destination="
                 )
             conversation = await self._conversation(request.destination)
-            check_upload(conversation, request.is_end_to_end_encrypted, plaintext_decision)
             path, small = request.file_path, request.thumbnail_path
             transfer = await conversation.upload(
                 path,
@@ -238,6 +237,7 @@ class RCSService:
                 thumbnail=small,
                 thumbnail_type=request.thumbnail_content_type or "image/jpeg",
                 allow=plaintext_decision,
+                only_encrypted=request.is_end_to_end_encrypted,
             )
             whole, thumbnail = metadata_of(await transfer.file())
             return FileUploadMetadata(uuid.UUID(transfer.id), whole, thumbnail)

@@ -32,7 +32,7 @@ from .messages import (
     Reply,
 )
 
-__all__ = ["answer", "check_upload", "dispose", "must_be_encrypted", "post", "say_composing", "sendable", "tell_device"]
+__all__ = ["answer", "dispose", "must_be_encrypted", "post", "say_composing", "sendable", "tell_device"]
 
 _ANSWER_SECONDS = 5.0
 """For the directory to say whether there are keys; after that the message waits in its chat."""
@@ -99,14 +99,6 @@ async def post(
         async with asyncio.timeout(_ANSWER_SECONDS):
             await client.settled()
     await conversation.send_content(content, message_id=message_id, only_encrypted=encrypted)
-
-
-def check_upload(conversation: Conversation, encrypted: bool, decision: PlainOption | None) -> None:
-    """Whether a file for this chat may be encrypted as is demanded. Raises NotEncrypted."""
-    if encrypted and decision is not None:
-        raise InputError("either encrypted, or unencrypted by decision", code="input.allow")
-    if encrypted and conversation.security.plain:
-        raise _not_encrypted(conversation.security)
 
 
 async def answer(client: Client, response: SuggestionResponse, decision: PlainOption | None) -> None:
