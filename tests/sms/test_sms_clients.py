@@ -25,7 +25,7 @@ from letterlock.client.settings import SETTINGS, Settings
 from letterlock.engine.events import MessageDelivered, MessageReceived
 from letterlock.engine.limits import DEFAULTS
 from letterlock.engine.record_values import Status
-from letterlock.errors import DecodeError, InputError, NotEncrypted
+from letterlock.errors import DecodeError, InputError, NotEncrypted, StoreLocked
 from letterlock.ids import Number
 from letterlock.transport.sms.config import SmsConfig
 from sms.smscs import ANA, BEN, Smsc
@@ -73,6 +73,18 @@ async def by_sms(client: Client, number: Number) -> Any:
     with pytest.raises(NotEncrypted) as caught:
         await chat.send("?")
     return chat, next(option for option in caught.value.options if option.name == "plain-sms")  # type: ignore[attr-defined]
+
+
+@pytest.mark.anyio
+async def test_the_account_is_not_changed_under_whoever_has_the_profile_open(tmp_path: Path) -> None:
+    town = Town(tmp_path / "town")
+    town.folder.mkdir()
+    path = await town.create(ANA)
+    async with town.open(path):
+        with pytest.raises(StoreLocked) as caught:
+            await Client.set_sms(path, None, passphrase="tulip", environment=town.environment())
+    assert "end it" in caught.value.hint and "socket" not in caught.value.hint
+    await Client.set_sms(path, None, passphrase="tulip", environment=town.environment())
 
 
 @pytest.mark.anyio

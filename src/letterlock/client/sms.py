@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 
 from ..engine.step import Step
-from ..errors import StoreError
+from ..errors import StoreError, StoreLocked
 from ..ids import Instant, Rng
 from ..keystore import Unlock
 from ..seam import RecordKind, State
@@ -49,7 +49,14 @@ async def set_sms_account(
 ) -> None:
     """Give a profile that nobody has open another account for SMS, or none. Raises InputError, StoreLocked."""
     async with AsyncExitStack() as opened:
-        lock = ProfileLock.acquire(paths.lock)
+        try:
+            lock = ProfileLock.acquire(paths.lock)
+        except StoreLocked:
+            # The owner has its transport; it would have to be told, and nothing asks for that often enough.
+            raise StoreLocked(
+                "another process has this profile open",
+                hint="end it (letterlock listen, perhaps), do this again, and start it anew",
+            ) from None
         opened.callback(lock.release)
         store = await open_store(paths, unlock, environment, lock)
         opened.push_async_callback(asyncio.to_thread, store.close)
