@@ -17,7 +17,7 @@ from client.files_town import content
 from letterlock.client.file_cache import FileCache
 from letterlock.client.file_reading import MOST_AT_ONCE, FileReadings
 from letterlock.crypto.pyca import Pyca
-from letterlock.errors import ContentError, InputError, InvalidFile
+from letterlock.errors import ContentError, InputError, InvalidFile, StoreError
 from letterlock.files.layout import CHUNK, HEADER, TAG
 from letterlock.files.pointer import RemoteSeal
 from letterlock.files.whole import seal_bytes
@@ -108,6 +108,29 @@ async def test_closed_while_others_wait(tmp_path: Path) -> None:
         await it.readings.close("r")
         assert await asyncio.gather(*reads) == [DATA[n * 700_000 : n * 700_000 + 10] for n in range(6)]
         await it.readings.close("r")
+
+
+async def test_a_server_that_does_not_answer_holds_nobody_up(tmp_path: Path) -> None:
+    """SR-08: not the reader of another file, however many are stuck, and not the end of the profile."""
+
+    async def never(url: str, start: int, count: int, size: int) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async with asyncio.timeout(20), bench(tmp_path) as it:
+        stuck = []
+        for number in range(40):
+            other = RemoteSeal(type(SEAL)(SEAL.size, SEAL.key, bytes([number]) * 32), "https://slow.example/x")
+            stuck.append(asyncio.ensure_future(it.readings.read(f"s{number}", other, 0, 10, never)))
+            await asyncio.sleep(0)
+        assert await it.read(0, 10) == DATA[:10]
+        await it.readings.close_all()
+        assert {getattr(each, "code", "") for each in await asyncio.gather(*stuck, return_exceptions=True)} == {
+            "client.closed"
+        }
+        with pytest.raises(StoreError):
+            await it.read(0, 10)
+        assert it.left() == [] and it.cache.used == 0
 
 
 @pytest.mark.parametrize("place", [0, HEADER, HEADER + CHUNK, HEADER + CHUNK + TAG, LAST])

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..crypto.provider import CryptoProvider
-from ..errors import ContentError, InputError, InvalidFile, LetterlockError
+from ..errors import ContentError, InputError, InvalidFile, LetterlockError, StoreError
 from ..files.layout import HEADER
 from ..files.pointer import RemoteSeal
 from ..transport.content.files import file_error
@@ -46,6 +46,7 @@ class FileReadings:
         self._cache, self._crypto = cache, crypto
         self._open: dict[bytes, _Reading] = {}
         self._readers: dict[str, bytes] = {}
+        self._ended = False
 
     async def read(self, reader: str, at: RemoteSeal, offset: int, length: int, fetch: ReadRange) -> bytes:
         """Verified bytes of the file, fewer at its end. Raises InvalidFile, ContentError, TransportError, InputError."""
@@ -75,10 +76,14 @@ class FileReadings:
             await self._forget(digest)
 
     async def close_all(self) -> None:
+        """Read no more, whatever a server keeps us waiting for."""
+        self._ended = True
         for digest in list(self._open):
             await self._forget(digest)
 
     async def _reading(self, reader: str, at: RemoteSeal) -> _Reading:
+        if self._ended:
+            raise StoreError("the profile is not open", code="client.closed")
         digest = at.seal.sha256
         # The newest is last, and the first one goes when there are too many.
         self._readers.pop(reader, None)
@@ -87,7 +92,9 @@ class FileReadings:
         if reading is None or reading.at.seal != at.seal:
             reading = _Reading(at, self._cache, self._crypto)
         self._open[digest] = reading
-        for other in list(self._open)[: max(0, len(self._open) - _OPEN)]:
+        # One that waits for its server is not waited for: calls that wait are what bounds those beyond.
+        idle = [each for each, open_ in self._open.items() if each != digest and not open_.busy]
+        for other in idle[: max(0, len(self._open) - _OPEN)]:
             await self._forget(other)
         return reading
 
@@ -115,12 +122,17 @@ class _Reading:
         self._present: set[int] = set()
         self._header = b""
         self._next = 0
-        self._whole = self._closed = self.found = False
+        self._whole = self._closed = self._closing = self.found = False
+        self._fetching: asyncio.Future[bytes] | None = None
         cache.hold(self._digest)
+
+    @property
+    def busy(self) -> bool:
+        return self._lock.locked()
 
     async def read(self, offset: int, length: int, fetch: ReadRange) -> bytes:
         async with self._lock:
-            if self._closed:
+            if self._closing:
                 raise _Closed
             reader = self._reader if self._reader is not None else await asyncio.to_thread(self._opened)
             stop = min(offset + length, self._layout.size)
@@ -137,6 +149,9 @@ class _Reading:
             return await asyncio.to_thread(reader.read, offset, stop - offset)
 
     async def close(self) -> None:
+        self._closing = True
+        if self._fetching is not None:
+            self._fetching.cancel()
         async with self._lock:
             if self._closed:
                 return
@@ -171,10 +186,22 @@ class _Reading:
                 last += 1
             begin, size = first * _BLOCK, self._layout.sealed_size
             count = min((last + 1) * _BLOCK, size) - begin
-            data = await fetch(self.at.url, begin, count, size)
+            data = await self._fetched(fetch(self.at.url, begin, count, size))
             if not await asyncio.to_thread(self._room, len(data), cleared):
                 cleared = True
             await asyncio.to_thread(self._keep, range(first, last + 1), begin, data)
+
+    async def _fetched(self, coming: Awaitable[bytes]) -> bytes:
+        self._fetching = asyncio.ensure_future(coming)
+        try:
+            return await self._fetching
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closing and not (task is not None and task.cancelling()):
+                raise _Closed from None
+            raise
+        finally:
+            self._fetching = None
 
     def _room(self, size: int, cleared: bool) -> bool:
         """Make room; False when all that was read before had to give way, because the file is larger than the cache."""
