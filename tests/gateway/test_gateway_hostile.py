@@ -25,6 +25,7 @@ from letterlock.codec.gateway import (
     RequestId,
     Result,
     VisitConferences,
+    Welcome,
     encode,
 )
 from letterlock.errors import StoreError
@@ -51,11 +52,8 @@ PLENTY = Rate(1_000_000, 1_000)
         Hello(None, 0, (("é", ""),)),
         Hello(None, 0, (("x", "y" * 513),)),
         Hello(None, 0, (("x", "y"),) * 65),
-        Hello(None, 0, (), (("not a group", "sip:a@h.test"),)),
-        Hello(None, 0, (), ((GROUP, "sip:a@h.test\r\nEvil: 1"),)),
-        Hello(None, 0, (), ((GROUP, "s" * 1025),)),
     ],
-    ids=range(9),
+    ids=range(6),
 )
 async def test_sr08_what_no_registration_could_say_is_neither_kept_nor_said(tmp_path: Path, hello: Hello) -> None:
     """It was kept for the next start, megabytes of it, and its device could never register again."""
@@ -66,13 +64,29 @@ async def test_sr08_what_no_registration_could_say_is_neither_kept_nor_said(tmp_
             assert await link.end() == 4002
         async with raw_link(config) as link:
             await link.hello()
-            await link.say(Advertise(hello.tags or (("x", "\x00"),)))
+            await link.say(Advertise(hello.tags))
             assert await link.end() == 4002
         device = await lab.gateway._writer.run(lambda tables: tables.device(BEN, config.instance))
         assert device is not None and device.tags == b"[]"
         await lab.end()
         await lab.begin()
         await lab.linked(BEN)
+
+
+async def test_sr08_what_is_no_address_of_a_conference_is_not_kept(tmp_path: Path) -> None:
+    told = ((GROUP, "sip:a@h.test\r\nEvil: 1"), ("not a group", "sip:a@h.test"), (GROUP, "s" * 1025))
+    async with Lab.running(tmp_path) as lab:
+        config = await enrolled(lab.config(BEN))
+        for conferences in (told, (*told, (GROUP, "sip:a@h.test"))):
+            async with raw_link(config) as link:
+                await link.say(Hello(None, 0, (), conferences))
+                await link.next(Welcome)
+        await lab.end()
+        await lab.begin()
+        device = await lab.gateway._writer.run(lambda tables: tables.device(BEN, config.instance))
+        assert device is not None
+        kept = await lab.gateway._writer.run(lambda tables: tables.conferences(device.id))
+        assert kept == {GROUP: "sip:a@h.test"}
 
 
 async def test_sr17_who_was_revoked_between_token_and_hello_deletes_nothing(tmp_path: Path) -> None:
@@ -240,11 +254,29 @@ class FullDisk(dict[str, str]):
 
 
 @pytest.mark.parametrize(
-    "kept", [FullDisk(), dict.fromkeys(map(str, range(4096)), "sip:a@h.test")], ids=["disk", "many"]
+    ("kept", "address"),
+    [(dict.fromkeys(map(str, range(4096)), "sip:a@h.test"), "sip:a@h.test"), ({}, "s" * 1025)],
+    ids=["many", "long"],
 )
-async def test_sr08_an_address_that_cannot_be_kept_ends_the_link_and_not_the_transport(
-    tmp_path: Path, kept: dict[str, str]
+async def test_sr08_an_address_that_does_not_fit_is_passed_over(
+    tmp_path: Path, kept: dict[str, str], address: str
 ) -> None:
+    """Whoever runs a conference chooses it: it ended each link of whom they had invited, as soon as it began."""
+    async with Lab.running(tmp_path) as lab:
+        bens, known = Inbox(), dict(kept)
+        ben = await lab.linked(BEN, bens)
+        ben.remember_conferences(known)
+        line = lab.gateway._lines.find(BEN, lab.config(BEN).instance)
+        assert line is not None and line._addresses is not None
+        line.notices.kept(GROUP, address)  # of a gateway that takes everything
+        assert (await (await lab.native(ANA)).send(text(ANA, BEN, "behind it"))).accepted
+        await eventually(lambda: bens.texts == ["behind it"])
+        assert known == kept and ben.status.state is GatewayState.REGISTERED
+        line._addresses[GROUP] = address  # ours
+        assert (GROUP in line._addresses) == (len(address) < 1025)
+
+
+async def test_an_address_that_cannot_be_written_ends_the_link_and_not_the_transport(tmp_path: Path) -> None:
     async with Lab.running(tmp_path) as lab:
         bens, states = Inbox(), list[GatewayState]()
         config = lab.config(BEN)
@@ -252,12 +284,11 @@ async def test_sr08_an_address_that_cannot_be_kept_ends_the_link_and_not_the_tra
         lab.closing.push_async_callback(ben.close)
         await ben.start()
         await ben.registered()
-        ben.remember_conferences(kept)
+        ben.remember_conferences(FullDisk())
         line = lab.gateway._lines.find(BEN, config.instance)
         assert line is not None
         line.notices.kept(GROUP, "sip:a@h.test")
         await eventually(lambda: GatewayState.OFFLINE in states)
-        assert len(kept) in (0, 4096)
         ben.remember_conferences({})
         await eventually(lambda: ben.status.state is GatewayState.REGISTERED)
 

@@ -290,8 +290,8 @@ async def test_a_link_that_flaps_loses_nothing_and_doubles_nothing(tmp_path: Pat
         ana, ben = await lab.native(ANA), await lab.linked(BEN, bens)
         got: list[str] = []
         for at in range(30):
-            if at % 3 == 0 and ben._socket is not None:
-                await ben._socket.close()
+            if at % 3 == 0 and ben._links._socket is not None:
+                await ben._links._socket.close()
             assert (await ana.send(text(ANA, BEN, f"{at}"))).accepted
             assert (await ben.send(text(BEN, ANA, f"{at}"))).accepted
         await eventually(lambda: len(bens.got) >= 30)

@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, MutableMapping
 
-from ...errors import DecodeError
-
-__all__ = ["Addresses", "check_addresses"]
+__all__ = ["Addresses"]
 
 _GROUP = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _ADDRESS = re.compile(r"[!-~]{1,1024}", re.ASCII)
-
-
-def check_addresses(told: tuple[tuple[str, str], ...]) -> None:
-    """Raises DecodeError for what a client cannot know: they are kept, and dialled (SR-08, SR-09)."""
-    if not all(_GROUP.fullmatch(name) and _ADDRESS.fullmatch(address) for name, address in told):
-        raise DecodeError("not where a conference is", code="gateway.frame")
 
 
 class Addresses(MutableMapping[str, str]):
@@ -32,7 +24,8 @@ class Addresses(MutableMapping[str, str]):
         return self._known[name]
 
     def __setitem__(self, name: str, address: str) -> None:
-        if self._known.get(name) != address:
+        # A focus chose it: what no client would take is not kept (SR-08).
+        if _fits(name, address) and self._known.get(name) != address:
             self._known[name] = address
             self._on_change(name, address)
             if len(self._known) > self._most:
@@ -49,9 +42,16 @@ class Addresses(MutableMapping[str, str]):
         return len(self._known)
 
     def learn(self, told: tuple[tuple[str, str], ...]) -> dict[str, str | None]:
-        """A client has told what it knows: what is not known here is taken over; where it differs, and how."""
+        """A client has told what it knows: what is not known here is taken over; where it differs, and how.
+
+        What is no address is passed over; it does not end the link, because a focus chose it and not the client.
+        """
         for name, address in told:
             if name not in self._known and len(self._known) < self._most:
                 self[name] = address
         theirs = dict(told)
         return {name: address for name, address in self._known.items() if theirs.get(name) != address}
+
+
+def _fits(name: str, address: str) -> bool:
+    return bool(_GROUP.fullmatch(name) and _ADDRESS.fullmatch(address))

@@ -27,7 +27,7 @@ from ...errors import LetterlockError, TransportError
 from ...ids import Instant, Number
 from ...transport.rcs.presence import RcsStatus
 from ...transport.rcs.transport import RcsTransport
-from .addresses import Addresses, check_addresses
+from .addresses import Addresses
 from .house import House
 from .link import Link
 from .logic import Opened, Page, unknown
@@ -174,7 +174,6 @@ class Line:
         """A client has said hello; an older link of this device makes room for it. Raises GatewayError, StoreError."""
         house, device = self._house, self.device
         now, tags = house.now(), encode_tags(hello.tags, house.limits.max_tags)
-        check_addresses(hello.conferences)
         await self.open()
         if self._closed:
             raise unknown()  # revoked between its token and its hello: its cursor deletes nothing

@@ -1,26 +1,20 @@
 """RCS through a gateway, for the client the same as RCS itself: stays linked, sends, hands up before it acknowledges.
 
 The gateway says whom it serves with which cursor; here nothing of a message is looked at. `arrivals` takes what comes,
-`requests` has what is not answered yet, `connection` speaks HTTP; here is the link, one after another, and what a client
-calls.
+`requests` has what is not answered yet, `connection` speaks HTTP, `links` stays linked; here is what a client calls, and what
+each frame of the gateway is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
-import logging
 import os
 import re
 import ssl
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-from aiohttp import WSMsgType
 
 from ...carriage import Conference, ConferenceView, Inbound, Medium, NetworkResult, Outbound
 from ...codec.gateway import (
@@ -48,47 +42,24 @@ from ...codec.gateway import (
     SyncConference,
     VisitConferences,
     Welcome,
-    decode_gateway_frame,
     encode,
 )
 from ...codec.push_subscription import Subscription
-from ...errors import DecodeError, GatewayError, LetterlockError, TransportError
+from ...errors import DecodeError, LetterlockError, TransportError
 from ...ids import GroupId, Number, Rng
 from .arrivals import Arrivals
 from .config import GatewayConfig, GatewaySettings
-from .connection import GatewayHttp, Socket
+from .connection import GatewayHttp
+from .links import Links
 from .requests import Answer, Asked, Requests, named
+from .status import GatewayState, GatewayStatus, printable
 
 __all__ = ["GatewayState", "GatewayStatus", "GatewayTransport"]
 
-_log = logging.getLogger(__name__)
-
-_REPLACED = 4000
-_REVOKED = 4001
 _CODE = re.compile(r"[a-z0-9_.]{1,64}", re.ASCII)
 _GROUP = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MAX_ADDRESS = 1024
 _NO_REQUEST = RequestId(bytes(16))
-
-
-class GatewayState(enum.Enum):
-    """Whether messages can be sent."""
-
-    OFFLINE = "offline"
-    CONNECTING = "connecting"
-    LINKED = "linked"  # with the gateway, which is not registered with the carrier
-    REGISTERED = "registered"
-    REFUSED = "refused"  # the gateway says no; tried again rarely
-    REPLACED = "replaced"  # another process is this device
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayStatus:
-    """How it stands, and why; and how many messages the gateway could not keep until we came."""
-
-    state: GatewayState
-    reason: str
-    lost: int = 0
 
 
 class GatewayTransport:
@@ -110,52 +81,44 @@ class GatewayTransport:
         self._on_state = on_state
         self._rng = rng
         self._http = GatewayHttp(config, settings, tls)
-        self._arrivals = Arrivals(on_message, settings.max_taking, self._stir, self._drop)
-        self._requests = Requests(self._say)
+        self._links = Links(
+            self._http,
+            settings,
+            rng,
+            hello=self._hello,
+            on_welcome=self._welcomed,
+            first=self._first,
+            on_frame=self._on,
+            on_state=self._set,
+        )
+        self._arrivals = Arrivals(on_message, settings.max_taking, self._links.stir, self._links.drop)
+        self._requests = Requests(self._links.say)
         self._slots = asyncio.Semaphore(settings.max_in_flight)
         self._views = asyncio.Semaphore(settings.max_taking)
-        self._out: deque[bytes] = deque()
-        self._more = asyncio.Event()
-        self._linked = asyncio.Event()
         self._registered = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._socket: Socket | None = None
         self._acknowledged = 0  # on this link
-        self._failure = ""
-        self._close_code = 0
         self._on_conference: Callable[[ConferenceView], Awaitable[None]] | None = None
         self._on_capabilities: Callable[[Number, tuple[str, ...], tuple[str, ...]], None] | None = None
         self._kept: MutableMapping[str, str] = {}
         self._visit = False
         self._wanted: dict[GroupId, tuple[Conference, bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._task: asyncio.Task[None] | None = None
         self.status = GatewayStatus(GatewayState.OFFLINE, "not started")
 
     # --- Transport -------------------------------------------------------------------------------
     async def start(self) -> None:
         """Link and stay linked, in the background."""
-        if self._task is None:
-            self._stopping.clear()
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="letterlock-gateway")
+        self._links.start()
 
     async def close(self) -> None:
         """Take no more messages, acknowledge those that were taken, end the link. Takes seconds at most. The gateway stays
         registered, and keeps what comes."""
-        self._stopping.set()
+        self._links.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._arrivals.finish(self._settings.goodbye_s)
-        running, self._task = self._task, None
-        if running is not None:
-            if self._socket is not None and self._linked.is_set():
-                with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
-                    async with asyncio.timeout(self._settings.goodbye_s):
-                        await self._flush(self._socket)
-                        await self._socket.close()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        await self._links.close()
         await self._http.close()
         self._set(GatewayState.OFFLINE, "closed")
 
@@ -187,10 +150,10 @@ class GatewayTransport:
             return NetworkResult(False, 413, "larger than a gateway takes")
         async with self._slots:
             answer = await self._ask(asked)
-        self._stir()  # it is settled
+        self._links.stir()  # it is settled
         if not isinstance(answer, Result):
             raise _senseless()
-        return NetworkResult(answer.accepted, answer.status, _printable(answer.reason), answer.retry_after_ms)
+        return NetworkResult(answer.accepted, answer.status, printable(answer.reason), answer.retry_after_ms)
 
     # --- Conferences, KeptConferences ------------------------------------------------------------
     def watch_conferences(self, on_conference: Callable[[ConferenceView], Awaitable[None]]) -> None:
@@ -213,10 +176,8 @@ class GatewayTransport:
 
     def visit_conferences(self) -> None:
         """Make this device known in every conference that is remembered. After `start`."""
-        self._visit = True
-        if self._linked.is_set():
-            self._visit = False
-            self._say(encode(VisitConferences()))
+        self._visit = not self._links.linked.is_set()
+        self._links.say(encode(VisitConferences()))
 
     async def make_conference(self, conference: Conference) -> None:
         """Have the group's conference made, or find it. Raises TransportError."""
@@ -228,8 +189,7 @@ class GatewayTransport:
         """Further feature tags from now on, instead of those before."""
         if tags != self._config.tags:
             self._config = replace(self._config, tags=tags)
-            if self._linked.is_set():
-                self._say(encode(Advertise(tags)))
+            self._links.say(encode(Advertise(tags)))
 
     def watch_capabilities(self, on_change: Callable[[Number, tuple[str, ...], tuple[str, ...]], None]) -> None:
         """Tell of each number whose features are others than before: their names, and the former ones."""
@@ -252,10 +212,10 @@ class GatewayTransport:
 
     # --- requests --------------------------------------------------------------------------------
     async def _ask(self, asked: Asked) -> Answer:
-        if not self._linked.is_set():
+        if not self._links.linked.is_set():
             try:
                 async with asyncio.timeout(self._settings.link_wait_s):
-                    await self._linked.wait()
+                    await self._links.linked.wait()
             except TimeoutError:
                 raise TransportError(
                     f"no link with the gateway: {self.status.reason}",
@@ -265,25 +225,11 @@ class GatewayTransport:
         answer = await self._requests.ask(asked, self._settings.answer_s)
         if isinstance(answer, Failure):
             code = answer.code if _CODE.fullmatch(answer.code) else "transport.gateway"
-            raise TransportError(_printable(answer.message), code=code, hint=_printable(answer.hint))
+            raise TransportError(printable(answer.message), code=code, hint=printable(answer.hint))
         return answer
 
     def _name(self) -> RequestId:
         return RequestId(self._rng(16))
-
-    def _say(self, frame: bytes) -> None:
-        if self._linked.is_set():
-            self._out.append(frame)
-            self._more.set()
-
-    def _stir(self) -> None:
-        self._more.set()
-
-    def _drop(self, reason: str) -> None:
-        """End this link: what was not taken has to come again."""
-        self._failure = reason
-        if self._socket is not None:
-            self._spawn(self._socket.close())
 
     def _spawn(self, work: Awaitable[Any]) -> None:
         async def quietly() -> None:
@@ -294,136 +240,38 @@ class GatewayTransport:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # --- one link after another ------------------------------------------------------------------
-    async def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            self._set(GatewayState.CONNECTING, "connecting to the gateway")
-            began = time.monotonic()
-            ended = await self._once()
-            self._linked.clear()
-            self._registered.clear()
-            self._out.clear()
-            if self._stopping.is_set():
-                return
-            self._set(ended.state, ended.reason)
-            lived = ended.linked and time.monotonic() - began > self._settings.backoff_s[1]
-            failures = 0 if lived or (ended.linked and not self._failure and failures == 0) else failures + 1
-            self._failure = ""
-            if failures <= 1:  # once an outage
-                _log.warning("%s; trying on", ended.reason)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(ended.wait_s, self._backoff(failures))):
-                    await self._stopping.wait()
+    # --- for each link -----------------------------------------------------------------------------
+    def _hello(self) -> Hello:
+        conferences = tuple(self._kept.items())[: self._most]
+        return Hello(self._arrivals.inbox, self._arrivals.acknowledged, self._config.tags, conferences)
 
-    async def _once(self) -> _Ended:
-        """Enrol if that is needed, link, and stay until the link ends."""
-        try:
-            socket = await self._linked_socket()
-        except GatewayError as error:
-            later = error.status in (408, 429, 502, 503, 504)
-            state = GatewayState.OFFLINE if later else GatewayState.REFUSED
-            return _Ended(state, str(error), 0.0 if later else self._settings.refused_wait_s)
-        except TransportError as error:
-            return _Ended(GatewayState.OFFLINE, str(error))
-        self._socket, self._close_code = socket, 0
-        try:
-            await self._serve(socket)
-        except LetterlockError as error:  # a disk that takes no address, too: an outage, never the end of trying
-            return _Ended(GatewayState.OFFLINE, str(error), linked=self._linked.is_set())
-        except (ConnectionError, RuntimeError, TimeoutError) as error:
-            return _Ended(GatewayState.OFFLINE, f"the link ended: {type(error).__name__}", linked=self._linked.is_set())
-        finally:
-            self._socket = None
-            with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
-                await socket.close()
-        if self._close_code == _REPLACED:
-            return _Ended(
-                GatewayState.REPLACED, "another process is linked as this device", self._settings.replaced_wait_s
-            )
-        return _Ended(GatewayState.OFFLINE, self._failure or "the link ended", linked=True)
-
-    async def _linked_socket(self) -> Socket:
-        """Enrolled before if the gateway does not know us, or has just told us so."""
-        if self._close_code != _REVOKED:
-            try:
-                return await self._http.link()
-            except GatewayError as error:
-                if error.status != 401:
-                    raise
-        await self._http.enrol()
-        return await self._http.link()
-
-    async def _serve(self, socket: Socket) -> None:
-        """From our hello to the end of the link."""
-        arrivals = self._arrivals
-        hello = Hello(arrivals.inbox, arrivals.acknowledged, self._config.tags, tuple(self._kept.items())[: self._most])
-        await socket.send_bytes(encode(hello))
-        async with asyncio.timeout(self._settings.connect_s):
-            welcome = await self._receive(socket)
-        if welcome is None:
-            return
-        if not isinstance(welcome, Welcome):
-            raise DecodeError("a link begins with a welcome", code="gateway.welcome")
-        arrivals.begin(welcome)
+    def _welcomed(self, welcome: Welcome) -> None:
+        self._arrivals.begin(welcome)
         self._acknowledged = welcome.cursor
-        self._linked.set()
-        self._set(GatewayState.LINKED, "the gateway is not registered with the carrier")
-        self._out.clear()
         self._requests.again()
         if self._visit:
             self._visit = False
-            self._say(encode(VisitConferences()))
+            self._links.say(encode(VisitConferences()))
         for conference, leave in list(self._wanted.values()):
             self._spawn(self.sync_conference(conference, leave))
-        self._more.set()
-        writing = asyncio.get_running_loop().create_task(self._write(socket))
-        try:
-            while (frame := await self._receive(socket)) is not None:
-                await self._on(frame)
-        finally:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+
+    def _first(self) -> bytes | None:
+        """What goes out before all else. What is settled first: behind it, the same request is a new one."""
+        if settled := self._requests.settled():
+            return encode(Settled(settled))
+        if self._arrivals.acknowledged > self._acknowledged:
+            self._acknowledged = self._arrivals.acknowledged
+            return encode(Acknowledge(self._acknowledged))
+        return None
 
     @property
     def _most(self) -> int:
         return self._settings.frames.max_items
 
-    async def _write(self, socket: Socket) -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):  # it has ended; reading finds out, too
-            while True:
-                await self._more.wait()
-                self._more.clear()
-                await self._flush(socket)
-
-    async def _flush(self, socket: Socket) -> None:
-        """What is settled first: behind it, the same request is a new one."""
-        while True:
-            if settled := self._requests.settled():
-                await socket.send_bytes(encode(Settled(settled)))
-            elif self._arrivals.acknowledged > self._acknowledged:
-                self._acknowledged = self._arrivals.acknowledged
-                await socket.send_bytes(encode(Acknowledge(self._acknowledged)))
-            elif self._out:
-                await socket.send_bytes(self._out.popleft())
-            else:
-                return
-
-    async def _receive(self, socket: Socket) -> GatewayFrame | None:
-        """The next frame; None at the end. Raises DecodeError (SR-09)."""
-        message = await socket.receive()
-        if message.type is WSMsgType.BINARY:
-            return decode_gateway_frame(message.data, self._settings.frames)
-        if message.type is WSMsgType.TEXT:
-            raise DecodeError("frames are binary", code="gateway.frame")
-        if message.type is WSMsgType.CLOSE:
-            self._close_code = message.data  # the socket's own is another one when the rest of the handshake fails
-        return None
-
     async def _on(self, frame: GatewayFrame) -> None:
         match frame:
             case Message():
-                if not self._stopping.is_set():
+                if not self._links.stopping:
                     await self._arrivals.take(frame)
             case Gap():
                 self._arrivals.miss(frame)
@@ -431,7 +279,7 @@ class GatewayTransport:
             case Result() | Failure() | Done() | FeaturesAnswer():
                 self._requests.answered(frame)
             case Registration(state=state, reason=reason):
-                self._stands(state, _printable(reason))
+                self._stands(state, printable(reason))
             case ConferenceSeen():
                 if self._on_conference is not None:
                     await self._views.acquire()  # SR-08: a gateway that floods waits in its own socket
@@ -452,44 +300,31 @@ class GatewayTransport:
 
     def _stands(self, state: str, reason: str) -> None:
         if state == "registered":
-            self._registered.set()
             self._set(GatewayState.REGISTERED, "registered")
         else:
-            self._registered.clear()
             self._set(GatewayState.LINKED, f"the carrier: {reason}")
 
     def _keep(self, name: str, address: str | None) -> None:
-        full = name not in self._kept and len(self._kept) >= self._most  # SR-08
-        if not _GROUP.fullmatch(name) or (address is not None and (full or len(address) > _MAX_ADDRESS)):
-            raise DecodeError("not where a conference is", code="gateway.conference")
-        if address is not None:
-            self._kept[name] = address
-        else:
+        """What does not fit is passed over (SR-08). It does not end the link: a focus chose it, and would end every one."""
+        if address is None:
             self._kept.pop(name, None)
-
-    # --- between two -----------------------------------------------------------------------------
-    def _backoff(self, failures: int) -> float:
-        """Doubling, with a random half taken off, so that a gateway that comes back is not met by all at once."""
-        low, high = self._settings.backoff_s
-        full = min(high, low * 2.0 ** min(max(failures - 1, 0), 16))
-        return full * (0.5 + self._rng(1)[0] / 510)
+        elif (
+            _GROUP.fullmatch(name)
+            and len(address) <= _MAX_ADDRESS
+            and (name in self._kept or len(self._kept) < self._most)
+        ):
+            self._kept[name] = address
 
     def _set(self, state: GatewayState, reason: str) -> None:
+        if state is GatewayState.REGISTERED:
+            self._registered.set()
+        else:
+            self._registered.clear()
         status = GatewayStatus(state, reason, self._arrivals.lost)
         if status != self.status:
             self.status = status
             if self._on_state is not None:
                 self._on_state(status)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How a link, or the attempt to make one, came to its end."""
-
-    state: GatewayState
-    reason: str
-    wait_s: float = 0.0
-    linked: bool = False
 
 
 def _roster(conference: Conference) -> Roster:
@@ -504,8 +339,3 @@ def _view(frame: ConferenceSeen) -> ConferenceView:
 
 def _senseless() -> TransportError:
     return TransportError("the gateway answered something else", code="transport.gateway")
-
-
-def _printable(text: str) -> str:
-    """The gateway's words, fit for a terminal: no control characters, not a page of them."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
