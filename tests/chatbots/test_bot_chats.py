@@ -14,6 +14,7 @@ from letterlock.codec.chatbot import maap
 from letterlock.codec.chatbot import model as m
 from letterlock.codec.chatbot.model import DeviceData
 from letterlock.engine.content import (
+    ENCRYPTED_ONLY,
     Card,
     Carousel,
     DeviceReport,
@@ -275,6 +276,18 @@ def test_sr09_a_type_that_cannot_be_read_costs_no_message(sender: BotAddress | N
     (odd, text) = view(alice, sender)  # type: ignore[arg-type]
     assert isinstance(odd, Unknown) and text == Text("and then")
     assert len(alice.told(MessageReceived)) == 2
+
+
+@pytest.mark.parametrize("sender", [BOT, BOB])
+@pytest.mark.parametrize("body", [b"", b"m-0", b"\xff"])
+@pytest.mark.parametrize("kind", sorted(ENCRYPTED_ONLY))
+def test_sr09_what_belongs_into_the_encryption_is_not_taken_outside_of_it(
+    sender: BotAddress | Number, body: bytes, kind: str
+) -> None:
+    world, alice = alone()
+    arrive(world, alice, kind, body, sender=sender)
+    assert [(event.chat, event.reason) for event in alice.told(MessageUnreadable)] == [(sender, "not_encrypted")]
+    assert view(alice, sender) == [] and world.sent == []  # type: ignore[arg-type]
 
 
 def test_an_answer_echoes_its_suggestion_and_names_its_message() -> None:

@@ -21,6 +21,7 @@ from ..errors import DecodeError
 from ..ids import Instant, MessageId, Number, Peer
 from . import changing, chats, drafts, outbox, policy, posting, sms, trouble
 from .content import (
+    ENCRYPTED_ONLY,
     BotContent,
     Content,
     Delete,
@@ -135,6 +136,9 @@ def received(core: Core, turn: Turn, number: Peer, inbound: Inbound, media_type:
     digest = hashlib.sha256(inbound.body).digest()[:16]
     if media_type == outbox.PLAIN_TYPE and len(inbound.body) > core.limits.max_text:
         trouble.unreadable(core, turn, number, inbound.message_id, 0, "too_large", digest=digest)
+        return
+    if media_type in ENCRYPTED_ONLY:
+        trouble.unreadable(core, turn, number, inbound.message_id, 0, "not_encrypted", digest=digest)
         return
     content = _read(core, inbound, media_type)
     chat = chats.load(turn, number)

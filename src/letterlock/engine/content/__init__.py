@@ -12,6 +12,7 @@ from .changes import Delete, Edit, Emptied
 from .checking import check
 from .composing import Typing, encode_typing, read_typing, typing_document
 from .entity import (
+    ENCRYPTED_ONLY,
     BotContent,
     Change,
     Content,
@@ -55,6 +56,7 @@ from .text import TEXT_TYPE, Text
 from .unknown import Unknown
 
 __all__ = [
+    "ENCRYPTED_ONLY",
     "GROUP_TYPE",
     "MOST_RECEIPTS",
     "REQUEST_TYPE",

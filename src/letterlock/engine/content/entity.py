@@ -80,6 +80,7 @@ from .text import TEXT_TYPE, Text, express_text, read_text
 from .unknown import Unknown
 
 __all__ = [
+    "ENCRYPTED_ONLY",
     "BotContent",
     "Change",
     "Content",
@@ -112,6 +113,8 @@ ToBot = SuggestionResponse | DeviceReport
 Content = Text | File | Location | GroupChange | Change | BotContent | ToBot | Emptied | Unknown
 """What takes a place in the order of a chat."""
 Control = Receipt | Receipts | Typing | ResendRequest | GroupRequest
+ENCRYPTED_ONLY = frozenset({RECEIPTS_TYPE, RESEND_TYPE, GROUP_TYPE, REQUEST_TYPE})
+"""Types that mean something inside the encryption alone, between our own clients."""
 Sendable = Text | File | Location | Change | ToBot
 """What a user sends."""
 
