@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -120,3 +121,16 @@ async def test_sr06_the_power_goes_at_any_write(after: bool) -> None:
         if not disk.spent:
             assert last > 10
             return
+
+
+async def test_parts_of_the_same_octets_are_no_repeats_of_each_other() -> None:
+    """What numbers them may stand in parameters alone; the line is lost between the two."""
+    disk = Disk(0, False)
+    submissions = Submissions((), most=9, kept_ms=1_000_000)
+    ids = itertools.count(1)
+    arrivals = Arrivals(CONFIG, disk, submissions, disk.show, lambda size: next(ids).to_bytes(size), lambda: 1_000)
+    for number in (1, 2):
+        arrivals.bound(f"connection {number}")
+        sar = {0x020C: b"\0\x07", 0x020E: b"\2", 0x020F: bytes([number])}
+        await arrivals.take(dataclasses.replace(deliver(b"ha"), parameters=sar), f"connection {number}")
+    assert list(disk.shown.values()) == ["text/plain haha"]

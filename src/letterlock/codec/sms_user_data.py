@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from ..errors import DecodeError
 from .smpp import DeliverSm
 
-__all__ = ["Concatenation", "Outcome", "SmscReceipt", "UserData", "concatenation_header", "read_receipt", "user_data"]
+__all__ = [
+    "OF_THE_MESSAGE",
+    "Concatenation",
+    "Outcome",
+    "SmscReceipt",
+    "UserData",
+    "concatenation_header",
+    "read_receipt",
+    "user_data",
+]
 
 _UDH = 0x40
 _TYPE = 0x3C
@@ -17,7 +26,11 @@ _RECEIPT = 0x04
 
 _RECEIPTED_MESSAGE_ID = 0x001E
 _MESSAGE_STATE = 0x0427
+_USER_MESSAGE_REFERENCE = 0x0204
 _SAR_REFERENCE, _SAR_TOTAL, _SAR_NUMBER = 0x020C, 0x020E, 0x020F
+
+OF_THE_MESSAGE = (_USER_MESSAGE_REFERENCE, _SAR_REFERENCE, _SAR_TOTAL, _SAR_NUMBER)
+"""Parameters by which messages of the same octets are different ones."""
 
 _ID = re.compile(rb"\bid:\s*([!-~]{1,64})", re.IGNORECASE)
 _STATE = re.compile(rb"\bstat:\s*([A-Za-z]{1,16})", re.IGNORECASE)

@@ -18,7 +18,7 @@ from ...codec import imdn, sms_text
 from ...codec.dates import rfc3339
 from ...codec.smpp import Address, DeliverSm
 from ...codec.sms_text import Coding
-from ...codec.sms_user_data import read_receipt, user_data
+from ...codec.sms_user_data import OF_THE_MESSAGE, read_receipt, user_data
 from ...errors import DecodeError, InputError, LetterlockError
 from ...ids import Instant, MessageId, Number, Rng
 from .assembly import Assembled, Assembly
@@ -193,5 +193,7 @@ def _written(address: Address) -> str:
 
 
 def _digest(message: DeliverSm) -> str:
-    fields = (_written(message.source), _written(message.destination), str(message.esm_class), str(message.data_coding))
+    fields = [_written(message.source), _written(message.destination), str(message.esm_class), str(message.data_coding)]
+    # Of the parameters those that are the message's own; others say how it came, and may differ when it comes again.
+    fields += [message.parameters.get(tag, b"").hex() for tag in OF_THE_MESSAGE]
     return hashlib.sha256("\0".join(fields).encode() + b"\0" + message.user_data).hexdigest()[:32]
