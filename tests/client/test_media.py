@@ -511,16 +511,25 @@ def test_who_holds_the_pipe_does_not_keep_us() -> None:
     os.close(held)
     try:
         before = time.monotonic()
-        assert answer_of(process, 1.0) == b"said\n"
+        assert answer_of(process, 1.0, lambda: False) == b"said\n"
         assert os.read(lives, 1) == b"", "nobody has the other end any more"
         assert time.monotonic() - before < 30
     finally:
         os.close(lives)
 
 
+def test_a_worker_whose_answer_nobody_wants_any_more_is_ended() -> None:
+    """Whoever stops an upload does not wait for a picture that takes its time."""
+    script = "import sys, time\nsys.stdout.write('said'); sys.stdout.flush(); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE, process_group=0)
+    asked = iter((False, False, False))
+    assert answer_of(process, 600.0, lambda: next(asked, True)) in (b"said", b"")
+    assert process.returncode == -9
+
+
 def test_who_says_too_much_is_not_heard_out() -> None:
     """SR-08."""
     script = "import sys\nwhile True: sys.stdout.write('x' * 100_000)"
     process = subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE, process_group=0)
-    assert len(answer_of(process, 20.0)) == 40_000
+    assert len(answer_of(process, 20.0, lambda: False)) == 40_000
     assert process.returncode == -9

@@ -106,7 +106,9 @@ class Sealing:
         Raises InputError when the file cannot be read, or changes meanwhile.
         """
         self._ciphertexts.prepare()
-        info = self._described(sealed)
+        info = self._described(sealed, work)
+        if work.cancelled():
+            raise InputError("stopped", code="transfer.cancelled")
         small = self._small(transfer, info)
         seal = seal_file(
             sealed.path,
@@ -226,13 +228,13 @@ class Sealing:
                 work.on_progress(done, at.seal.size)
 
     # --- inside ------------------------------------------------------------------------------------------------
-    def _described(self, sealed: SealedTransfer) -> MediaInfo | None:
+    def _described(self, sealed: SealedTransfer, work: Work) -> MediaInfo | None:
         if not sealed.described:
             return None
-        info = describe(sealed.path, sealed.content_type, name=sealed.name)
+        info = describe(sealed.path, sealed.content_type, name=sealed.name, cancelled=work.cancelled)
         if not sealed.picture:
             return info
-        picture = describe(sealed.picture)
+        picture = describe(sealed.picture, cancelled=work.cancelled)
         if picture.thumbnail is None:
             raise picture.problem or InputError(
                 "this is no picture that a thumbnail could be made from", code="input.thumbnail"

@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...transport.content.files import file_error
 from .mp4 import look_at_mp4
 from .opus import is_opus, opus_duration_ms
-from .sandbox import Thumbnail, look_at_picture, look_at_sound
+from .sandbox import Cancelled, Thumbnail, look_at_picture, look_at_sound
 from .sniff import SNIFFED, Kind, announced_type, disagreement, kind_of, sniff
 
 __all__ = ["MediaInfo", "describe"]
@@ -41,11 +41,13 @@ class MediaInfo:
     problem: InputError | None = None
 
 
-def describe(path: str | Path, content_type: str = "", *, name: str = "") -> MediaInfo:
+def describe(
+    path: str | Path, content_type: str = "", *, name: str = "", cancelled: Cancelled = lambda: False
+) -> MediaInfo:
     """Look at a file; blocks for some hundred milliseconds for a picture. `content_type` is what is said of it, by
     default what its name says, and `name` is by default that of `path`.
 
-    Raises InputError when the file cannot be read, and never for what it holds.
+    `cancelled` ends it early, and then what is found is not to be used. Raises InputError when the file cannot be read, and never for what it holds.
     """
     said = content_type or announced_type(name or Path(path).name)
     try:
@@ -57,20 +59,20 @@ def describe(path: str | Path, content_type: str = "", *, name: str = "") -> Med
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InputError(f"{path} is not a file", code="transfer.file")
         try:
-            return _described(descriptor, said, os.pread(descriptor, SNIFFED, 0))
+            return _described(descriptor, said, os.pread(descriptor, SNIFFED, 0), cancelled)
         except OSError as error:
             raise file_error(str(path), error) from error
     finally:
         os.close(descriptor)
 
 
-def _described(descriptor: int, said: str, head: bytes) -> MediaInfo:
+def _described(descriptor: int, said: str, head: bytes, cancelled: Cancelled) -> MediaInfo:
     found = sniff(head)
     is_, differs = found or said, disagreement(said, found)
     kind = kind_of(is_)
     try:
         if is_ in _DECODED:
-            picture = look_at_picture(descriptor)
+            picture = look_at_picture(descriptor, cancelled)
             return MediaInfo(
                 kind,
                 is_,
@@ -83,7 +85,7 @@ def _described(descriptor: int, said: str, head: bytes) -> MediaInfo:
         if is_opus(head):
             return MediaInfo(kind, is_, duration_ms=opus_duration_ms(descriptor, head), disagreement=differs)
         if is_ in _SOUNDS:
-            sound = look_at_sound(descriptor, _SOUNDS[is_])
+            sound = look_at_sound(descriptor, _SOUNDS[is_], cancelled)
             return MediaInfo(kind, is_, duration_ms=sound.duration_ms, waveform=sound.waveform, disagreement=differs)
         if is_ in _MP4:
             film = look_at_mp4(descriptor)

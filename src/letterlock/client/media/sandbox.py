@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,14 @@ from typing import Final
 from ...errors import InputError
 from .problems import problem
 
-__all__ = ["Picture", "Sound", "Thumbnail", "answer_of", "look_at_picture", "look_at_sound"]
+__all__ = ["Cancelled", "Picture", "Sound", "Thumbnail", "answer_of", "look_at_picture", "look_at_sound"]
+
+Cancelled = Callable[[], bool]
+"""Asked again and again while a worker works: whether nobody wants its answer any more."""
 
 _WORKER: Final = Path(__file__).with_name("worker.py")
 _SECONDS: Final = 20.0
+_ASK_SECONDS: Final = 0.1
 _MAX_ANSWER: Final = 40_000
 _MAX_JPEG: Final = 32_768
 _EDGE: Final = 320
@@ -61,9 +66,9 @@ class Sound:
     waveform: bytes
 
 
-def look_at_picture(descriptor: int) -> Picture:
+def look_at_picture(descriptor: int, cancelled: Cancelled) -> Picture:
     """Raises InputError, code `media.unreadable`, for what is none."""
-    told, data = _ask(descriptor, "picture")
+    told, data = _ask(descriptor, cancelled, "picture")
     width, height = _number(told, "width", _MAX_DIMENSION), _number(told, "height", _MAX_DIMENSION)
     if "problem" in told:
         return Picture(width, height, None, problem(told.get("problem")))
@@ -73,15 +78,15 @@ def look_at_picture(descriptor: int) -> Picture:
     return Picture(width, height, Thumbnail(data, *small))
 
 
-def look_at_sound(descriptor: int, encoding: str) -> Sound:
+def look_at_sound(descriptor: int, encoding: str, cancelled: Cancelled) -> Sound:
     """`encoding` is WAV, MP3, FLAC or VORBIS. Raises InputError, code `media.unreadable` or `media.too_long`."""
-    told, data = _ask(descriptor, "sound", encoding)
+    told, data = _ask(descriptor, cancelled, "sound", encoding)
     if "problem" in told or len(data) != _LEVELS:
         raise problem(told.get("problem"))
     return Sound(_number(told, "duration_ms", 1 << 32), data)
 
 
-def _ask(descriptor: int, *arguments: str) -> tuple[dict[str, object], bytes]:
+def _ask(descriptor: int, cancelled: Cancelled, *arguments: str) -> tuple[dict[str, object], bytes]:
     """What the worker tells and its bytes. It is not believed: it has met the file."""
     place = _place("PIL" if arguments[0] == "picture" else "miniaudio")
     command = [sys.executable, "-I", str(_WORKER), place, *arguments]
@@ -92,7 +97,7 @@ def _ask(descriptor: int, *arguments: str) -> tuple[dict[str, object], bytes]:
         )
     except OSError as error:
         raise problem("unavailable") from error
-    line, _, data = answer_of(process, _SECONDS).partition(b"\n")
+    line, _, data = answer_of(process, _SECONDS, cancelled).partition(b"\n")
     try:
         told = json.loads(line)
     except (ValueError, RecursionError):  # it was stopped by a limit before it could say anything
@@ -102,8 +107,8 @@ def _ask(descriptor: int, *arguments: str) -> tuple[dict[str, object], bytes]:
     return told, data
 
 
-def answer_of(process: subprocess.Popen[bytes], seconds: float) -> bytes:
-    """What it writes, up to its bound, until it ends or the time is over; then it is gone, and its group with it.
+def answer_of(process: subprocess.Popen[bytes], seconds: float, cancelled: Cancelled) -> bytes:
+    """What it writes, up to its bound, until it ends, the time is over or nobody wants it any more; then it is gone, and its group with it.
 
     Not until the pipe ends: root may start processes, limit or not, and one of them may hold the pipe for ever.
     """
@@ -112,7 +117,9 @@ def answer_of(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     try:
         with selectors.DefaultSelector() as pipe:
             pipe.register(process.stdout, selectors.EVENT_READ)
-            while len(found) < _MAX_ANSWER and pipe.select(max(0.0, over - time.monotonic())):
+            while len(found) < _MAX_ANSWER and (left := over - time.monotonic()) > 0 and not cancelled():
+                if not pipe.select(min(left, _ASK_SECONDS)):
+                    continue
                 if not (piece := os.read(process.stdout.fileno(), _MAX_ANSWER - len(found))):
                     break
                 found += piece
