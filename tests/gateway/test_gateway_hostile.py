@@ -22,17 +22,19 @@ from letterlock.codec.gateway import (
     AskFeatures,
     ClientFrame,
     Hello,
+    Registration,
     RequestId,
     Result,
     VisitConferences,
     Welcome,
     encode,
 )
-from letterlock.errors import StoreError
+from letterlock.errors import InputError, StoreError
 from letterlock.ids import Number
 from letterlock.services.buckets import Rate
-from letterlock.services.gateway import GatewayLimits
+from letterlock.services.gateway import CarrierProfile, Gateway, GatewayLimits
 from letterlock.services.gateway.link import Link
+from letterlock.services.gateway.notices import Notices
 from letterlock.services.gateway.pace import Pace
 from letterlock.transport.gateway.transport import GatewayState, GatewayTransport
 
@@ -145,6 +147,26 @@ async def test_sr08_answers_that_a_client_does_not_read_take_room(tmp_path: Path
         async with asyncio.timeout(5):
             await running  # it does not wait for room that never comes
         assert line.link is None
+
+
+def test_sr08_what_a_client_does_not_hear_of_is_bounded() -> None:
+    notices, told = Notices(10), [0]
+    notices.begin({})
+    notices.on_more = lambda: told.append(1)
+    for at in range(1000):
+        notices.kept(f"{at:032x}", "sip:a@h.test")
+    notices.registered("registered", "registered")
+    last = [*notices.due()]
+    assert len(last) == 40 and len(told) == 1002
+    assert last[-1] == encode(Registration("registered", "registered"))
+    assert [*notices.due()] == []
+
+
+@pytest.mark.parametrize("secret", [b"", b"s" * 31])
+def test_a_secret_that_could_be_guessed_seals_nothing(tmp_path: Path, secret: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        Gateway(str(tmp_path / "g.db"), CarrierProfile("127.0.0.1", 1, "h.test", tls=False), lambda _: None, secret)
+    assert caught.value.code == "input.secret"
 
 
 @pytest.mark.parametrize("frame", [VisitConferences(), Advertise((("+g.test", "1"),))], ids=["visit", "advertise"])

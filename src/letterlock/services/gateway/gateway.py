@@ -76,7 +76,7 @@ class Empty(msgspec.Struct, frozen=True):
 class Gateway:
     """`await start()`, then `url` says where clients come to; `await close()` ends it.
 
-    `secret` seals the passwords of the accounts at the carrier; the gateway must be started with the same one again.
+    `secret`, of 32 bytes or more, seals the passwords of the accounts at the carrier; it is to be the same at each start.
     `password_of(number)` gives an account's password here, None for a number that has none; `operator` is a token that may
     enrol and remove devices of any number. Without `tls` it listens on loopback only (SR-19).
     """

@@ -72,7 +72,8 @@ class Notices:
 
     def _tell(self, key: object, frame: GatewayFrame) -> None:
         if self.on_more is not None:
-            self._due[key] = frame
+            # Of each kind there are so many at most; whose client does not read hears of the oldest with its next link.
+            _put(self._due, key, frame, 4 * self._max)
             self.on_more()
 
 

@@ -7,19 +7,22 @@ Whoever has the database and the secret has the passwords; the gateway itself mu
 from __future__ import annotations
 
 from ...crypto.provider import CryptoProvider
-from ...errors import BadMac, GatewayError
+from ...errors import BadMac, GatewayError, InputError
 from ...ids import Number, Rng
 
 __all__ = ["Sealer"]
 
 _LABEL = b"\xff\x80letterlock/gateway-credentials/v1\x00"
 _NONCE = 12
+_LEAST = 32
 
 
 class Sealer:
-    """Seals and opens."""
+    """Seals and opens. Raises InputError for a secret that could be guessed."""
 
     def __init__(self, secret: bytes, crypto: CryptoProvider, rng: Rng) -> None:
+        if len(secret) < _LEAST:
+            raise InputError(f"the gateway's secret has fewer than {_LEAST} bytes", code="input.secret")
         self._crypto, self._rng = crypto, rng
         self._key = crypto.hkdf_sha256(secret, b"", _LABEL, 32)
 
