@@ -76,6 +76,20 @@ async def test_sent_shown_fetched(tmp_path: Path, capfdbinary: pytest.CaptureFix
         assert getattr(file, "format") is FileFormat.SEALED and getattr(file, "thumbnail") is None  # noqa: B009
 
 
+async def test_sr14_a_program_that_is_called_a_picture(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"MZ" + content(900))
+    says = "it says image/jpeg and is application/x-executable"
+    async with FilesTown.running(tmp_path) as town:
+        _, ben = await town.people(ANA, BEN)
+        message = await _sent(tmp_path, ben, "--file", str(tmp_path / "holiday.jpg"))
+        assert f"careful with holiday.jpg: {says}" in capfd.readouterr().err
+        for words in ((), ("--to", str(tmp_path / "got"))):
+            fetch = ("download", "--chat", ANA, "--message", message, *words)
+            assert await _letterlock(tmp_path, BEN, *fetch) == 0
+            out, err = capfd.readouterr()
+            assert json.loads(out)["disagreement"] == says and "careful with holiday.jpg" in err
+
+
 async def test_the_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.bin").write_bytes(content(40_000))
     async with FilesTown.running(tmp_path) as town:

@@ -261,6 +261,7 @@ def _outcome(info: TransferInfo, terminal: Terminal) -> None:
         "size": info.done,
         "sha256": (info.sha256 or b"").hex(),
         "checked": info.checked,
+        "disagreement": info.disagreement,
     }
     terminal.data(record, info.path or "fetched and verified; kept sealed in the cache")
     if not info.checked:
