@@ -300,6 +300,36 @@ async def test_what_is_not_a_request_is_answered_with_an_error(tmp_path: Path) -
         assert await owner.chats() == []
 
 
+async def test_sr01_a_request_put_together_by_hand_makes_no_decision(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    path = await town.create(ANA)
+    async with town.open(path) as owner:
+        chat = await owner.chat("+15550177")
+        await owner.settled()
+        (option,) = await chat.options()
+        true = {"chat": option.chat, "transition": option.transition, "nonce": option.nonce.hex(), "name": option.name}
+        reader, writer = await asyncio.open_unix_connection(ProfilePaths.of(path).socket)
+        await reader.readline()
+        send = {"number": "+15550177", "content": {"kind": "text", "text": "tulip"}, "wait": False, "request": ""}
+        forged = [
+            *({**true, "nonce": nonce} for nonce in ("", "00" * 16, "zz", 7, None, true["nonce"][:-2])),
+            *({**true, "name": name} for name in ("", "plain-sms", "sms", None)),
+            *({**true, "transition": at} for at in (-1, option.transition + 1, None, "x")),
+            *({**true, "chat": name} for name in ("+15550199", "15550177", "sip:bot@example.net", "group", None)),
+            *(True, [], "plain-rcs", {}),
+        ]
+        asked = [{**send, "allow": allow} for allow in forged]
+        asked += [{**send, "allow": true, "only_encrypted": only} for only in (True, 1, 2, "no", [0])]
+        for params in asked:
+            writer.write(json.dumps({"id": 1, "method": "send", "params": params}).encode() + b"\n")
+            assert "error" in json.loads(await reader.readline()), params
+        await owner.settled()
+        assert town.net.sent == [] and await chat.messages() == []
+        writer.write(json.dumps({"id": 1, "method": "send", "params": {**send, "allow": true}}).encode() + b"\n")
+        assert "result" in json.loads(await reader.readline())
+        writer.close()
+
+
 async def test_an_owner_of_another_version_is_not_misunderstood(tmp_path: Path) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b'{"letterlock": 1}\n')

@@ -205,6 +205,7 @@ METHODS: dict[str, Method] = {
             "content": (content_to_json, content_from_json),
             "allow": _OPTION,
             "message_id": (_same, lambda text: message_id(text) if text else ""),
+            "only_encrypted": (_same, bool),  # whatever stands there but nothing: encrypted (SR-01)
         },
         _same,
         MessageId,
