@@ -207,6 +207,12 @@ def test_what_is_written_on_a_card_cannot_move_the_cursor() -> None:
     assert "\\x1b[2Jtitle" in text and "\\u202eback" in text
 
 
+def test_a_card_of_line_breaks_takes_one_screen() -> None:
+    lines = bot_lines(describe_bot(Card(m.Card(m.CardContent("t", "a" + "\n" * 1_900 + "b")))))
+    assert len(lines) < 50
+    assert any("(1861 more lines)" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

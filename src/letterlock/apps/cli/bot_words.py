@@ -10,6 +10,7 @@ from .terminal import visible
 __all__ = ["bot_lines", "to_do"]
 
 _WIDTH = 60
+_LINES = 40
 
 
 def bot_lines(content: dict[str, Any]) -> list[str]:
@@ -26,9 +27,10 @@ def bot_lines(content: dict[str, Any]) -> list[str]:
 
 def _card(card: dict[str, Any], numbers: Any) -> list[str]:
     inside: list[str] = []
+    # A text of line breaks alone would push everything else off the screen.
     for text in (card.get("title", ""), card.get("description", "")):
-        for line in text.splitlines():
-            inside += textwrap.wrap(visible(line), _WIDTH) or [""]
+        lines = [part for line in text.splitlines() for part in textwrap.wrap(visible(line), _WIDTH) or [""]]
+        inside += lines if len(lines) <= _LINES else [*lines[:_LINES], f"({len(lines) - _LINES} more lines)"]
     if (media := card.get("media")) is not None:
         what = ", ".join(part for part in (media.get("content_type", ""), _size(media.get("size", 0))) if part)
         inside += textwrap.wrap(visible(f"[{what or 'media'}: {media.get('description') or 'not fetched'}]"), _WIDTH)
