@@ -268,6 +268,22 @@ async def test_sr14_a_name_that_does_not_fit_the_bytes(tmp_path: Path, name: str
             assert (await (await ben.download(file, to)).wait()).disagreement == says
 
 
+async def test_a_name_that_is_no_text_or_too_long(tmp_path: Path) -> None:
+    """Refused before it is sealed; of a file whose name on the disk is no text, what is text is told."""
+    odd = tmp_path / os.fsdecode(b"a\xff.bin")
+    odd.write_bytes(b"the plan")
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await town.people(ANA, BEN)
+        chat = await ana.chat(BEN)
+        for name in ("x" * 256, "\udcff"):
+            with pytest.raises(InputError) as refused:
+                await chat.send_file(odd, name=name)
+            assert refused.value.code == "input.file_name"
+        assert await ana.transfers() == []
+        await chat.send_file(odd)
+        assert (await received(ben, ANA)).name == "a\ufffd.bin"
+
+
 async def changes(person: Client, after: int) -> list[TransferChanged]:
     """What was told of transfers up to now."""
     told, last = [], await person.cursor()

@@ -142,7 +142,7 @@ class Conversation:
             raise NotEncrypted("not uploaded: this chat is not encrypted", reason=self.security.value)
         source = absolute(path)
         picture = None if thumbnail is None or isinstance(thumbnail, bool) else absolute(thumbnail)
-        transfer, called, described = str(uuid.uuid4()), name or os.path.basename(source), thumbnail is not False
+        transfer, called, described = str(uuid.uuid4()), name or _called(source), thumbnail is not False
         info = await self._asks.ask(
             lambda profile: profile.upload(
                 transfer, source, called, content_type, picture, thumbnail_type, form, described
@@ -275,3 +275,8 @@ class Conversation:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
+
+
+def _called(path: str) -> str:
+    """What a file is called, as far as its name is text: on disks it may be any bytes."""
+    return os.fsencode(os.path.basename(path)).decode("utf-8", "replace")

@@ -23,7 +23,7 @@ from ..crypto.provider import CryptoProvider
 from ..engine.content import File, pointed
 from ..errors import ContentError, InputError, InvalidFile, LetterlockError
 from ..files.layout import Layout
-from ..files.pointer import Dimensions, FilePointer, RemoteSeal, ThumbnailPointer, encode_pointer
+from ..files.pointer import MAX_NAME, Dimensions, FilePointer, RemoteSeal, ThumbnailPointer, encode_pointer
 from ..files.whole import seal_bytes
 from ..ids import Rng
 from ..transport.content.config import DownloadState, UploadState
@@ -93,8 +93,18 @@ class Sealing:
         self._ciphertexts, self.cache, self._crypto, self._rng = ciphertexts, cache, crypto, rng
 
     # --- out ---------------------------------------------------------------------------------------------------
-    def begun(self, transfer: str, size: int) -> UploadState:
-        """The task of an upload whose file is still to be sealed."""
+    def begun(self, transfer: str, size: int, name: str) -> UploadState:
+        """The task of an upload whose file is still to be sealed. Raises InputError for a name that no pointer can say."""
+        try:
+            fits = len(name.encode()) <= MAX_NAME
+        except UnicodeEncodeError:
+            fits = False
+        if not fits:
+            raise InputError(
+                f"the name of a file is text of at most {MAX_NAME} bytes",
+                code="input.file_name",
+                hint="send it under another name: name=, or --name",
+            )
         place = str(self._ciphertexts.path(transfer))
         return UploadState(transfer, place, Layout(size).sealed_size, 0, UPLOAD_NAME, UPLOAD_TYPE)
 

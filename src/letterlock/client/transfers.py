@@ -120,7 +120,7 @@ class Transfers:
         size, modified_ns = await asyncio.to_thread(_looked_at, path)
         if form is FileFormat.SEALED:
             sealed = SealedTransfer(path, name, content_type, None, thumbnail or "", described)
-            begun = self._sealing.begun(transfer, size)
+            begun = self._sealing.begun(transfer, size, name)
             first = TransferInfo(
                 transfer, TransferState.RUNNING, self._clock(), begun, sealed=sealed, stage=TransferStage.SEALING
             )
