@@ -36,6 +36,7 @@ from letterlock.codec.form_data import part_head
 from letterlock.codec.ft_http import decode_resume_info
 from letterlock.errors import ContentError, InputError, StoreError
 from letterlock.services.content import ContentServer, tables
+from letterlock.services.content.folder import FolderBlobs, FolderWriter
 from letterlock.services.content.tables import Tables, Upload, Usage
 from letterlock.services.credentials import derived_passwords
 from letterlock.services.database import open_database
@@ -771,3 +772,24 @@ async def test_a_database_of_the_version_before(tmp_path: Path) -> None:
         async with session.get(f"{lab.server.base}/files/{'c' * 64}") as got:
             assert await got.read() == b"old file"
         assert await lab.server._writer.run(lambda found: found.total()) == 900
+
+
+async def test_sr17_what_the_store_did_not_take_counts_in_no_budget(tmp_path: Path) -> None:
+    """A disk that fails does not lock accounts out for a day after it was mended."""
+
+    class Failing(FolderBlobs):
+        broken = True
+
+        async def create(self, name: str) -> FolderWriter:
+            if self.broken:
+                raise StoreError("the folder for files failed: input/output error", code="store.io")
+            return await super().create(name)
+
+    limits, blobs = dataclasses.replace(SMALL, account_uploads=2), Failing(tmp_path / "blobs")
+    async with Server.running(tmp_path, limits, blobs=blobs) as lab, browser() as session:
+        for number in range(4):
+            async with await post(session, lab.url, form(content(5_000), f"t-{number}")) as refused:
+                assert refused.status in (500, 503)
+        blobs.broken = False
+        async with await post(session, lab.url, form(content(5_000), "t-9")) as taken:
+            assert taken.status == 200

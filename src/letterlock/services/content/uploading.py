@@ -93,7 +93,12 @@ class Uploads:
             lambda tables: desk.library.begin(tables, account, tid, request.content_length, free, desk.now(), desk.rng)
         )
         await desk.forget(replaced)
-        blob = await desk.blobs.create(upload.blob)
+        try:
+            blob = await desk.blobs.create(upload.blob)
+        except LetterlockError:
+            # Nothing can come of it: it does not count as unfinished until its row expires.
+            await desk.writer.run(lambda tables: desk.library.abandon(tables, upload, ""))
+            raise
         async with self._writing(Intake(desk, upload, blob, 0), resumable=tid is not None) as intake:
             found: PartBegun | None = part
             while found is not None and found.name.lower() != "file":
