@@ -172,6 +172,30 @@ def test_sr01_a_chat_that_was_encrypted_asks_for_every_sms() -> None:
     assert [message.medium for message in alice.history(BOB) if message.text == "this one"] == [Medium.SMS]
 
 
+def test_sr01_an_option_ends_when_the_chat_is_encrypted_again_by_the_clock_alone() -> None:
+    world = World(sms=True)
+    (alice,) = world.person(ALICE)
+    world.person(BOB)
+    alice.send(BOB, "sealed")
+    world.run()
+    before = world.now
+    world.hostility.directory_down = 1.0
+    world.now += 60 * DAY
+    alice.do(alice.engine.open_chat, BOB)
+    with pytest.raises(NotEncrypted) as caught:
+        alice.send(BOB, "in the clear?", wait=False)
+    assert len(caught.value.options) == 2  # type: ignore[attr-defined]
+    world.now = before
+    assert state(alice) is Security.ENCRYPTED
+    for option in caught.value.options:  # type: ignore[attr-defined]
+        with pytest.raises(NotEncrypted) as refused:
+            alice.send(BOB, "in the clear", allow=option)
+        assert "is encrypted now" in refused.value.hint
+        with pytest.raises(NotEncrypted):
+            alice.do(alice.engine.release, BOB, option)
+    assert {message.encrypted for message in alice.history(BOB)} == {True}
+
+
 def test_a_choice_of_sms_ends_with_the_account() -> None:
     world, alice = keyless()
     alice.send(BOB, "first", allow=options(alice)["plain-sms"])

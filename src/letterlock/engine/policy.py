@@ -163,7 +163,12 @@ def _nonce(chat: Chat, medium: Medium) -> bytes:
 
 _NAMES = {Medium.RCS: "plain-rcs", Medium.SMS: "plain-sms"}
 
+_NOW_ENCRYPTED = "that choice is over, the chat is encrypted now: send it again without it (without --allow)"
+
 _HINTS = {
+    Security.ENCRYPTED: _NOW_ENCRYPTED,
+    Security.VERIFIED: _NOW_ENCRYPTED,
+    Security.KEYS_NEW: _NOW_ENCRYPTED,
     Security.BUSINESS: "no business can be written to encrypted; its chat is unencrypted by your own decision or not used",
     Security.ENDED: "begin encryption again (letterlock encryption revive), or send this message unencrypted by your own decision",
     Security.STALLED: "have it tried again (letterlock encryption retry), or end encryption here (letterlock encryption end)",

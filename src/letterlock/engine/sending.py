@@ -164,6 +164,8 @@ def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, wait
 
 def _choose(core: Core, turn: Turn, chat: Chat, allow: PlainOption) -> Chat:
     """Take the user's decision, once. Raises NotEncrypted when it is not for this chat and transition (SR-01)."""
+    # Its state as of now: a clock that was set back makes keys good again, and nothing has told so.
+    chat = chats.save(core, turn, chat)
     if not policy.accepts(core, chat, allow):
         contact = chats.contact_of(turn, Number(chat.number))
         raise policy.refusal(core, chat, policy.state_of(core, chat, contact, turn.now))
