@@ -116,3 +116,27 @@ async def test_sr06_the_receiver_is_killed(tmp_path: Path) -> None:
         assert Path((await found.wait()).path).read_bytes() == data
         # It went on where it was.
         assert all(count >= had for count in done if count > known)
+
+
+async def test_a_blob_whose_note_was_never_written_gets_its_name(tmp_path: Path) -> None:
+    """Killed between the two: the blob is in the cache, and nobody knows what it is until it is fetched again."""
+    (tmp_path / "film.bin").write_bytes(content(300_000))
+    async with FilesTown.running(tmp_path) as town:
+        ana, ben = await _know_each_other(town)
+        a = await town.opened(ana)
+        async with town.open(ben) as b:
+            after = await b.cursor()
+            await (await a.chat(BEN)).send_file(tmp_path / "film.bin", thumbnail=False)
+            file = await received(b, ANA, after)
+            await (await b.download(file)).wait()
+            (cached,) = (await b.cache()).files
+        blob = next((tmp_path / BEN / "files").iterdir())
+        data = blob.read_bytes()
+        blob.unlink()
+        async with town.open(ben):
+            pass  # its note goes with it
+        blob.write_bytes(data)
+        async with town.open(ben) as b:
+            assert [each.name for each in (await b.cache()).files] == [""]
+            await (await b.download(file)).wait()
+            assert [each.name for each in (await b.cache()).files] == [cached.name]

@@ -64,8 +64,11 @@ class CachedFiles:
         """Begin with what the last owner left."""
         self.files.budget = self._store.get(_BUDGET) or DEFAULT_BUDGET
         await asyncio.to_thread(self.files.prepare)
-        self._noted = {each.digest for each in self.files.contents()}
-        stale = [key for key in self._store.scan(_NOTE) if bytes.fromhex(key.name.partition("/")[2]) not in self._noted]
+        here = {each.digest for each in self.files.contents()}
+        notes = {key: bytes.fromhex(key.name.partition("/")[2]) for key in self._store.scan(_NOTE)}
+        # Not all that is here: of a blob whose process was killed before its note, the next fetch writes one.
+        self._noted = here.intersection(notes.values())
+        stale = [key for key, digest in notes.items() if digest not in here]
         if stale:
             await self._driver.submit(lambda state, now, rng: Step(None, dict.fromkeys(stale)))
 
