@@ -131,3 +131,13 @@ async def test_what_is_wrong_with_the_options(
     file = written(tmp_path, Subscription(PushKind.FCM, "registration-token-1"))
     assert await run(tmp_path, "test", file, *options) == 1
     assert json.loads(capsys.readouterr().err)["error"].startswith("input.")
+
+
+@pytest.mark.parametrize("text", ["{}", "no JSON", '{"kind": "pigeon", "token": "x"}'])
+async def test_a_file_that_is_no_subscription_says_what_is_wanted(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wrong.json").write_text(text)
+    assert await run(tmp_path, "test", str(tmp_path / "wrong.json")) == 1
+    error = json.loads(capsys.readouterr().err)
+    assert error["error"] == "input.push" and "docs/push.md" in error["hint"]

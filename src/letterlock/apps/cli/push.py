@@ -13,7 +13,7 @@ from yarl import URL
 from ...codec import push_subscription
 from ...codec.addresses import is_loopback
 from ...crypto.key_files_pyca import FileKey, generate_key, read_key
-from ...errors import InputError, TransportError
+from ...errors import DecodeError, InputError, TransportError
 from ...services.database import is_url
 from ...services.push import Provider, Pushes, PushKind, PushLimits
 from ...services.push.apns import APNS_HOST, APNS_SANDBOX, Apns, ApnsSettings
@@ -105,7 +105,10 @@ async def run_test(arguments: argparse.Namespace, terminal: Terminal) -> int:
         data = sys.stdin.buffer.read(push_subscription.MAX_SUBSCRIPTION + 1)
     else:
         data = _read(arguments.subscription, "subscription", secret=False)
-    subscription = push_subscription.decode(data.strip())
+    try:
+        subscription = push_subscription.decode(data.strip())
+    except DecodeError as error:
+        raise InputError(str(error), code="input.push", hint="give what the device registered: docs/push.md") from error
     providers = _providers(arguments)
     try:
         found = [provider for provider in providers if subscription.kind in provider.kinds]
