@@ -96,6 +96,7 @@ def test_the_whole_way(town: Town, tmp_path: Path) -> None:
         assert sent.records[0]["security"] == "plain-sms"
         assert ana.run("send", BEN, "again").ok().out.strip().endswith("Not encrypted (SMS)")
         assert "[Not encrypted (SMS)]" in ana.run("chats", BEN).ok().out
+        assert ana.run("security", BEN).ok().out == "Not encrypted (SMS): Your carrier can read these messages.\n"
         assert {each["medium"] for each in ana.run("-o", "json", "chats", BEN).ok().records} == {"sms"}
         found = ana.run("doctor")
         assert "lets ana bind, without TLS" in found.out

@@ -6,6 +6,7 @@ import argparse
 
 from ...client import EncryptionInfo
 from ...client.conversation import Conversation
+from ...engine.security import Security
 from .group import conversation_named
 from .options import add_profile, open_client
 from .terminal import Terminal
@@ -71,7 +72,8 @@ async def _say(chat: Conversation, terminal: Terminal) -> None:
     info: EncryptionInfo = await chat.encryption()
     label = chat_label(info.chat)
     lines = [f"{security_label(info.security, label)}: {security_sentence(info.security, label)}"]
-    lines.append(protocol_words(info.protocol))
+    if not info.security.plain and info.security not in (Security.BUSINESS, Security.NO_KEYS_FOUND):
+        lines.append(protocol_words(info.protocol))
     if info.health:
         lines.append(f"era {info.era}, epoch {info.epoch}, {health_words(info.health)}")
     terminal.data(
