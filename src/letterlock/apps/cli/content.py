@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...client.transfer_records import TransferState
 from ...codec.chatbot.model import Media
 from ...engine.content import Card, Carousel, File, FileFormat
-from ...errors import InputError
+from ...errors import ContentError, InputError
 from .account import LAB_CONTENT_PORT
 from .group import conversation_named
 from .messages import message_named
@@ -236,11 +237,22 @@ async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, term
             async for info in transfer.progress():
                 show_progress(info, terminal)
             info = await transfer.wait()
+            while (
+                info.state is TransferState.INTERRUPTED
+            ):  # the owner of the profile ended; this process goes on with it
+                await transfer.resume()
+                info = await transfer.wait()
         except BaseException:  # Ctrl-C above all: however it ends here, it goes on another time
             if not transfer.info.state.over:
                 await transfer.pause()
                 terminal.say(f"paused; to go on: letterlock {arguments.verb} --resume")
             raise
+        if info.state is not TransferState.DONE:  # paused from elsewhere: nothing has its name yet
+            raise ContentError(
+                f"the {arguments.verb} is {info.state.value}",
+                code="transfer.unfinished",
+                hint=f"to go on: letterlock {arguments.verb} --resume",
+            )
         _outcome(info, terminal)
         show_odd(info, terminal)
     return 0
