@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from letterlock.client.sealed_files import open_file, reading, seal_file
+from letterlock.client.files.sealed import open_file, reading, seal_file
 from letterlock.crypto.pyca import Pyca
 from letterlock.files.layout import CHUNK, TAG
 from processes import tell

@@ -125,10 +125,7 @@ _DELIVER_SM = (
     _ADDRESSES + b"\x40\0\0\0\0\0\0\x08\0\x0b\x06\x08\x04\x12\x34\x02\x01\xd8\x3e\xdd\x8a"
     b"\x02\x0c\0\x02\0\x07\x02\x0e\0\x01\x02\x02\x0f\0\x01\x01"
 )
-_SMSC_RECEIPT = (
-    _ADDRESSES + b"\x04\0\0\0\0\0\0\0\0\x12id:m1 stat:DELIVRD"
-    b"\0\x1e\0\x03m1\0\x04\x27\0\x01\x02"
-)
+_SMSC_RECEIPT = _ADDRESSES + b"\x04\0\0\0\0\0\0\0\0\x12id:m1 stat:DELIVRD\0\x1e\0\x03m1\0\x04\x27\0\x01\x02"
 
 
 def _short_message(data: bytes) -> Any:

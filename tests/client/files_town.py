@@ -17,7 +17,7 @@ from PIL import Image
 from client.phones import Town, event
 from content.lab import PASSWORD, Server
 from letterlock.client import CacheInfo, Client, ContentAccount, Conversation, Environment, Settings
-from letterlock.client.transfers import Content
+from letterlock.client.files.transfers import Content
 from letterlock.engine.content import File
 from letterlock.engine.events import MessageReceived
 from letterlock.transport.content.client import ContentClient

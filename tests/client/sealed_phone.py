@@ -16,7 +16,7 @@ from typing import Any
 from client.files_town import impatient
 from client.phones import CHEAP
 from letterlock.client import Client, Environment, Settings
-from letterlock.client.transfers import Content
+from letterlock.client.files.transfers import Content
 from letterlock.codec.ft_http import FileDocument
 from letterlock.files.pointer import decode_pointer
 from letterlock.transport.content.config import Downloaded, DownloadState, UploadState

@@ -1,4 +1,4 @@
-"""Ciphertext in the folder of a profile: made, opened, deleted (client/encrypted_files.py)."""
+"""Ciphertext in the folder of a profile: made, opened, deleted (client/files/rcc16.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from letterlock.client.encrypted_files import Ciphertexts, file_of
+from letterlock.client.files.rcc16 import Ciphertexts, file_of
 from letterlock.codec.ft_http import FileDocument, RemoteFile
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import InputError, InvalidRcc16

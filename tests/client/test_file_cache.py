@@ -1,4 +1,4 @@
-"""The cache of sealed files: whole blobs by their digest, a budget, and what does not give way (client/file_cache.py)."""
+"""The cache of sealed files: whole blobs by their digest, a budget, and what does not give way (client/files/cache.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from letterlock.client.file_cache import FileCache
+from letterlock.client.files.cache import FileCache
 from letterlock.errors import ContentError
 
 

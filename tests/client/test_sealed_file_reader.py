@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.files_town import content
-from letterlock.client.file_cache import FileCache
-from letterlock.client.file_reading import MOST_AT_ONCE, FileReadings
+from letterlock.client.files.cache import FileCache
+from letterlock.client.files.reading import MOST_AT_ONCE, FileReadings
 from letterlock.crypto.pyca import Pyca
 from letterlock.errors import ContentError, InputError, InvalidFile, StoreError
 from letterlock.files.layout import CHUNK, HEADER, TAG

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files.world import CRYPTO, Parts, content, seeded
-from letterlock.client.sealed_files import SealedReader, open_file, reading, seal_file
+from letterlock.client.files.sealed import SealedReader, open_file, reading, seal_file
 from letterlock.errors import InputError, InvalidFile, LetterlockError
 from letterlock.files import CHUNK, HEADER, Seal, seal_bytes
 from letterlock.files.layout import TAG
@@ -280,7 +280,7 @@ _CHILD = """
 import os, resource, sys
 from pathlib import Path
 from files.world import CRYPTO, seeded
-from letterlock.client.sealed_files import open_file, seal_file
+from letterlock.client.files.sealed import open_file, seal_file
 from letterlock.errors import LetterlockError
 
 what, how, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])

@@ -17,9 +17,9 @@ import pytest
 from client.phones import ANA, Town
 from content.lab import PASSWORD, Server, content
 from letterlock.client import Client, ContentAccount, Settings, TransferInfo, TransferState
-from letterlock.client.sealed_transfers import SealedTransfer
+from letterlock.client.files.records import TRANSFER, info_from_json, info_to_json
+from letterlock.client.files.sealed_transfers import SealedTransfer
 from letterlock.client.settings import SETTINGS
-from letterlock.client.transfer_records import TRANSFER, info_from_json, info_to_json
 from letterlock.codec.ft_http import FileDocument, RemoteFile
 from letterlock.crypto.secret import Secret
 from letterlock.engine.events import TransferChanged

@@ -12,7 +12,7 @@ from typing import Any
 
 from client.phones import CHEAP
 from letterlock.client import Client, Environment, Settings
-from letterlock.client.transfers import Content
+from letterlock.client.files.transfers import Content
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.transport.content.client import ContentClient
 from letterlock.transport.content.config import ContentSettings, ServerAccount

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from .api import CertificateInfo, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
 from .bot_chat import BotChat
-from .cached_files import CachedFile, CacheInfo
 from .chat import Chat
 from .checkpoints import CHECKPOINTS
 from .client import Client
 from .conversation import Conversation
 from .environment import Environment
-from .file_reader import FileReader
+from .files.cached import CachedFile, CacheInfo
+from .files.reader import FileReader
+from .files.records import TransferInfo, TransferStage, TransferState
+from .files.transfer import TotalProgress, Transfer
 from .group import Group
 from .provisioned import ProvisioningState
 from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount
-from .transfer import TotalProgress, Transfer
-from .transfer_records import TransferInfo, TransferStage, TransferState
 
 __all__ = [
     "CHECKPOINTS",

@@ -17,8 +17,8 @@ from ..files.pointer import FilePointer
 from ..ids import ChatName, GroupName, Instant, MessageId, Number, Peer
 from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
-from .cached_files import CacheInfo
-from .transfer_records import TransferInfo
+from .files.cached import CacheInfo
+from .files.records import TransferInfo
 
 __all__ = [
     "MOST_MESSAGES",

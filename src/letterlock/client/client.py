@@ -21,10 +21,11 @@ from ..files.pointer import FilePointer
 from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
 from .attach import Access
 from .bot_chat import BotChat
-from .cached_files import CacheInfo
 from .chat import Chat
 from .environment import Environment
-from .file_reader import FileReader
+from .files.cached import CacheInfo
+from .files.reader import FileReader
+from .files.transfer import TotalProgress, Transfer, absolute, total_of
 from .group import Group, with_keys
 from .joining import ask_for_link, join_profile, link_profile
 from .profile import ProfilePaths, unlock_with
@@ -33,7 +34,6 @@ from .remote import ConnectionLost, RemoteProfile
 from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount, spoken
 from .setup import create_profile
 from .sms import set_sms_account
-from .transfer import TotalProgress, Transfer, absolute, total_of
 
 __all__ = ["Client"]
 

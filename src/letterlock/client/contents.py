@@ -35,7 +35,7 @@ from ..engine.view import MessageView, Quote, Reacted
 from ..files.pointer import FilePointer
 from ..ids import MessageId
 from ..rcc16.wire.file_info import FileMetadata, decode_file_metadata, encode_file_metadata
-from .transfer_records import pointer_from_json, pointer_to_json
+from .files.records import pointer_from_json, pointer_to_json
 
 __all__ = [
     "content_from_json",

@@ -21,7 +21,7 @@ from ..engine.view import MessageView
 from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, MessageId
 from .api import EncryptionInfo, ProfileApi
-from .transfer import Transfer, absolute
+from .files.transfer import Transfer, absolute
 
 __all__ = ["Asks", "Conversation"]
 

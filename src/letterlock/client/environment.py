@@ -18,10 +18,10 @@ from ..keystore.wrapped import Argon2Parameters
 from ..signal.limits import LIBSIGNAL_LIMITS, Limits
 from ..transport.rcs.transport import RcsTransport
 from .checkpoints import Checkpoint, no_checkpoint
+from .files.transfers import Content
 from .identity import Identity
 from .network import Directory, OnMessage, Provisioning, SmsRecords, Transport
 from .settings import Settings
-from .transfers import Content
 
 if TYPE_CHECKING:
     from .key_server import KeyDistribution

@@ -15,7 +15,7 @@ from ..ids import GroupName, Number
 from ..rcc16.metadata import Slot
 from .api import Delivered, GroupInfo, ProfileApi
 from .conversation import Asks, Conversation
-from .transfer import Transfer
+from .files.transfer import Transfer
 
 __all__ = ["Group", "with_keys"]
 

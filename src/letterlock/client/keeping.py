@@ -109,7 +109,9 @@ class Keeping:
             )
             # Dormant is a rest: the configuration stays for when it ends.
             gone = state is not ProvisioningState.DORMANT
-            await self._take(new, dataclasses.replace(settings, sip=None, content=None, gateway=None) if gone else None, known)
+            await self._take(
+                new, dataclasses.replace(settings, sip=None, content=None, gateway=None) if gone else None, known
+            )
             return
         new = dataclasses.replace(new, state=ProvisioningState.ACTIVE, version=document.version)
         if document.ims is None:

@@ -53,14 +53,17 @@ from .api import (
     GroupMember,
     Me,
 )
-from .cached_files import CachedFiles, CacheInfo
 from .checkpoints import Checkpoint
 from .devices import Devices
 from .driver import Driver, StepFunction
 from .effects import Effects
-from .encrypted_files import Ciphertexts
 from .encryption import feature_tags
-from .file_reading import FileReadings
+from .files.cached import CachedFiles, CacheInfo
+from .files.rcc16 import Ciphertexts
+from .files.reading import FileReadings
+from .files.records import TransferInfo
+from .files.sealed_transfers import Sealing, blob_of
+from .files.transfers import Content, Transfers
 from .identity import Identity
 from .network import (
     Advertises,
@@ -73,10 +76,7 @@ from .network import (
     Transport,
     Wakeable,
 )
-from .sealed_transfers import Sealing, blob_of
 from .sms import SmsMemory
-from .transfer_records import TransferInfo
-from .transfers import Content, Transfers
 
 if TYPE_CHECKING:
     from .encryption_watch import EncryptionWatch

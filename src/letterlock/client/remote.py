@@ -22,9 +22,9 @@ from ..ids import ChatName, GroupName, MessageId, Number, Peer, group_of, peer_n
 from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
 from .api import MOST_MESSAGES, CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, Me
-from .cached_files import CacheInfo
+from .files.cached import CacheInfo
+from .files.records import TransferInfo
 from .peer import same_user
-from .transfer_records import TransferInfo
 from .wire import MAX_LINE, MAX_REQUEST, METHODS, VERSION, decode_error, decode_line, encode_line
 
 __all__ = ["ConnectionLost", "RemoteProfile"]

@@ -26,7 +26,6 @@ from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockEr
 from ..ids import GroupName, MessageId, Number, chat_name, group_of, message_id, number, peer_name
 from ..trust import SecurityCode
 from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
-from .cached_files import cache_from_json, cache_to_json
 from .contents import (
     content_from_json,
     content_to_json,
@@ -35,7 +34,8 @@ from .contents import (
     metadata_from_json,
     metadata_to_json,
 )
-from .transfer_records import info_from_json, info_to_json, pointer_from_json, pointer_to_json
+from .files.cached import cache_from_json, cache_to_json
+from .files.records import info_from_json, info_to_json, pointer_from_json, pointer_to_json
 
 __all__ = [
     "MAX_LINE",

@@ -1,7 +1,7 @@
 """Files that are encrypted as they stream (docs/spec/files.md): what a chat that goes by `signal` sends and receives.
 
 `Sealer` makes a sealed file chunk by chunk, and with it a `Seal`; `Opener` opens any chunk by itself. `FilePointer` is
-what a recipient gets: the seal, where the file is, and what it is called. The edge is `client/sealed_files.py`.
+what a recipient gets: the seal, where the file is, and what it is called. The edge is `client/files/sealed.py`.
 """
 
 from __future__ import annotations

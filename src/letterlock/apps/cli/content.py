@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...client.transfer_records import TransferState
+from ...client.files.records import TransferState
 from ...codec.chatbot.model import Media
 from ...engine.content import Card, Carousel, File, FileFormat
 from ...errors import ContentError, InputError

@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from ..codec.ft_http import FileDocument
-from ..errors import InputError, InvalidFile
-from ..files.pointer import RemoteSeal
-from ..transport.content.config import Downloaded, DownloadState, UploadState
-from .cached_files import CachedFiles
-from .encrypted_files import Ciphertexts
+from ...codec.ft_http import FileDocument
+from ...errors import InputError, InvalidFile
+from ...files.pointer import RemoteSeal
+from ...transport.content.config import Downloaded, DownloadState, UploadState
+from .cached import CachedFiles
+from .rcc16 import Ciphertexts
+from .records import TransferInfo, TransferStage, TransferState
 from .sealed_transfers import SealedTransfer, Sealing, Work, blob_of
-from .transfer_records import TransferInfo, TransferStage, TransferState
 
 __all__ = ["Content", "Moving", "StageProgress"]
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Protocol, TypeVar
 
-from ..errors import InputError
-from ..files.pointer import FilePointer
-from .api import ProfileApi
-from .file_reading import MOST_AT_ONCE
+from ...errors import InputError
+from ...files.pointer import FilePointer
+from ..api import ProfileApi
+from .reading import MOST_AT_ONCE
 from .sealed_transfers import blob_of
 
 __all__ = ["FileReader"]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from ..codec.ft_http import FileDocument
-from ..engine.content import File
-from ..engine.events import Recorded, TransferChanged
-from ..errors import ContentError, InputError, LetterlockError, TransportError
-from .api import ProfileApi
-from .encrypted_files import file_of
+from ...codec.ft_http import FileDocument
+from ...engine.content import File
+from ...engine.events import Recorded, TransferChanged
+from ...errors import ContentError, InputError, LetterlockError, TransportError
+from ..api import ProfileApi
+from .rcc16 import file_of
+from .records import TransferInfo, TransferState
 from .sealed_transfers import file_of_pointer
-from .transfer_records import TransferInfo, TransferState
 
 __all__ = ["TotalProgress", "Transfer", "absolute", "total_of"]
 

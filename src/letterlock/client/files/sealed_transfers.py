@@ -18,19 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..codec.ft_http import FileDocument, RemoteFile, media_type
-from ..crypto.provider import CryptoProvider
-from ..engine.content import File, pointed
-from ..errors import ContentError, InputError, InvalidFile, LetterlockError
-from ..files.layout import Layout
-from ..files.pointer import MAX_NAME, Dimensions, FilePointer, RemoteSeal, ThumbnailPointer, encode_pointer
-from ..files.whole import seal_bytes
-from ..ids import Rng
-from ..transport.content.config import DownloadState, UploadState
-from .encrypted_files import Ciphertexts
-from .file_cache import FileCache
-from .media import SNIFFED, MediaInfo, announced_type, describe, disagreement, sniff
-from .sealed_files import open_file, reading, seal_file
+from ...codec.ft_http import FileDocument, RemoteFile, media_type
+from ...crypto.provider import CryptoProvider
+from ...engine.content import File, pointed
+from ...errors import ContentError, InputError, InvalidFile, LetterlockError
+from ...files.layout import Layout
+from ...files.pointer import MAX_NAME, Dimensions, FilePointer, RemoteSeal, ThumbnailPointer, encode_pointer
+from ...files.whole import seal_bytes
+from ...ids import Rng
+from ...transport.content.config import DownloadState, UploadState
+from ..media import SNIFFED, MediaInfo, announced_type, describe, disagreement, sniff
+from .cache import FileCache
+from .rcc16 import Ciphertexts
+from .sealed import open_file, reading, seal_file
 
 __all__ = ["SealedTransfer", "Sealing", "Work", "blob_of", "file_of_pointer"]
 

@@ -1,6 +1,6 @@
 """The cache of sealed files as its owner sees it: how much lies there, of what, and how much may.
 
-The blobs and their order are files (file_cache.py); what they are called stands in the encrypted store, because a name
+The blobs and their order are files (cache.py); what they are called stands in the encrypted store, because a name
 is content. A note of what is not there any more is forgotten when the profile is opened.
 """
 
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.step import Step
-from ..errors import DecodeError, InputError
-from ..files.pointer import FilePointer
-from ..ids import Instant, Rng
-from ..seam import Key, RecordKind, State
-from ..store import Store
-from .driver import Driver
-from .file_cache import DEFAULT_BUDGET, FileCache
+from ...engine.step import Step
+from ...errors import DecodeError, InputError
+from ...files.pointer import FilePointer
+from ...ids import Instant, Rng
+from ...seam import Key, RecordKind, State
+from ...store import Store
+from ..driver import Driver
+from .cache import DEFAULT_BUDGET, FileCache
 
 __all__ = ["CacheInfo", "CachedFile", "CachedFiles", "cache_from_json", "cache_to_json"]
 

@@ -20,14 +20,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from ..crypto.provider import CryptoProvider
-from ..errors import InputError
-from ..files.layout import CHUNK, HEADER, TAG, Layout
-from ..files.opener import Opener, check_digest, check_sealed_size
-from ..files.seal import Seal
-from ..files.sealer import Sealer
-from ..ids import Rng
-from ..transport.content.files import Target, file_error
+from ...crypto.provider import CryptoProvider
+from ...errors import InputError
+from ...files.layout import CHUNK, HEADER, TAG, Layout
+from ...files.opener import Opener, check_digest, check_sealed_size
+from ...files.seal import Seal
+from ...files.sealer import Sealer
+from ...ids import Rng
+from ...transport.content.files import Target, file_error
 
 __all__ = ["Cancelled", "Progress", "ReadAt", "SealedReader", "open_file", "reading", "seal_file"]
 

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ContentError
-from ..ids import Instant
-from ..transport.content.files import file_error
+from ...errors import ContentError
+from ...ids import Instant
+from ...transport.content.files import file_error
 
 __all__ = ["DEFAULT_BUDGET", "Cached", "FileCache"]
 

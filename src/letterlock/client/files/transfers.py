@@ -3,7 +3,7 @@
 What a transfer needs to go on is committed before the first byte moves. A program that ends in the middle, killed or
 not, leaves a record that says "running"; whoever opens the profile next finds it as interrupted, and resumes it when
 somebody asks. A file for an encrypted chat is sealed before its bytes move, and what is fetched from one is opened
-before it ends, if the user wants a plain copy (sealed_transfers.py; encrypted_files.py for RCC.16); what moves between is
+before it ends, if the user wants a plain copy (sealed_transfers.py; rcc16.py for RCC.16); what moves between is
 ciphertext.
 
 So many move at once and no more, and fewer of one server, so that one that is slow does not stop the others.
@@ -21,25 +21,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..codec.file_names import safe_file_name
-from ..codec.ft_http import RemoteFile
-from ..engine.content import FileFormat
-from ..engine.events import TransferChanged
-from ..engine.step import Step, Turn
-from ..errors import InputError, LetterlockError
-from ..files.pointer import FilePointer
-from ..ids import Instant, Rng
-from ..rcc16.files import ciphertext_length
-from ..rcc16.wire.file_info import FileMetadata
-from ..seam import State
-from ..store import Store
-from ..transport.content.config import DownloadState, UploadState
-from .cached_files import CachedFiles
-from .driver import Driver
-from .encrypted_files import MAX_FILE, Ciphertexts, Encrypted
+from ...codec.file_names import safe_file_name
+from ...codec.ft_http import RemoteFile
+from ...engine.content import FileFormat
+from ...engine.events import TransferChanged
+from ...engine.step import Step, Turn
+from ...errors import InputError, LetterlockError
+from ...files.pointer import FilePointer
+from ...ids import Instant, Rng
+from ...rcc16.files import ciphertext_length
+from ...rcc16.wire.file_info import FileMetadata
+from ...seam import State
+from ...store import Store
+from ...transport.content.config import DownloadState, UploadState
+from ..driver import Driver
+from .cached import CachedFiles
 from .moving import Content, Moving, StageProgress
+from .rcc16 import MAX_FILE, Ciphertexts, Encrypted
+from .records import TRANSFER, TransferInfo, TransferStage, TransferState
 from .sealed_transfers import SealedTransfer, Sealing, blob_of
-from .transfer_records import TRANSFER, TransferInfo, TransferStage, TransferState
 
 __all__ = ["Content", "Transfers"]
 

@@ -14,16 +14,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..codec.ft_http import FileDocument
-from ..crypto.provider import CryptoProvider
-from ..engine.content import File
-from ..errors import InputError, LetterlockError
-from ..ids import Rng
-from ..rcc16.files import DESCRIPTOR_NAME, ciphertext_length, describe, open_file, seal_file
-from ..rcc16.wire.content_types import FILE
-from ..rcc16.wire.file_info import FileMetadata
-from ..transport.content.config import UploadState
-from ..transport.content.files import Target, file_error, finished_before
+from ...codec.ft_http import FileDocument
+from ...crypto.provider import CryptoProvider
+from ...engine.content import File
+from ...errors import InputError, LetterlockError
+from ...ids import Rng
+from ...rcc16.files import DESCRIPTOR_NAME, ciphertext_length, describe, open_file, seal_file
+from ...rcc16.wire.content_types import FILE
+from ...rcc16.wire.file_info import FileMetadata
+from ...transport.content.config import UploadState
+from ...transport.content.files import Target, file_error, finished_before
 
 __all__ = ["MAX_FILE", "Ciphertexts", "Encrypted", "Opened", "file_of"]
 

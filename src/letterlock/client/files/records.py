@@ -8,14 +8,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..codec.ft_http import FileDocument, RemoteFile
-from ..errors import DecodeError
-from ..files.pointer import FilePointer, decode_pointer, encode_pointer
-from ..ids import Instant
-from ..rcc16.wire.file_info import FileInfo, decode_file_info, encode_file_info
-from ..seam import RecordKind
-from ..transport.content.config import DownloadState, UploadState
-from .encrypted_files import Encrypted
+from ...codec.ft_http import FileDocument, RemoteFile
+from ...errors import DecodeError
+from ...files.pointer import FilePointer, decode_pointer, encode_pointer
+from ...ids import Instant
+from ...rcc16.wire.file_info import FileInfo, decode_file_info, encode_file_info
+from ...seam import RecordKind
+from ...transport.content.config import DownloadState, UploadState
+from .rcc16 import Encrypted
 from .sealed_transfers import SealedTransfer
 
 __all__ = [

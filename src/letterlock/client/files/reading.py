@@ -15,13 +15,13 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from ..crypto.provider import CryptoProvider
-from ..errors import ContentError, InputError, InvalidFile, LetterlockError, StoreError
-from ..files.layout import HEADER
-from ..files.pointer import RemoteSeal
-from ..transport.content.files import file_error
-from .file_cache import FileCache
-from .sealed_files import SealedReader
+from ...crypto.provider import CryptoProvider
+from ...errors import ContentError, InputError, InvalidFile, LetterlockError, StoreError
+from ...files.layout import HEADER
+from ...files.pointer import RemoteSeal
+from ...transport.content.files import file_error
+from .cache import FileCache
+from .sealed import SealedReader
 
 __all__ = ["MOST_AT_ONCE", "FileReadings", "ReadRange"]
 
