@@ -93,7 +93,7 @@ def test_with_json_standard_output_is_the_result_alone(tmp_path: Path) -> None:
         env=clean_environment(tmp_path),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     assert json.loads(done.stdout)["plaintext_on_wire"] == 0
     assert b"Ana to Ben" in done.stderr
