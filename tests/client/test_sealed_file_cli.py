@@ -11,6 +11,7 @@ import pytest
 from client.files_town import ANA, BEN, FilesTown, content, photo, received
 from letterlock.apps.cli import main
 from letterlock.client import Client
+from letterlock.client.files.cached import _NOTE
 from letterlock.engine.content import FileFormat
 
 pytestmark = pytest.mark.anyio
@@ -57,9 +58,12 @@ async def test_sent_shown_fetched(tmp_path: Path, capfdbinary: pytest.CaptureFix
         # Kept sealed, and saved where it is said, under a safe name (SR-14).
         assert await _letterlock(tmp_path, BEN, *fetch, output="text") == 0
         assert b"kept sealed in the cache" in capfdbinary.readouterr().out
+        assert await _letterlock(tmp_path, BEN, *fetch) == 0  # from there
+        out = json.loads(capfdbinary.readouterr().out.splitlines()[-1])
+        assert (out["size"], "sha256" in out) == (len(data), False)
         assert await _letterlock(tmp_path, BEN, *fetch, "--to", str(tmp_path / "to")) == 0
         out = json.loads(capfdbinary.readouterr().out.splitlines()[-1])
-        assert out["path"] == str(tmp_path / "to" / "gpj.exe") and out["checked"]
+        assert out["path"] == str(tmp_path / "to" / "gpj.exe") and out["checked"] and out["size"] == len(data)
         assert (tmp_path / "to" / "gpj.exe").read_bytes() == data
 
         # A picture: its size is told, and its thumbnail comes when it is asked for; or not, if its sender did not want it.
@@ -71,6 +75,18 @@ async def test_sent_shown_fetched(tmp_path: Path, capfdbinary: pytest.CaptureFix
         small = ("download", "--chat", ANA, "--message", message, "--picture", "--to", str(tmp_path / "small.jpg"))
         assert await _letterlock(tmp_path, BEN, *small) == 0
         assert (tmp_path / "small.jpg").read_bytes()[:2] == b"\xff\xd8"
+        out = json.loads(capfdbinary.readouterr().out.splitlines()[-1])
+        assert (out["size"], "sha256" in out) == ((tmp_path / "small.jpg").stat().st_size, False)
+
+        # The cache tells the two apart.
+        assert await _letterlock(tmp_path, BEN, "download", "--chat", ANA, "--message", message) == 0
+        capfdbinary.readouterr()
+        assert await _letterlock(tmp_path, BEN, "cache", output="text") == 0
+        lines = capfdbinary.readouterr().out.decode().splitlines()
+        assert [line.split("  ")[-1].strip() for line in lines[1:]] == ["gpj.exe", "a.jpg (thumbnail)", "a.jpg"]
+        assert await _letterlock(tmp_path, BEN, "cache") == 0
+        files = json.loads(capfdbinary.readouterr().out)["files"]
+        assert [each["thumbnail"] for each in files] == [False, True, False]
         await _sent(tmp_path, ben, "--file", str(tmp_path / "a.jpg"), "--no-thumbnail")
         file = (await (await ben.chat(ANA)).messages())[-1].content
         assert getattr(file, "format") is FileFormat.SEALED and getattr(file, "thumbnail") is None  # noqa: B009
@@ -117,3 +133,29 @@ async def test_the_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         capsys.readouterr()
         assert await _letterlock(tmp_path, BEN, "cache", output="text") == 0
         assert capsys.readouterr().out == "0 of 51,200 bytes, 0 files\n"
+
+
+async def test_a_note_of_an_older_version_is_read() -> None:
+    assert _NOTE.decode(b'["a.jpg", "image/jpeg"]') == ("a.jpg", "image/jpeg", False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send", BEN, "--file", "/nowhere/x"),
+        ("send", BEN, "--file", "."),
+        ("send", BEN, "--file", "a.bin", "--thumbnail", "a.bin"),
+        ("download", "http://93.184.216.34/x"),
+        ("download", "ftp://example.net/x"),
+        ("download", "https://example.net/x", "--to", "/nowhere/at/all"),
+    ],
+)
+async def test_what_is_refused_says_what_to_do(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.bin").write_bytes(content(900))
+    places = {"a.bin": str(tmp_path / "a.bin"), ".": str(tmp_path)}
+    async with FilesTown.running(tmp_path) as town:
+        await town.people(ANA, BEN)
+        assert await _letterlock(tmp_path, ANA, *(places.get(word, word) for word in words), output="text") != 0
+        assert "hint: " in capfd.readouterr().err

@@ -83,6 +83,7 @@ def _record(file: CachedFile) -> dict[str, Any]:
         "content_type": file.content_type,
         "whole": file.whole,
         "in_use": file.in_use,
+        "thumbnail": file.thumbnail,
     }
 
 
@@ -91,8 +92,11 @@ def _text(info: CacheInfo) -> str:
     for file in info.files:
         name = safe_file_name(file.name) if file.name else "(not known any more)"
         used = datetime.fromtimestamp(file.used / 1000, UTC)
+        small = " (thumbnail)" if file.thumbnail else ""
         begun = "" if file.whole else "  [begun]"
-        lines.append(visible(f"{file.size:>14,}  {used:%Y-%m-%d %H:%M}  {file.content_type or '-':<26}  {name}{begun}"))
+        lines.append(
+            visible(f"{file.size:>14,}  {used:%Y-%m-%d %H:%M}  {file.content_type or '-':<26}  {name}{small}{begun}")
+        )
     return "\n".join(lines)
 
 

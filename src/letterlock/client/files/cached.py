@@ -15,7 +15,7 @@ from typing import Any
 
 from ...engine.step import Step
 from ...errors import DecodeError, InputError
-from ...files.pointer import FilePointer
+from ...files.pointer import FilePointer, RemoteSeal
 from ...ids import Instant, Rng
 from ...seam import Key, RecordKind, State
 from ...store import Store
@@ -26,12 +26,15 @@ __all__ = ["CacheInfo", "CachedFile", "CachedFiles", "cache_from_json", "cache_t
 
 _MOST_BUDGET = 1 << 50
 
+_Note = tuple[str, str, bool]
+
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
     """One sealed file. `name` and `content_type` are its sender's words, empty where nobody knows them any more.
 
-    `size` is what it takes here. `whole` False: somebody reads it while it comes.
+    `size` is what it takes here. `whole` False: somebody reads it while it comes. `thumbnail`: it is the small picture of
+    the file with this name.
     """
 
     digest: str
@@ -41,6 +44,7 @@ class CachedFile:
     content_type: str = ""
     whole: bool = True
     in_use: bool = False
+    thumbnail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,11 @@ class CachedFiles:
     async def note(self, pointer: FilePointer) -> None:
         """What the blobs of this pointer are, if they are here."""
         new = {}
-        for at, kind in ((pointer.at, pointer.content_type), *_thumbnail(pointer)):
+        for at, kind, small in ((pointer.at, pointer.content_type, False), *_thumbnail(pointer)):
             digest = at.seal.sha256
             if digest not in self._noted and self.files.has(digest):
                 self._noted.add(digest)
-                new[_NOTE.key(digest.hex())] = (pointer.name, kind)
+                new[_NOTE.key(digest.hex())] = (pointer.name, kind, small)
 
         def step(state: State, now: Instant, rng: Rng) -> Step[None]:
             return Step(None, new)
@@ -90,9 +94,10 @@ class CachedFiles:
     async def info(self) -> CacheInfo:
         found = []
         for each in self.files.contents():
-            name, content_type = self._store.get(_NOTE.key(each.digest.hex())) or ("", "")
+            digest = each.digest.hex()
+            name, content_type, thumbnail = self._store.get(_NOTE.key(digest)) or ("", "", False)
             found.append(
-                CachedFile(each.digest.hex(), each.size, each.used, name, content_type, each.whole, each.in_use)
+                CachedFile(digest, each.size, each.used, name, content_type, each.whole, each.in_use, thumbnail)
             )
         return CacheInfo(self.files.used, self.files.budget, tuple(found))
 
@@ -117,19 +122,19 @@ def cache_from_json(value: Any) -> CacheInfo:
     return CacheInfo(value["used"], value["budget"], tuple(CachedFile(**each) for each in value["files"]))
 
 
-def _thumbnail(pointer: FilePointer) -> tuple[tuple[Any, str], ...]:
-    return () if pointer.thumbnail is None else ((pointer.thumbnail.at, "image/jpeg"),)
+def _thumbnail(pointer: FilePointer) -> tuple[tuple[RemoteSeal, str, bool], ...]:
+    return () if pointer.thumbnail is None else ((pointer.thumbnail.at, "image/jpeg", True),)
 
 
-def _decode(data: bytes) -> tuple[str, str]:
+def _decode(data: bytes) -> _Note:
     try:
-        name, content_type = json.loads(data)
+        name, content_type, *thumbnail = json.loads(data)  # a note of an older version does not say the last
     except (ValueError, TypeError) as error:
         raise DecodeError("the note of a cached file is damaged", code="record.cache") from error
-    return str(name), str(content_type)
+    return str(name), str(content_type), thumbnail == [True]
 
 
-_NOTE = RecordKind[tuple[str, str]]("client-cached-file", lambda note: json.dumps(note).encode(), _decode)
+_NOTE = RecordKind[_Note]("client-cached-file", lambda note: json.dumps(note).encode(), _decode)
 _BUDGET = Key(
     RecordKind[int]("client-cache", lambda n: n.to_bytes(8, "big"), lambda data: int.from_bytes(data, "big")),
     "client-cache/budget",

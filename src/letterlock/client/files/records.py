@@ -16,7 +16,7 @@ from ...rcc16.wire.file_info import FileInfo, decode_file_info, encode_file_info
 from ...seam import RecordKind
 from ...transport.content.config import DownloadState, UploadState
 from .rcc16 import Encrypted
-from .sealed_transfers import SealedTransfer
+from .sealed_transfers import SealedTransfer, blob_of
 
 __all__ = [
     "TRANSFER",
@@ -115,6 +115,13 @@ class TransferInfo:
     @property
     def size(self) -> int | None:
         return self.task.size
+
+    @property
+    def file_size(self) -> int:
+        """That of the file itself once it is there, where `size` is that of the ciphertext that moves."""
+        if self.sealed is None or self.sealed.pointer is None:
+            return self.done
+        return blob_of(self.sealed.pointer, self.sealed.thumbnail).seal.size
 
     @property
     def disagreement(self) -> str:

@@ -247,7 +247,9 @@ class Sealing:
         picture = describe(sealed.picture, cancelled=work.cancelled)
         if picture.thumbnail is None:
             raise picture.problem or InputError(
-                "this is no picture that a thumbnail could be made from", code="input.thumbnail"
+                "this is no picture that a thumbnail could be made from",
+                code="input.thumbnail",
+                hint="name a JPEG, PNG, WebP, GIF or AVIF picture, or send the file without one",
             )
         return dataclasses.replace(info, thumbnail=picture.thumbnail)
 

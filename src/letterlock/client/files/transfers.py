@@ -34,6 +34,7 @@ from ...rcc16.wire.file_info import FileMetadata
 from ...seam import State
 from ...store import Store
 from ...transport.content.config import DownloadState, UploadState
+from ...transport.content.files import file_error
 from ..driver import Driver
 from .cached import CachedFiles
 from .moving import Content, Moving, StageProgress
@@ -401,11 +402,13 @@ def _looked_at(path: str) -> tuple[int, int]:
     try:
         found = os.stat(path)
         if not Path(path).is_file():
-            raise InputError(f"{path} is no file", code="transfer.file")
+            raise InputError(
+                f"{path} is no file", code="transfer.file", hint="name a file; a folder goes as an archive"
+            )
         if not os.access(path, os.R_OK):
             raise InputError(f"{path} cannot be read", code="transfer.file", hint="check its permissions")
     except OSError as error:
-        raise InputError(f"{path}: {(error.strerror or '').lower()}", code="transfer.file") from error
+        raise file_error(path, error) from error
     return found.st_size, found.st_mtime_ns
 
 
@@ -416,5 +419,7 @@ def _target(to: str, name: str) -> Path:
     if path.exists():
         raise InputError(f"{path} is there already", code="transfer.exists", hint="name another file, or a folder")
     if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}", code="transfer.file")
+        raise InputError(
+            f"there is no folder {path.parent}", code="transfer.file", hint="make it, or name one that is there"
+        )
     return path

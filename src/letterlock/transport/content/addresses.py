@@ -39,11 +39,13 @@ class Addresses:
         except ValueError as error:
             raise _forbidden("this is no address") from error
         if url.scheme not in ("http", "https") or not url.host or not port or url.user or url.password:
-            raise _forbidden("files are fetched from https addresses")
+            raise _forbidden("files are fetched from https addresses", "an address begins with https:// and a host")
         if self.is_home(url):
             return url
         if url.scheme != "https":
-            raise _forbidden("files are fetched over https only")
+            raise _forbidden(
+                "files are fetched over https only", "ask the sender for an https address, or for the file another way"
+            )
         if is_loopback(url.host) or (_is_ip(url.host) and not is_public(url.host)):
             raise private()
         return url
@@ -112,5 +114,5 @@ def private() -> InputError:
     return _forbidden("the address is inside a private network")
 
 
-def _forbidden(reason: str) -> InputError:
-    return InputError(f"not fetched: {reason}", code="transfer.address")
+def _forbidden(reason: str, hint: str = "") -> InputError:
+    return InputError(f"not fetched: {reason}", code="transfer.address", hint=hint)
