@@ -12,7 +12,7 @@ from client.files_town import ANA, BEN, FilesTown, content, photo, received
 from letterlock.apps.cli import main
 from letterlock.client import Client
 from letterlock.client.files.cached import _NOTE
-from letterlock.engine.content import FileFormat
+from letterlock.engine.content import File, FileFormat
 
 pytestmark = pytest.mark.anyio
 TRICK = "../../\u202egpj.exe"
@@ -159,3 +159,23 @@ async def test_what_is_refused_says_what_to_do(
         await town.people(ANA, BEN)
         assert await _letterlock(tmp_path, ANA, *(places.get(word, word) for word in words), output="text") != 0
         assert "hint: " in capfd.readouterr().err
+
+
+async def test_the_type_that_a_user_gives(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jpg").write_bytes(photo())
+    send = ("--file", str(tmp_path / "a.jpg"), "--type")
+    async with FilesTown.running(tmp_path) as town:
+        _, ben = await town.people(ANA, BEN)
+        for wrong in ("nonsense", "image/../x", "image/", "/jpeg", "image/j peg", "image/jpeg/x", ";"):
+            assert await _letterlock(tmp_path, ANA, "send", BEN, *send, wrong) == 1, wrong
+            said = json.loads(capfd.readouterr().err.splitlines()[-1])
+            assert said["error"] == "input.media_type" and "image/jpeg" in said["hint"]
+
+        # Used as it is; that it looks like something else is told to whoever sends it, and to whoever opens it (SR-14).
+        says = "it says application/pdf and is image/jpeg"
+        message = await _sent(tmp_path, ben, *send, "Application/PDF")
+        assert f"careful with a.jpg: {says}" in capfd.readouterr().err
+        file = (await (await ben.chat(ANA)).messages())[-1].content
+        assert isinstance(file, File) and file.content_type == "application/pdf"
+        assert await _letterlock(tmp_path, BEN, "download", "--chat", ANA, "--message", message) == 0
+        assert json.loads(capfd.readouterr().out)["disagreement"] == says

@@ -128,7 +128,7 @@ class Conversation:
         `send_file(await transfer.file())` sends it when it is there. The server learns neither name nor type nor exact
         size of a sealed file. In a chat by sessions, a thumbnail, a waveform and what else the receiver sees before the
         file are made here; `thumbnail` names a picture to make it from, False makes nothing and says nothing but name
-        and `content_type`. In one by RCC.16, of up to 100 MiB, `thumbnail` goes as it is given.
+        and `content_type`. Without a `content_type` the file is called what it looks like. In one by RCC.16, of up to 100 MiB, `thumbnail` goes as it is given.
         In a chat that the user left unencrypted, or with `allow`, the file goes as it is, and the content server can
         read it. While the keys are looked up, it is sealed, and its message waits for them as a text does. Raises
         NotEncrypted and TrustRequired as `send` does, and InputError. `only_encrypted` raises NotEncrypted also in a chat

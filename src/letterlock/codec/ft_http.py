@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import DecodeError, LimitExceeded
+from ..errors import DecodeError, InputError, LimitExceeded
 from ..ids import Instant
 from .xml import Element, XmlLimits, decode_xml, escape, escape_attribute
 
@@ -26,6 +26,7 @@ __all__ = [
     "decode_resume_info",
     "encode_file",
     "encode_resume_info",
+    "given_media_type",
     "instant_of",
     "iso8601",
     "media_type",
@@ -200,6 +201,18 @@ def media_type(text: str | None) -> str:
     """A media type without parameters, in lower case; `application/octet-stream` for what is none (SR-14)."""
     bare = (text or "").partition(";")[0].strip()
     return bare.lower() if _TYPE.fullmatch(bare) else "application/octet-stream"
+
+
+def given_media_type(text: str) -> str:
+    """The media type that a user gives a file, without parameters. Raises InputError for what is none."""
+    bare = text.partition(";")[0].strip()
+    if not _TYPE.fullmatch(bare):
+        raise InputError(
+            f"not a media type: {text[:60]!r}",
+            code="input.media_type",
+            hint="for example image/jpeg or application/pdf; without one, the file is looked at",
+        )
+    return bare.lower()
 
 
 class _Date(NamedTuple):

@@ -131,7 +131,8 @@ class Sealing:
         pointer = FilePointer(
             RemoteSeal(seal, _NOWHERE),
             sealed.name,
-            media_type(info.content_type if info is not None else sealed.content_type).lower(),
+            # What its user says it is; without a word, what it looks like.
+            media_type(sealed.content_type or (info.content_type if info is not None else "")),
             small,
             Dimensions(info.width, info.height) if info is not None and info.width and info.height else None,
             info.duration_ms if info is not None else None,

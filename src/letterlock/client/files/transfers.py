@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...codec.file_names import safe_file_name
-from ...codec.ft_http import RemoteFile
+from ...codec.ft_http import RemoteFile, given_media_type
 from ...engine.content import FileFormat
 from ...engine.events import TransferChanged
 from ...engine.step import Step, Turn
@@ -112,12 +112,13 @@ class Transfers:
         form: FileFormat,
         described: bool,
     ) -> TransferInfo:
-        """Begin to upload a file, or its ciphertext. Raises InputError when it cannot be read.
+        """Begin to upload a file, or its ciphertext. Raises InputError when it cannot be read, or for a type that is none.
 
         `described` False: of a sealed file nothing is said but its name and type.
         """
         if (known := self._store.get(TRANSFER.key(transfer))) is not None:
             return known
+        content_type = given_media_type(content_type) if content_type else ""
         size, modified_ns = await asyncio.to_thread(_looked_at, path)
         if form is FileFormat.SEALED:
             sealed = SealedTransfer(path, name, content_type, None, thumbnail or "", described)
