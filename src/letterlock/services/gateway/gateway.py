@@ -58,6 +58,9 @@ class EnrolmentBody(msgspec.Struct, frozen=True):
     sip_password: str
     number: str = ""
 
+    def __repr__(self) -> str:
+        return f"EnrolmentBody(instance={self.instance!r}, number={self.number!r})"  # SR-10: a token and a password
+
 
 class RemovalBody(msgspec.Struct, frozen=True):
     instance: str
