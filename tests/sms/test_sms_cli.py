@@ -53,7 +53,6 @@ def test_sr19_plaintext_beyond_this_machine_is_refused_before_anything_connects(
 
 
 def test_one_thing_or_the_other(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sms"]) == 1
     assert main(["sms", "--off", "--smsc", "smpps://u@h"]) == 1
     assert "hint: letterlock sms --smsc" in capsys.readouterr().err
 
@@ -103,7 +102,15 @@ def test_the_whole_way(town: Town, tmp_path: Path) -> None:
         # Ben's profile gets an account later, and gives it back.
         assert ben.run("sms", "--smsc", f"smpp://ben@127.0.0.1:{smsc.port}", LETTERLOCK_SMS_PASSWORD="geheim").code == 0
         assert ben.run("-o", "json", "send", BEN, "x").error["options"][1]["name"] == "plain-sms"
+        # What it is can be looked up, also while the profile is open; the password is not shown.
+        account = {"host": "127.0.0.1", "port": smsc.port, "user": "ben", "tls": False}
+        assert ben.run("-o", "json", "sms").ok().records == [{"sms": account}]
+        with ben.listen():
+            shown = ben.run("sms").ok()
+            assert shown.out == f"SMS go by 127.0.0.1:{smsc.port} as ben, without TLS\n" and "geheim" not in shown.err
         ben.run("sms", "--off").ok()
+        assert ben.run("-o", "json", "sms").ok().records == [{"sms": None}]
+        assert "letterlock sms --smsc smpps://" in ben.run("sms").ok().out
         assert [each["name"] for each in ben.run("-o", "json", "send", BEN, "x").error["options"]] == ["plain-rcs"]
         # Without the account the choice of SMS no longer stands: she is asked again.
         ana.run("sms", "--off").ok()

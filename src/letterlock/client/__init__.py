@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .api import CertificateInfo, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
+from .api import CertificateInfo, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me, SmsInfo
 from .bot_chat import BotChat
 from .chat import Chat
 from .checkpoints import CHECKPOINTS
@@ -42,6 +42,7 @@ __all__ = [
     "Settings",
     "SipAccount",
     "SmsAccount",
+    "SmsInfo",
     "TotalProgress",
     "Transfer",
     "TransferInfo",

@@ -31,6 +31,7 @@ __all__ = [
     "GroupMember",
     "Me",
     "ProfileApi",
+    "SmsInfo",
 ]
 
 MOST_MESSAGES = 1_000
@@ -104,6 +105,16 @@ class EncryptionInfo:
     era: int = 0
     epoch: int = 0
     health: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SmsInfo:
+    """The account for SMS, without its password."""
+
+    host: str
+    port: int
+    username: str
+    tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,7 @@ class ProfileApi(Protocol):
     async def revive_encryption(self, number: ChatName) -> None: ...
     async def retry_encryption(self, number: ChatName) -> None: ...
     async def certificate(self) -> CertificateInfo | None: ...
+    async def sms(self) -> SmsInfo | None: ...
     async def delivered(self, message_id: MessageId) -> Delivered: ...
     async def devices(self) -> Sequence[DeviceInfo]: ...
     async def device_offer(self) -> str: ...

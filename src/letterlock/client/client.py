@@ -18,7 +18,7 @@ from ..engine.events import Recorded, TransferChanged
 from ..engine.limits import EngineLimits
 from ..errors import InputError, StoreError
 from ..files.pointer import FilePointer
-from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi
+from .api import CertificateInfo, DeviceInfo, GroupInfo, Me, ProfileApi, SmsInfo
 from .attach import Access
 from .bot_chat import BotChat
 from .chat import Chat
@@ -404,6 +404,10 @@ class Client:
     async def certificate(self) -> CertificateInfo | None:
         """What this device has at the key distribution server; None for a profile that does not speak RCC.16."""
         return await self.ask(lambda profile: profile.certificate())
+
+    async def sms(self) -> SmsInfo | None:
+        """The account for SMS; None for a profile without one."""
+        return await self.ask(lambda profile: profile.sms())
 
     # --- files ---------------------------------------------------------------------------------------------
     async def upload(

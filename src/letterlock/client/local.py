@@ -52,6 +52,7 @@ from .api import (
     GroupInfo,
     GroupMember,
     Me,
+    SmsInfo,
 )
 from .checkpoints import Checkpoint
 from .devices import Devices
@@ -76,6 +77,7 @@ from .network import (
     Transport,
     Wakeable,
 )
+from .settings import SETTINGS
 from .sms import SmsMemory
 
 if TYPE_CHECKING:
@@ -448,6 +450,11 @@ class LocalProfile:
 
     async def certificate(self) -> CertificateInfo | None:
         return None if self.key_server is None else self.key_server.certificate()
+
+    async def sms(self) -> SmsInfo | None:
+        settings = self._store.get(SETTINGS)
+        account = None if settings is None else settings.sms
+        return None if account is None else SmsInfo(account.host, account.port, account.username, account.tls)
 
     async def delivered(self, message_id: MessageId) -> Delivered:
         return Delivered(*self._engine.delivery(self._store, message_id))

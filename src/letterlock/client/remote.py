@@ -21,7 +21,17 @@ from ..files.pointer import FilePointer
 from ..ids import ChatName, GroupName, MessageId, Number, Peer, group_of, peer_name
 from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
-from .api import MOST_MESSAGES, CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, Me
+from .api import (
+    MOST_MESSAGES,
+    CertificateInfo,
+    ChatState,
+    Delivered,
+    DeviceInfo,
+    EncryptionInfo,
+    GroupInfo,
+    Me,
+    SmsInfo,
+)
 from .files.cached import CacheInfo
 from .files.records import TransferInfo
 from .peer import same_user
@@ -195,6 +205,10 @@ class RemoteProfile:
 
     async def certificate(self) -> CertificateInfo | None:
         info: CertificateInfo | None = await self._call("certificate")
+        return info
+
+    async def sms(self) -> SmsInfo | None:
+        info: SmsInfo | None = await self._call("sms")
         return info
 
     async def group(self, group: GroupName) -> GroupInfo:

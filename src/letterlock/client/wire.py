@@ -25,7 +25,7 @@ from ..engine.security import Security
 from ..errors import Bug, DecodeError, IdentityChanged, InputError, LetterlockError, NotEncrypted, ServiceError
 from ..ids import GroupName, MessageId, Number, chat_name, group_of, message_id, number, peer_name
 from ..trust import SecurityCode
-from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me
+from .api import CertificateInfo, ChatState, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me, SmsInfo
 from .contents import (
     content_from_json,
     content_to_json,
@@ -154,7 +154,7 @@ def _encryption_from_json(value: Any) -> EncryptionInfo:
     return EncryptionInfo(**{**value, "chat": chat_name(value["chat"]), "security": Security(value["security"])})
 
 
-def _certificate_to_json(info: CertificateInfo | None) -> Any:
+def _fields_or_none(info: CertificateInfo | SmsInfo | None) -> Any:
     return None if info is None else dataclasses.asdict(info)
 
 
@@ -240,7 +240,8 @@ METHODS: dict[str, Method] = {
     "end_encryption": Method(_CHAT, _same, _same),
     "revive_encryption": Method(_CHAT, _same, _same),
     "retry_encryption": Method(_CHAT, _same, _same),
-    "certificate": Method({}, _certificate_to_json, _certificate_from_json),
+    "certificate": Method({}, _fields_or_none, _certificate_from_json),
+    "sms": Method({}, _fields_or_none, lambda value: None if value is None else SmsInfo(**value)),
     "delivered": Method({}, _same, lambda value: Delivered(*map(int, value))),
     "devices": Method({}, _list(dataclasses.asdict), _list(lambda value: DeviceInfo(**value))),
     "device_offer": _PLAIN,

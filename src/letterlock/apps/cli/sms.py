@@ -5,28 +5,30 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from ...client import Client, SmsAccount
+from ...client import Client, SmsAccount, SmsInfo
 from ...codec.addresses import is_loopback
 from ...errors import InputError
 from ...transport.sms.config import LongMessages
 from .asking import ask_passphrase, interactive
-from .options import add_profile, profile_path, unlock_arguments
+from .options import add_profile, open_client, profile_path, unlock_arguments
 from .terminal import Terminal
 
 __all__ = ["add_parsers", "add_smsc", "sms_account"]
 
 _PORTS = {"smpp": 2775, "smpps": 3550}
+_EXAMPLE = "letterlock sms --smsc smpps://user@smsc.example.net"
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     sms = commands.add_parser(
         "sms",
         help="the account that SMS are sent and received with",
-        description="Give the profile an account at an SMSC, or take it away. With one, SMS is offered where a message "
+        description="Show the account, give the profile one at an SMSC, or take it away. With one, SMS is offered where a message "
         "cannot be encrypted; nothing is ever sent by SMS unless you choose it for that chat. The carrier, and every "
-        "SMSC on the way, can read such messages. The profile must not be open.",
+        "SMSC on the way, can read such messages. To change it, the profile must not be open.",
     )
     add_smsc(sms)
     sms.add_argument("--off", action="store_true", help="no SMS from now on")
@@ -100,10 +102,10 @@ def sms_account(arguments: argparse.Namespace) -> SmsAccount | None:
 
 async def run_sms(arguments: argparse.Namespace, terminal: Terminal) -> int:
     named = arguments.smsc != (os.environ.get("LETTERLOCK_SMSC") or None)
-    if (arguments.off and named) or not (arguments.off or arguments.smsc):
-        raise InputError(
-            "name an SMSC, or say --off", code="input.smsc", hint="letterlock sms --smsc smpps://user@smsc.example.net"
-        )
+    if arguments.off and named:
+        raise InputError("name an SMSC, or say --off", code="input.smsc", hint=_EXAMPLE)
+    if not (arguments.off or arguments.smsc):
+        return await _show(arguments, terminal)
     account = None if arguments.off else sms_account(arguments)
     await Client.set_sms(profile_path(arguments), account, **unlock_arguments(arguments))
     if account is None:
@@ -111,11 +113,27 @@ async def run_sms(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return 0
     where = f"{account.host}:{account.port}"
     terminal.data(
-        {"sms": {"host": account.host, "port": account.port, "user": account.username, "tls": account.tls}},
+        _record(account),
         f"SMS go by {where}, where you choose so; the carrier, and every SMSC on the way, can read them",
     )
     terminal.say(f"try whether it works: letterlock doctor --profile {arguments.profile}")
     return 0
+
+
+async def _show(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    async with open_client(arguments) as me:
+        account = await me.sms()
+    if account is None:
+        terminal.data({"sms": None}, f"no account for SMS; to set one: {_EXAMPLE}")
+        return 0
+    tls = "with TLS" if account.tls else "without TLS"
+    terminal.data(_record(account), f"SMS go by {account.host}:{account.port} as {account.username}, {tls}")
+    return 0
+
+
+def _record(account: SmsAccount | SmsInfo) -> dict[str, Any]:
+    """All but the password."""
+    return {"sms": {"host": account.host, "port": account.port, "user": account.username, "tls": account.tls}}
 
 
 def _password(arguments: argparse.Namespace, user: str) -> str:
