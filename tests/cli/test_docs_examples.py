@@ -155,6 +155,8 @@ def test_every_command_line_in_the_documents_is_understood() -> None:
     assert {page for page, _ in seen} == {"README.md", "docs/start.md", "docs/cli.md"}
     verbs = {argument for _, arguments in seen for argument in arguments}
     assert {"carrier", "directory", "setup", "listen", "send", "verify", "chats", "devices", "doctor", "demo"} <= verbs
+    beginner = {argument for page, arguments in seen if page == "docs/start.md" for argument in arguments}
+    assert {"--file", "download", "sms", "--gateway"} <= beginner
 
 
 def test_every_verb_of_run_in_the_documents_exists() -> None:

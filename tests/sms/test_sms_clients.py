@@ -11,6 +11,8 @@ import itertools
 import json
 import re
 import shlex
+import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from letterlock.engine.record_values import Status
 from letterlock.errors import DecodeError, InputError, NotEncrypted, StoreLocked
 from letterlock.ids import Number
 from letterlock.transport.sms.config import SmsConfig
-from sms.smscs import ANA, BEN, Smsc
+from sms.smscs import ANA, BEN, End, Smsc, text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sms.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.M | re.S)
@@ -162,7 +164,27 @@ def test_the_command_lines_of_the_page_are_understood() -> None:
     for line in lines:
         words = shlex.split(line)[1:]
         assert parser(words).parse_args(words).verb == words[0]
-    assert len(lines) == 5
+    assert len(lines) == 6
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_the_smsc_of_the_page_takes_an_sms() -> None:
+    [source] = [text for language, text in BLOCKS if language == "py"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", source.replace("2775", str(port)), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20), End(port) as end:
+            assert await process.stdout.readline() == f"SMSC at 127.0.0.1:{port}\n".encode()
+            await end.transport.send(text("shall we meet?"))
+            assert await process.stdout.readline() == f"{ANA[1:]} to {BEN[1:]} b'shall we meet?'\n".encode()
+    finally:
+        process.kill()
+        await process.wait()
 
 
 def test_the_numbers_of_the_page_are_ours() -> None:
