@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,74 @@ def test_a_server_on_a_bucket(tmp_path: Path, bucket: BucketSettings) -> None:
     with Running(arguments, clean_environment(tmp_path)) as server:
         assert server.record('"content"')["content"].startswith("http://127.0.0.1:")
         assert bucket.key.secret not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
+
+
+class Halting(BaseHTTPRequestHandler):
+    """Gives whoever comes first one half of the file, and no more until it is let go; others get what they ask for."""
+
+    data = content(400_000)
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.halfway: threading.Event = self.server.halfway  # type: ignore[attr-defined]
+        self.let_go: threading.Event = self.server.let_go  # type: ignore[attr-defined]
+
+    def do_GET(self) -> None:
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        start = int(found[1]) if found else 0
+        body = self.data[start : int(found[2]) + 1 if found and found[2] else None]
+        self.send_response(206 if found else 200)
+        if found:
+            self.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{len(self.data)}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if not self.halfway.is_set():
+            self.wfile.write(body[: len(body) // 2])
+            self.halfway.set()
+            self.let_go.wait(30)
+            self.close_connection = True
+            return
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_sr06_the_owner_of_the_profile_is_killed_and_the_download_goes_on(tmp_path: Path) -> None:
+    """The command runs its transfer in `listen`; when that is gone, it opens the profile itself and ends with all of it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Halting)
+    halfway, let_go = threading.Event(), threading.Event()
+    server.halfway, server.let_go = halfway, let_go  # type: ignore[attr-defined]
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    town = Town(tmp_path)
+    try:
+        town.open()
+        url = f"http://127.0.0.1:{server.server_port}"
+        content_account = {"LETTERLOCK_CONTENT": url, "LETTERLOCK_CONTENT_PASSWORD": "secret"}
+        key = str(tmp_path / "key")
+        ben = town.stranger("ben", "+15550199", **content_account)
+        with ben.start("-o", "json", "setup", ben.number, "--new-key-file", key) as setup:
+            setup.type(town.code(ben.number))
+            assert setup.wait() == 0
+        ben.environment["LETTERLOCK_KEY_FILE"] = key
+        with (
+            ben.listen() as listen,
+            ben.start("-o", "json", "download", f"{url}/x", "--to", str(tmp_path / "got")) as got,
+        ):
+            assert halfway.wait(20)
+            assert not (tmp_path / "got").exists()
+            listen.process.kill()
+            listen.process.wait()
+            let_go.set()
+            assert got.record('"path"')["path"] == str(tmp_path / "got")
+            assert got.wait() == 0, got.text
+        assert (tmp_path / "got").read_bytes() == Halting.data
+    finally:
+        let_go.set()
+        if hasattr(town, "directory"):
+            town.close()
+        server.shutdown()
+        serving.join()
+        server.server_close()
