@@ -61,7 +61,7 @@ class _Findings:
         text = f"{'ok  ' if ok else 'FAIL'}  {name}: {result}"
         if hint and not ok:
             text += f"\n      hint: {hint}"
-        self._terminal.data({"check": name, "ok": ok, "result": result, "hint": hint}, text)
+        self._terminal.data({"check": name, "ok": ok, "result": result, "hint": "" if ok else hint}, text)
 
     async def check(self, name: str, work: Callable[[], Awaitable[str]]) -> bool:
         try:
