@@ -67,7 +67,8 @@ async def test_an_endpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             "mailto:operator@example.test",
         ]
         assert await run(tmp_path, *options) == 1, "it is in a private network"
-        assert json.loads(capsys.readouterr().err)["error"] == "push.address"
+        error = json.loads(capsys.readouterr().err)
+        assert error["error"] == "push.address" and "--push-allow HOST:PORT" in error["hint"]
         options += ["--push-allow", f"localhost:{double.port}"]
         assert await run(tmp_path, *options) == 0
         assert json.loads(capsys.readouterr().out) == {"kind": "unifiedpush", "outcome": "sent"}
@@ -75,7 +76,10 @@ async def test_an_endpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         double.script = deque([(410, {})])
         assert await run(tmp_path, *options) == 3
         error = json.loads(capsys.readouterr().err)
-        assert (error["error"], error["message"]) == ("transport.push", "unifiedpush: gone: unregistered")
+        assert (error["error"], error["message"]) == (
+            "transport.push",
+            "unifiedpush: the push service knows this device no more",
+        )
 
 
 async def test_apple(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +101,7 @@ async def test_apple(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         capsys.readouterr()
         double.script.append(Answer(400, "BadDeviceToken"))
         assert await run(tmp_path, *options) == 3
-        assert json.loads(capsys.readouterr().err)["message"] == "apns: gone: unregistered"
+        assert json.loads(capsys.readouterr().err)["message"] == "apns: the push service knows this device no more"
 
 
 async def test_google(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

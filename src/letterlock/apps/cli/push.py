@@ -13,12 +13,12 @@ from yarl import URL
 from ...codec import push_subscription
 from ...codec.addresses import is_loopback
 from ...crypto.key_files_pyca import FileKey, generate_key, read_key
-from ...errors import DecodeError, InputError, TransportError
+from ...errors import DecodeError, InputError, PushError, TransportError
 from ...services.database import is_url
 from ...services.push import Provider, Pushes, PushKind, PushLimits
 from ...services.push.apns import APNS_HOST, APNS_SANDBOX, Apns, ApnsSettings
 from ...services.push.fcm import FCM_URL, Fcm, FcmSettings, read_service_account
-from ...services.push.outcome import Sent
+from ...services.push.outcome import Gone, Later, Reason, Refused, Sent, Unknown
 from ...services.push.web import WebPush, WebPushSettings
 from .terminal import Terminal
 
@@ -40,7 +40,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_web_key(key)
     key.set_defaults(run=run_key)
 
-    test = verbs.add_parser("test", help="wake one device, and say what its push service answered")
+    test = verbs.add_parser(
+        "test",
+        help="wake one device, and say what its push service answered",
+        description="Wake one device with these keys, once, and say what its push service answered. An endpoint in a private "
+        "network, or on this machine, needs --push-allow HOST:PORT.",
+    )
     test.add_argument("subscription", metavar="FILE", help="what the device registered, in JSON; - for standard input")
     add_push_options(test)
     test.set_defaults(run=run_test)
@@ -117,15 +122,24 @@ async def run_test(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 f"{subscription.kind.value} is not set up", code="input.push", hint=_SET_UP[subscription.kind]
             )
         provider = found[0]
-        provider.target(subscription)
+        try:
+            provider.target(subscription)
+        except PushError as error:
+            if error.code != "push.address":
+                raise
+            raise InputError(
+                str(error), code="push.address", hint="is it your own? then name it: --push-allow HOST:PORT"
+            ) from error
         outcome = await provider.send(subscription, "letterlock-push-test")
     finally:
         for provider in providers:
             await provider.close()
     kind = subscription.kind.value
     if not isinstance(outcome, Sent):
-        what = type(outcome).__name__.lower()
-        raise TransportError(f"{kind}: {what}: {outcome.reason.value}", code="transport.push", hint=_HINTS[what])
+        hint = _HINTS[type(outcome)]
+        if outcome.reason is Reason.FORBIDDEN:
+            hint = "is it your own? then name it: --push-allow HOST:PORT"
+        raise TransportError(f"{kind}: {_WORDS[outcome.reason]}", code="transport.push", hint=hint)
     terminal.data({"kind": kind, "outcome": "sent"}, f"{kind}: the push service has taken it")
     return 0
 
@@ -136,11 +150,23 @@ _SET_UP = {
     PushKind.WEB_PUSH: "",
     PushKind.UNIFIED_PUSH: "",
 }
+_WORDS = {
+    Reason.UNREGISTERED: "the push service knows this device no more",
+    Reason.EXPIRED: "the subscription has ended",
+    Reason.CONNECTION: "the push service could not be reached",
+    Reason.FORBIDDEN: "the endpoint is in a private network",
+    Reason.NO_ANSWER: "the push service was asked, and did not answer",
+    Reason.TOO_MANY: "the push service has had too many requests",
+    Reason.FAILED: "the push service has trouble of its own",
+    Reason.CREDENTIALS: "the push service does not take the operator's key for this device",
+    Reason.TOO_LARGE: "the push service finds the request too large",
+    Reason.REFUSED: "the push service refused",
+}
 _HINTS = {
-    "gone": "the device is no longer registered there: register it anew",
-    "later": "another try may succeed; check keys and network",
-    "unknown": "the request was written, and no answer came",
-    "refused": "another try would not help: does the subscription belong to these keys?",
+    Gone: "the device is no longer registered there: register it anew",
+    Later: "another try may succeed; check keys and network",
+    Unknown: "the device may have been woken; look whether it was",
+    Refused: "another try would not help: does the subscription belong to these keys?",
 }
 
 
