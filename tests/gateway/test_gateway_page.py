@@ -29,7 +29,8 @@ def test_the_program_runs() -> None:
 
 
 def test_shell_lines_are_understood() -> None:
-    lines = [line for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S) for line in block.splitlines()]
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
+    lines = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
     assert len(lines) == 4
     for line in lines:
         program, *arguments = shlex.split(line)

@@ -102,3 +102,24 @@ def test_what_goes_wrong_is_said(tmp_path: Path, arguments: tuple[str, ...], cod
     done = User("op", "", environment).run("-o", "json", *given, seconds=60)
     assert (done.code, done.error["error"]) == (code, error)
     assert not os.path.exists(tmp_path / "secret") or oct((tmp_path / "secret").stat().st_mode)[-3:] == "600"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--gateway", "http://127.0.0.1:1"),
+        ("--content", "http://127.0.0.1:1"),
+        ("--carrier", "sip:127.0.0.1:1"),
+        ("--directory", "http://127.0.0.1:1"),
+    ],
+)
+def test_what_the_operator_names_is_not_named_beside_it(tmp_path: Path, option: str, value: str) -> None:
+    """It was left out without a word once."""
+    environment = clean_environment(
+        tmp_path, LETTERLOCK_PROVISIONING="http://127.0.0.1:9", LETTERLOCK_PASSPHRASE="tulip"
+    )
+    done = User("eve", ANA, environment).run("-o", "json", "setup", ANA, option, value)
+    assert done.code == 1
+    assert f"{option} cannot go with --provisioning" in done.err
+    assert "without LETTERLOCK_PROVISIONING" in done.err
+    assert not (tmp_path / "eve").exists()

@@ -121,6 +121,7 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.provisioning and arguments.number is not None:
         from .provisioning import set_up
 
+        _leave_to_operator(arguments)
         sms = sms_account(arguments)
         unlock = _unlock_new(arguments)
         await set_up(arguments, terminal, path, unlock)
@@ -182,6 +183,24 @@ async def run_setup(arguments: argparse.Namespace, terminal: Terminal) -> int:
             if not given:
                 raise
     return _done(arguments, terminal, path)
+
+
+def _leave_to_operator(arguments: argparse.Namespace) -> None:
+    """The operator's document names all of the network. What the user named beside it would be left out without a word."""
+    named = {
+        "--gateway": arguments.gateway,
+        "--content": arguments.content,
+        "--carrier": arguments.carrier != LAB_CARRIER,
+        "--directory": arguments.directory != LAB_DIRECTORY,
+    }
+    given = [option for option, value in named.items() if value]
+    if given:
+        raise InputError(
+            f"{' and '.join(given)} cannot go with --provisioning: the operator's configuration names these",
+            code="input.setup",
+            hint="leave it out and ask the operator to name it (letterlock provisioning --gateway URL), or set the "
+            "profile up without LETTERLOCK_PROVISIONING and --provisioning",
+        )
 
 
 def _done(arguments: argparse.Namespace, terminal: Terminal, path: Path) -> int:
