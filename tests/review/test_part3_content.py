@@ -96,7 +96,7 @@ async def test_sr14_only_the_configured_server_is_trusted_on_its_host_and_not_it
     exchange = Exchange(account, ContentSettings(), now=lambda: 0, tls=None, resolver=Names())  # type: ignore[arg-type]
     try:
         with pytest.raises(InputError, match="private network"):
-            async with exchange.request("GET", exchange.checked(address)):
+            async with exchange.request("GET", exchange.addresses.checked(address)):
                 pass
         assert asked == [("content.internal", URL(address).port)]
     finally:
