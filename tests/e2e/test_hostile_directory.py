@@ -375,11 +375,13 @@ async def test_sr_13_a_one_time_key_handed_out_twice_reads_once(world: World) ->
     shutil.rmtree(ana.profile)
     shutil.copytree(world.folder / "backup", ana.profile)
     handed: list[bytes] = []
+    askers: set[Number] = set()
 
     def again(who: RequestSignature, number: Number, device: int, honest: bytes | None) -> bytes | None:
         if number != BEN or honest is None or who.number == BEN:
             return honest
         handed.append(handed[0] if handed else honest)
+        askers.add(who.number)
         return handed[0]
 
     world.directory.bundle = again
@@ -394,7 +396,8 @@ async def test_sr_13_a_one_time_key_handed_out_twice_reads_once(world: World) ->
     await eve.say(BEN, "mine third")
     refused = await ben.seen(MessageUnreadable, lambda event: event.chat == eve.number)
     assert (refused.reason, refused.asked_again) == ("unknown_prekey", False)
-    assert len(handed) == 3
+    # Who asks again because an answer was late gets the same once more.
+    assert askers == {ANA, CAROL, eve.number}
     assert len(set(handed)) == 1
     for phone in (ana, dora):
         await phone.say(BEN, f"and {phone.name}")
