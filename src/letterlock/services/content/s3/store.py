@@ -171,8 +171,8 @@ class BucketBlobs:
 
     async def found(self) -> AsyncIterator[Sequence[Found]]:
         try:
-            # In a thread: obstore's own way to wait for a page has ended the process (a segmentation fault, seen once in a
-            # whole run of the tests) where the task that waits is cancelled, as the sweep is when the server closes.
+            # In a thread: where obstore waits for a page by itself, the process ended with a segmentation fault in the task
+            # of the sweep, once in a whole run of the tests; listings that were cancelled on purpose did not bring it back.
             pages = iter(obstore.list(self._bucket, self._settings.prefix or None, chunk_size=_PAGE))
             while (page := await asyncio.to_thread(next, pages, None)) is not None:
                 yield [found for each in page if (found := self._found(each["path"], "")) is not None]
