@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import copy
-import importlib.util
 import json
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import recomputing
 from letterlock.codec.tls import whole
 from letterlock.errors import DecodeError, InvalidFile
 from letterlock.files import decode_pointer, open_bytes, read_seal
@@ -34,15 +32,7 @@ SKIPPED = {
 """Besides the words for people: what may change unnoticed."""
 
 
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("files_recompute", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-RECOMPUTE = _script()
+RECOMPUTE = recomputing.load(SCRIPT, "files_recompute")
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -58,13 +48,7 @@ def test_every_file_has_a_description_and_nothing_is_left_over() -> None:
 
 
 def test_the_script_stands_on_its_own() -> None:
-    imported: set[str] = set()
-    for node in ast.walk(ast.parse(SCRIPT.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            imported.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            imported.add((node.module or "").partition(".")[0])
-    assert imported <= sys.stdlib_module_names | {"cryptography"}
+    assert recomputing.stands_on_its_own(SCRIPT)
 
 
 def test_the_script_recomputes_everything() -> None:

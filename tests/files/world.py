@@ -10,15 +10,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import pytest
+from collections.abc import Sequence
 
 import letterlock.files
 import switching
 from letterlock.crypto.pyca import Pyca
-from letterlock.errors import InvalidFile, LetterlockError
 from letterlock.files import HEADER, Layout, Opener, Seal, seal_bytes
 from letterlock.files.rules import RULES, Rule
 from letterlock.ids import Rng
@@ -26,8 +22,6 @@ from letterlock.ids import Rng
 __all__ = ["CRYPTO", "Parts", "content", "every_rule", "open_all", "refuses", "seeded"]
 
 CRYPTO = Pyca()
-Act = Callable[[], object]
-Case = Callable[..., Act]
 
 
 def content(size: int) -> bytes:
@@ -75,37 +69,4 @@ def every_rule() -> dict[str, Rule]:
     return RULES
 
 
-def refuses(rule: str, *places: Any) -> Callable[[Case], Case]:
-    """Make a test of a case; see the module."""
-
-    def mark(case: Case) -> Case:
-        def run() -> None:
-            _check(rule, case)
-
-        def run_at(place: Any) -> None:
-            _check(rule, lambda: case(place))
-
-        names: Any = [getattr(place, "__name__", str(place)) for place in places]
-        test: Any = pytest.mark.parametrize("place", places, ids=names)(run_at) if places else run
-        test.__name__ = test.__qualname__ = case.__name__
-        test.__module__, test.__doc__ = case.__module__, case.__doc__
-        return test
-
-    return mark
-
-
-def _check(rule: str, case: Callable[[], Act]) -> None:
-    act = case()
-    assert rule in RULES, f"{rule} is no rule"
-    with pytest.raises(InvalidFile) as refused:
-        act()
-    assert refused.value.rule == rule
-
-    act = case()
-    with switching.switched_off(Rule, rule):
-        try:
-            act()
-        except InvalidFile as other:
-            assert other.rule != rule, "the rule refuses without `Rule.fail`"
-        except LetterlockError:
-            pass  # something behind it could not make sense of it
+refuses = switching.refusals(Rule, RULES)

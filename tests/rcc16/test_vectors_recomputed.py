@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import copy
-import importlib.util
 import json
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+import recomputing
 
 from .make_vectors import FOLDER, VECTORS, text_of
 
@@ -22,15 +21,7 @@ WORDS = {"description", "what", "source"}
 """For people: nothing is computed from them."""
 
 
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rcc16_recompute", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-RECOMPUTE = _script()
+RECOMPUTE = recomputing.load(SCRIPT, "rcc16_recompute")
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -46,13 +37,7 @@ def test_every_file_has_a_description_and_nothing_is_left_over() -> None:
 
 
 def test_the_script_stands_on_its_own() -> None:
-    imported: set[str] = set()
-    for node in ast.walk(ast.parse(SCRIPT.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            imported.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            imported.add((node.module or "").partition(".")[0])
-    assert imported <= sys.stdlib_module_names | {"cryptography"}
+    assert recomputing.stands_on_its_own(SCRIPT)
 
 
 def test_the_script_recomputes_everything() -> None:

@@ -63,7 +63,7 @@ class Writer(Generic[D]):
         except asyncio.CancelledError:
             await self.close()
             raise
-        except BaseException:
+        except BaseException:  # whoever starts us is told; and whoever closes must not wait for a thread
             self._thread = None  # it has ended
             raise
 
@@ -180,7 +180,7 @@ def _together(tables: D, step: Step[D], refusal: type[LetterlockError]) -> Outco
         return None, decision
     except BatchLost:
         raise
-    except Exception as error:
+    except Exception as error:  # a bug of ours, or the database's word: the caller of this one step hears of it
         raise _StepFailed(error) from error
 
 

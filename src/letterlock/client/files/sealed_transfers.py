@@ -38,7 +38,6 @@ UPLOAD_NAME = "file"
 UPLOAD_TYPE = "application/octet-stream"
 """What the server is told of every sealed file."""
 
-_THUMBNAIL_NAME = "thumbnail.jpg"
 _NOWHERE = "https://upload.invalid/"
 """The address of what is not uploaded yet; the name cannot exist (RFC 2606)."""
 

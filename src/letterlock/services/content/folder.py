@@ -89,7 +89,7 @@ class FolderBlobs:
                 return None
             try:
                 first = os.pread(descriptor, min(_BLOCK, stop - start), start)
-            except BaseException:
+            except BaseException:  # as above
                 os.close(descriptor)
                 raise
             at = start + len(first)

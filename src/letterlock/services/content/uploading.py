@@ -183,7 +183,7 @@ class Uploads:
         """Keep or forget what came when something goes wrong, also when this server stops."""
         try:
             yield intake
-        except BaseException as error:
+        except BaseException as error:  # cancelled or refused: what is on the disk is put down however it ends
             code = getattr(error, "code", "")
             if code != _TAKEN:
                 keep = resumable and code not in _DOOMED

@@ -97,7 +97,7 @@ class Arrivals:
         taken, changes = self._repeats.take(_digest(message), connection, self._fresh(), now)
         try:
             return await self._take_text(message, taken, changes, now)
-        except BaseException:
+        except BaseException:  # cancelled or refused
             # It is not on disk, and must not pass for taken when it comes again.
             self._repeats.undo(taken)
             raise

@@ -106,7 +106,7 @@ class SmppConnection:
                 code="sms.bind",
                 hint="check user and password with its operator: letterlock sms --smsc",
             ) from None
-        except BaseException:
+        except BaseException:  # nobody else knows of this connection yet
             await connection.end()
             raise
         connection._tasks.append(asyncio.create_task(connection._enquire()))
