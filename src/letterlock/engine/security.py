@@ -1,6 +1,5 @@
-"""The states of a chat, and the one table of their words, used by CLI, daemon, web and documentation.
+"""The states of a chat, used by CLI, daemon, web and documentation, and their words from the one table (`letterlock.words`).
 
-Rules of the words: say *encrypted*, *not encrypted*, *verified* and who can read; never "secure".
 `{name}` is the contact, `{date}` and `{wait}` what the placeholder says.
 """
 
@@ -8,6 +7,8 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+
+from ..words import text
 
 __all__ = ["WORDS", "Security", "Words", "words"]
 
@@ -58,38 +59,11 @@ def words(state: Security, name: str) -> Words:
     return _CHOSEN_BUSINESS if state is Security.PLAIN_RCS and name.startswith("sip:") else WORDS[state]
 
 
-_CHOSEN_BUSINESS = Words(
-    "Not encrypted (business)",
-    "You chose to write to a business. It, its platform and the carriers can read these messages.",
-)
+def _of(state: str) -> Words:
+    return Words(text(f"security.{state}.label"), text(f"security.{state}.sentence"))
 
-WORDS: dict[Security, Words] = {
-    Security.ENCRYPTED: Words("Encrypted", "Only you and the people in this chat can read it. Not verified yet."),
-    Security.VERIFIED: Words("Encrypted, verified", "You compared security codes with {name} on {date}."),
-    Security.KEYS_NEW: Words("{name}'s keys are new", "Usually a new phone. Compare codes to be sure."),
-    Security.NO_LONGER_VERIFIED: Words(
-        "No longer verified", "You verified {name}, and the keys have changed. Sending is paused."
-    ),
-    Security.PLAIN_RCS: Words(
-        "Not encrypted (RCS)", "You chose to send without encryption. The carriers can read these messages."
-    ),
-    Security.BUSINESS: Words(
-        "Not encrypted (business)",
-        "The business, its platform and the carriers can read what is written here, and see your number. Nothing is sent "
-        "unless you choose to.",
-    ),
-    Security.PLAIN_SMS: Words("Not encrypted (SMS)", "Your carrier can read these messages."),
-    Security.CHECKING: Words("Checking encryption...", "Waiting for {name}'s keys ({wait})."),
-    Security.UNREADABLE: Words(
-        "Message not readable", "It was encrypted for other keys than ours. We asked for it again."
-    ),
-    Security.ENDED: Words(
-        "Encryption was ended", "Nothing is sent until you begin it again, or choose to send a message unencrypted."
-    ),
-    Security.STALLED: Words(
-        "Encryption is stuck", "It could not be repaired. Nothing is sent until you have it tried again, or end it."
-    ),
-    Security.NO_KEYS_FOUND: Words(
-        "No keys found", "No keys of {name} were found. Nothing is sent unless you choose to send it unencrypted."
-    ),
-}
+
+WORDS: dict[Security, Words] = {state: _of(state.value) for state in Security}
+"""In English, with their placeholders."""
+
+_CHOSEN_BUSINESS = _of("business-chosen")

@@ -1,0 +1,9 @@
+"""The page: list, conversation, composer, search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["STRINGS"]
+
+STRINGS: Mapping[str, str | Mapping[str, str]] = {}
