@@ -10,10 +10,10 @@ from ...engine.policy import PlainOption
 from ...engine.security import Security
 from ...errors import InputError, NotEncrypted
 from ...ids import MessageId
-from .asking import ask
-from .demo_phone import Phone
-from .demo_stage import Said, Stage, all_of
-from .words import security_label, security_sentence
+from ..cli.asking import ask
+from ..cli.words import security_label, security_sentence
+from .phone import Phone
+from .stage import Said, Stage, all_of
 
 __all__ = ["Pair"]
 

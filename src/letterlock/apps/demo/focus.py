@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from ...client import Group
 from ...engine import events as ev
 from ...engine.events import Event
-from .demo_phone import Phone
-from .demo_stage import Stage, all_of
-from .words import protocol_words
+from ..cli.words import protocol_words
+from .phone import Phone
+from .stage import Stage, all_of
 
 __all__ = ["Boathouse"]
 

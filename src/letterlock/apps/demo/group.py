@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from ...client import Group
 from ...engine import events as ev
 from ...engine.events import Event
-from .demo_phone import Phone
-from .demo_stage import Stage, all_of, arrival
+from .phone import Phone
+from .stage import Stage, all_of, arrival
 
 __all__ = ["Regatta"]
 

@@ -28,10 +28,10 @@ from ...services.content import ContentServer
 from ...services.directory import Directory, IssuedCode
 from ...services.focus import Focus
 from ...services.focus.mls.settings import MlsSettings
-from .demo_keys import DemoKeys
-from .demo_phone import Phone
-from .demo_view import beside, sights, width
-from .terminal import Terminal
+from ..cli.terminal import Terminal
+from .keys import DemoKeys
+from .phone import Phone
+from .view import beside, sights, width
 
 __all__ = ["Said", "Stage", "all_of", "arrival"]
 

@@ -18,9 +18,9 @@ from ...engine.content import File
 from ...engine.policy import PlainOption
 from ...errors import Bug, NotEncrypted
 from ...ids import MessageId
-from .demo_phone import Phone
-from .demo_stage import Stage
-from .demo_view import bar
+from .phone import Phone
+from .stage import Stage
+from .view import bar
 
 __all__ = ["Album"]
 
