@@ -54,6 +54,7 @@ _VERBS = {
     "encryption": "encryption",
     "sms": "sms",
     "doctor": "doctor",
+    "completion": "completion",
 }
 """Verb to the module that adds it. Only what is asked for is imported: `listen` starts without the carrier's code."""
 
