@@ -1,0 +1,36 @@
+/**
+ * A QR code from the daemon's matrix, as one drawing that stays sharp at any size.
+ *
+ * Always dark on a light plate with four light modules around it, whatever the theme: an inverted code, or one without
+ * its quiet zone, is not read by many cameras.
+ */
+
+const SPACE = "http://www.w3.org/2000/svg";
+const QUIET = 4;
+
+/**
+ * @param {string[]} rows Rows of "0" and "1", "1" is dark.
+ * @param {string} label What it is, for who cannot see it.
+ * @returns {SVGElement}
+ */
+export function qr(rows, label) {
+  const size = rows.length + 2 * QUIET;
+  let path = "";
+  rows.forEach((row, y) => {
+    for (const run of row.matchAll(/1+/g)) path += `M${run.index + QUIET} ${y + QUIET}h${run[0].length}v1h-${run[0].length}z`;
+  });
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${size} ${size}`, class: "qr", role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
+    svg("rect", { width: size, height: size, class: "qr-plate" }),
+    svg("path", { d: path, class: "qr-dark" }),
+  );
+}
+
+/** An element of a drawing. @param {string} name @returns {SVGElement} */
+export function svg(name, attributes = {}, ...children) {
+  const element = document.createElementNS(SPACE, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
+}

@@ -1,0 +1,294 @@
+// What the page knows: one source of truth, from JSON-RPC and from the daemon's events.
+// Rules: an event never becomes state by itself; it names what to ask for again, so that what is shown is what the daemon
+// says, and an event that comes twice changes nothing. Elements hear of changes and render; they keep no copies.
+
+import { rpc } from "./api.js";
+import { Stream } from "./stream.js";
+import { Window } from "./window.js";
+
+const MOST_WINDOWS = 6;
+const TYPING_LASTS = 60_000;
+const NEW_IN_LIST = new Set(["message-received", "message-sent", "message-missing", "message-unreadable"]);
+
+/**
+ * Says `connection`, `me`, `chats` (the list or its order), `chat` (detail: {chat}), `typing` (detail: {chat}), `transfers`
+ * (detail: {transfer}), `arrived` (detail: {chat, message}: somebody's new message), `event` (detail: the daemon's event).
+ */
+class Store extends EventTarget {
+  /** What `me` answered: number, name, limits, carried ... */
+  me = null;
+  /** `connecting`, `live`, `offline` or `ended`. */
+  connection = "connecting";
+  /** @type {Map<string, any>} */
+  chats = new Map();
+  chatsLoaded = false;
+  /** @type {Map<string, any>} the last event of each transfer, with what `upload` knows of it */
+  transfers = new Map();
+  stream = new Stream();
+  #windows = new Map();
+  #typing = new Map();
+  #dirty = new Map();
+  #flushing = false;
+  #asked = new Map();
+  #sending = new Map();
+  #serial = 0;
+
+  /** Open the stream, and fetch what is there once nothing can be missed any more. */
+  async start() {
+    this.stream.addEventListener("event", ({ detail }) => this.#heard(detail));
+    this.stream.addEventListener("state", ({ detail }) => this.#connected(detail));
+    this.stream.open();
+  }
+
+  // --- reading -------------------------------------------------------------------------------------------------------
+  /** @param {string} name */
+  chat(name) {
+    return this.chats.get(name) ?? null;
+  }
+
+  /** Chats, the one with the latest message first. */
+  sorted() {
+    return [...this.chats.values()].sort((one, other) => (other.at ?? 0) - (one.at ?? 0));
+  }
+
+  /** The window of a chat; it stays while it is among the last few that were looked at. */
+  window(name) {
+    let found = this.#windows.get(name);
+    if (found) this.#windows.delete(name);
+    else found = new Window(name);
+    this.#windows.set(name, found);
+    if (this.#windows.size > MOST_WINDOWS) this.#windows.delete(this.#windows.keys().next().value);
+    return found;
+  }
+
+  isTyping(name) {
+    return this.#typing.has(name);
+  }
+
+  // --- asking --------------------------------------------------------------------------------------------------------
+  async loadMe() {
+    this.me = await rpc("me");
+    this.#tell("me");
+  }
+
+  async loadChats() {
+    const list = await rpc("chats");
+    this.chats = new Map(list.map((chat) => [chat.chat, chat]));
+    this.chatsLoaded = true;
+    this.#tell("chats");
+    for (const chat of list) this.#tell("chat", { chat: chat.chat });
+  }
+
+  /** Ask for one chat again; requests while one is under way become one more. */
+  async refreshChat(name) {
+    if (this.#asked.has(name)) {
+      this.#asked.set(name, true);
+      return;
+    }
+    this.#asked.set(name, false);
+    try {
+      this.#takeChat(await rpc("chat", { chat: name }));
+    } catch {
+      // What is shown stays; the connection's state says why nothing new comes.
+    }
+    const again = this.#asked.get(name);
+    this.#asked.delete(name);
+    if (again) await this.refreshChat(name);
+  }
+
+  /** Begin a chat with a number, or find the one that there is. Raises RpcError. */
+  async openChat(name) {
+    const chat = await rpc("open", { chat: name });
+    this.#takeChat(chat);
+    return chat;
+  }
+
+  // --- doing ---------------------------------------------------------------------------------------------------------
+  /**
+   * Send a text. It is in the timeline before the daemon has it, and becomes the stored message in its place.
+   * Raises RpcError when nothing was sent; where the daemon was not there, the message stays, failed, and can be tried
+   * again.
+   * @param {string} chat
+   * @param {{text: string, reply?: any, allow?: string}} what `reply` is the message that is answered
+   */
+  async send(chat, { text, reply = null, allow = "" }, local = this.#local(chat, text, reply)) {
+    const window = this.window(chat);
+    window.expect(local);
+    const sent = rpc("send", {
+      chat,
+      text,
+      ...(reply && { reply_to: reply.message_id }),
+      ...(allow && { allow }),
+    });
+    // A message of ours may be heard of before the answer says its id; until then nobody knows which one it is.
+    const waiting = sent.then(
+      () => {},
+      () => {},
+    );
+    this.#sending.set(local.key, { chat, waiting });
+    try {
+      const { message_id } = await sent;
+      window.adopt(local, message_id);
+      this.#touch(chat, message_id);
+      return message_id;
+    } catch (error) {
+      window.settle(local, error.unreachable ? { ...local, status: "failed", unsent: { text, reply, allow } } : null);
+      throw error;
+    } finally {
+      this.#sending.delete(local.key);
+      this.#flush();
+    }
+  }
+
+  /** Try again what failed: what never got to the daemon is given to it, what failed behind it is sent once more. */
+  async resend(chat, message) {
+    if (message.unsent) {
+      this.window(chat).settle(message, null);
+      return this.send(chat, message.unsent);
+    }
+    const answer = await rpc("resend", { chat, message_id: message.message_id });
+    this.#touch(chat, answer?.message_id ?? message.message_id);
+    return answer;
+  }
+
+  /** The user has seen a message. */
+  async displayed(chat, message) {
+    await rpc("displayed", { chat, message_id: message.message_id });
+    this.refreshChat(chat);
+    this.#touch(chat, message.message_id);
+  }
+
+  /** Something was done with a message: ask how it is now. */
+  touch(chat, message_id) {
+    this.#touch(chat, message_id);
+  }
+
+  // --- events --------------------------------------------------------------------------------------------------------
+  async #connected(state) {
+    this.connection = state;
+    this.#tell("connection");
+    if (state !== "live") return;
+    try {
+      // After a break the stream goes on where it was, but what is asked for costs little and heals whatever was missed.
+      await Promise.all([this.me ? null : this.loadMe(), this.loadChats()]);
+      for (const window of this.#windows.values()) if (window.loaded && !window.after) window.load(window.messages.length);
+    } catch {
+      this.stream.retry();
+    }
+  }
+
+  #heard(event) {
+    this.#tell("event", event);
+    if (event.kind === "transfer-changed") {
+      this.transfers.set(event.transfer, { ...this.transfers.get(event.transfer), ...event });
+      this.#tell("transfers", { transfer: event.transfer });
+      return;
+    }
+    const { chat } = event;
+    if (!chat) return;
+    if (event.kind === "typing-changed") {
+      this.#types(chat, event.active);
+      return;
+    }
+    if (event.kind === "message-received") this.#types(chat, false);
+    if (event.message_id || event.order) this.#touch(chat, event.message_id || event.order, NEW_IN_LIST.has(event.kind));
+    this.refreshChat(chat);
+  }
+
+  #types(chat, active) {
+    clearTimeout(this.#typing.get(chat));
+    const before = this.#typing.has(chat);
+    if (active) this.#typing.set(chat, setTimeout(() => this.#types(chat, false), TYPING_LASTS));
+    else this.#typing.delete(chat);
+    if (before !== active) this.#tell("typing", { chat });
+  }
+
+  #touch(chat, what, fresh = false) {
+    const items = this.#dirty.get(chat) ?? new Map();
+    items.set(what, fresh || items.get(what) === true);
+    this.#dirty.set(chat, items);
+    this.#flush();
+  }
+
+  /** Ask for what events have named; many of one chat become one request. */
+  async #flush() {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    await Promise.resolve();
+    try {
+      for (const [chat, items] of this.#dirty) {
+        const sends = [...this.#sending.values()].filter((sending) => sending.chat === chat);
+        if (sends.length) await Promise.all(sends.map((sending) => sending.waiting));
+        this.#dirty.delete(chat);
+        await this.#ask(chat, items);
+      }
+    } finally {
+      this.#flushing = false;
+    }
+    if (this.#dirty.size) this.#flush();
+  }
+
+  async #ask(chat, items) {
+    const window = this.#windows.get(chat);
+    const shown = window?.loaded ? window : null;
+    try {
+      if (items.size > 12) {
+        if (shown && !shown.after) await shown.load(shown.messages.length);
+        return;
+      }
+      for (const [what, fresh] of items) {
+        if (!shown && !fresh) continue;
+        const { messages } = await rpc("messages", { chat, around: what, limit: 1 });
+        for (const message of messages) {
+          const known = shown?.messages.some((other) => other.order === message.order);
+          shown?.upsert(message);
+          if (fresh && !known && !message.mine) this.#tell("arrived", { chat, message });
+        }
+      }
+    } catch {
+      // The stream says so too, and everything is asked for again when it is back.
+    }
+  }
+
+  #takeChat(chat) {
+    this.chats.set(chat.chat, chat);
+    this.#tell("chat", { chat: chat.chat });
+    this.#tell("chats");
+  }
+
+  #local(chat, text, reply) {
+    const security = this.chat(chat)?.security;
+    const now = Date.now();
+    return {
+      key: `local-${(this.#serial += 1)}`,
+      chat,
+      order: "",
+      message_id: "",
+      sender: this.me?.number ?? "",
+      mine: true,
+      kind: "text",
+      text,
+      content_type: "text/plain",
+      encrypted: !security?.plain,
+      medium: security?.state === "plain-sms" ? "sms" : "rcs",
+      status: "sending",
+      sent_at: now,
+      at: now,
+      reply: reply && {
+        message_id: reply.message_id,
+        sender: reply.sender,
+        sender_name: reply.sender_name,
+        text: reply.text,
+      },
+      reactions: [],
+      local: true,
+    };
+  }
+
+  #tell(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** The one store of the page. */
+export const store = new Store();

@@ -1,0 +1,180 @@
+// The part of a chat's history that is on the page: a run of messages without a gap, bounded, that slides both ways.
+// Rules: nothing here grows with the history; the daemon's `order` sorts; a message of ours is shown before the daemon has
+// it (`pending`), and becomes the stored one in its place without a flicker.
+
+import { rpc } from "./api.js";
+
+const PAGE = 50;
+/** So many are held at once; paging in one direction lets go of the other end. */
+export const MOST = 150;
+
+/**
+ * Says `change` (detail: `{reason}`): `reset` (other messages than before), `older` and `newer` (a page came there), `live`
+ * (something new at the end), `update` (what was there changed), `state` (loading began, ended or failed).
+ */
+export class Window extends EventTarget {
+  /** @type {any[]} oldest first */
+  messages = [];
+  /** @type {any[]} ours that the daemon has not stored yet */
+  pending = [];
+  /** Whether there is more on that side. */
+  before = false;
+  after = false;
+  loaded = false;
+  /** @type {Error|null} why the last page did not come */
+  error = null;
+  #busy = null;
+  #keys = new Map();
+
+  /** @param {string} chat */
+  constructor(chat) {
+    super();
+    this.chat = chat;
+  }
+
+  /** What is shown, oldest first. */
+  get items() {
+    return this.after ? this.messages : this.messages.concat(this.pending);
+  }
+
+  /** The newest page; `atLeast` messages of it. */
+  load(atLeast = 0) {
+    return this.#page({ limit: Math.min(Math.max(PAGE, atLeast), MOST) }, ({ messages, before }) => {
+      this.#reset(messages, before, false);
+    });
+  }
+
+  /** The page around a message. */
+  loadAround(message_id) {
+    return this.#page({ limit: PAGE, around: message_id }, ({ messages, before, after }) => {
+      this.#reset(messages, before, after);
+    });
+  }
+
+  /** The page before the first. */
+  older() {
+    if (!this.before || this.#busy) return Promise.resolve();
+    return this.#page({ limit: PAGE, before: this.messages[0].order }, ({ messages, before }) => {
+      this.messages = this.#keyed(messages).concat(this.messages);
+      this.before = before && messages.length > 0;
+      if (this.messages.length > MOST) {
+        this.messages.length = MOST;
+        this.after = true;
+      }
+      this.#tell("older");
+    });
+  }
+
+  /** The page behind the last. */
+  newer() {
+    if (!this.after || this.#busy) return Promise.resolve();
+    return this.#page({ limit: PAGE, after: this.messages.at(-1).order }, ({ messages, after }) => {
+      this.messages = this.messages.concat(this.#keyed(messages));
+      this.after = after && messages.length > 0;
+      if (this.messages.length > MOST) {
+        this.messages = this.messages.slice(-MOST);
+        this.before = true;
+      }
+      this.#tell("newer");
+    });
+  }
+
+  /** Take in a message as it is now; one that lies outside of the run is left out. */
+  upsert(message) {
+    if (!this.loaded) return;
+    const list = this.messages;
+    const place = this.#place(message.order);
+    const known = list[place]?.order === message.order;
+    if (!known) {
+      if (place === 0 && this.before) return;
+      if (place === list.length && this.after) return;
+    }
+    const [keyed] = this.#keyed([message]);
+    this.pending = this.pending.filter((mine) => mine.message_id !== message.message_id);
+    list.splice(place, known ? 1 : 0, keyed);
+    if (list.length > MOST) {
+      list.shift();
+      this.before = true;
+    }
+    this.#tell(known ? "update" : place >= list.length - 1 ? "live" : "update");
+  }
+
+  /** Show a message of ours that is on its way to the daemon. */
+  expect(message) {
+    this.pending = this.pending.concat(message);
+    this.#tell("live");
+  }
+
+  /** The daemon stored it under this id: what will come with that id takes the place of `local`. */
+  adopt(local, message_id) {
+    this.#keys.set(message_id, local.key);
+    this.#replacePending(local, this.find(message_id) ? null : { ...local, message_id });
+  }
+
+  /** It did not get to the daemon: show it otherwise, or, with null, not at all. */
+  settle(local, message) {
+    this.#replacePending(local, message);
+  }
+
+  /** @param {string} message_id */
+  find(message_id) {
+    return this.messages.find((message) => message.message_id === message_id);
+  }
+
+  #replacePending(local, message) {
+    this.pending = this.pending.flatMap((mine) => (mine.key !== local.key ? [mine] : message ? [message] : []));
+    this.#tell("update");
+  }
+
+  #reset(messages, before, after) {
+    this.messages = this.#keyed(messages);
+    this.before = before;
+    this.after = after;
+    this.loaded = true;
+    const stored = new Set(this.messages.map((message) => message.message_id));
+    this.pending = this.pending.filter((mine) => !stored.has(mine.message_id));
+    this.#tell("reset");
+  }
+
+  async #page(params, take) {
+    const mine = (this.#busy = {});
+    this.#tell("state");
+    try {
+      const page = await rpc("messages", { chat: this.chat, ...params });
+      // A later request, a jump elsewhere, counts.
+      if (this.#busy !== mine) return;
+      this.#busy = null;
+      this.error = null;
+      take(page);
+    } catch (error) {
+      if (this.#busy !== mine) return;
+      this.#busy = null;
+      this.error = error;
+      this.#tell("state");
+    }
+  }
+
+  get loading() {
+    return this.#busy !== null;
+  }
+
+  /** Where an order stands or would stand. */
+  #place(order) {
+    let low = 0;
+    let high = this.messages.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.messages[middle].order < order) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #keyed(messages) {
+    return messages.map((message) => ({ ...message, key: this.#keys.get(message.message_id) ?? message.order }));
+  }
+
+  #tell(reason) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { reason } }));
+  }
+}
