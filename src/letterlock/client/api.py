@@ -19,6 +19,7 @@ from ..rcc16.wire.file_info import FileMetadata
 from ..trust import SecurityCode
 from .files.cached import CacheInfo
 from .files.records import TransferInfo
+from .history import HistoryApi
 
 __all__ = [
     "MOST_MESSAGES",
@@ -147,7 +148,7 @@ class ChatState(NamedTuple):
     cursor: int
 
 
-class ProfileApi(Protocol):
+class ProfileApi(HistoryApi, Protocol):
     """Every method raises StoreError when the profile cannot be used, ConnectionLost when its owner went away."""
 
     me: Me

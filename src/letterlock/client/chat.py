@@ -7,6 +7,7 @@ from ..errors import InputError
 from ..ids import Number
 from ..trust import SecurityCode
 from .conversation import Asks, Conversation
+from .history import FreshCode
 
 __all__ = ["Chat"]
 
@@ -40,6 +41,16 @@ class Chat(Conversation):
     async def security_code(self) -> SecurityCode:
         """Sixty digits, and bytes for a QR code, to compare with the contact. Raises InputError before keys are known."""
         return await self._asks.ask(lambda profile: profile.security_code(self.number))
+
+    async def fresh_code(self, *, patience: float = 10.0) -> FreshCode:
+        """The same after both sides' keys were asked for again, for at most `patience` seconds: what is shown is compared
+        with what the directory says now. Raises InputError before keys are known."""
+        return await self._asks.ask(lambda profile: profile.fresh_code(self.number, patience))
+
+    async def withdraw(self) -> None:
+        """The user no longer vouches for the contact's keys: the chat is encrypted, and not verified any more. Raises
+        InputError before keys are known."""
+        await self._asks.ask(lambda profile: profile.withdraw(self.number))
 
     async def verify(self, *, scanned: bytes | None = None, last_group: str | None = None) -> None:
         """The user has compared codes: give what was scanned, or the last group of five digits that the contact read out.

@@ -27,6 +27,7 @@ from .files.cached import CacheInfo
 from .files.reader import FileReader
 from .files.transfer import TotalProgress, Transfer, absolute, total_of
 from .group import Group, with_keys
+from .histories import Histories
 from .joining import ask_for_link, join_profile, link_profile
 from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
@@ -40,7 +41,7 @@ __all__ = ["Client"]
 T = TypeVar("T")
 
 
-class Client:
+class Client(Histories):
     """One device's profile, opened. `Client.open` makes it; use it as an async context manager.
 
     The first process that opens a profile owns it; others on the same profile work through that one, and one of

@@ -30,8 +30,9 @@ from ..engine.content import (
     Text,
     Unknown,
 )
+from ..engine.outcomes import Outcome
 from ..engine.record_values import Status
-from ..engine.view import MessageView, Quote, Reacted
+from ..engine.view import MessageView, Notice, Quote, Reacted, Receipts, Unread
 from ..files.pointer import FilePointer
 from ..ids import MessageId
 from ..rcc16.wire.file_info import FileMetadata, decode_file_metadata, encode_file_metadata
@@ -91,6 +92,9 @@ def message_from_json(value: Any) -> MessageView:
     fields["content"] = None if fields["content"] is None else content_from_json(fields["content"])
     fields["reply"] = None if fields["reply"] is None else Quote(**fields["reply"])
     fields["reactions"] = tuple(Reacted(**mark) for mark in fields["reactions"])
+    fields["receipts"] = None if fields["receipts"] is None else Receipts(*fields["receipts"])
+    for name, cls in (("outcome", Outcome), ("notice", Notice), ("unreadable", Unread)):
+        fields[name] = None if fields[name] is None else cls(**fields[name])
     return MessageView(**fields)
 
 

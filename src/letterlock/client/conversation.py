@@ -22,6 +22,7 @@ from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, MessageId
 from .api import EncryptionInfo, ProfileApi
 from .files.transfer import Transfer, absolute
+from .reading import Reading
 
 __all__ = ["Asks", "Conversation"]
 
@@ -45,7 +46,7 @@ class Asks(Protocol):
     async def download(self, pointer: File, to: str | os.PathLike[str]) -> Transfer: ...
 
 
-class Conversation:
+class Conversation(Reading):
     """A `Chat` or a `Group`. Get either from `Client.conversation`."""
 
     __slots__ = ("_asks", "name")

@@ -35,6 +35,7 @@ from .api import (
 from .files.cached import CacheInfo
 from .files.records import TransferInfo
 from .peer import same_user
+from .remote_history import RemoteHistory
 from .wire import MAX_LINE, MAX_REQUEST, METHODS, VERSION, decode_error, decode_line, encode_line
 
 __all__ = ["ConnectionLost", "RemoteProfile"]
@@ -46,7 +47,7 @@ class ConnectionLost(StoreError):
     code = "client.owner_gone"
 
 
-class RemoteProfile:
+class RemoteProfile(RemoteHistory):
     """One connection to the owner."""
 
     shared = True

@@ -1,6 +1,6 @@
 """The JSON lines between the owner of a profile and other processes of the same user.
 
-The owner greets with `{"letterlock": 4}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
+The owner greets with `{"letterlock": 5}`. A request is `{"id": n, "method": name, "params": {...}}`; the answer
 has the same id and `result` or `error`. `events` is answered with any number of `{"id": n, "event": {...}}`
 until the connection ends, so it has one of its own. Errors travel as class, code, message, hint and the
 class's own fields, so that a caller catches the same class on both sides.
@@ -11,8 +11,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from .. import errors
@@ -36,6 +35,8 @@ from .contents import (
 )
 from .files.cached import cache_from_json, cache_to_json
 from .files.records import info_from_json, info_to_json, pointer_from_json, pointer_to_json
+from .wire_history import history_methods
+from .wire_method import Method, each, same
 
 __all__ = [
     "MAX_LINE",
@@ -49,7 +50,7 @@ __all__ = [
     "encode_line",
 ]
 
-VERSION = 4
+VERSION = 5
 MAX_LINE = 8 << 20
 MAX_REQUEST = 1 << 20
 
@@ -72,19 +73,6 @@ def decode_line(line: bytes) -> dict[str, Any]:
 
 
 # --- values ------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Method:
-    """How one method's parameters and result become JSON and back. Parameters not named here pass as they are."""
-
-    params: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
-    to_json: Callable[[Any], Any]
-    from_json: Callable[[Any], Any]
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
 def _state_to_json(state: ChatState) -> Any:
     return [state.number, state.security.value, state.cursor]
 
@@ -173,16 +161,12 @@ def _numbers(values: Any) -> list[Number]:
     return [number(str(value)) for value in values]
 
 
-def _list(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda values: [of(value) for value in values]
-
-
-_NUMBER = {"number": (_same, lambda text: number(str(text)))}
-_PEER = {"number": (_same, lambda text: peer_name(str(text)))}
-_CHAT = {"number": (_same, lambda text: chat_name(str(text)))}
-_GROUP = {"group": (_same, _group)}
-_PLAIN = Method({}, _same, _same)
-_BY_NUMBER = Method(_NUMBER, _same, _same)
+_NUMBER = {"number": (same, lambda text: number(str(text)))}
+_PEER = {"number": (same, lambda text: peer_name(str(text)))}
+_CHAT = {"number": (same, lambda text: chat_name(str(text)))}
+_GROUP = {"group": (same, _group)}
+_PLAIN = Method({}, same, same)
+_BY_NUMBER = Method(_NUMBER, same, same)
 _OPTION = (_option_to_json, _option_from_json)
 _POINTER = {"pointer": (pointer_to_json, pointer_from_json)}
 _TRANSFER = Method({}, info_to_json, info_from_json)
@@ -198,52 +182,52 @@ def _push_from_json(value: Any) -> Subscription | None:
 
 METHODS: dict[str, Method] = {
     "open_chat": Method(_PEER, _state_to_json, _state_from_json),
-    "chats": Method({}, _list(_state_to_json), _list(_state_from_json)),
+    "chats": Method({}, each(_state_to_json), each(_state_from_json)),
     "send": Method(
         {
             **_CHAT,
             "content": (content_to_json, content_from_json),
             "allow": _OPTION,
-            "message_id": (_same, lambda text: message_id(text) if text else ""),
-            "only_encrypted": (_same, bool),  # whatever stands there but nothing: encrypted (SR-01)
+            "message_id": (same, lambda text: message_id(text) if text else ""),
+            "only_encrypted": (same, bool),  # whatever stands there but nothing: encrypted (SR-01)
         },
-        _same,
+        same,
         MessageId,
     ),
-    "find": Method({**_CHAT, "message_id": (_same, message_id)}, _list(message_to_json), _list(message_from_json)),
+    "find": Method({**_CHAT, "message_id": (same, message_id)}, each(message_to_json), each(message_from_json)),
     "carried": _PLAIN,
-    "set_push": Method({"push": (_push_to_json, _push_from_json)}, _same, _same),
-    "capabilities": Method(_NUMBER, _same, lambda names: None if names is None else tuple(map(str, names))),
-    "options": Method(_CHAT, _list(_option_to_json), _list(_option_from_json)),
-    "release": Method({**_NUMBER, "allow": _OPTION}, _same, _same),
+    "set_push": Method({"push": (_push_to_json, _push_from_json)}, same, same),
+    "capabilities": Method(_NUMBER, same, lambda names: None if names is None else tuple(map(str, names))),
+    "options": Method(_CHAT, each(_option_to_json), each(_option_from_json)),
+    "release": Method({**_NUMBER, "allow": _OPTION}, same, same),
     "typing": _BY_NUMBER,
-    "mark_displayed": Method(_CHAT, _same, _same),
-    "messages": Method(_CHAT, _list(message_to_json), _list(message_from_json)),
+    "mark_displayed": Method(_CHAT, same, same),
+    "messages": Method(_CHAT, each(message_to_json), each(message_from_json)),
     "security_code": Method(_NUMBER, _code_to_json, _code_from_json),
-    "verify": Method({**_NUMBER, "scanned": (_bytes_to_json, _bytes_from_json)}, _same, _same),
+    "verify": Method({**_NUMBER, "scanned": (_bytes_to_json, _bytes_from_json)}, same, same),
     "accept_keys": _BY_NUMBER,
-    "create_group": Method({"numbers": (_same, _numbers)}, _same, _group),
+    "create_group": Method({"numbers": (same, _numbers)}, same, _group),
     "group": Method(_GROUP, _group_to_json, _group_from_json),
-    "groups": Method({}, _list(_group_to_json), _list(_group_from_json)),
-    "add_members": Method({**_GROUP, "numbers": (_same, _numbers)}, _same, _same),
-    "remove_member": Method({**_GROUP, **_NUMBER}, _same, _same),
-    "leave_group": Method(_GROUP, _same, _same),
-    "set_subject": Method(_GROUP, _same, _same),
-    "set_icon": Method({**_GROUP, "digest": (_bytes_to_json, _bytes_from_json)}, _same, _same),
-    "set_sealed_icon": Method({**_GROUP, "file": (content_to_json, content_from_json)}, _same, _same),
+    "groups": Method({}, each(_group_to_json), each(_group_from_json)),
+    "add_members": Method({**_GROUP, "numbers": (same, _numbers)}, same, same),
+    "remove_member": Method({**_GROUP, **_NUMBER}, same, same),
+    "leave_group": Method(_GROUP, same, same),
+    "set_subject": Method(_GROUP, same, same),
+    "set_icon": Method({**_GROUP, "digest": (_bytes_to_json, _bytes_from_json)}, same, same),
+    "set_sealed_icon": Method({**_GROUP, "file": (content_to_json, content_from_json)}, same, same),
     "icon": Method(
         _GROUP,
         lambda file: None if file is None else content_to_json(file),
         lambda value: None if value is None else content_from_json(value),
     ),
     "encryption": Method(_CHAT, _encryption_to_json, _encryption_from_json),
-    "end_encryption": Method(_CHAT, _same, _same),
-    "revive_encryption": Method(_CHAT, _same, _same),
-    "retry_encryption": Method(_CHAT, _same, _same),
+    "end_encryption": Method(_CHAT, same, same),
+    "revive_encryption": Method(_CHAT, same, same),
+    "retry_encryption": Method(_CHAT, same, same),
     "certificate": Method({}, _fields_or_none, _certificate_from_json),
     "sms": Method({}, _fields_or_none, lambda value: None if value is None else SmsInfo(**value)),
-    "delivered": Method({}, _same, lambda value: Delivered(*map(int, value))),
-    "devices": Method({}, _list(dataclasses.asdict), _list(lambda value: DeviceInfo(**value))),
+    "delivered": Method({}, same, lambda value: Delivered(*map(int, value))),
+    "devices": Method({}, each(dataclasses.asdict), each(lambda value: DeviceInfo(**value))),
     "device_offer": _PLAIN,
     "add_device": _PLAIN,
     "vouch_for_device": _PLAIN,
@@ -268,7 +252,7 @@ METHODS: dict[str, Method] = {
     "cache": Method({}, cache_to_json, cache_from_json),
     "prune_cache": _PLAIN,
     "set_cache_budget": _PLAIN,
-    "transfers": Method({}, _list(info_to_json), _list(info_from_json)),
+    "transfers": Method({}, each(info_to_json), each(info_from_json)),
     "transfer": _TRANSFER,
     "pause_transfer": _TRANSFER,
     "resume_transfer": _TRANSFER,
@@ -278,6 +262,7 @@ METHODS: dict[str, Method] = {
     "keep": _PLAIN,
     "settled": _PLAIN,
     "me": Method({}, dataclasses.asdict, lambda value: Me(**value)),
+    **history_methods(_OPTION),
 }
 
 

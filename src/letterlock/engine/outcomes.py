@@ -16,6 +16,8 @@ class Outcome:
 
     reason: str
     next_step: str
+    code: str = ""
+    """Its stable name in the table of words: `outcome.<code>.reason`."""
 
 
 _KNOWN = table()
@@ -31,4 +33,5 @@ def outcome(event: MessageFailed | MessageExpired, name: str) -> Outcome:
 
 
 def _in_words(code: str, name: str, status: int) -> Outcome:
-    return Outcome(*(text(f"outcome.{code}.{part}", name=name, status=status) for part in ("reason", "next")))
+    reason, next_step = (text(f"outcome.{code}.{part}", name=name, status=status) for part in ("reason", "next"))
+    return Outcome(reason, next_step, code)

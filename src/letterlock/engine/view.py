@@ -7,7 +7,7 @@ An edit leaves the first text readable (`original`): a reader may know what was 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..carriage import Medium
 from ..codec.file_names import safe_file_name
@@ -31,11 +31,12 @@ from .content import (
 )
 from .content.suggestions_record import describe_bot
 from .limits import EngineLimits
+from .outcomes import Outcome
 from .record_values import Message, Status
 from .records import PLACE, message_key, thread_key
 from .thread import Thread
 
-__all__ = ["MessageView", "Quote", "Reacted", "describe", "view"]
+__all__ = ["MessageView", "Notice", "Quote", "Reacted", "Receipts", "Unread", "describe", "view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,34 @@ class Quote:
     text: str | None = field(default=None, repr=False)
     deleted: bool = False
     missing: bool = False
+
+
+class Receipts(NamedTuple):
+    """How many members of a group have a message of ours, and have seen it, of how many it was for."""
+
+    delivered: int
+    displayed: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What happened at this place of the history: `key` is the kind of event (`security-changed`, `member-added`),
+    `values` are its fields."""
+
+    key: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Why there is no message here. `cause` is one of a few words (`other-keys`, `damaged`, `not-encrypted`, `device`,
+    `content`, `too-large`), `reason` the stable code of the event, `device` what the frame claims."""
+
+    cause: str
+    reason: str
+    device: int
+    asked_again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +113,16 @@ class MessageView:
     deleted: bool = False
     medium: Medium = Medium.RCS
     """What carried it."""
+    outcome: Outcome | None = None
+    """Of a message of ours that failed or expired, for somebody at least: why, and what to do next."""
+    superseded_by: str = ""
+    """The id of the message that sent this one again, after it had failed."""
+    receipts: Receipts | None = None
+    """Of a message of ours in a group."""
+    notice: Notice | None = None
+    """Set for what is no message but a change that happened here; `text` is None then."""
+    unreadable: Unread | None = None
+    """Set where something came that could not be read (`Status.UNREADABLE`)."""
 
 
 def view(state: State, chat: ChatName, message: Message, me: Number, limits: EngineLimits) -> MessageView:

@@ -57,6 +57,7 @@ from .messages import (
 )
 from .trust import (
     CapabilitiesChanged,
+    ChatNamed,
     ContactKeysSeen,
     DeviceListChanged,
     DeviceListRefused,
@@ -64,11 +65,13 @@ from .trust import (
     NumberReset,
     OwnListMismatch,
     SecurityChanged,
+    VerificationWithdrawn,
 )
 
 __all__ = [
     "CapabilitiesChanged",
     "ChangeRefused",
+    "ChatNamed",
     "ContactKeysSeen",
     "ConversationChangeFailed",
     "DeviceListChanged",
@@ -113,6 +116,7 @@ __all__ = [
     "SubjectChanged",
     "TransferChanged",
     "TypingChanged",
+    "VerificationWithdrawn",
     "decode_recorded",
     "encode_recorded",
     "event_from_json",

@@ -42,6 +42,8 @@ Event: TypeAlias = (
     | trust.DeviceListChanged
     | trust.DeviceListRefused
     | trust.SecurityChanged
+    | trust.VerificationWithdrawn
+    | trust.ChatNamed
     | trust.CapabilitiesChanged
     | trust.OwnListMismatch
     | trust.NumberReset

@@ -8,6 +8,7 @@ from ...ids import ChatName, Number
 
 __all__ = [
     "CapabilitiesChanged",
+    "ChatNamed",
     "ContactKeysSeen",
     "DeviceListChanged",
     "DeviceListRefused",
@@ -15,6 +16,7 @@ __all__ = [
     "NumberReset",
     "OwnListMismatch",
     "SecurityChanged",
+    "VerificationWithdrawn",
 ]
 
 
@@ -61,6 +63,21 @@ class SecurityChanged:
 
     chat: ChatName
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationWithdrawn:
+    """The user no longer vouches for this contact's keys: the chat is encrypted, and not verified."""
+
+    chat: Number
+
+
+@dataclass(frozen=True, slots=True)
+class ChatNamed:
+    """What the user calls this contact now, here alone; empty: nothing."""
+
+    chat: ChatName
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Status(enum.IntEnum):
     SEEN = 8
     MISSING = 9
     """Not a message: the marker of a gap; `text` is empty, `message_id` is `FIRST-LAST`."""
+    UNREADABLE = 10
+    """Not a message: stands where one came that could not be read. Replaced when it comes again."""
 
 
 @dataclass(frozen=True, slots=True)
