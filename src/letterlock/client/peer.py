@@ -11,7 +11,7 @@ import sys
 __all__ = ["same_user"]
 
 
-def same_user(writer: asyncio.StreamWriter) -> bool:
+def same_user(writer: asyncio.StreamWriter | asyncio.BaseTransport) -> bool:
     """Whether the other process is this user's, or root's.
 
     The socket's mode and its folder say so already; this also holds where a file system ignores modes, and where

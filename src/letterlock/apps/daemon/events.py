@@ -1,0 +1,116 @@
+"""The events of a profile as Server-Sent Events: each consumer has a cursor of its own, and loses nothing by going away.
+
+An event is in the store before anybody is told of it, so a stream is only a way to read on: it ends whenever somebody is
+too slow or goes away, and the next one begins behind the last cursor that was taken (`Last-Event-ID`, or `after`).
+Nothing is kept for a consumer here but one page of events: who does not read is waited for, then hung up on (SR-08).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from aiohttp import web
+
+from ...client import Client
+from ...engine.events import Recorded, event_to_json
+from .guard import Refused
+from .settings import DaemonSettings
+
+__all__ = ["EventStreams", "wanted_cursor"]
+
+
+class EventStreams:
+    """All streams of a daemon. `close` ends them, so that the daemon can end."""
+
+    def __init__(self, client: Client, settings: DaemonSettings) -> None:
+        self._client, self._settings = client, settings
+        self._closing = asyncio.Event()
+        self._open = 0
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        after = wanted_cursor(request.query.get("after"), request.headers.get("Last-Event-ID"))
+        if self._closing.is_set() or self._open >= self._settings.streams:
+            raise Refused(503, "streams", "too many streams of events", "close a page, and try again")
+        self._open += 1
+        try:
+            newest = await self._client.cursor()
+            answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+            await answer.prepare(request)
+            # A cursor of the future is of another profile, or of a copy that was taken back: from now on, then.
+            after = newest if after is None or after > newest else after
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await self._write_all(answer, after, newest)
+            return answer
+        finally:
+            self._open -= 1
+
+    def close(self) -> None:
+        """End all streams; each consumer comes back with the cursor it has."""
+        self._closing.set()
+
+    async def _write_all(self, answer: web.StreamResponse, after: int, newest: int) -> None:
+        live = after >= newest
+        await self._write(answer, _LIVE if live else b"retry: 1000\n\n")
+        async with contextlib.aclosing(self._client.events(after)) as events:
+            async for recorded in self._with_beats(events):
+                if recorded is None:
+                    await self._write(answer, b":\n\n")
+                    continue
+                await self._write(answer, _frame(recorded))
+                if not live and recorded.cursor >= newest:
+                    live = True
+                    await self._write(answer, _LIVE)
+
+    async def _with_beats(self, events: AsyncGenerator[Recorded, None]) -> AsyncGenerator[Recorded | None, None]:
+        """The events, and None whenever there was none for a while; ends with the daemon."""
+        closing = asyncio.ensure_future(self._closing.wait())
+        coming: asyncio.Future[Recorded] | None = None
+        try:
+            while not closing.done():
+                coming = coming or asyncio.ensure_future(anext(events))
+                await asyncio.wait(
+                    (coming, closing), timeout=self._settings.heartbeat_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                if coming.done():
+                    try:
+                        recorded = coming.result()
+                    except StopAsyncIteration:
+                        return
+                    coming = None
+                    yield recorded
+                elif not closing.done():
+                    yield None
+        finally:
+            closing.cancel()
+            if coming is not None:
+                coming.cancel()
+                with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+                    await coming
+
+    async def _write(self, answer: web.StreamResponse, data: bytes) -> None:
+        async with asyncio.timeout(self._settings.stream_stalled_s):
+            await answer.write(data)
+
+
+_LIVE = b"retry: 1000\nevent: live\ndata: {}\n\n"
+
+
+def wanted_cursor(after: str | None, last_id: str | None) -> int | None:
+    """Behind which event to begin: what the browser says when it comes back, else what the page said first."""
+    for given in (last_id, after):
+        if given:
+            if not (given.isascii() and given.isdecimal() and len(given) <= 18):
+                raise Refused(400, "cursor", "a cursor is a number", "as events give it: their id")
+            return int(given)
+    return None
+
+
+def _frame(recorded: Recorded) -> bytes:
+    """One event. ASCII, on one line: nothing that a peer wrote can begin a line of its own."""
+    value: dict[str, Any] = {"cursor": recorded.cursor, "at": recorded.at, **event_to_json(recorded.event)}
+    data = json.dumps(value, separators=(",", ":"))
+    return f"id: {recorded.cursor}\nevent: message\ndata: {data}\n\n".encode("ascii")

@@ -1,0 +1,199 @@
+"""The daemon over HTTP: who is let in, then which part of it answers. The same for a port of loopback and the unix socket.
+
+Every answer has the headers of `headers`, every refusal is JSON: `{"code", "message", "hint"}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from ...client import Client
+from ...errors import InputError, LetterlockError, LimitExceeded, RemoteError, StoreError, TransportError
+from ...version import __version__
+from ..web import CONTENT_TYPES
+from ..web import files as page_files
+from .events import EventStreams
+from .guard import Head, Refused, Rules, refusal
+from .headers import security_headers
+from .sessions import Session, Sessions
+from .settings import DaemonSettings
+from .unix import same_user
+
+__all__ = ["SESSION", "Edge", "Handler", "application"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SESSION = web.RequestKey("session", Session)
+
+_log = logging.getLogger(__name__)
+_PUBLIC = frozenset({"/login"})
+
+
+@dataclass(slots=True)
+class Edge:
+    """What the handlers share. `rpc` answers the body of a call."""
+
+    client: Client
+    sessions: Sessions
+    settings: DaemonSettings
+    events: EventStreams
+    rpc: Callable[[Session, bytes], Awaitable[bytes | None]]
+    now: Callable[[], float]
+    in_flight: int = 0
+
+
+def application(edge: Edge, rules: Rules) -> web.Application:
+    """The routes of a daemon, behind the rules of one place where it listens."""
+    app = web.Application(middlewares=[_Door(edge, rules).middleware], client_max_size=edge.settings.rpc_bytes)
+    common = security_headers(edge.settings.frames)
+
+    async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
+        for name, value in common.items():
+            answer.headers.setdefault(name, value)
+
+    app.on_response_prepare.append(add_headers)
+    pages = _Pages(edge)
+    app.router.add_get("/login", pages.login, allow_head=False)
+    app.router.add_get("/", pages.index)
+    app.router.add_get("/static/{path:.+}", pages.static)
+    app.router.add_post("/api/v1/rpc", pages.rpc)
+    app.router.add_get("/api/v1/events", edge.events.serve, allow_head=False)
+    app.router.add_get("/api/v1/check", pages.check)
+    return app
+
+
+class _Door:
+    """Guard, then session, then the handler; every error in one shape."""
+
+    def __init__(self, edge: Edge, rules: Rules) -> None:
+        self._edge, self._rules = edge, rules
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        edge = self._edge
+        if edge.in_flight >= edge.settings.in_flight:
+            return _refused(Refused(503, "busy", "too many requests at the same time", "try again"))
+        edge.in_flight += 1
+        try:
+            refused = refusal(_head(request), self._rules)
+            if refused is not None:
+                raise refused
+            if request.path not in _PUBLIC:
+                request[SESSION] = self._who(request)
+            return await handler(request)
+        except Refused as refused:
+            return _refused(refused)
+        except LetterlockError as error:
+            return _refused(Refused(_status(error), "", str(error), error.hint), error.code)
+        except web.HTTPException as error:
+            return _refused(Refused(error.status, "http", error.reason.lower()))
+        except (ConnectionError, asyncio.CancelledError):
+            raise  # gone; there is nobody to answer
+        except Exception:  # ours: the caller learns that it happened, our log what it was
+            _log.exception("bug in the daemon")
+            return _refused(Refused(500, "bug", "the daemon made a mistake", "its log says more"), "bug")
+        finally:
+            edge.in_flight -= 1
+
+    def _who(self, request: web.Request) -> Session:
+        edge = self._edge
+        if self._rules.local:
+            if request.transport is None or not same_user(request.transport):
+                raise Refused(403, "user", "the socket is another user's")
+            return edge.sessions.local
+        if (authorization := request.headers.get(hdrs.AUTHORIZATION)) is not None:
+            session = edge.sessions.of_authorization(authorization)
+        else:
+            session = edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now())
+        if session is None:
+            raise Refused(401, "login", "not logged in", "letterlock web opens a page that is")
+        return session
+
+
+class _Pages:
+    """What needs no more than a function."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def login(self, request: web.Request) -> web.StreamResponse:
+        edge, token = self._edge, request.query.get("t", "")
+        if "prefetch" in request.headers.get("Sec-Purpose", ""):
+            raise Refused(503, "prefetch", "an address that works once is not fetched in advance")
+        answer = web.Response(status=303, headers={hdrs.LOCATION: "/"})
+        value = edge.sessions.login(token, edge.now())
+        if value is not None:
+            answer.set_cookie(edge.sessions.cookie, value, httponly=True, samesite="Strict", path="/")
+        elif edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now()) is None:
+            raise Refused(403, "login", "this login address was used, or is too old", "letterlock web gives a new one")
+        return answer
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        return await _page("index.html")
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        return await _page(request.match_info["path"])
+
+    async def check(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"ok": True, "version": __version__})
+
+    async def rpc(self, request: web.Request) -> web.StreamResponse:
+        answer = await self._edge.rpc(request[SESSION], await _body(request, self._edge.settings))
+        if answer is None:
+            return web.Response(status=204)
+        return web.Response(body=answer, content_type="application/json")
+
+
+async def _page(name: str) -> web.StreamResponse:
+    """A file of the page. Names are looked up, no path is joined. Read each time: who works on the page reloads it."""
+    path = (await asyncio.to_thread(page_files)).get(name)
+    if path is None:
+        raise web.HTTPNotFound
+    body = await asyncio.to_thread(path.read_bytes)
+    return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPES[path.suffix]})
+
+
+async def _body(request: web.Request, settings: DaemonSettings) -> bytes:
+    """The body of a call. It is bounded before it is in memory, and in time (SR-08)."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(settings.body_s):
+            async for part in request.content.iter_any():
+                if len(body) + len(part) > settings.rpc_bytes:
+                    raise Refused(413, "too_large", f"the body is over {settings.rpc_bytes} bytes")
+                body += part
+    except TimeoutError:
+        raise Refused(408, "slow", "the body did not come in time") from None
+    except web.RequestPayloadError:
+        raise Refused(400, "body", "the body did not come whole") from None
+    return bytes(body)
+
+
+def _head(request: web.Request) -> Head:
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name.lower(), []).append(value)
+    return Head(request.method, request.path, headers)
+
+
+def _status(error: LetterlockError) -> int:
+    if isinstance(error, LimitExceeded):
+        return 413
+    if isinstance(error, InputError):
+        return 400
+    return 502 if isinstance(error, TransportError | RemoteError) else 503 if isinstance(error, StoreError) else 409
+
+
+def _refused(refused: Refused, code: str = "") -> web.Response:
+    said: Mapping[str, str] = {"code": code or refused.code, "message": refused.message, "hint": refused.hint}
+    answer = web.json_response(said, status=refused.status)
+    if refused.status == 401:
+        answer.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    # What is left of a body that was refused is not read to its end.
+    if refused.status in (400, 403, 408, 413, 415, 421):
+        answer.force_close()
+    return answer

@@ -1,0 +1,172 @@
+"""One daemon: a profile that is open, a port of loopback, a unix socket, and the token that programs use.
+
+`async with Daemon(client, folder) as daemon:`; the client is the caller's, who opens and closes it. Whatever ends the
+daemon, streams of events end first, then requests, then the socket and the token go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from aiohttp import web
+
+from ...client import Client
+from ...errors import TransportError
+from ...ids import Rng
+from .events import EventStreams
+from .guard import Rules
+from .http import Edge, application
+from .listening import listen_address
+from .sessions import Session, Sessions
+from .settings import DaemonSettings
+from .unix import bound, socket_path
+
+__all__ = ["Daemon"]
+
+_SHUTDOWN_SECONDS = 5.0
+_MAX_LINE = 16_384
+
+
+class Daemon:
+    """`folder` is the profile's: the token lies there, and what is uploaded waits there. `listen` is `127.0.0.1:PORT`."""
+
+    def __init__(
+        self,
+        client: Client,
+        folder: Path,
+        *,
+        listen: str = "127.0.0.1:0",
+        socket: Path | None = None,
+        settings: DaemonSettings | None = None,
+        rng: Rng = os.urandom,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._settings, self._now = folder, settings or DaemonSettings(), now
+        self._host, self.port = listen_address(listen)
+        self.socket = socket or socket_path(folder)
+        self.token_file = folder / "daemon.token"
+        """What programs send as `Authorization: Bearer`; for this user alone, and gone when the daemon is."""
+        # The same whenever this profile's daemon starts, so that browsers do not collect its cookies.
+        instance = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+        given = self._settings
+        self._sessions = Sessions(
+            instance,
+            rng=rng,
+            login_s=given.login_s,
+            session_s=given.session_s,
+            most_sessions=given.sessions,
+            most_logins=given.logins,
+        )
+        self._events = EventStreams(client, given)
+        self._edge = Edge(client, self._sessions, given, self._events, self._rpc, now)
+        self._runners: list[web.AppRunner] = []
+
+    @property
+    def url(self) -> str:
+        """Where the page is, for who is logged in."""
+        return f"http://{self._literal}:{self.port}"
+
+    def login_url(self) -> str:
+        """An address that logs a browser in, once, within two minutes."""
+        return f"{self.url}/login?t={self._sessions.offer(self._now())}"
+
+    async def start(self) -> None:
+        """Listen. Raises InputError when a daemon runs already, TransportError when the port is taken, StoreError."""
+        listener = await bound(self.socket)
+        try:
+            await self._listen_tcp()
+            await self._serve(Rules(frozenset(), frozenset(), self._bodies), lambda r: web.SockSite(r, listener))
+            self._write_token()
+        except BaseException:
+            listener.close()
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let nobody in any more, end the streams, finish what was asked."""
+        for runner in self._runners:
+            for site in list(runner.sites):
+                await site.stop()
+        self._events.close()
+        self._sessions.end_all()
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners = []
+        for path in (self.socket, self.token_file):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    async def __aenter__(self) -> Daemon:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- inside --------------------------------------------------------------------------------------------
+    @property
+    def _literal(self) -> str:
+        return f"[{self._host}]" if ":" in self._host else self._host
+
+    @property
+    def _bodies(self) -> dict[str, int]:
+        return {"/api/v1/rpc": self._settings.rpc_bytes, "/api/v1/files": 1 << 40}
+
+    async def _listen_tcp(self) -> None:
+        # The port is known when it is taken, and nobody is answered before the rules know it.
+        import socket
+
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self._host, self.port))
+        except OSError as error:
+            listener.close()
+            raise TransportError(
+                f"cannot listen on {self._literal}:{self.port}: {(error.strerror or str(error)).lower()}",
+                code="transport.listen",
+                hint="another program has the port; port 0 takes a free one",
+            ) from error
+        self.port = listener.getsockname()[1]
+        names = [f"{name}:{self.port}" for name in {self._literal, "localhost"}]
+        origins = frozenset(f"http://{name}" for name in names)
+        rules = Rules(frozenset(names), origins, self._bodies, self._settings.frames)
+        await self._serve(rules, lambda runner: web.SockSite(runner, listener))
+
+    async def _serve(self, rules: Rules, site: Callable[[web.AppRunner], web.SockSite]) -> None:
+        runner = web.AppRunner(
+            application(self._edge, rules),
+            access_log=None,
+            handle_signals=False,
+            lingering_time=0.0,
+            max_line_size=_MAX_LINE,
+            auto_decompress=False,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+        )
+        self._runners.append(runner)
+        await runner.setup()
+        await site(runner).start()
+
+    def _write_token(self) -> None:
+        """A new one each time, in a file that nobody else can read at any moment."""
+        part = self.token_file.with_suffix(".part")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+            file.write(self._sessions.bearer() + "\n")
+        os.replace(part, self.token_file)
+
+    async def _rpc(self, session: Session, body: bytes) -> bytes | None:
+        from .rpc import answer
+
+        return await answer(self._edge.client, body)

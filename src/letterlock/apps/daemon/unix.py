@@ -1,0 +1,89 @@
+"""The unix socket of the daemon: for programs of this user, who need no token there (SR-16).
+
+Mode and folder say who may connect; the kernel says who did. A socket that a daemon left when it was killed is replaced;
+one behind which a daemon lives is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+import stat
+import tempfile
+from pathlib import Path
+
+from ...client.peer import same_user
+from ...errors import InputError, StoreError
+
+__all__ = ["MAX_PATH", "bound", "is_answered", "same_user", "socket_path"]
+
+MAX_PATH = 100
+"""sun_path has 108 bytes on Linux, 104 on macOS, with a closing zero."""
+
+
+def socket_path(folder: Path) -> Path:
+    """The daemon's socket of a profile: in its folder, or, where that path is too long, always at the same other place."""
+    inside = folder / "daemon.sock"
+    if len(os.fsencode(inside)) <= MAX_PATH:
+        return inside
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:24] + "-daemon.sock"
+    return Path(tempfile.gettempdir()) / f"letterlock-{os.getuid()}" / name
+
+
+async def is_answered(path: Path) -> bool:
+    """Whether somebody listens there."""
+    try:
+        _, writer = await asyncio.open_unix_connection(os.fspath(path))
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+async def bound(path: Path) -> socket.socket:
+    """A socket at this path, of this user alone, not listening yet.
+
+    Raises InputError when a daemon answers there, StoreError when there is something else, or the folder is not ours.
+    """
+    if len(os.fsencode(path)) > MAX_PATH:
+        raise InputError(
+            f"a path of {len(os.fsencode(path))} bytes is too long for a socket",
+            code="input.socket",
+            hint="--socket PATH",
+        )
+    if await is_answered(path):
+        raise InputError(
+            "a daemon runs for this profile already", code="daemon.running", hint="letterlock web opens its page"
+        )
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _check_folder(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(os.lstat(path).st_mode):
+                raise StoreError(f"{path} is no socket", code="daemon.socket", hint="--socket PATH")
+            os.unlink(path)
+        # Nobody can connect before listen(), so the mode is right before anybody could use it.
+        listener.bind(os.fspath(path))
+        os.chmod(path, 0o600)
+    except OSError as error:
+        listener.close()
+        raise StoreError(f"the socket {path} cannot be made: {error.strerror}", code="daemon.socket") from error
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _check_folder(folder: Path) -> None:
+    """Where nobody else can put a socket in the place of ours: what is sent there is what people write."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = os.stat(folder)
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise StoreError(
+            f"others can write to {folder}", code="daemon.socket", hint="a folder that is yours alone: --socket PATH"
+        )
