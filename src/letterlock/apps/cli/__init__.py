@@ -16,6 +16,8 @@ import platformdirs
 
 from ...errors import Bug, InputError, LetterlockError
 from ...version import __version__
+from .examples import ExampleFormatter, dress, every_parser
+from .overview import FIRST_STEPS
 from .terminal import EXIT, Terminal
 from .usage import Parser, json_wanted
 
@@ -99,8 +101,8 @@ def parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
     top = Parser(
         prog="letterlock",
         description="End-to-end-encrypted RCS from the command line. New here? Try: letterlock demo",
-        epilog="exit codes: 1 wrong input, 2 our bug, 3 network or store, 4 a human must decide about keys, "
-        "5 too many requests, 7 it would have been sent unencrypted",
+        formatter_class=ExampleFormatter,
+        epilog=FIRST_STEPS,
     )
     top.add_argument("--version", action="version", version=f"letterlock {__version__}")
     top.add_argument("-v", "--verbose", action="count", default=0, help="say more on stderr; twice for everything")
@@ -117,10 +119,11 @@ def parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
     wanted = [module for verb, module in _VERBS.items() if verb in given and not helping] or _VERBS.values()
     for module in dict.fromkeys(wanted):
         import_module(f".{module}", __name__).add_parsers(verbs)
-    for command in verbs.choices.values():
+    for _, command, _ in every_parser(top):
         # Also behind the verb, where hands type them; there they say nothing unless given.
         for options, more in _ANYWHERE.items():
             command.add_argument(*options, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **more)
+    dress(top)
     top.verbs = tuple(_VERBS)
     return top
 

@@ -14,7 +14,7 @@ from ...ids import MessageId
 from .asking import read_all
 from .group import conversation_named
 from .options import add_profile, open_client
-from .progress import show_odd, show_progress
+from .progress import show_odd, watch
 from .sending import add_sending, record_of, say, within
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -100,8 +100,7 @@ async def _send_file(
         allow=allow,
     )
     try:
-        async for info in transfer.progress():
-            show_progress(info, terminal)
+        await watch(transfer, terminal)
         file = await transfer.file()
     except BaseException:  # Ctrl-C above all: what is not sent is not left half-way at the server
         if not transfer.info.state.over:

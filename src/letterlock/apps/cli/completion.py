@@ -78,7 +78,7 @@ def completion(top: argparse.ArgumentParser, shell: str) -> str:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
         elif action.metavar in _FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    script: str = shtab.complete(top, shell=shell, preamble=_PREAMBLE)
+    script: str = shtab.complete(top, shell=shell, preamble=_PREAMBLE[shell])
     return script
 
 

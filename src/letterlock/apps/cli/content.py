@@ -17,7 +17,7 @@ from .account import LAB_CONTENT_PORT
 from .group import conversation_named
 from .messages import message_named
 from .options import add_profile, open_client
-from .progress import show_odd, show_progress
+from .progress import show_odd, watch
 from .serving import add_accounts, add_database, add_listening, database, listening, passwords, server_tls
 from .stopping import stop_signals
 from .terminal import Terminal
@@ -234,8 +234,7 @@ async def _follow(transfers: list[Transfer], arguments: argparse.Namespace, term
         if arguments.resume:
             await transfer.resume()
         try:
-            async for info in transfer.progress():
-                show_progress(info, terminal)
+            await watch(transfer, terminal)
             info = await transfer.wait()
             while (
                 info.state is TransferState.INTERRUPTED

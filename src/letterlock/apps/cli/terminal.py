@@ -76,6 +76,10 @@ class Terminal:
         """Progress and advice, on stderr, never mixed into data; as JSON there too where JSON is wanted."""
         print(_json({"note": text}) if self.json else f"letterlock: {visible(text)}", file=sys.stderr, flush=True)
 
+    def note(self, record: dict[str, Any]) -> None:
+        """What programs are told while something goes on: on stderr, apart from the data."""
+        print(_json(record), file=sys.stderr, flush=True)
+
     def keep_log(self, level: int) -> None:
         """Send what the library logs to stderr, in this terminal's form."""
         handler = logging.StreamHandler(sys.stderr)

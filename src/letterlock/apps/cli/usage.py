@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ...errors import InputError
+from .overview import overview
 
 __all__ = ["Parser", "json_wanted"]
 
@@ -20,19 +21,29 @@ class Parser(argparse.ArgumentParser):
     """Raises InputError where argparse would print its usage and exit with 2, which means "our bug" here."""
 
     verbs: tuple[str, ...] = ()
+    """All verbs, where not all of them have been added; only the parser at the top has them."""
 
     def error(self, message: str) -> NoReturn:
+        command, _, within = self.prog.partition(" ")
         if message == "the following arguments are required: VERB":
             self.print_help(sys.stderr)
-            raise InputError("name a verb", code="input.usage", hint=f"for a first look: {self.prog} demo")
+            hint = f"{self.prog} {self._known()[0]} --help" if within else f"for a first look: {command} demo"
+            raise InputError(f"name a verb{f' of {within}' if within else ''}", code="input.usage", hint=hint)
         if wrong := re.match(r"argument VERB: invalid choice: '([^']*)'", message):
-            like = difflib.get_close_matches(wrong[1], self.verbs, 1)
+            like = difflib.get_close_matches(wrong[1], self._known(), 1)
             raise InputError(
-                f"no such verb: {wrong[1]!r}",
+                f"no such verb{f' of {within}' if within else ''}: {wrong[1]!r}",
                 code="input.usage",
                 hint=f"did you mean '{like[0]}'?" if like else f"{self.prog} --help lists them",
             )
         raise InputError(message[:1].lower() + message[1:], code="input.usage", hint=f"{self.prog} --help")
+
+    def format_help(self) -> str:
+        return overview(self) if self.verbs else super().format_help()
+
+    def _known(self) -> tuple[str, ...]:
+        below = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return self.verbs or tuple(next(below).choices)
 
 
 def json_wanted(given: Sequence[str]) -> bool:
