@@ -139,6 +139,11 @@ def _text(event: Event) -> str:
         case ev.KeysChanged():
             paused = "; sending is paused" if event.was_verified else ""
             return f"{event.chat}'s keys are new, usually a new phone{paused}; compare codes to be sure"
+        case ev.VerificationWithdrawn():
+            return f"you took back that you compared codes with {event.chat}; the chat is encrypted, and not verified"
+        case ev.ChatNamed():
+            label = chat_label(event.chat)
+            return f"{label} is called {event.name} here" if event.name else f"{label} has no name here any more"
         case ev.DeviceListChanged():
             changes = [f"added {item}" for item in event.added] + [f"removed {item}" for item in event.removed]
             return f"devices of {event.chat} changed: {', '.join(changes) or 'renewed'}"
