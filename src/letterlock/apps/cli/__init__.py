@@ -55,6 +55,8 @@ _VERBS = {
     "security": "encryption",
     "encryption": "encryption",
     "sms": "sms",
+    "daemon": "daemon",
+    "web": "daemon",
     "doctor": "doctor",
     "completion": "completion",
 }

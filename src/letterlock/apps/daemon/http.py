@@ -42,6 +42,7 @@ class Edge:
     settings: DaemonSettings
     events: EventStreams
     rpc: Callable[[Session, bytes], Awaitable[bytes | None]]
+    url: Callable[[], str]
     now: Callable[[], float]
     in_flight: int = 0
 
@@ -63,6 +64,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     app.router.add_post("/api/v1/rpc", pages.rpc)
     app.router.add_get("/api/v1/events", edge.events.serve, allow_head=False)
     app.router.add_get("/api/v1/check", pages.check)
+    app.router.add_post("/api/v1/login", pages.offer)
     return app
 
 
@@ -124,13 +126,24 @@ class _Pages:
         edge, token = self._edge, request.query.get("t", "")
         if "prefetch" in request.headers.get("Sec-Purpose", ""):
             raise Refused(503, "prefetch", "an address that works once is not fetched in advance")
-        answer = web.Response(status=303, headers={hdrs.LOCATION: "/"})
+        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            # After a link of somebody else's a redirect still counts as theirs, and gets no SameSite=Strict cookie.
+            answer = web.Response(text=_ONWARD, content_type="text/html")
+        else:
+            answer = web.Response(status=303, headers={hdrs.LOCATION: "/"})
         value = edge.sessions.login(token, edge.now())
         if value is not None:
             answer.set_cookie(edge.sessions.cookie, value, httponly=True, samesite="Strict", path="/")
         elif edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now()) is None:
             raise Refused(403, "login", "this login address was used, or is too old", "letterlock web gives a new one")
         return answer
+
+    async def offer(self, request: web.Request) -> web.StreamResponse:
+        """A login address, for this user's programs on the socket: whoever is logged in gets no more from it."""
+        if request[SESSION] is not self._edge.sessions.local:
+            raise Refused(403, "socket", "only over the daemon's socket")
+        url = self._edge.url()
+        return web.json_response({"url": url, "login": f"{url}/login?t={self._edge.sessions.offer(self._edge.now())}"})
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         return await _page("index.html")
@@ -146,6 +159,9 @@ class _Pages:
         if answer is None:
             return web.Response(status=204)
         return web.Response(body=answer, content_type="application/json")
+
+
+_ONWARD = '<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>Letterlock</title>'
 
 
 async def _page(name: str) -> web.StreamResponse:

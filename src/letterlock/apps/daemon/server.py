@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket as sockets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,7 @@ class Daemon:
             most_logins=given.logins,
         )
         self._events = EventStreams(client, given)
-        self._edge = Edge(client, self._sessions, given, self._events, self._rpc, now)
+        self._edge = Edge(client, self._sessions, given, self._events, self._rpc, lambda: self.url, now)
         self._runners: list[web.AppRunner] = []
 
     @property
@@ -98,7 +99,7 @@ class Daemon:
         for runner in self._runners:
             await runner.cleanup()
         self._runners = []
-        for path in (self.socket, self.token_file):
+        for path in (self.socket, self.token_file, self._folder / "login.html"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
@@ -122,13 +123,11 @@ class Daemon:
 
     async def _listen_tcp(self) -> None:
         # The port is known when it is taken, and nobody is answered before the rules know it.
-        import socket
-
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        family = sockets.AF_INET6 if ":" in self._host else sockets.AF_INET
+        listener = sockets.socket(family, sockets.SOCK_STREAM)
         try:
             if os.name == "posix":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
             listener.bind((self._host, self.port))
         except OSError as error:
             listener.close()
