@@ -1,0 +1,16 @@
+/** Why keys are new: what usually happened first, and last what it may be besides. */
+
+import { el } from "./dom.js";
+import { t } from "./strings.js";
+
+/** @param {string} name @returns {HTMLElement} */
+export function causes(name) {
+  return el(
+    "div",
+    { class: "causes" },
+    el("p", {}, t("dialog.causes.lead", { name })),
+    el("ul", {}, ["phone", "reinstalled", "moved", "expired"].map((cause) => el("li", {}, t(`dialog.causes.${cause}`)))),
+    el("p", {}, t("dialog.causes.else", { name })),
+    el("p", {}, t("dialog.causes.call", { name })),
+  );
+}
