@@ -36,13 +36,15 @@ class Passage:
         *,
         clock: Callable[[], Instant],
         bytes_per_second: int | None,
+        first: int = FIRST_PASSAGE,
     ) -> None:
-        """`bytes_per_second` bounds each direction of each connection; None: as fast as the ends are."""
+        """`bytes_per_second` bounds each direction of each connection; None: as fast as the ends are. `first` is the
+        number of its first connection, so that several passages can share a log."""
         self._log = WireLogWriter(log)
         self._target: tuple[str, int] | None = None
         self._clock = clock
         self._rate = bytes_per_second
-        self._next = FIRST_PASSAGE
+        self._next = first
         self._open: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0

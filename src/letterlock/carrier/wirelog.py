@@ -24,7 +24,7 @@ from pathlib import Path
 from ..errors import DecodeError
 from ..ids import Instant
 
-__all__ = ["Layer", "Record", "Stream", "WireLog", "WireLogWriter", "read_wire_log"]
+__all__ = ["Layer", "Record", "Stream", "WireLog", "WireLogTail", "WireLogWriter", "read_wire_log"]
 
 _MAGIC = b"LLWIRE1\n"
 _HEADER = struct.Struct(">cIQI")
@@ -96,16 +96,43 @@ class WireLogWriter:
         self._file.close()
 
 
+class WireLogTail:
+    """Reads a log while it is written: each call gives the records that are new and whole."""
+
+    def __init__(self, path: str | os.PathLike[str], most_bytes: int) -> None:
+        """`most_bytes` bounds what one call reads anew."""
+        self._file = Path(path).open("rb")  # noqa: SIM115 - read on from where it is
+        self._most = most_bytes
+        self._rest = b""
+        self._begun = False
+
+    def read(self) -> list[Record]:
+        """What came since the last call. Raises DecodeError when the file is no log."""
+        data = self._rest + self._file.read(self._most)
+        if not self._begun:
+            if len(data) < len(_MAGIC):
+                self._rest = data
+                return []
+            if not data.startswith(_MAGIC):
+                raise DecodeError("not a wire log", code="wirelog.magic")
+            data, self._begun = data[len(_MAGIC) :], True
+        records = list(_records(data, 0))
+        self._rest = data[sum(_HEADER.size + len(record.payload) for record in records) :]
+        return records
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def read_wire_log(path: str | os.PathLike[str]) -> WireLog:
     """Read a log. Raises DecodeError when the file is none."""
     data = Path(path).read_bytes()
     if not data.startswith(_MAGIC):
         raise DecodeError("not a wire log", code="wirelog.magic")
-    return WireLog(tuple(_records(data)))
+    return WireLog(tuple(_records(data, len(_MAGIC))))
 
 
-def _records(data: bytes) -> Iterator[Record]:
-    at = len(_MAGIC)
+def _records(data: bytes, at: int) -> Iterator[Record]:
     while at + _HEADER.size <= len(data):
         kind, connection, when, length = _HEADER.unpack_from(data, at)
         at += _HEADER.size

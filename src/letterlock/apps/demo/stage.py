@@ -1,4 +1,4 @@
-"""The stage of the demo: the network side in this process, phones in processes of their own, and who said what.
+"""The stage of the talk: the network side in this process, phones in processes of their own, and who said what.
 
 Whatever is counted at the end is read from the phones' own durable records, not from what went over the screen.
 """
@@ -16,30 +16,16 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...carrier import Accounts, ApplicationServer, Carrier
-from ...carrier.passage import Passage
-from ...client import Client, ContentAccount, SipAccount
-from ...client.environment import system_clock
-from ...crypto.pyca import Pyca
 from ...engine import events as ev
 from ...engine.events import Event
-from ...keystore import KeyFile
-from ...services.content import ContentServer
-from ...services.directory import Directory, IssuedCode
-from ...services.focus import Focus
-from ...services.focus.mls.settings import MlsSettings
 from ..cli.terminal import Terminal
-from .keys import DemoKeys
+from .network import Network
 from .phone import Phone
 from .view import beside, sights, width
 
 __all__ = ["Said", "Stage", "all_of", "arrival"]
 
-_PASSWORD = "demo"  # noqa: S105 - of a carrier that lives for seconds, on loopback
 _PATIENCE_SECONDS = 20.0
-_FACTORY = "conference-factory"
-_LINK_BYTES = 8 << 20
-"""A second, of the way to the content server: as fast as a good mobile link, so that a transfer can be watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +70,14 @@ class Stage:
     stack: AsyncExitStack
     said: list[Said] = field(default_factory=list)
     phones: list[Phone] = field(default_factory=list)
-    _carrier: Carrier | None = None
-    _directories: list[Directory] = field(default_factory=list)
-    _codes: dict[str, asyncio.Future[str]] = field(default_factory=dict)
-    _keys: DemoKeys | None = None
-    _content: str = ""
+    _network: Network | None = None
     _shown: int = 0
 
     # --- before ------------------------------------------------------------------------------------------
     async def build(self) -> None:
         """The network side."""
-        self._carrier = await self.stack.enter_async_context(
-            Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), wire_log=self.log, server_port=0, msrp_port=0)
-        )
-        assert self._carrier.server_port is not None
-        self._keys = await DemoKeys.start(self.folder, self.stack)
-        focus = Focus(
-            str(self.folder / "focus.db"),
-            domain=self._carrier.domain,
-            proxy=(self._carrier.server_host, self._carrier.server_port),
-            mls=MlsSettings(self._keys.server.anchors, Pyca()),
-        )
-        await focus.start()
-        self.stack.push_async_callback(focus.close)
-        self._carrier.serve(ApplicationServer(focus.host, focus.port, frozenset({_FACTORY}), ("conf-",)))
-        self._content = await self._content_server()
         # In the control each phone has a directory of its own, so that neither finds keys of the other.
-        self._directories = [await self._directory(name) for name in (("a", "b") if self.plain else ("a",))]
+        self._network = await Network.start(self.folder, self.log, self.stack, directories=2 if self.plain else 1)
 
     async def bring_up(self, *people: tuple[str, str], protocols: tuple[str, ...] = ("signal", "rcc16")) -> list[Phone]:
         """A phone for each (name, number), all at once."""
@@ -126,58 +93,10 @@ class Stage:
 
     async def _bring_up(self, phone: Phone, at: int, protocols: tuple[str, ...]) -> None:
         """A profile with a number, and the phone's own process on it."""
-        assert self._carrier is not None and self._keys is not None
-        keys = self._keys
-        phone.folder.mkdir()
-        KeyFile(phone.key_file).create(phone.environment.rng)
-        self._codes[phone.number] = asyncio.get_running_loop().create_future()
-        carrier = self._carrier
-        await Client.create(
-            phone.profile,
-            phone.number,
-            directory=self._directories[at % len(self._directories)].url,
-            code=lambda: self._codes[phone.number],
-            sip=SipAccount(
-                "127.0.0.1",
-                carrier.port,
-                carrier.domain,
-                phone.number,
-                _PASSWORD,
-                tls=False,
-                # So that sessions go through the carrier, and every byte of them is in its log.
-                msrp_relay=carrier.msrp_uri.encode() if carrier.msrp_uri is not None else None,
-                conference_factory=f"sip:{_FACTORY}@{carrier.domain}",
-            ),
-            content=ContentAccount(self._content, phone.number, _PASSWORD),
-            kds=(lambda spki: keys.account(phone.number, spki)) if "rcc16" in protocols else None,
-            protocols=protocols,
-            name=f"{phone.name}'s phone",
-            key_file=phone.key_file,
-            environment=phone.environment,
-        )
+        assert self._network is not None
+        await self._network.set_up(phone, protocols, directory=at)
         self.stack.push_async_callback(phone.kill)
         await phone.switch_on()
-
-    async def _content_server(self) -> str:
-        """Where clients upload: through a passage, so that every byte of a file is in the log, too."""
-        passage = await self.stack.enter_async_context(
-            Passage(self.log, clock=system_clock, bytes_per_second=_LINK_BYTES)
-        )
-        server = ContentServer(self.folder / "content", password_of=None, public_url=f"http://127.0.0.1:{passage.port}")
-        await server.start()
-        self.stack.push_async_callback(server.close)
-        passage.lead_to("127.0.0.1", server.port)
-        return server.url
-
-    async def _directory(self, name: str) -> Directory:
-        def on_code(issued: IssuedCode) -> None:
-            # The operator's part: bring the code to the owner of the number.
-            self._codes[issued.number].set_result(issued.code)
-
-        directory = Directory(str(self.folder / f"directory-{name}.db"), on_code=on_code)
-        await directory.start()
-        self.stack.push_async_callback(directory.close)
-        return directory
 
     # --- what was said -----------------------------------------------------------------------------------
     def note(self, speaker: Phone, listeners: Iterable[Phone], text: str, message_id: str, shown: str = "") -> None:
