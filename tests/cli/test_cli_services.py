@@ -12,6 +12,8 @@ from cli.terminals import Running, Town, User, clean_environment
 
 pytestmark = pytest.mark.slow
 
+MACHINE = ["python", "versions", "cryptography", "search", "decoders", "browser", "disk"]
+
 
 @pytest.mark.parametrize("verb", ["carrier", "directory", "focus"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -71,16 +73,21 @@ def test_tls_with_a_lab_certificate(tmp_path: Path) -> None:
 
 def test_doctor_without_a_profile(town: Town) -> None:
     done = town.stranger("nobody", "+15550700").run("-o", "json", "doctor").ok()
-    assert [record["check"] for record in done.records] == ["python", "cryptography", "profile"]
+    assert [record["check"] for record in done.records] == [*MACHINE, "profile"]
     assert "letterlock setup" in done.records[-1]["result"]
 
 
 def test_doctor_with_a_profile_and_with_an_owner_running(ben: User) -> None:
     alone = ben.run("-o", "json", "doctor").ok()
     assert [record["check"] for record in alone.records] == [
-        "python", "cryptography", "profile", "store", "directory", "carrier", "account",
+        *MACHINE, "profile", "daemon", "store", "directory", "clock", "carrier", "push", "content", "sms", "kds", "account",
     ]  # fmt: skip
     assert all(record["ok"] for record in alone.records)
+    # A lab without a content server: no failure, and what to do about it.
+    content = next(record for record in alone.records if record["check"] == "content")
+    assert (content["level"], content["ok"]) == ("warn", True)
+    assert "--content URL" in content["hint"]
+    assert all(bool(record["hint"]) == (record["level"] != "ok") for record in alone.records)
     with ben.listen():
         beside = ben.run("doctor").ok()
     assert "another process has this profile open" in beside.out
