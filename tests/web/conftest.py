@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
+from daemon.town import Town, town
 from web import browser as chromium
+from web import samples
 from web.browser import Visit
+from web.samples import Samples
 
 Visitors = Callable[..., Awaitable[Visit]]
 
@@ -48,3 +51,18 @@ async def visitors(browser: Browser) -> AsyncIterator[Visitors]:
         yield make
         wrongs = [wrong for visit in made for wrong in visit.wrongs]
     assert not wrongs, "pages complained:\n" + "\n".join(wrongs)
+
+
+@pytest.fixture(scope="module")
+async def both(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """Ana and Ben with a daemon each, and the embedded carrier between them; more people by `both.person`."""
+    async with town(tmp_path_factory.mktemp("town")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    """Films and pictures; skipped, with the reason, without ffmpeg."""
+    if reason := samples.missing():
+        pytest.skip(reason)
+    return samples.make(tmp_path_factory.mktemp("media"))
