@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,10 +54,10 @@ async def visitors(browser: Browser) -> AsyncIterator[Visitors]:
     assert not wrongs, "pages complained:\n" + "\n".join(wrongs)
 
 
-@pytest.fixture(scope="module")
-async def both(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+@pytest.fixture
+async def both(tmp_path: Path) -> AsyncIterator[Town]:
     """Ana and Ben with a daemon each, and the embedded carrier between them; more people by `both.person`."""
-    async with town(tmp_path_factory.mktemp("town")) as running:
+    async with town(tmp_path / "town") as running:
         yield running
 
 
