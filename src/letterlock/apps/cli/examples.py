@@ -112,7 +112,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "verify": (
         "letterlock verify +15550199",
         "letterlock verify +15550199 --last-group 40713   # the last five digits that they read out",
-        "letterlock verify +15550199 --scan their-code.png",
+        "letterlock verify +15550199 --no-qr",
     ),
     "security": ("letterlock security +15550199", "letterlock security Picnic"),
     "encryption end": ("letterlock encryption end +15550199",),

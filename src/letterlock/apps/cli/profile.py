@@ -15,6 +15,7 @@ from ...keystore import KeyFile
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account, content_account, gateway_account
 from .asking import ask, interactive
 from .options import Unlock, add_profile, open_client, profile_path, protocols, unlock_arguments
+from .qr import add_qr, show_qr
 from .sms import add_smsc, sms_account
 from .terminal import Terminal, visible
 
@@ -106,6 +107,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     devices.add_argument(
         "--kds-ca", metavar="FILE", help="for link: trust this authority for the key distribution server"
     )
+    add_qr(devices)
     add_profile(devices)
     devices.set_defaults(run=run_devices)
 
@@ -241,6 +243,7 @@ async def run_devices(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if arguments.action == "offer":
             offer = await me.device_offer()
             terminal.say("on the new device: letterlock setup --join OFFER")
+            show_qr(arguments, terminal, offer)
             terminal.data({"offer": offer}, offer)
         elif arguments.action == "add":
             added = await me.add_device(arguments.what)

@@ -31,12 +31,12 @@ def add_qr(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def show_qr(arguments: argparse.Namespace, terminal: Terminal, text: str) -> None:
+def show_qr(arguments: argparse.Namespace, terminal: Terminal, content: str | bytes) -> None:
     """The picture, on stdout before its text; nothing for programs, and nothing that would be broken over two lines."""
     wanted: bool | None = arguments.qr
     if terminal.json or wanted is False or (wanted is None and not sys.stdout.isatty()):
         return
-    lines = qr_lines(text)
+    lines = qr_lines(content)
     # A code whose lines are wrapped cannot be read; the text below says the same. Of a pipe nobody knows the width.
     if sys.stdout.isatty() and _width(lines[0]) > shutil.get_terminal_size().columns:
         terminal.say("the window is too narrow for the picture; make it wider, or use the text")
@@ -44,9 +44,10 @@ def show_qr(arguments: argparse.Namespace, terminal: Terminal, text: str) -> Non
     print("\n".join(lines), flush=True)
 
 
-def qr_lines(text: str) -> list[str]:
-    """One line for two rows of modules, each with its colours set and put back."""
-    rows = [[bool(module) for module in row] for row in segno.make_qr(text, error="l").matrix_iter(border=_QUIET)]
+def qr_lines(content: str | bytes) -> list[str]:
+    """One line for two rows of modules, each with its colours set and put back. Bytes are those of a security code, as
+    the page and phones show and read them."""
+    rows = [[bool(module) for module in row] for row in segno.make_qr(content, error="l").matrix_iter(border=_QUIET)]
     if len(rows) % 2:
         rows.append([False] * len(rows[0]))
     return [

@@ -8,6 +8,7 @@ from datetime import date
 from ...client import Chat
 from .asking import ask, interactive
 from .options import add_profile, open_client
+from .qr import add_qr, show_qr
 from .terminal import Terminal
 from .words import security_label, security_sentence
 
@@ -18,12 +19,14 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     verify = commands.add_parser(
         "verify",
         help="compare security codes with a contact",
-        description="Show the security code of a chat. Read the digits to each other over another channel. Then type the "
-        "last group that the other person reads out, here or with --last-group.",
+        description="Show the security code of a chat: whoever has the same keys sees the same digits, so nobody sits in between. "
+        "Read the digits to each other over another channel. Then type the last group that the other person reads out, "
+        "here or with --last-group; or they scan the picture with their page or phone.",
     )
     verify.add_argument("number", metavar="NUMBER")
     verify.add_argument("--last-group", metavar="DIGITS", help="the last five digits that the contact read out")
     verify.add_argument("--accept-new-keys", action="store_true", help="go on with changed keys without comparing")
+    add_qr(verify)
     add_profile(verify)
     verify.set_defaults(run=run_verify)
 
@@ -40,6 +43,7 @@ async def run_verify(arguments: argparse.Namespace, terminal: Terminal) -> int:
         given = arguments.last_group
         groups = code.groups
         table = "\n".join("   " + "  ".join(groups[row : row + 4]) for row in range(0, 12, 4))
+        show_qr(arguments, terminal, code.scannable)
         terminal.data(
             {"chat": chat.number, "digits": code.digits, "scannable": code.scannable.hex()},
             f"security code of {me.number} and {chat.number}:\n\n{table}\n",
