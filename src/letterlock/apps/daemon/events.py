@@ -29,13 +29,14 @@ class EventStreams:
     def __init__(self, client: Client, settings: DaemonSettings) -> None:
         self._client, self._settings = client, settings
         self._closing = asyncio.Event()
-        self._open = 0
+        self._news: set[asyncio.Queue[bytes]] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         after = wanted_cursor(request.query.get("after"), request.headers.get("Last-Event-ID"))
-        if self._closing.is_set() or self._open >= self._settings.streams:
+        if self._closing.is_set() or len(self._news) >= self._settings.streams:
             raise Refused(503, "streams", "too many streams of events", "close a page, and try again")
-        self._open += 1
+        news = asyncio.Queue[bytes](_NEWS)
+        self._news.add(news)
         try:
             newest = await self._client.cursor()
             answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
@@ -43,59 +44,73 @@ class EventStreams:
             # A cursor of the future is of another profile, or of a copy that was taken back: from now on, then.
             after = newest if after is None or after > newest else after
             with contextlib.suppress(ConnectionError, TimeoutError):
-                await self._write_all(answer, after, newest)
+                await self._write_all(answer, after, newest, news)
             return answer
         finally:
-            self._open -= 1
+            self._news.discard(news)
+
+    def tell(self, kind: str, value: dict[str, Any]) -> None:
+        """Something that is not kept, to whoever listens now; who is behind does without."""
+        frame = f"event: {kind}\ndata: {json.dumps(value, separators=(',', ':'))}\n\n".encode("ascii")
+        for news in self._news:
+            with contextlib.suppress(asyncio.QueueFull):
+                news.put_nowait(frame)
 
     def close(self) -> None:
         """End all streams; each consumer comes back with the cursor it has."""
         self._closing.set()
 
-    async def _write_all(self, answer: web.StreamResponse, after: int, newest: int) -> None:
+    async def _write_all(self, answer: web.StreamResponse, after: int, newest: int, news: asyncio.Queue[bytes]) -> None:
         live = after >= newest
         await self._write(answer, _LIVE if live else b"retry: 1000\n\n")
-        async with contextlib.aclosing(self._client.events(after)) as events:
-            async for recorded in self._with_beats(events):
-                if recorded is None:
-                    await self._write(answer, b":\n\n")
+        async with (
+            contextlib.aclosing(self._client.events(after)) as events,
+            contextlib.aclosing(self._merged(events, news)) as merged,
+        ):
+            async for each in merged:
+                if isinstance(each, bytes):
+                    await self._write(answer, each)
                     continue
-                await self._write(answer, _frame(recorded))
-                if not live and recorded.cursor >= newest:
+                await self._write(answer, _frame(each))
+                if not live and each.cursor >= newest:
                     live = True
                     await self._write(answer, _LIVE)
 
-    async def _with_beats(self, events: AsyncGenerator[Recorded, None]) -> AsyncGenerator[Recorded | None, None]:
-        """The events, and None whenever there was none for a while; ends with the daemon."""
+    async def _merged(
+        self, events: AsyncGenerator[Recorded, None], news: asyncio.Queue[bytes]
+    ) -> AsyncGenerator[Recorded | bytes, None]:
+        """The events, what is told, and a heartbeat whenever there was neither for a while; ends with the daemon."""
         closing = asyncio.ensure_future(self._closing.wait())
-        coming: asyncio.Future[Recorded] | None = None
+        coming = asyncio.ensure_future(anext(events))
+        told = asyncio.ensure_future(news.get())
         try:
             while not closing.done():
-                coming = coming or asyncio.ensure_future(anext(events))
-                await asyncio.wait(
-                    (coming, closing), timeout=self._settings.heartbeat_s, return_when=asyncio.FIRST_COMPLETED
+                done, _ = await asyncio.wait(
+                    (closing, coming, told), timeout=self._settings.heartbeat_s, return_when=asyncio.FIRST_COMPLETED
                 )
+                if not done:
+                    yield b":\n\n"
+                if told.done():
+                    yield told.result()
+                    told = asyncio.ensure_future(news.get())
                 if coming.done():
                     try:
-                        recorded = coming.result()
+                        yield coming.result()
                     except StopAsyncIteration:
                         return
-                    coming = None
-                    yield recorded
-                elif not closing.done():
-                    yield None
+                    coming = asyncio.ensure_future(anext(events))
         finally:
-            closing.cancel()
-            if coming is not None:
-                coming.cancel()
-                with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
-                    await coming
+            for each in (closing, coming, told):
+                each.cancel()
+            await asyncio.gather(closing, coming, told, return_exceptions=True)
 
     async def _write(self, answer: web.StreamResponse, data: bytes) -> None:
         async with asyncio.timeout(self._settings.stream_stalled_s):
             await answer.write(data)
 
 
+_NEWS = 16
+"""What may wait for one consumer."""
 _LIVE = b"retry: 1000\nevent: live\ndata: {}\n\n"
 
 

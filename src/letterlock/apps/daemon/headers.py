@@ -42,7 +42,6 @@ def security_headers(frames: tuple[str, ...]) -> Mapping[str, str]:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": _PERMISSIONS,
         "Cache-Control": "no-store",
-        "Server": "letterlock",
     }
     if not frames:
         headers["X-Frame-Options"] = "DENY"

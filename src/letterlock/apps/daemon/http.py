@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import hdrs, web
 
-from ...client import Client
 from ...errors import InputError, LetterlockError, LimitExceeded, RemoteError, StoreError, TransportError
 from ...version import __version__
+from ..verbs.errors import error_object
 from ..web import CONTENT_TYPES
 from ..web import files as page_files
 from .events import EventStreams
 from .guard import Head, Refused, Rules, refusal
 from .headers import security_headers
+from .media import Media
 from .sessions import Session, Sessions
 from .settings import DaemonSettings
 from .unix import same_user
+from .uploads import Uploads
 
 __all__ = ["SESSION", "Edge", "Handler", "application"]
 
@@ -37,10 +40,11 @@ _PUBLIC = frozenset({"/login"})
 class Edge:
     """What the handlers share. `rpc` answers the body of a call."""
 
-    client: Client
     sessions: Sessions
     settings: DaemonSettings
     events: EventStreams
+    media: Media
+    uploads: Uploads
     rpc: Callable[[Session, bytes], Awaitable[bytes | None]]
     url: Callable[[], str]
     now: Callable[[], float]
@@ -55,6 +59,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
         for name, value in common.items():
             answer.headers.setdefault(name, value)
+        answer.headers[hdrs.SERVER] = "letterlock"  # not of which version of what
 
     app.on_response_prepare.append(add_headers)
     pages = _Pages(edge)
@@ -63,6 +68,8 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     app.router.add_get("/static/{path:.+}", pages.static)
     app.router.add_post("/api/v1/rpc", pages.rpc)
     app.router.add_get("/api/v1/events", edge.events.serve, allow_head=False)
+    app.router.add_post("/api/v1/files", edge.uploads.serve)
+    app.router.add_get("/media/{key:[0-9a-f]+}/{name:[^/]+}", pages.media)
     app.router.add_get("/api/v1/check", pages.check)
     app.router.add_post("/api/v1/login", pages.offer)
     return app
@@ -90,14 +97,14 @@ class _Door:
         except Refused as refused:
             return _refused(refused)
         except LetterlockError as error:
-            return _refused(Refused(_status(error), "", str(error), error.hint), error.code)
+            return _refused(Refused(_status(error), "", str(error), error.hint), error)
         except web.HTTPException as error:
             return _refused(Refused(error.status, "http", error.reason.lower()))
         except (ConnectionError, asyncio.CancelledError):
             raise  # gone; there is nobody to answer
         except Exception:  # ours: the caller learns that it happened, our log what it was
             _log.exception("bug in the daemon")
-            return _refused(Refused(500, "bug", "the daemon made a mistake", "its log says more"), "bug")
+            return _refused(Refused(500, "bug", "the daemon made a mistake", "its log says more"))
         finally:
             edge.in_flight -= 1
 
@@ -151,6 +158,9 @@ class _Pages:
     async def static(self, request: web.Request) -> web.StreamResponse:
         return await _page(request.match_info["path"])
 
+    async def media(self, request: web.Request) -> web.StreamResponse:
+        return await self._edge.media.serve(request[SESSION], request)
+
     async def check(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"ok": True, "version": __version__})
 
@@ -201,15 +211,18 @@ def _status(error: LetterlockError) -> int:
         return 413
     if isinstance(error, InputError):
         return 400
+    # 409: as things stand now; a human decides (TrustRequired, NotEncrypted).
     return 502 if isinstance(error, TransportError | RemoteError) else 503 if isinstance(error, StoreError) else 409
 
 
-def _refused(refused: Refused, code: str = "") -> web.Response:
-    said: Mapping[str, str] = {"code": code or refused.code, "message": refused.message, "hint": refused.hint}
+def _refused(refused: Refused, error: LetterlockError | None = None) -> web.Response:
+    said: dict[str, Any] = {"code": refused.code, "message": refused.message, "hint": refused.hint}
+    if error is not None:
+        said |= {"code": error.code, "error": error_object(error)}
     answer = web.json_response(said, status=refused.status)
     if refused.status == 401:
         answer.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     # What is left of a body that was refused is not read to its end.
-    if refused.status in (400, 403, 408, 413, 415, 421):
+    if refused.status in (400, 403, 408, 413, 415, 421, 503):
         answer.force_close()
     return answer

@@ -18,15 +18,20 @@ from types import TracebackType
 from aiohttp import web
 
 from ...client import Client
-from ...errors import TransportError
+from ...errors import StoreLocked, TransportError
 from ...ids import Rng
+from ...store import ProfileLock
+from ..verbs.context import Context
 from .events import EventStreams
 from .guard import Rules
 from .http import Edge, application
 from .listening import listen_address
+from .media import Media, SessionMedia
 from .sessions import Session, Sessions
 from .settings import DaemonSettings
-from .unix import bound, socket_path
+from .sources import Sources
+from .unix import already_running, bound, socket_path
+from .uploads import Uploads
 
 __all__ = ["Daemon"]
 
@@ -65,7 +70,15 @@ class Daemon:
             most_logins=given.logins,
         )
         self._events = EventStreams(client, given)
-        self._edge = Edge(client, self._sessions, given, self._events, self._rpc, lambda: self.url, now)
+        self._sources = Sources(client, folder)
+        self._media = Media(self._sources, given, rng)
+        self._sessions.ended = self._media.end
+        self._uploads = Uploads(client, folder, given, self._events.tell)
+        self._edge = Edge(
+            self._sessions, given, self._events, self._media, self._uploads, self._rpc, lambda: self.url, now
+        )
+        self._client = client
+        self._lock: ProfileLock | None = None
         self._runners: list[web.AppRunner] = []
 
     @property
@@ -79,13 +92,22 @@ class Daemon:
 
     async def start(self) -> None:
         """Listen. Raises InputError when a daemon runs already, TransportError when the port is taken, StoreError."""
-        listener = await bound(self.socket)
         try:
+            self._lock = ProfileLock.acquire(self._folder / "daemon.lock")
+        except StoreLocked:
+            raise already_running() from None
+        listener: sockets.socket | None = None
+        try:
+            # What a daemon left that was killed goes before anybody can put something new beside it.
+            await self._sources.start()
+            await self._uploads.start()
+            listener = await bound(self.socket)
             await self._listen_tcp()
-            await self._serve(Rules(frozenset(), frozenset(), self._bodies), lambda r: web.SockSite(r, listener))
+            await self._serve(Rules(frozenset(), frozenset(), self._bodies), listener)
             self._write_token()
         except BaseException:
-            listener.close()
+            if listener is not None:
+                listener.close()
             await self.close()
             raise
 
@@ -95,13 +117,19 @@ class Daemon:
             for site in list(runner.sites):
                 await site.stop()
         self._events.close()
-        self._sessions.end_all()
         for runner in self._runners:
             await runner.cleanup()
-        self._runners = []
+        self._sessions.end_all()
+        await self._uploads.close()
+        await self._media.close()
+        if self._lock is None:
+            return  # another one runs: these are its files
         for path in (self.socket, self.token_file, self._folder / "login.html"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
+        self._runners = []
+        self._lock.release()
+        self._lock = None
 
     async def __aenter__(self) -> Daemon:
         await self.start()
@@ -119,7 +147,7 @@ class Daemon:
 
     @property
     def _bodies(self) -> dict[str, int]:
-        return {"/api/v1/rpc": self._settings.rpc_bytes, "/api/v1/files": 1 << 40}
+        return {"/api/v1/rpc": self._settings.rpc_bytes, "/api/v1/files": self._settings.upload_bytes}
 
     async def _listen_tcp(self) -> None:
         # The port is known when it is taken, and nobody is answered before the rules know it.
@@ -140,9 +168,9 @@ class Daemon:
         names = [f"{name}:{self.port}" for name in {self._literal, "localhost"}]
         origins = frozenset(f"http://{name}" for name in names)
         rules = Rules(frozenset(names), origins, self._bodies, self._settings.frames)
-        await self._serve(rules, lambda runner: web.SockSite(runner, listener))
+        await self._serve(rules, listener)
 
-    async def _serve(self, rules: Rules, site: Callable[[web.AppRunner], web.SockSite]) -> None:
+    async def _serve(self, rules: Rules, listener: sockets.socket) -> None:
         runner = web.AppRunner(
             application(self._edge, rules),
             access_log=None,
@@ -154,7 +182,7 @@ class Daemon:
         )
         self._runners.append(runner)
         await runner.setup()
-        await site(runner).start()
+        await web.SockSite(runner, listener).start()
 
     def _write_token(self) -> None:
         """A new one each time, in a file that nobody else can read at any moment."""
@@ -166,6 +194,8 @@ class Daemon:
         os.replace(part, self.token_file)
 
     async def _rpc(self, session: Session, body: bytes) -> bytes | None:
+        # A page may name no place on this machine's disk; programs of this user may (SR-16).
+        context = Context(self._client, media=SessionMedia(self._media, session), paths=not session.browser)
         from .rpc import answer
 
-        return await answer(self._edge.client, body)
+        return await answer(context, body)

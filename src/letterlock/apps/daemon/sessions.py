@@ -26,6 +26,7 @@ class Session:
     digest: bytes
     until: float
     """infinity for those that do not end."""
+    browser: bool = False
 
 
 class Sessions:
@@ -69,7 +70,7 @@ class Sessions:
         while len(self._browsers) >= self._most_sessions:
             self.ended(self._browsers.pop(0))
         value = self._secret()
-        self._browsers.append(Session(self._rng(8).hex(), _digest(value), now + self._session_s))
+        self._browsers.append(Session(self._rng(8).hex(), _digest(value), now + self._session_s, browser=True))
         return value
 
     def bearer(self) -> str:

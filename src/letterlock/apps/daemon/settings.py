@@ -23,6 +23,10 @@ class DaemonSettings:
     """For the whole body of a call."""
     upload_quiet_s: float = 20.0
     """Between two pieces of a file that is uploaded."""
+    upload_rate: float = 16_384.0
+    """Bytes a second that a file which is uploaded has to come with altogether."""
+    upload_bytes: int = 2 << 30
+    """What content servers take; a smaller bound of the chat is said when it is known."""
     uploads: int = 8
     """Bodies of files that come at the same time."""
     in_memory_bytes: int = 32 << 20
@@ -33,5 +37,7 @@ class DaemonSettings:
     stream_stalled_s: float = 20.0
     """How long a consumer of events may take none of them, before it is hung up on and has to resume."""
     heartbeat_s: float = 15.0
+    media_stalled_s: float = 120.0
+    """How long a player may take nothing of an answer; it asks again from where it was."""
     opened: int = 256
     """Files that one session has open; the one opened first goes."""

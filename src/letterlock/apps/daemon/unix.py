@@ -18,7 +18,7 @@ from pathlib import Path
 from ...client.peer import same_user
 from ...errors import InputError, StoreError
 
-__all__ = ["MAX_PATH", "bound", "is_answered", "same_user", "socket_path"]
+__all__ = ["MAX_PATH", "already_running", "bound", "is_answered", "same_user", "socket_path"]
 
 MAX_PATH = 100
 """sun_path has 108 bytes on Linux, 104 on macOS, with a closing zero."""
@@ -57,9 +57,7 @@ async def bound(path: Path) -> socket.socket:
             hint="--socket PATH",
         )
     if await is_answered(path):
-        raise InputError(
-            "a daemon runs for this profile already", code="daemon.running", hint="letterlock web opens its page"
-        )
+        raise already_running()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _check_folder(path.parent)
@@ -77,6 +75,13 @@ async def bound(path: Path) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def already_running() -> InputError:
+    """There is one daemon for a profile."""
+    return InputError(
+        "a daemon runs for this profile already", code="daemon.running", hint="letterlock web opens its page"
+    )
 
 
 def _check_folder(folder: Path) -> None:
