@@ -42,7 +42,7 @@ _MAX_DIGITS = 64
 _log = logging.getLogger(__name__)
 
 # Texts may hold brackets and commas; what is counted are those of the structure.
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"' if hasattr(re, "NOFLAG") else rb'"(?:[^"\\]|\\.)*"', re.S)
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.S)
 
 
 class Refusal(Exception):

@@ -1,0 +1,31 @@
+"""What can be asked of an opened profile, as one table: for the command line, JSON-RPC and the page.
+
+`METHODS["send"]` is a `Verb`; `checked(verb, params)` checks what came from outside, `verb.perform(context, checked)` does
+it, `error_object(error)` phrases what went wrong. A rule about chats is not here: it belongs into engine or client.
+"""
+
+from __future__ import annotations
+
+from .checking import WrongParameter, checked
+from .context import Context, Media, Subscriptions
+from .errors import EXIT, error_object, exit_code, option_token
+from .table import METHODS, VERBS
+from .verb import Example, Kind, Param, Verb
+
+__all__ = [
+    "EXIT",
+    "METHODS",
+    "VERBS",
+    "Context",
+    "Example",
+    "Kind",
+    "Media",
+    "Param",
+    "Subscriptions",
+    "Verb",
+    "WrongParameter",
+    "checked",
+    "error_object",
+    "exit_code",
+    "option_token",
+]

@@ -1,0 +1,105 @@
+"""Verbs about this profile as a whole: who it is, what it can, whether it answers, the words of its pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...carriage import Medium
+from ...errors import InputError
+from ...files import MAX_SIZE
+from ...version import __version__
+from ...words import direction, locales, table
+from .context import Context
+from .schemas import ANY, BOOLEAN, INTEGER, STRING, nullable, record
+from .verb import Example, Kind, Param, Verb
+
+__all__ = ["VERBS"]
+
+
+async def _me(context: Context) -> dict[str, Any]:
+    client = context.client
+    me = client.me
+    return {
+        "number": me.number,
+        "account": me.account,
+        "device": me.device,
+        "name": me.name,
+        "primary": me.primary,
+        "version": __version__,
+        "carried": {"rcs": await client.carried(Medium.RCS), "sms": await client.carried(Medium.SMS)},
+        "locale": context.locale,
+        "limits": {"text_bytes": client.limits.max_text, "file_bytes": MAX_SIZE},
+    }
+
+
+async def _check(context: Context) -> dict[str, Any]:
+    # Asks the owner of the profile: a process that only answers for itself is not "ok".
+    await context.client.cursor()
+    return {"ok": True, "version": __version__}
+
+
+async def _strings(context: Context, locale: str) -> dict[str, Any]:
+    wanted = locale or context.locale
+    if wanted not in locales():
+        raise InputError(
+            f"there is no locale {wanted[:20]!r}", code="input.locale", hint=f"there are {', '.join(locales())}"
+        )
+    return {"locale": wanted, "dir": direction(wanted), "strings": dict(table(wanted))}
+
+
+async def _certificate(context: Context) -> dict[str, Any] | None:
+    info = await context.client.certificate()
+    if info is None:
+        return None
+    return {"ready": info.ready, "not_after": info.not_after, "packages": info.packages, "trouble": info.trouble}
+
+
+VERBS = (
+    Verb(
+        "me",
+        "who this profile is, and what it can",
+        _me,
+        record(
+            number=STRING,
+            account=STRING,
+            device=INTEGER,
+            name=STRING,
+            primary=BOOLEAN,
+            version=STRING,
+            carried=record(rcs=BOOLEAN, sms=BOOLEAN),
+            locale=STRING,
+            limits=record(text_bytes=INTEGER, file_bytes=INTEGER),
+        ),
+        description="The number, account and device of this profile; whether a carrier is set up for RCS and for SMS; and "
+        "the bounds of what can be sent, in bytes.",
+        examples=(Example("who am I"),),
+    ),
+    Verb(
+        "check",
+        "whether the profile is open and answers",
+        _check,
+        record(ok=BOOLEAN, version=STRING),
+        instead="doctor",
+        examples=(Example("is it there"),),
+    ),
+    Verb(
+        "strings",
+        "every text of the pages in a locale",
+        _strings,
+        record(locale=STRING, dir={"type": "string", "enum": ["ltr", "rtl"]}, strings=ANY),
+        (Param("locale", Kind.WORD, "default: that of the session", default=""),),
+        description="The one table of texts: labels and sentences of states, refusals and outcomes, and what the pages say. "
+        "A text has placeholders in braces; where a number decides, it is an object of plural forms.",
+        instead="the terminal speaks English",
+        examples=(Example("the mirrored locale that proves a right-to-left layout", {"locale": "ar-XB"}),),
+    ),
+    Verb(
+        "certificate",
+        "what this device has at the key distribution server",
+        _certificate,
+        nullable(record(ready=BOOLEAN, not_after=INTEGER, packages=INTEGER, trouble=STRING)),
+        description="Of a profile that speaks RCC.16: whether this device can be encrypted to, until when its certificate "
+        "lasts, how many key packages it published last, and what troubles it. Nothing for any other profile.",
+        examples=(Example("can others encrypt to this device by RCC.16"),),
+    ),
+)

@@ -1,0 +1,43 @@
+"""Changes that stand between the messages of a history, in words of the string table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...engine.view import Notice
+from ...words import ENGLISH, table, text
+
+__all__ = ["notice_text"]
+
+_PEOPLE = ("by", "member", "sender", "chat", "source")
+_LISTS = ("members", "numbers", "added", "removed")
+
+
+def notice_text(notice: Notice, name: Callable[[str], str] = str, locale: str = ENGLISH) -> str:
+    """One line, with people by the names that the user gave them. Of a kind that has no words yet: what it is called."""
+    values = {key: _said(key, value, name) for key, value in notice.values.items()}
+    known = table(locale)
+    for key in _keys(notice):
+        if key in known:
+            return text(key, locale, **values)
+    return text("notice.other", locale, **values)
+
+
+def _keys(notice: Notice) -> tuple[str, ...]:
+    """The most exact one first: `notice.security-changed.plain-sms`, `notice.encryption-started.by`."""
+    key, values = f"notice.{notice.key}", notice.values
+    exact = [f"{key}.{values[name]}" for name in ("state", "reason") if isinstance(values.get(name), str)]
+    if values.get("by"):
+        exact.append(f"{key}.by")
+    if "icon" in values and not values["icon"]:
+        exact.append(f"{key}.none")
+    return (*exact, key)
+
+
+def _said(key: str, value: Any, name: Callable[[str], str]) -> str:
+    if key in _PEOPLE and isinstance(value, str):
+        return name(value)
+    if key in _LISTS and isinstance(value, list | tuple):
+        return ", ".join(name(str(each)) for each in value)
+    return str(value)
