@@ -36,7 +36,7 @@ def painted(text: str, background: str):  # type: ignore[no-untyped-def]  # a pi
                 for number in code.split(";"):
                     if number in ("", "0"):
                         ink, paper = plain_ink, plain_paper
-                    elif number.startswith("10") or number.startswith("4"):
+                    elif number.startswith(("10", "4")):
                         paper = _COLOURS[number]
                     else:
                         ink = _COLOURS[number]
