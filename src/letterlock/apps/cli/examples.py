@@ -1,15 +1,20 @@
 """What each verb's help shows of its use: whole command lines, as somebody would type them.
 
-A verb of two words has its own. Those of the verbs that programs have, too, stand in their table (`apps/verbs`) and come
-before what stands here. A test parses every one.
+A verb of two words has its own. Those of the verbs that programs have in the same form stand in their table (`apps/verbs`);
+here are those of the others, and of verbs that can do something else at a terminal. A test parses every one.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-__all__ = ["EXAMPLES", "ExampleFormatter", "dress", "every_parser"]
+if TYPE_CHECKING:
+    from ..verbs import Example, Param
+
+__all__ = ["EXAMPLES", "ExampleFormatter", "dress", "every_parser", "examples_of"]
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "demo": ("letterlock demo", "letterlock demo --headless --log wire.log   # what the carrier saw, to look through"),
@@ -88,12 +93,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "letterlock listen --after 0   # everything once more",
     ),
     "chats": ("letterlock chats", "letterlock chats +15550199 --limit 10"),
-    "capabilities": ("letterlock capabilities +15550199",),
-    "reply": ('letterlock reply +15550199 0a1b2c3d "at eight"',),
-    "react": ("letterlock react +15550199 0a1b2c3d 👍", "letterlock react +15550199 0a1b2c3d 👍 --remove"),
-    "edit": ('letterlock edit +15550199 0a1b2c3d "at nine"',),
-    "delete": ("letterlock delete +15550199 0a1b2c3d",),
-    "location": ("letterlock location +15550199 52.5163 13.3777 --label 'Brandenburg Gate'",),
     "answer": (
         "letterlock chats sip:shop@bots.example.com   # what it suggests, with numbers",
         "letterlock answer sip:shop@bots.example.com 0a1b2c3d 2",
@@ -102,12 +101,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "letterlock group create Picnic +15550100 +15550142",
         "letterlock group create Works +15550100 --protocol rcc16",
     ),
-    "group list": ("letterlock group list",),
-    "group members": ("letterlock group members Picnic",),
-    "group add": ("letterlock group add Picnic +15550177",),
-    "group remove": ("letterlock group remove Picnic +15550177",),
-    "group leave": ("letterlock group leave Picnic",),
-    "group subject": ('letterlock group subject Picnic "Picnic on Sunday"',),
     "cache": ("letterlock cache", "letterlock cache prune --to 300M", "letterlock cache budget 2G"),
     "verify": (
         "letterlock verify +15550199",
@@ -115,9 +108,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "letterlock verify +15550199 --no-qr",
     ),
     "security": ("letterlock security +15550199", "letterlock security Picnic"),
-    "encryption end": ("letterlock encryption end +15550199",),
-    "encryption revive": ("letterlock encryption revive +15550199",),
-    "encryption retry": ("letterlock encryption retry Works",),
     "export": (
         "letterlock export +15550199 --to ben.md --format markdown",
         "letterlock export --to everything.ndjson",
@@ -143,13 +133,23 @@ class ExampleFormatter(argparse.HelpFormatter):
 
 
 def dress(top: argparse.ArgumentParser) -> None:
-    """Give every verb below its examples and, where it has none, its summary as description."""
+    """Give every verb below its name for `examples_of` and, where it has none, its summary as description."""
     for name, verb, summary in every_parser(top):
         verb.formatter_class = ExampleFormatter
         verb.description = verb.description or f"{summary[:1].upper()}{summary[1:]}."
-        lines = _in_table(name) or EXAMPLES.get(name, ())
-        if lines:
-            verb.epilog = "\n".join(("examples:", *(f"  {line}" for line in lines)))
+        verb.set_defaults(**{WHOLE_NAME: name})
+
+
+WHOLE_NAME = "verb_whole_name"
+
+
+def examples_of(verb: argparse.ArgumentParser) -> str:
+    """What stands below the help of a verb; found when somebody asks, because the table is not wanted otherwise."""
+    name = verb.get_default(WHOLE_NAME)
+    if verb.epilog or name is None:
+        return verb.epilog or ""
+    lines = EXAMPLES.get(name) or _in_table(name)
+    return "\n".join(("examples:", *(f"  {line}" for line in lines))) if lines else ""
 
 
 def every_parser(top: argparse.ArgumentParser, before: str = "") -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
@@ -164,4 +164,27 @@ def every_parser(top: argparse.ArgumentParser, before: str = "") -> Iterator[tup
 
 
 def _in_table(name: str) -> tuple[str, ...]:
-    return ()
+    """As somebody would type what the table has as parameters."""
+    from ..verbs import VERBS
+
+    verb = VERBS.get(name)
+    if verb is None:
+        return ()
+    return tuple(_typed(name, verb.params, example) for example in verb.examples)
+
+
+def _typed(name: str, params: tuple[Param, ...], example: Example) -> str:
+    words = ["letterlock", *name.split()]
+    options: list[str] = []
+    for each in params:
+        if each.name not in example.params or not each.terminal:
+            continue
+        value = example.params[each.name]
+        values = [shlex.quote(str(one)) for one in (value if isinstance(value, list | tuple) else [value])]
+        if each.positional:
+            words += values
+        elif isinstance(value, bool):
+            options += [each.flag] * value
+        else:
+            options += [each.flag, *values]
+    return f"{' '.join([*words, *options])}   # {example.summary}"

@@ -9,10 +9,16 @@ __all__ = ["FIRST_STEPS", "SECTIONS", "overview"]
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "look first": ("demo", "doctor"),
-    "begin": ("setup", "devices", "web", "daemon", "rpc", "completion"),
-    "talk": ("send", "listen", "chats", "search", "reply", "react", "edit", "delete", "location", "answer", "group"),
-    "files and history": ("download", "upload", "cache", "export"),
-    "who can read it": ("verify", "security", "encryption", "capabilities", "sms"),
+    "begin": ("setup", "devices", "web", "daemon", "rpc", "me", "name", "completion"),
+    "talk": (
+        "send", "listen", "chats", "chat", "messages", "search", "reply", "react", "edit", "delete", "location", "answer",
+        "resend", "displayed", "group",
+    ),
+    "files and history": ("download", "upload", "transfers", "transfer", "cache", "export"),
+    "who can read it": (
+        "verify", "withdraw", "accept-keys", "security", "encryption", "options", "release", "certificate",
+        "capabilities", "sms",
+    ),
     "run the network": (
         "network", "carrier", "directory", "kds", "focus", "content", "mailbox", "gateway", "push", "provisioning",
     ),

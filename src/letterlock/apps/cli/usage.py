@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ...errors import InputError
+from .examples import examples_of
 from .overview import overview
 
 __all__ = ["Parser", "json_wanted"]
@@ -39,7 +40,10 @@ class Parser(argparse.ArgumentParser):
         raise InputError(message[:1].lower() + message[1:], code="input.usage", hint=f"{self.prog} --help")
 
     def format_help(self) -> str:
-        return overview(self) if self.verbs else super().format_help()
+        if self.verbs:
+            return overview(self)
+        self.epilog = examples_of(self)
+        return super().format_help()
 
     def _known(self) -> tuple[str, ...]:
         below = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
