@@ -57,6 +57,7 @@ _VERBS = {
     "sms": "sms",
     "daemon": "daemon",
     "web": "daemon",
+    "rpc": "rpc",
     "doctor": "doctor",
     "completion": "completion",
 }

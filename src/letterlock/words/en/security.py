@@ -36,4 +36,5 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "security.no-keys-found.sentence": "No keys of {name} were found. Nothing is sent unless you choose to send it unencrypted.",
     "security.business-chosen.label": "Not encrypted (business)",
     "security.business-chosen.sentence": "You chose to write to a business. It, its platform and the carriers can read these messages.",
+    "security.earlier": "an earlier day",
 }
