@@ -18,7 +18,7 @@ from typing import Any
 
 from client.phones import CHEAP
 from letterlock.apps.daemon import Daemon, DaemonSettings
-from letterlock.carrier import Accounts, Carrier
+from letterlock.carrier import Accounts, Carrier, Interference, Seen, Tap
 from letterlock.client import Client, ContentAccount, Environment, SipAccount
 from letterlock.services.content import ContentServer
 from letterlock.services.directory import Directory, DirectoryLimits, IssuedCode, Rate
@@ -44,7 +44,7 @@ class Person:
 
 
 class Town:
-    """The network side, and the people. `carrier` may be asked to be hostile."""
+    """The network side, and the people. `tap`, when it is set, is what the carrier does to each message."""
 
     ana: Person
     ben: Person
@@ -52,11 +52,12 @@ class Town:
     def __init__(self, folder: Path, stack: contextlib.AsyncExitStack) -> None:
         self.folder, self._stack = folder, stack
         self._codes: dict[str, str] = {}
+        self.tap: Tap | None = None
         self.environment = dataclasses.replace(Environment(), argon2=CHEAP, state=folder / "state")
 
     async def start(self) -> None:
         self.carrier = await self._stack.enter_async_context(
-            Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), server_port=0, msrp_port=0)
+            Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), server_port=0, msrp_port=0, tap=self._tapped)
         )
         plenty = Rate(1_000_000, 1000)
         self.directory = Directory(
@@ -69,6 +70,9 @@ class Town:
         self.content = ContentServer(self.folder / "content", password_of=None)
         await self.content.start()
         self._stack.push_async_callback(self.content.close)
+
+    def _tapped(self, seen: Seen) -> Interference | None:
+        return None if self.tap is None else self.tap(seen)
 
     def _take_code(self, issued: IssuedCode) -> None:
         self._codes[issued.number] = issued.code
