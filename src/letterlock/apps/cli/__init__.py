@@ -60,6 +60,7 @@ _VERBS = {
     "rpc": "rpc",
     "doctor": "doctor",
     "completion": "completion",
+    "export": "export",
 }
 """Verb to the module that adds it. Only what is asked for is imported: `listen` starts without the carrier's code."""
 

@@ -115,6 +115,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "sms": ("letterlock sms", "letterlock sms --smsc smpps://user@smsc.example.net", "letterlock sms --off"),
     "doctor": ("letterlock doctor --profile ana", "letterlock -o json doctor"),
+    "rpc": (
+        """echo '{"jsonrpc":"2.0","id":1,"method":"chats"}' | letterlock rpc --profile ana""",
+        "letterlock rpc --profile ana   # a program writes calls to it, a line each, and reads answers",
+    ),
     "completion": (
         "letterlock completion bash > ~/.local/share/bash-completion/completions/letterlock",
         "letterlock completion zsh > ~/.zfunc/_letterlock   # with fpath+=~/.zfunc before compinit",
