@@ -29,7 +29,7 @@ __all__ = ["Bar", "show_odd", "watch"]
 
 _EVERY_SECONDS = 0.2
 _NARROW = 60
-_NAME = 24
+_NAME = 20
 _STAGES = {"sealing": "encrypting", "opening": "verifying"}
 
 
