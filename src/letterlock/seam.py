@@ -20,6 +20,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from .ids import AccountId, ConversationId, DeviceId, Instant, MessageId, Number, Rng
 
 __all__ = [
+    "SEARCH",
     "Content",
     "Device",
     "DeviceProtocol",
@@ -83,6 +84,10 @@ class Key(Generic[T]):
         return f"Key({self.name})"
 
 
+SEARCH: RecordKind[str] = RecordKind("search", str.encode, bytes.decode)
+"""What a message is found by: text, at `search/CHAT/ORDER`. It is written like a record and never read as one: a store
+with an index for text puts it there, in the same transaction as all else."""
+
 Writes = dict[Key[Any], Any]
 """What a step wants stored: key to new value, or to None to delete it. Values are never changed afterwards."""
 
@@ -117,6 +122,10 @@ class Staged:
             value: T | None = self.writes[key]
             return value
         self.reads.add(key)
+        return self._below.get(key)
+
+    def before(self, key: Key[T]) -> T | None:
+        """The record as it was when this began."""
         return self._below.get(key)
 
     def put(self, key: Key[T], value: T) -> None:

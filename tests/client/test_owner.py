@@ -273,7 +273,7 @@ async def test_what_is_not_a_request_is_answered_with_an_error(tmp_path: Path) -
     path = await town.create(ANA)
     async with town.open(path) as owner:
         reader, writer = await asyncio.open_unix_connection(ProfilePaths.of(path).socket)
-        assert json.loads(await reader.readline()) == {"letterlock": 4}
+        assert json.loads(await reader.readline()) == {"letterlock": 5}
         for line in (
             b"not json\n",
             b"[]\n",

@@ -79,11 +79,11 @@ def last_frame(world: World, message_id: str) -> Outbound:
 
 
 def protected(phone: Phone) -> dict[str, bytes]:
-    """Everything but counters, events and what they number."""
+    """Everything but counters, events and what they number, and the cards that say so in the history."""
     return {
         name: data
         for name, data in phone.state.records.items()
-        if name.split("/")[0] not in ("trouble", "event", "event-log", "parked", "fetch")
+        if name.split("/")[0] not in ("trouble", "event", "event-log", "parked", "fetch", "aside", "asides")
     }
 
 

@@ -68,6 +68,7 @@ def test_event_kinds_are_frozen() -> None:
         [
             "capabilities-changed",
             "change-refused",
+            "chat-named",
             "contact-keys-seen",
             "conversation-change-failed",
             "device-list-changed",
@@ -110,6 +111,7 @@ def test_event_kinds_are_frozen() -> None:
             "subject-changed",
             "transfer-changed",
             "typing-changed",
+            "verification-withdrawn",
         ]
     )
 
@@ -174,7 +176,7 @@ def test_a_send_writes_few_and_small_records() -> None:
     world.run()
     step = alice.engine.send(alice.state, BOB, Text("x" * 100), world.now, world.rng)
     names = sorted(key.name.split("/")[0] for key in step.writes)
-    assert names == ["at", "chat", "event", "event-log", "message", "outbox", "toy-session"]
+    assert names == ["at", "chat", "event", "event-log", "message", "outbox", "search", "summary", "toy-session"]
     own = {key.name.split("/")[0]: len(key.kind.encode(value)) for key, value in step.writes.items()}
     assert own["chat"] < 160
     assert own["message"] < 300

@@ -12,6 +12,7 @@ Checkpoint = Callable[[str], None]
 CHECKPOINTS = (
     "step.before",  # a command was taken from the queue
     "step.done",  # encrypted or decrypted, only in memory
+    "store.indexed",  # the same, and what the messages are found by
     "store.before-commit",  # rows written inside the transaction, not committed
     "store.committed",  # on disk, generation not yet outside
     "commit.done",  # on disk, nobody has been told

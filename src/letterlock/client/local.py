@@ -65,7 +65,9 @@ from .files.reading import FileReadings
 from .files.records import TransferInfo
 from .files.sealed_transfers import Sealing, blob_of
 from .files.transfers import Content, Transfers
+from .history_filling import fill_history
 from .identity import Identity
+from .local_history import LocalHistory
 from .network import (
     Advertises,
     Capabilities,
@@ -99,7 +101,7 @@ _REQUEST = RecordKind[str]("client-request", str.encode, bytes.decode)
 """When and what a send with this request id gave: a caller whose owner died asks the next one again, and is not sent twice."""
 
 
-class LocalProfile:
+class LocalProfile(LocalHistory):
     """Owns the store. `receive` is where the transport hands in what arrives."""
 
     shared = False
@@ -162,6 +164,7 @@ class LocalProfile:
         self._effects.connect(self._driver, self._transport, directory)
         self._devices.connect(directory)
         self._driver.start()
+        await fill_history(self._store, self._driver, self._checkpoint)
         for step in (*first, self._forget_requests):
             await self._driver.submit(step, heavy=True)
         await self._transfers.start(content)

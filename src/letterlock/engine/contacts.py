@@ -30,7 +30,7 @@ from .record_values import Contact
 from .records import contact_key
 from .step import Turn
 
-__all__ = ["Unknown", "accept_keys", "adopt_list", "follow", "learn", "mark_verified", "meet", "pin"]
+__all__ = ["Unknown", "accept_keys", "adopt_list", "follow", "learn", "mark_verified", "meet", "pin", "withdraw"]
 
 _PAST_HEADS = 16
 
@@ -164,6 +164,14 @@ def accept_keys(core: Core, turn: Turn, number: Number) -> None:
     contact = _known(core, turn, number)
     verified_at = 0 if contact.broken else contact.verified_at
     turn.staged.put(contact_key(number), replace(contact, verified_at=verified_at, keys_new=False, broken=False))
+    chats.save(core, turn, chats.load(turn, number))
+    groups_security.refresh_all(core, turn, number)
+
+
+def withdraw(core: Core, turn: Turn, number: Number) -> None:
+    """See Engine.withdraw. What paused sending still does: that the keys changed has nothing to do with this."""
+    contact = _known(core, turn, number)
+    turn.staged.put(contact_key(number), replace(contact, verified_at=0))
     chats.save(core, turn, chats.load(turn, number))
     groups_security.refresh_all(core, turn, number)
 

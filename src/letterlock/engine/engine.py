@@ -42,6 +42,7 @@ from .groups import actions as groups
 from .groups import security as groups_security
 from .groups.steps import GroupSteps
 from .groups.values import Group, group_key
+from .history_steps import HistorySteps
 from .limits import DEFAULTS, EngineLimits, Privacy
 from .policy import PlainOption
 from .record_values import Chat, Message
@@ -53,7 +54,7 @@ from .view import MessageView, view
 __all__ = ["Engine"]
 
 
-class Engine(GroupSteps, ConversationSteps):
+class Engine(GroupSteps, ConversationSteps, HistorySteps):
     """The engine of one device, `me`. It holds no state: several engines over one state are one engine."""
 
     def __init__(

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from ..ids import GroupName, Instant, MessageId, Rng
 from ..seam import Staged, State, Writes
+from .derived import derive
 from .effects import Effect, WakeAt
 from .events import Event, Recorded
 from .record_values import EventLog
@@ -74,6 +75,7 @@ class Turn:
 
     def finish(self, value: T) -> Step[T]:
         """The step."""
+        derive(self.staged, self._events)
         if self._wake_at is not None:
             self.effects.append(WakeAt(self._wake_at))
         return Step(value, self.staged.writes, tuple(self.effects), tuple(self._events))

@@ -6,12 +6,14 @@ An edit leaves the first text readable (`original`): a reader may know what was 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..carriage import Medium
 from ..codec.file_names import safe_file_name
-from ..ids import ChatName, Instant, MessageId, Number, Peer
+from ..codec.names import shown_name
+from ..ids import ChatName, Instant, MessageId, Number, Peer, chat_name, group_of, peer_name
 from ..seam import State
 from .content import (
     Card,
@@ -30,10 +32,12 @@ from .content import (
     read,
 )
 from .content.suggestions_record import describe_bot
+from .events import MessageExpired, MessageFailed
+from .history_records import CARD_TYPE, NOTICE_TYPE, Failure, failure_key, name_key
 from .limits import EngineLimits
-from .outcomes import Outcome
+from .outcomes import Outcome, outcome
 from .record_values import Message, Status
-from .records import PLACE, message_key, thread_key
+from .records import PLACE, delivery_key, message_key, thread_key
 from .thread import Thread
 
 __all__ = ["MessageView", "Notice", "Quote", "Reacted", "Receipts", "Unread", "describe", "view"]
@@ -120,13 +124,15 @@ class MessageView:
     receipts: Receipts | None = None
     """Of a message of ours in a group."""
     notice: Notice | None = None
-    """Set for what is no message but a change that happened here; `text` is None then."""
+    """Set for what is no message but a change that happened here; `text` is its event as JSON then."""
     unreadable: Unread | None = None
     """Set where something came that could not be read (`Status.UNREADABLE`)."""
 
 
 def view(state: State, chat: ChatName, message: Message, me: Number, limits: EngineLimits) -> MessageView:
     """The message as `me` is shown it."""
+    if message.content_type in (NOTICE_TYPE, CARD_TYPE):
+        return _beside(message)
     thread = state.get(thread_key(chat, message.order)) or Thread()
     content = None if message.status is Status.MISSING else _content(message, limits)
     deleted = bool(thread.deleted) or isinstance(content, Emptied)
@@ -134,6 +140,9 @@ def view(state: State, chat: ChatName, message: Message, me: Number, limits: Eng
     text = message.text if edited is None else edited.text
     if edited is not None and isinstance(content, Text):
         content = Text(edited.text, content.reply_to)
+    # In a group one member's copy may have failed alone.
+    failed = message.mine and (message.status in (Status.FAILED, Status.EXPIRED) or group_of(chat) is not None)
+    failure = state.get(failure_key(message.message_id)) if failed else None
     return MessageView(
         message.order,
         message.message_id,
@@ -152,7 +161,81 @@ def view(state: State, chat: ChatName, message: Message, me: Number, limits: Eng
         message.text if edited is not None else None,
         deleted,
         message.medium,
+        None if failure is None else _outcome(state, chat, message, failure),
+        failure.superseded_by if failure is not None else "",
+        _receipts(state, message) if message.mine and group_of(chat) is not None else None,
     )
+
+
+def _beside(message: Message) -> MessageView:
+    """A divider, or a card: no message."""
+    event = json.loads(message.text or "{}")
+    values = {name: value for name, value in event.items() if name not in ("kind", "chat", "order")}
+    card = message.content_type == CARD_TYPE
+    unreadable = notice = None
+    if card:
+        reason = str(values.get("reason", ""))
+        unreadable = Unread(_cause(reason), reason, int(values.get("device", 0)), bool(values.get("asked_again")))
+    else:
+        notice = Notice(str(event.get("kind", "")), values)
+    return MessageView(
+        message.order,
+        message.message_id,
+        message.sender,
+        message.mine,
+        message.encrypted,
+        message.status,
+        message.sent_at,
+        message.at,
+        message.content_type,
+        None if card else message.text,
+        notice=notice,
+        unreadable=unreadable,
+    )
+
+
+def _cause(reason: str) -> str:
+    """A few words for the many codes: what a person can do about it is different for these alone."""
+    if reason.startswith("content:"):
+        return "content"
+    return _CAUSES.get(reason, "damaged")
+
+
+_CAUSES = {
+    "no_session": "other-keys",
+    "unknown_prekey": "other-keys",
+    "identity_changed": "other-keys",
+    "other_account": "other-keys",
+    "too_far_ahead": "other-keys",
+    "device_list": "device",
+    "no_list": "device",
+    "unknown_sender": "device",
+    "not_encrypted": "not-encrypted",
+    "too_large": "too-large",
+    "file-key": "content",
+    "bot": "content",
+    "group:not-a-member": "device",
+}
+
+
+def _outcome(state: State, chat: ChatName, message: Message, failure: Failure) -> Outcome | None:
+    if message.status not in (Status.FAILED, Status.EXPIRED) and not failure.member:
+        return None  # a phone that was late has confirmed it after all
+    who = failure.member or chat
+    event: MessageFailed | MessageExpired = MessageFailed(chat, message.message_id, failure.reason, failure.status)
+    if failure.expired:
+        event = MessageExpired(chat, message.message_id)
+    called = state.get(name_key(peer_name(who))) if group_of(chat_name(who)) is None else None
+    return outcome(event, shown_name(called or "") or who)
+
+
+def _receipts(state: State, message: Message) -> Receipts | None:
+    delivery = state.get(delivery_key(message.message_id))
+    if delivery is None or not delivery.members:
+        return None
+    delivered = {account for account, _ in delivery.delivered}
+    displayed = {account for account, _ in delivery.displayed}
+    return Receipts(len(delivered | displayed), len(displayed), delivery.members)
 
 
 def describe(message: Message, limits: EngineLimits) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,12 @@ __all__ = ["SCHEMA_VERSION", "Connection", "connect", "create_or_migrate", "stor
 
 Connection = Any  # sqlcipher3 has no types; its connection is sqlite3.Connection's twin
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x4C4C4B01  # "LLK" 1, as `file` would show it if it could read the header
 
 # An ordinary rowid table: with session records of 4 kB, WITHOUT ROWID was measured at half the speed,
 # because an index tree keeps at most a quarter of a page in place and spills the rest to overflow pages.
 _SCHEMA = "CREATE TABLE records (key TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, value BLOB NOT NULL)"
-
-_MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
-"""From a schema version to the next one; runs inside the transaction that raises `user_version`."""
 
 
 def connect(path: Path, key: bytes) -> Connection:
@@ -57,8 +54,9 @@ def connect(path: Path, key: bytes) -> Connection:
     return connection
 
 
-def create_or_migrate(connection: Connection) -> None:
-    """Bring the file to the current schema. Raises StoreError for one written by a newer version."""
+def create_or_migrate(connection: Connection, migrations: Mapping[int, Callable[[Connection], None]]) -> None:
+    """Bring the file to the current schema: `migrations` lead from a version to the next one, and run inside the
+    transaction that raises `user_version`; a new file goes through all of them. Raises StoreError for one written by a newer version."""
     with store_errors():
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == SCHEMA_VERSION:
@@ -75,9 +73,8 @@ def create_or_migrate(connection: Connection) -> None:
             if version == 0:
                 connection.execute(_SCHEMA)
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            else:
-                for step in range(version, SCHEMA_VERSION):
-                    _MIGRATIONS[step](connection)
+            for step in range(max(version, 1), SCHEMA_VERSION):
+                migrations[step](connection)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
             unfinished.pop_all()

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import DecodeError, StoreConflict, StoreError, StoreRolledBack
-from ..seam import Key, RecordKind, Writes
+from ..seam import SEARCH, Key, RecordKind, Writes
 from .cache import MISSING, RecordCache
 from .database import Connection, connect, create_or_migrate, store_errors
 from .lock import ProfileLock
+from .search import Found, create_index, find, write_index
 from .witness import Witness
 
 __all__ = ["OLD_COPY", "Prepared", "Store"]
@@ -48,6 +49,9 @@ _CHUNKS = (64, 16, 4, 1)
 _UPSERTS = tuple((n, _INSERT + ", ".join(["(?, ?, ?)"] * n) + _REPLACE) for n in _CHUNKS)
 _DELETES = tuple((n, "DELETE FROM records WHERE key IN (?" + ", ?" * (n - 1) + ")") for n in _CHUNKS)
 _BEYOND = "\U0010ffff"
+_MIGRATIONS = {1: create_index}
+_NEWEST = (1 << 63) - 1
+_SEARCH_CACHE_KIB = 2_048
 
 
 def _nothing(_: str) -> None:
@@ -63,13 +67,22 @@ class Prepared:
     sizes: tuple[int, ...] = field(repr=False)
     """Of the encoded values, in the order of `writes`."""
     statements: tuple[tuple[str, tuple[Any, ...]], ...] = field(repr=False)
+    texts: tuple[tuple[str, str | None], ...] = field(default=(), repr=False)
+    """What changes in the index of text."""
 
 
 class Store:
     """An open profile store. Use `Store.open`; reads may come from any thread, `write` from one at a time."""
 
     def __init__(
-        self, path: Path, reader: Connection, writer: Connection, witness: Witness, lock: ProfileLock, cache_bytes: int
+        self,
+        path: Path,
+        reader: Connection,
+        searcher: Connection,
+        writer: Connection,
+        witness: Witness,
+        lock: ProfileLock,
+        cache_bytes: int,
     ) -> None:
         self.path = path
         self._reader = reader
@@ -81,6 +94,8 @@ class Store:
         self._recent: deque[tuple[int, frozenset[str]]] = deque(maxlen=_REMEMBERED_COMMITS)
         self._failed: StoreError | None = None
         self._checkpoint: Callable[[str], None] = _nothing
+        self._searcher = searcher
+        self._searching = threading.Lock()
         self._reading = threading.Lock()
         self._writing = threading.Lock()
         self._caching = threading.Lock()
@@ -114,7 +129,7 @@ class Store:
             _create_private(path)
             writer = connect(path, key)
             opened.callback(writer.close)
-            create_or_migrate(writer)
+            create_or_migrate(writer, _MIGRATIONS)
             store_id, generation = _identify(writer)
             places = [path.with_name(path.name + ".generation")]
             if witness_folder is not None:
@@ -128,7 +143,10 @@ class Store:
             )  # before the first commit, so that no store in use ever lacks one
             reader = connect(path, key)
             opened.callback(reader.close)
-            store = cls(path, reader, writer, witness, lock, cache_bytes)
+            searcher = connect(path, key)
+            opened.callback(searcher.close)
+            searcher.execute(f"PRAGMA cache_size = -{_SEARCH_CACHE_KIB}")
+            store = cls(path, reader, searcher, writer, witness, lock, cache_bytes)
             store._checkpoint = checkpoint
             store._generation = generation
             # A new owner is a commit of its own: whoever held the store before can commit no more.
@@ -187,6 +205,14 @@ class Store:
             ).fetchall()
         return [(name[len(start) :], _decode(kind, name, value)) for name, value in rows]
 
+    def search(self, expression: str, prefix: str, limit: int, before: int = _NEWEST) -> Sequence[Found]:
+        """Texts of the index that an expression of `search_terms` finds, under keys that begin with `prefix`; newest first.
+
+        For a thread of its own: it may take long, and keeps nobody else who reads waiting.
+        """
+        with store_errors(), self._searching:
+            return find(self._searcher, expression, prefix, limit, before)
+
     def _load(self, key: Key[T]) -> T | None:
         generation = self._generation
         with store_errors(), self._reading:
@@ -221,8 +247,13 @@ class Store:
         rows: list[Any] = []
         gone: list[Any] = []
         sizes: list[int] = []
+        texts: list[tuple[str, str | None]] = []
+        start = len(SEARCH.name) + 1
         for key, value in writes.items():
-            if value is None:
+            if key.kind is SEARCH:
+                texts.append((key.name[start:], value))
+                sizes.append(0)
+            elif value is None:
                 gone.append(key.name)
                 sizes.append(0)
             else:
@@ -230,7 +261,7 @@ class Store:
                 rows += (key.name, version, encoded)
                 sizes.append(len(encoded))
         statements = (*_in_chunks(rows, 3, _UPSERTS), *_in_chunks(gone, 1, _DELETES))
-        return Prepared(version, writes, tuple(sizes), statements)
+        return Prepared(version, writes, tuple(sizes), statements, tuple(texts))
 
     def write(self, prepared: Prepared, *, previous: int | None = None) -> None:
         """The transaction. When it returns, the commit survives a power cut and the witness has seen it."""
@@ -256,6 +287,9 @@ class Store:
                     raise StoreConflict("another owner has written to this store", code="store.owner")
                 for statement, parameters in prepared.statements:
                     connection.execute(statement, parameters)
+                if prepared.texts:
+                    write_index(connection, prepared.texts)
+                    self._checkpoint("store.indexed")
                 self._checkpoint("store.before-commit")
                 connection.execute("COMMIT")
         except BaseException as error:  # interrupted too: what the disk holds must be known before more is written
@@ -271,7 +305,8 @@ class Store:
             self._generation = prepared.generation
             for (key, value), size in zip(prepared.writes.items(), prepared.sizes, strict=True):
                 names.append(key.name)
-                self._cache.put(key.name, value, size)
+                if key.kind is not SEARCH:
+                    self._cache.put(key.name, value, size)
         self._recent.append((prepared.generation, frozenset(names)))
 
     def _refuse_moved(self, read: Collection[str], writes: Writes, generation: int) -> None:
@@ -308,6 +343,8 @@ class Store:
         try:
             with self._reading:  # SQLite must not lose a connection while another thread is inside it
                 self._reader.close()
+            with self._searching:
+                self._searcher.close()
             with self._writing:
                 with contextlib.suppress(Exception):  # closing goes on: the next owner's close does it
                     # Truncating drops the older versions of pages, with the keys that were in them.

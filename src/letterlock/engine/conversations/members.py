@@ -31,6 +31,7 @@ __all__ = [
     "membership",
     "refresh",
     "standing",
+    "withdraw",
     "without_keys",
 ]
 
@@ -182,6 +183,17 @@ def accept(core: Core, turn: Turn, number: Number) -> list[tuple[ConversationPro
     """The user goes on with the new keys, unverified."""
     participant = turn.staged.get(participant_key(number))
     if participant is None or participant.state in (KeyState.PINNED, KeyState.VERIFIED):
+        return []
+    turn.staged.put(participant_key(number), replace(participant, state=KeyState.PINNED, verified_at=0))
+    found = _trusted(core, turn, number, participant.spki, False)
+    refresh(core, turn, (number,))
+    return found
+
+
+def withdraw(core: Core, turn: Turn, number: Number) -> list[tuple[ConversationProtocol, Progress]]:
+    """The user no longer vouches for the keys. What is broken stays so."""
+    participant = turn.staged.get(participant_key(number))
+    if participant is None or participant.state is not KeyState.VERIFIED:
         return []
     turn.staged.put(participant_key(number), replace(participant, state=KeyState.PINNED, verified_at=0))
     found = _trusted(core, turn, number, participant.spki, False)

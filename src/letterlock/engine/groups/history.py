@@ -13,6 +13,7 @@ from ...trust.group_log_entry import Entry, EntryId, Leave, Member
 from .. import chats
 from ..core import NOBODY, Core
 from ..events import event_to_json
+from ..history_records import NOTICE_TYPE
 from ..record_values import Message, Status
 from ..records import message_key, order_of
 from ..step import Turn
@@ -30,9 +31,6 @@ from .events import (
 from .values import Group
 
 __all__ = ["NOTICE_TYPE", "changed", "mismatch", "tell"]
-
-NOTICE_TYPE = "application/vnd.letterlock.group-notice+json"
-"""An item of the history that is no message: `text` is the event in its JSON form."""
 
 _NOBODY = Party(Number(""), NOBODY, DeviceId(0))
 

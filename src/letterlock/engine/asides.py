@@ -1,0 +1,134 @@
+"""What stands between the messages of a chat: dividers where its protection changed, cards for what was not readable.
+
+Each stands behind everything of the Lamport time that the chat had when the turn began, so that a message of the same
+turn comes after it; it takes no place in the order that devices agree on, because every device has its own. Both are
+bounded per chat, and only chats that there are have any: strangers fill nothing (SR-07, SR-08).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from ..ids import AccountId, ChatName, DeviceId, MessageId, Number
+from ..seam import Staged
+from .events import (
+    EncryptionEnded,
+    EncryptionStalled,
+    Event,
+    KeysChanged,
+    MessageReceived,
+    MessageUnreadable,
+    ProtocolSwitched,
+    Recorded,
+    SecurityChanged,
+    event_to_json,
+)
+from .history_records import CARD_TYPE, NOTICE_TYPE, Asides, aside_key, asides_key
+from .record_values import Message, Status
+from .records import chat_key, order_of
+from .security import Security
+
+__all__ = ["MOST_CARDS", "MOST_DIVIDERS", "note"]
+
+MOST_DIVIDERS = 200
+MOST_CARDS = 32
+
+_LAST = AccountId(b"\xff" * 16)
+_LAST_DEVICE = DeviceId(0xFF)
+
+_NAMED = frozenset(
+    state.value
+    for state in (
+        Security.ENCRYPTED,
+        Security.VERIFIED,
+        Security.NO_LONGER_VERIFIED,
+        Security.PLAIN_RCS,
+        Security.PLAIN_SMS,
+    )
+)
+"""States that have a divider of their own. Those in between (checking, no keys) send nothing, and the others have an
+event that says more."""
+_ENDS = frozenset((Security.ENDED.value, Security.STALLED.value))
+
+
+def note(staged: Staged, recorded: Recorded) -> None:
+    """An event was told: put a divider or a card, or take away the card of a message that has come after all."""
+    match recorded.event:
+        case MessageReceived() as received:
+            _come(staged, received.chat, received.message_id)
+        case MessageUnreadable(chat=str() as chat) as unreadable:
+            _card(staged, chat, recorded, unreadable)
+        case SecurityChanged(chat=chat, state=state):
+            known = staged.get(asides_key(chat)) or Asides()
+            if state in _ENDS:
+                staged.put(asides_key(chat), replace(known, shown=state))
+            elif state in _NAMED and state != known.shown:
+                _divider(staged, chat, replace(known, shown=state), recorded)
+        case KeysChanged(chat=chat) | EncryptionEnded(chat=chat) | EncryptionStalled(chat=chat):
+            _divider(staged, chat, staged.get(asides_key(chat)) or Asides(), recorded)
+        case ProtocolSwitched(chat=chat):
+            _divider(staged, chat, staged.get(asides_key(chat)) or Asides(), recorded)
+        case _:
+            pass
+
+
+def _divider(staged: Staged, chat: ChatName, known: Asides, recorded: Recorded) -> None:
+    order = _place(staged, chat, recorded)
+    if order is None:
+        return
+    staged.put(aside_key(chat, order), _item(order, recorded, Status.SEEN, NOTICE_TYPE, "", recorded.event))
+    dividers = (*known.dividers, order)
+    for old in dividers[:-MOST_DIVIDERS]:
+        staged.delete(aside_key(chat, old))
+    staged.put(asides_key(chat), replace(known, dividers=dividers[-MOST_DIVIDERS:]))
+
+
+def _card(staged: Staged, chat: ChatName, recorded: Recorded, event: MessageUnreadable) -> None:
+    known = staged.get(asides_key(chat)) or Asides()
+    claimed = event.message_id
+    order = next((place for name, place in known.cards if claimed and name == claimed), None)
+    if order is None:
+        order = _place(staged, chat, recorded)
+        if order is None:
+            return
+        known = replace(known, cards=(*known.cards, (claimed, order)))
+    staged.put(aside_key(chat, order), _item(order, recorded, Status.UNREADABLE, CARD_TYPE, claimed, event))
+    for _, old in known.cards[:-MOST_CARDS]:
+        staged.delete(aside_key(chat, old))
+    staged.put(asides_key(chat), replace(known, cards=known.cards[-MOST_CARDS:]))
+
+
+def _come(staged: Staged, chat: ChatName, message_id: str) -> None:
+    known = staged.get(asides_key(chat))
+    if known is None or not known.cards:
+        return
+    for name, order in known.cards:
+        if name == message_id:
+            staged.delete(aside_key(chat, order))
+            staged.put(asides_key(chat), replace(known, cards=tuple(c for c in known.cards if c[1] != order)))
+            return
+
+
+def _place(staged: Staged, chat: ChatName, recorded: Recorded) -> str | None:
+    if staged.get(chat_key(chat)) is None:
+        return None
+    before = staged.before(chat_key(chat))
+    lamport = before.lamport if before is not None else 0
+    return order_of(lamport, _LAST, _LAST_DEVICE, recorded.cursor & 0xFFFFFFFF)
+
+
+def _item(order: str, recorded: Recorded, status: Status, content_type: str, message_id: str, event: Event) -> Message:
+    sender = event.sender if isinstance(event, MessageUnreadable) else ""
+    return Message(
+        order=order,
+        message_id=MessageId(message_id or f"notice-{recorded.cursor:016x}"),
+        sender=Number(sender),
+        mine=False,
+        encrypted=True,
+        status=status,
+        sent_at=0,
+        at=recorded.at,
+        content_type=content_type,
+        text=json.dumps(event_to_json(event), ensure_ascii=False),
+    )
