@@ -31,8 +31,10 @@ def test_a_range_of_a_thousand_bytes(header: str, start: int, length: int) -> No
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-4", "bytes=0-1,5-6", "items=0-5", "bytes=-+5"]
-    + ["bytes=١-٢", "bytes=0-" + "9" * 19, "bytes=0x1-2", "bytes=--5", "0-5", "bytes=0-5\n"],
+    (
+        *(None, "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-4", "bytes=0-1,5-6", "items=0-5", "bytes=-+5"),
+        *("bytes=١-٢", "bytes=0-" + "9" * 19, "bytes=0x1-2", "bytes=--5", "0-5", "bytes=0-5\n"),
+    ),
 )
 def test_what_is_no_range_gives_the_whole(header: str | None) -> None:
     assert wanted_span(header, 1000) == Span(0, 1000, 1000, partial=False)

@@ -23,8 +23,10 @@ def test_on_this_machine(text: str, address: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["0.0.0.0:8440", "[::]:8440", ":8440", "*:8440", "192.168.1.5:8440", "8.8.8.8:80", "example.com:80", "0:8440"]
-    + ["[::ffff:0.0.0.0]:1", "[::ffff:192.168.1.5]:1", "localhost.evil.example:1", "127.0.0.1.evil.example:1"],
+    (
+        *("0.0.0.0:8440", "[::]:8440", ":8440", "*:8440", "192.168.1.5:8440", "8.8.8.8:80", "example.com:80", "0:8440"),
+        *("[::ffff:0.0.0.0]:1", "[::ffff:192.168.1.5]:1", "localhost.evil.example:1", "127.0.0.1.evil.example:1"),
+    ),
 )
 def test_nowhere_that_others_could_reach(text: str) -> None:
     """SR-16: refused, not warned about."""

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from ...errors import InputError, LetterlockError, LimitExceeded, RemoteError, StoreError, TransportError
 from ...version import __version__
+from ...words import ENGLISH, locales
 from ..verbs.errors import error_object
 from ..web import CONTENT_TYPES
 from ..web import files as page_files
@@ -45,7 +46,7 @@ class Edge:
     events: EventStreams
     media: Media
     uploads: Uploads
-    rpc: Callable[[Session, bytes], Awaitable[bytes | None]]
+    rpc: Callable[[Session, bytes, str], Awaitable[bytes | None]]
     url: Callable[[], str]
     now: Callable[[], float]
     in_flight: int = 0
@@ -165,7 +166,9 @@ class _Pages:
         return web.json_response({"ok": True, "version": __version__})
 
     async def rpc(self, request: web.Request) -> web.StreamResponse:
-        answer = await self._edge.rpc(request[SESSION], await _body(request, self._edge.settings))
+        locale = request.query.get("locale", "")
+        locale = locale if locale in locales() else ENGLISH
+        answer = await self._edge.rpc(request[SESSION], await _body(request, self._edge.settings), locale)
         if answer is None:
             return web.Response(status=204)
         return web.Response(body=answer, content_type="application/json")

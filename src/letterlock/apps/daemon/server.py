@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import socket as sockets
 import time
@@ -27,6 +28,7 @@ from .guard import Rules
 from .http import Edge, application
 from .listening import listen_address
 from .media import Media, SessionMedia
+from .rpc import answer
 from .sessions import Session, Sessions
 from .settings import DaemonSettings
 from .sources import Sources
@@ -34,6 +36,10 @@ from .unix import already_running, bound, socket_path
 from .uploads import Uploads
 
 __all__ = ["Daemon"]
+
+# Of a request that cannot be parsed aiohttp logs the bytes, and these may be what people write, or a cookie (SR-10).
+_wire_log = logging.getLogger(f"{__name__}.wire")
+_wire_log.setLevel(logging.CRITICAL + 1)
 
 _SHUTDOWN_SECONDS = 5.0
 _MAX_LINE = 16_384
@@ -175,6 +181,7 @@ class Daemon:
             application(self._edge, rules),
             access_log=None,
             handle_signals=False,
+            logger=_wire_log,
             lingering_time=0.0,
             max_line_size=_MAX_LINE,
             auto_decompress=False,
@@ -193,9 +200,8 @@ class Daemon:
             file.write(self._sessions.bearer() + "\n")
         os.replace(part, self.token_file)
 
-    async def _rpc(self, session: Session, body: bytes) -> bytes | None:
+    async def _rpc(self, session: Session, body: bytes, locale: str) -> bytes | None:
         # A page may name no place on this machine's disk; programs of this user may (SR-16).
-        context = Context(self._client, media=SessionMedia(self._media, session), paths=not session.browser)
-        from .rpc import answer
-
+        media = SessionMedia(self._media, session)
+        context = Context(self._client, media=media, paths=not session.browser, locale=locale)
         return await answer(context, body)
