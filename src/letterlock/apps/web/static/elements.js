@@ -20,6 +20,7 @@ const MODULES = {
   "ll-banner": () => import("./banner.js"),
   "ll-attachment": () => import("./attachments.js"),
   "ll-uploads": () => import("./attachments.js"),
+  "ll-card": () => import("./bot-card.js"),
   "ll-location": () => import("./location.js"),
   "ll-voice": () => import("./voice.js"),
   "ll-viewer": () => import("./media.js"),

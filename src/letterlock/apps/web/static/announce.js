@@ -1,0 +1,25 @@
+// What a screen reader is told without being asked: new messages and changes of state, politely, in the order they came.
+
+const PAUSE = 400;
+const waiting = [];
+let timer = 0;
+
+/** @param {string} text */
+export function announce(text) {
+  waiting.push(text);
+  if (!timer) timer = setTimeout(next, 50);
+}
+
+// One at a time: a reader drops what is replaced before it was read.
+function next() {
+  const text = waiting.shift();
+  const region = document.getElementById("status");
+  if (text === undefined || !region) {
+    timer = 0;
+    return;
+  }
+  const line = document.createElement("p");
+  line.textContent = text;
+  region.replaceChildren(line);
+  timer = setTimeout(next, PAUSE);
+}

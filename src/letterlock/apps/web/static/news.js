@@ -1,0 +1,33 @@
+// What the page tells of while the user is doing something else: announced, and counted in the title.
+
+import { announce } from "./announce.js";
+import { previewOf } from "./preview.js";
+import { here } from "./route.js";
+import { store } from "./store.js";
+import { t } from "./strings.js";
+
+export function watchNews() {
+  const states = new Map();
+  store.addEventListener("arrived", ({ detail: { chat, message } }) => {
+    const name = message.sender_name || store.chat(chat)?.name || chat;
+    if (here().chat === chat) announce(t("page.announce_message", { name, text: previewOf(message, 200) }));
+    else announce(t("page.announce_elsewhere", { name: store.chat(chat)?.name || name }));
+  });
+  store.addEventListener("chat", ({ detail: { chat } }) => {
+    const { security, name } = store.chat(chat);
+    const before = states.get(chat);
+    states.set(chat, security?.state);
+    // That somebody is no longer verified is told by the banner, as an alert, and not twice.
+    if (before === undefined || before === security?.state || security?.state === "no-longer-verified") return;
+    announce(t("page.announce_state", { name, label: security.label, sentence: security.sentence ?? "" }));
+  });
+  store.addEventListener("chats", showTitle);
+  window.addEventListener("hashchange", showTitle);
+}
+
+function showTitle() {
+  const unread = [...store.chats.values()].reduce((sum, chat) => sum + (chat.unread ?? 0), 0);
+  const chat = store.chat(here().chat ?? "");
+  const where = chat ? t("page.title_chat", { name: chat.name.slice(0, 80) }) : t("page.title");
+  document.title = unread ? t("page.title_unread", { count: unread, title: where }) : where;
+}
