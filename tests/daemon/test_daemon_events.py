@@ -1,0 +1,164 @@
+"""Events of a profile, as streams that nobody loses anything by leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from daemon.sse import listening
+from daemon.town import Town, town
+from daemon.visitor import visiting
+from letterlock.apps.daemon import DaemonSettings
+from letterlock.apps.daemon.events import EventStreams
+from letterlock.engine.events import Recorded, SmsFromUnknownSender
+from letterlock.ids import MessageId
+
+pytestmark = pytest.mark.anyio
+
+
+async def say(both: Town, *texts: str) -> None:
+    chat = await both.ana.client.chat(both.ben.number)
+    for text in texts:
+        await chat.send(text)
+
+
+async def test_what_happens_is_told_with_its_cursor(both: Town) -> None:
+    async with visiting(both.ana) as ana, listening(ana) as stream:
+        assert [frame.event for frame in await stream.until("live")] == ["live"]
+        await say(both, "Ünïcode\n\ndata: {}\r\n")
+        frames = await stream.until("message-sent")
+        assert frames[-1].data["text"] == "Ünïcode\n\ndata: {}\r\n"
+        assert all(frame.id == frame.data["cursor"] and frame.event == "message" for frame in frames)
+
+
+async def test_a_stream_resumes_behind_any_cursor(both: Town) -> None:
+    """Nothing twice and nothing left out, wherever it broke off."""
+    await say(both, "one", "two", "three")
+    await both.ana.client.settled()
+    async with visiting(both.ana) as ana:
+        async with listening(ana, after=0) as stream:
+            whole = [frame.id for frame in await stream.until("live") if frame.id is not None]
+        assert whole == list(range(1, len(whole) + 1)) and len(whole) > 5
+        for cut in whole[:-1]:
+            async with listening(ana, after=0, last=cut) as stream:
+                rest = [frame.id for frame in await stream.until("live") if frame.id is not None]
+            assert rest == list(range(cut + 1, len(rest) + cut + 1)) and rest[-1] >= whole[-1]
+
+
+async def test_consumers_do_not_share_a_cursor(both: Town) -> None:
+    async with (
+        visiting(both.ana) as page,
+        visiting(both.ana, by="socket") as program,
+        listening(page, after=0) as first,
+        listening(program, after=0) as second,
+        listening(program) as third,
+    ):
+        await asyncio.gather(*(stream.until("live") for stream in (first, second, third)))
+        await say(both, "to all of them")
+        seen = [await stream.until("message-sent") for stream in (first, second, third)]
+        assert len({frames[-1].id for frames in seen}) == 1
+
+
+async def test_a_cursor_of_the_future_is_from_now_on(both: Town) -> None:
+    """Of a profile that was taken back to an older copy: events that are yet to come would never be told."""
+    async with visiting(both.ana) as ana, listening(ana, last=10**12) as stream:
+        await stream.until("live")
+        await say(both, "hello")
+        assert (await stream.until("message-sent"))[-1].data["text"] == "hello"
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣", "9" * 19])
+async def test_what_is_no_cursor_is_refused(both: Town, cursor: str) -> None:
+    async with visiting(both.ana) as ana:
+        answer = await ana.ask("GET", "/api/v1/events", params={"after": cursor})
+        assert (answer.status, answer.code) == (400, "daemon.cursor")
+
+
+async def test_a_quiet_stream_beats(tmp_path: Path) -> None:
+    quick = DaemonSettings(heartbeat_s=0.02)
+    async with town(tmp_path, quick) as both, visiting(both.ana) as ana, listening(ana) as stream:
+        await stream.until("live")
+        waiting = asyncio.ensure_future(stream.next())
+        while stream.beats < 3:
+            await asyncio.sleep(0)
+        await say(both, "after the beats")
+        assert (await waiting) is not None
+
+
+class Endless:
+    """A profile with more events than anybody can take; counts how many were asked for."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    async def cursor(self) -> int:
+        return 10**9
+
+    async def events(self, after: int) -> AsyncGenerator[Recorded, None]:
+        while True:
+            self.given += 1
+            await asyncio.sleep(0)
+            yield Recorded(after + self.given, 0, SmsFromUnknownSender("ACME", MessageId("1"), "x" * 8192))
+
+
+async def test_who_takes_nothing_is_hung_up_on() -> None:
+    """SR-08: a consumer that stands still costs one event and its socket's buffers, and that not for ever."""
+    endless: Any = Endless()
+    streams = EventStreams(endless, DaemonSettings(stream_stalled_s=0.2))
+    ended = asyncio.Event()
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        try:
+            return await streams.serve(request)
+        finally:
+            ended.set()
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    with socket.create_connection(runner.addresses[0]) as idle:
+        idle.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(20):
+            await ended.wait()
+        taken = endless.given
+        assert 10 < taken < 10_000  # some megabytes, which the kernel keeps
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert endless.given == taken
+    await runner.cleanup()
+
+
+async def test_streams_end_when_the_daemon_does(both: Town) -> None:
+    async with visiting(both.ana) as ana, listening(ana) as first, listening(ana, after=0) as second:
+        await asyncio.gather(first.until("live"), second.until("live"))
+        async with asyncio.timeout(4):
+            await both.ana.daemon.close()
+            for stream in (first, second):
+                while await stream.next() is not None:
+                    pass
+
+
+async def test_a_flood_is_told_in_order_to_the_end(both: Town) -> None:
+    async with visiting(both.ana) as ana, listening(ana) as stream:
+        await stream.until("live")
+        texts = [f"message {number}" for number in range(300)]
+        sending = asyncio.ensure_future(say(both, *texts))
+        told: list[str] = []
+        ids: list[int] = []
+        while len(told) < len(texts):
+            frame = await stream.next()
+            assert frame is not None and frame.id is not None
+            ids.append(frame.id)
+            if frame.data["kind"] == "message-sent":
+                told.append(frame.data["text"])
+        await sending
+        assert told == texts and all(b == a + 1 for a, b in itertools.pairwise(ids))
