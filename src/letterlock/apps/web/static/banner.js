@@ -106,13 +106,15 @@ export class Banner extends View {
 
   /** Keys are looked up within a moment, mostly: only where that takes long there is something to say. */
   #checking(common, unencrypted) {
-    const since = chatOf(this.#chat).security.since ?? Date.now();
+    const { security, waiting, kind } = chatOf(this.#chat);
+    if (!waiting) return null;
+    const since = security.since ?? Date.now();
     const left = since + LONG_MS - Date.now();
     if (left > 0) {
       this.#wait = setTimeout(() => this.render(), left + 50);
       return null;
     }
-    return { ...common, kind: "calm", shape: "ring", text: t("dialog.banner.checking", { name: called(this.#chat) }), acts: chatOf(this.#chat).kind === "group" ? [] : [unencrypted] };
+    return { ...common, kind: "calm", shape: "ring", text: t("dialog.banner.checking", { name: called(this.#chat), count: waiting }), acts: kind === "group" ? [] : [unencrypted] };
   }
 
   #say(what) {

@@ -33,7 +33,7 @@ export class Dialog extends HTMLElement {
     this.frame = el(
       "dialog",
       { class: "dialog", "aria-labelledby": this.heading.id },
-      el("header", { class: "dialog-head" }, this.heading, button({ label: t("dialog.close"), icon: "close", class: "dialog-cross", onclick: () => this.close() })),
+      el("header", { class: "dialog-head" }, this.heading, button({ label: t("dialog.close"), icon: "close", class: "bare dialog-cross", onclick: () => this.close() })),
       this.body,
       this.trouble,
       this.footer,

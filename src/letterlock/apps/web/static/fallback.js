@@ -95,10 +95,9 @@ export function due(chat) {
   return asked.get(chatName(chat)) !== mark(chat);
 }
 
-/** A state and since when: another transition has another one. */
 function mark(chat) {
-  const { security } = chatOf(chat);
-  return `${security.state} ${security.since ?? ""}`;
+  const { transition, security } = chatOf(chat);
+  return `${transition} ${security.state}`;
 }
 
 async function messagesWaiting(chat, given) {
