@@ -8,9 +8,8 @@ from ...client import Chat, Client
 from ...engine import events as ev
 from ...engine.policy import PlainOption
 from ...engine.security import Security
-from ...errors import InputError, NotEncrypted
+from ...errors import NotEncrypted
 from ...ids import MessageId
-from ..cli.asking import ask
 from ..cli.words import security_label, security_sentence
 from .phone import Phone
 from .stage import Said, Stage, all_of
@@ -61,19 +60,6 @@ class Pair:
             f"Ana's phone says of the chat: {security_label(state, ben.name)}. "
             f"{security_sentence(state, ben.name, f'{date.today():%d %B}'.lstrip('0'))}"
         )
-
-    async def improvise(self) -> None:
-        """Whoever watches may speak as Ana."""
-        self._stage.narrate("your turn: write as Ana to Ben; an empty line ends")
-        while True:
-            try:
-                text = await ask("Ana> ")
-            except InputError:  # the end of the input
-                return
-            if not text:
-                return
-            await self._say(self.ana, self.ben, text)
-            await self._stage.show()
 
     async def _change(self) -> None:
         """Ben corrects himself, and takes something back."""

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from ...carrier import Searcher
 from ...carrier.passage import FIRST_PASSAGE
-from ..cli.asking import interactive
 from ..cli.terminal import EXIT, Terminal
 from .album import Album
 from .focus import Boathouse
@@ -25,8 +24,8 @@ from .stage import Stage
 __all__ = ["talk"]
 
 
-async def talk(folder: Path, log: Path, terminal: Terminal, *, say: list[str], plain: bool, ends: bool) -> int:
-    """The whole of it; returns the exit code. `plain` is the control, `ends` lets nobody write at the end."""
+async def talk(folder: Path, log: Path, terminal: Terminal, *, say: list[str], plain: bool) -> int:
+    """The whole of it; returns the exit code. `plain` is the control."""
     async with AsyncExitStack() as stack:
         stage = Stage(folder, log, plain, terminal, stack)
         stage.narrate(_opening(plain))
@@ -45,8 +44,6 @@ async def talk(folder: Path, log: Path, terminal: Terminal, *, say: list[str], p
             (eve,) = await stage.bring_up(("Eve", "+15550163"), protocols=("rcc16",))
             await Boathouse(stage, ana, ben, cleo, dan, eve).talk()
             secrets.append(Boathouse.subject)
-        if not ends and interactive():
-            await pair.improvise()
         result = {**await stage.result(), "files": album.sent, "verified": album.verified}
     secrets += [item.text for item in stage.said if item.text]
     result["plaintext_on_wire"] = _found(log, secrets, album.secrets)

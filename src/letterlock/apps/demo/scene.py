@@ -1,0 +1,321 @@
+"""What the page shows, as it runs: the network side with a hostile hand in it, two phones, and what each of them says.
+
+`published` hears of everything that happens, in the order in which it happened; whoever comes later begins with
+`state`. When both phones forget, there is a new scene in a new folder: new keys, another wire log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from ... import ids
+from ...carrier.hostile import Attack, HostileHand, Order, Struck
+from ...carrier.settings import Settings as CarrierSettings
+from ...carrier.wirelog import WireLogTail
+from ...client.environment import system_clock
+from ...codec.sip import Request
+from ...crypto.pyca import Pyca
+from ...ids import Number
+from .forms import brief, finding
+from .frames import Frame, Frames
+from .handset import Handset
+from .ledger import Ledger
+from .lying_directory import Lie, LyingDirectory
+from .network import Network
+from .phone import Phone
+from .secrets_search import look_for
+from .trial import Trial
+
+__all__ = ["NOBODY", "Scene"]
+
+Published = Callable[[str, dict[str, Any]], None]
+
+NOBODY = Number("+15550177")
+"""A number whose keys nobody finds: what is written to it waits, or goes unencrypted if somebody says so."""
+
+_PEOPLE = (("Ana", "+15550100"), ("Ben", "+15550199"))
+_READ = 4 << 20
+_LOOK_SECONDS = 0.04
+_LEDGER_SECONDS = 0.3
+_SEARCH_SECONDS = 0.4
+_SECOND_THOUGHT_SECONDS = 1.5
+_KEPT_SAYINGS = 400
+_MAY_TELL = frozenset({"sealed", "plain", "chunk", "file"})
+_PATIENCE_SECONDS = 5.0
+
+
+class Scene:
+    """Use `start` and `close`."""
+
+    def __init__(self, folder: Path, published: Published, log: Path | None = None) -> None:
+        """`log` keeps the wire log elsewhere than in the folder."""
+        self.folder = folder
+        self.log = log or folder / "wire.log"
+        self.frames = Frames()
+        self.ledger = Ledger()
+        self.handsets: list[Handset] = []
+        self.sayings: list[dict[str, Any]] = []
+        self.written: dict[str, None] = {}
+        self.trial: Trial | None = None
+        self._verdict: dict[str, Any] = {"texts": 0, "short": 0, "size": 0, "found": []}
+        self._published = published
+        self._stack = AsyncExitStack()
+        self._sent: set[str] = set()
+        self._said = asyncio.Condition()
+        self._ledger_due = False
+        self._search_wanted = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.hand: HostileHand
+        self.directory: LyingDirectory
+        self._network: Network
+
+    @property
+    def ana(self) -> Handset:
+        return self.handsets[0]
+
+    @property
+    def ben(self) -> Handset:
+        return self.handsets[1]
+
+    # --- begin and end -------------------------------------------------------------------------------------
+    async def start(self, origin: str) -> None:
+        """Bring all of it up; `origin` is the page's, which may show the phones in frames."""
+        try:
+            await self._start(origin)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _start(self, origin: str) -> None:
+        self.hand = HostileHand(
+            domain=CarrierSettings().domain,
+            rng=os.urandom,
+            inject=self._inject,
+            struck=self._struck,
+        )
+        self._network = await Network.start(
+            self.folder,
+            self.log,
+            self._stack,
+            tap=self.hand.tap,
+            msrp_tap=self.hand.msrp_tap,
+            directory_front=self._front,
+            directories=2,
+        )
+        phones = [Phone(name, number, self.folder / name.lower()) for name, number in _PEOPLE]
+        await asyncio.gather(*(self._network.set_up(phone, ("signal", "rcc16")) for phone in phones), self._nobody())
+        self.handsets = [Handset(phone) for phone in phones]
+        for handset in self.handsets:
+            self._stack.push_async_callback(handset.switch_off)
+        await asyncio.gather(*(handset.switch_on(origin) for handset in self.handsets))
+        self._begin(self._follow_log())
+        self._begin(self._search())
+        for handset in self.handsets:
+            self._begin(self._follow_phone(handset))
+        await asyncio.gather(*(self._introduce(handset) for handset in self.handsets))
+
+    async def _nobody(self) -> None:
+        """Dan is there, but the directory that Ana and Ben ask has never heard of keys of his."""
+        phone = Phone("Dan", NOBODY, self.folder / "dan")
+        await self._network.set_up(phone, ("signal",), directory=1)
+        await self._stack.enter_async_context(phone.client())
+
+    async def close(self) -> None:
+        """End the phones, then the network."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _front(self, honest: str) -> str:
+        if hasattr(self, "directory"):
+            return honest  # Dan's, which has nobody to lie to
+        self.directory = await self._stack.enter_async_context(
+            LyingDirectory(honest, Pyca(), rng=os.urandom, now=system_clock)
+        )
+        return self.directory.url
+
+    async def _introduce(self, handset: Handset) -> None:
+        """The names in the phones' address books."""
+        for name, number in (*_PEOPLE, ("Dan", NOBODY)):
+            if number != handset.number:
+                await handset.call("name", chat=number, name=name)
+
+    # --- what is so now --------------------------------------------------------------------------------------
+    def state(self) -> dict[str, Any]:
+        """Everything that a page has to know when it comes."""
+        return {
+            "people": [{"name": each.name, "number": each.number} for each in self.handsets],
+            "nobody": {"name": "Dan", "number": NOBODY},
+            "frames": [brief(frame) for frame in self.frames.all],
+            "ledger": self.ledger.to_json(),
+            "search": self._verdict,
+            "orders": self.orders(),
+            "sayings": self.sayings,
+            "trial": None if self.trial is None else self.trial.to_json(),
+        }
+
+    def orders(self) -> dict[str, Any]:
+        """What is done to what passes now; for each how often, null: until it is switched off."""
+        lie = self.directory.lie
+        return {
+            **{order.attack.value: {"times": order.times} for order in self.hand.orders},
+            **({} if lie is None else {lie.value: {"times": None}}),
+        }
+
+    # --- hostile or not ----------------------------------------------------------------------------------------
+    def order(self, attack: Attack, times: int | None) -> None:
+        """From the next message on, whoever sends it."""
+        self.hand.order(Order(attack, times))
+        self.begin_trial(attack.value)
+
+    def lie(self, lie: Lie) -> None:
+        """About Ben."""
+        self.directory.about, self.directory.lie = Number(self.ben.number), lie
+        self.begin_trial(lie.value)
+
+    def withdraw(self, name: str) -> None:
+        """This one no more."""
+        if name in {attack.value for attack in Attack}:
+            self.hand.withdraw(Attack(name))
+        elif self.directory.lie is not None and self.directory.lie.value == name:
+            self.directory.lie = None
+        self._published("orders", self.orders())
+
+    def be_honest(self) -> None:
+        """Nothing of the sort any more."""
+        self.hand.be_honest()
+        self.directory.lie = None
+        self._published("orders", self.orders())
+
+    def begin_trial(self, name: str) -> None:
+        """From now on the page follows what comes of this."""
+        self.trial = Trial(name, system_clock(), self.ana.number, self.ben.number)
+        self._published("orders", self.orders())
+        self._published("trial", self.trial.to_json())
+
+    def settle_trial(self) -> None:
+        """The phones were asked, and answered."""
+        if self.trial is not None:
+            self.trial.settled()
+            self._published("trial", self.trial.to_json())
+
+    def _struck(self, struck: Struck) -> None:
+        trial = self.trial
+        if trial is not None and trial.attack == struck.attack.value:
+            trial.struck(struck.message_id, struck.sender or "", system_clock())
+            self._published("trial", trial.to_json())
+        self._published("orders", self.orders())
+        if struck.message_id and all(order.attack is not struck.attack for order in self.hand.orders):
+            self._begin(self._second_thought(struck))
+
+    async def _second_thought(self, struck: Struck) -> None:
+        """A carrier cannot aim. What was hit is looked up in the phones: if it was no message, there is another try."""
+        await asyncio.sleep(_SECOND_THOUGHT_SECONDS)
+        if struck.message_id in self._sent or self.trial is None or self.trial.attack != struck.attack.value:
+            return
+        self.hand.order(Order(struck.attack, 1))
+        self.trial.missed()
+        self._published("orders", self.orders())
+        self._published("trial", self.trial.to_json())
+
+    def _inject(self, request: Request, to: Number) -> None:
+        # Not at once: the carrier is in the middle of the message that called this forth.
+        asyncio.get_running_loop().call_soon(self._network.carrier.inject, request, to)
+
+    # --- what happens --------------------------------------------------------------------------------------------
+    async def _follow_log(self) -> None:
+        tail = WireLogTail(self.log, _READ)
+        try:
+            while True:
+                for record in tail.read():
+                    for change in self.frames.feed(record):
+                        self.ledger.note(change)
+                        self._ledger_soon()
+                        if isinstance(change, Frame):
+                            self._published("frame", brief(change))
+                            if change.kind in _MAY_TELL:
+                                self._search_wanted.set()
+                        elif isinstance(change, tuple):
+                            self._published("frame", brief(change[0]))
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            tail.close()
+
+    def _ledger_soon(self) -> None:
+        if not self._ledger_due:
+            self._ledger_due = True
+            asyncio.get_running_loop().call_later(_LEDGER_SECONDS, self._publish_ledger)
+
+    def _publish_ledger(self) -> None:
+        self._ledger_due = False
+        self._published("ledger", self.ledger.to_json())
+
+    async def _follow_phone(self, handset: Handset) -> None:
+        async for event in handset.events():
+            if event["kind"] == "message-sent":
+                self._sent.add(event["message_id"])
+            for text in _texts(event):
+                self.written[text] = None
+                self._search_wanted.set()
+            saying = {"phone": handset.number, **{key: value for key, value in event.items() if key in _SAID}}
+            self.sayings = [*self.sayings[1 - _KEPT_SAYINGS :], saying]
+            self._published("saying", saying)
+            async with self._said:
+                self._said.notify_all()
+            if self.trial is not None and self.trial.heard(saying):
+                self._published("trial", self.trial.to_json())
+
+    async def _search(self) -> None:
+        while True:
+            await self._search_wanted.wait()
+            await asyncio.sleep(_SEARCH_SECONDS)  # what was said is then on its way, too
+            self._search_wanted.clear()
+            self._verdict = finding(await look_for(self.log, self.written))
+            self._published("search", self._verdict)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- what the phones are asked to do ---------------------------------------------------------------------------
+    async def until(self, handset: Handset, kind: str, message_id: str) -> None:
+        """Wait until a phone says this of a message, but not for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._said:
+                await self._said.wait_for(
+                    lambda: any(
+                        (s["phone"], s["kind"], s.get("message_id")) == (handset.number, kind, message_id)
+                        for s in self.sayings
+                    )
+                )
+
+    async def say(self, speaker: Handset, to: str, text: str, **more: Any) -> str:
+        """Write something with a phone. Raises PhoneRefused."""
+        done = await speaker.call("send", chat=ids.number(to), text=text, **more)
+        return str(done["message_id"])
+
+
+def _texts(event: dict[str, Any]) -> list[str]:
+    """What people wrote, of an event of the phone that sent it."""
+    if event["kind"] not in ("message-sent", "message-edited", "group-created", "subject-changed"):
+        return []
+    content = event.get("content") or {}
+    found = [event.get("text"), event.get("subject"), content.get("name")]
+    return [text for text in found if isinstance(text, str) and text]
+
+
+_SAID = frozenset(
+    {
+        "kind", "at", "cursor", "chat", "message_id", "device", "text", "encrypted", "reason", "state", "before", "after",
+        "security", "first", "last", "fills_gap", "asked_again", "status", "waiting", "authenticated", "sender",
+    }
+)  # fmt: skip
+"""The fields of an event that the page says something with."""
