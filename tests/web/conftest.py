@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
@@ -38,8 +37,21 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
         yield running
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-async def visitors(browser: Browser) -> AsyncIterator[Visitors]:
+async def visitors(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Visitors]:
     """Makes visitors: `await visitors(url, size=PHONE, scheme="dark")`. What goes wrong in one of their pages fails the test."""
     made: list[Visit] = []
     async with contextlib.AsyncExitStack() as stack:
@@ -50,14 +62,18 @@ async def visitors(browser: Browser) -> AsyncIterator[Visitors]:
             return visit
 
         yield make
+        if request.node.stash.get(FAILED, False):
+            # What somebody would have seen, beside the reason.
+            for visit in made:
+                print(f"--- {visit.page.url}\n{(await visit.page.locator('body').aria_snapshot())[:4000]}")
         wrongs = [wrong for visit in made for wrong in visit.wrongs]
     assert not wrongs, "pages complained:\n" + "\n".join(wrongs)
 
 
 @pytest.fixture
-async def both(tmp_path: Path) -> AsyncIterator[Town]:
+async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """Ana and Ben with a daemon each, and the embedded carrier between them; more people by `both.person`."""
-    async with town(tmp_path / "town") as running:
+    async with town(tmp_path_factory.mktemp("town")) as running:
         yield running
 
 
