@@ -27,7 +27,7 @@ export class NewChat extends Dialog {
       el("fieldset", { class: "kinds" }, el("legend", { class: "spoken" }, t("dialog.new.kind")), kind(false, "person", t("dialog.new.one")), kind(true, "group", t("dialog.new.group"))),
       this.form,
     );
-    this.actions([{ label: t("dialog.cancel") }, { label: t("dialog.new.begin"), kind: "primary", act: () => this.#begin() }]);
+    this.actions([{ label: t("dialog.cancel") }, { label: t("dialog.new.begin"), kind: "primary", act: () => this.#make() }]);
     this.#choose(false);
   }
 
@@ -63,7 +63,11 @@ export class NewChat extends Dialog {
   }
 
   #begin() {
-    return this.run(() => (this.#group ? this.#beginGroup() : this.#beginOne()));
+    return this.run(() => this.#make());
+  }
+
+  #make() {
+    return this.#group ? this.#beginGroup() : this.#beginOne();
   }
 
   async #beginOne() {
