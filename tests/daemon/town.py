@@ -20,10 +20,12 @@ from client.phones import CHEAP
 from letterlock.apps.daemon import Daemon, DaemonSettings
 from letterlock.carrier import Accounts, Carrier, Interference, Seen, Tap
 from letterlock.client import Client, ContentAccount, Environment, SipAccount
+from letterlock.engine.policy import PlainOption
+from letterlock.engine.security import Security
 from letterlock.services.content import ContentServer
 from letterlock.services.directory import Directory, DirectoryLimits, IssuedCode, Rate
 
-__all__ = ["ANA", "BEN", "Person", "Town", "town"]
+__all__ = ["ANA", "BEN", "Person", "Town", "plain_option", "town"]
 
 ANA, BEN = "+15550100", "+15550199"
 _PASSWORD = "lab"
@@ -59,14 +61,7 @@ class Town:
         self.carrier = await self._stack.enter_async_context(
             Carrier("127.0.0.1", 0, Accounts.lab(_PASSWORD), server_port=0, msrp_port=0, tap=self._tapped)
         )
-        plenty = Rate(1_000_000, 1000)
-        self.directory = Directory(
-            str(self.folder / "directory.db"),
-            on_code=self._take_code,
-            limits=DirectoryLimits(bundles=plenty, bundles_of_one_device=plenty, address=plenty, lookups=plenty),
-        )
-        await self.directory.start()
-        self._stack.push_async_callback(self.directory.close)
+        self.directory = await self._directory("all")
         self.content = ContentServer(self.folder / "content", password_of=None)
         await self.content.start()
         self._stack.push_async_callback(self.content.close)
@@ -74,25 +69,39 @@ class Town:
     def _tapped(self, seen: Seen) -> Interference | None:
         return None if self.tap is None else self.tap(seen)
 
+    async def _directory(self, name: str) -> Directory:
+        plenty = Rate(1_000_000, 1000)
+        directory = Directory(
+            str(self.folder / f"directory-{name}.db"),
+            on_code=self._take_code,
+            limits=DirectoryLimits(bundles=plenty, bundles_of_one_device=plenty, address=plenty, lookups=plenty),
+        )
+        await directory.start()
+        self._stack.push_async_callback(directory.close)
+        return directory
+
     def _take_code(self, issued: IssuedCode) -> None:
         self._codes[issued.number] = issued.code
 
-    async def person(self, name: str, number: str, settings: DaemonSettings | None = None, **changes: Any) -> Person:
-        """A profile for this number, opened, with a daemon; until the town ends."""
+    async def person(
+        self, name: str, number: str, settings: DaemonSettings | None = None, *, apart: bool = False, **changes: Any
+    ) -> Person:
+        """A profile for this number, opened, with a daemon; until the town ends. `apart`: its keys are in a directory of its
+        own, so that it and the others find none of each other."""
         folder = self.folder / name
-        await self.create(folder, number)
+        await self.create(folder, number, await self._directory(name) if apart else None)
         client = await self._stack.enter_async_context(self.open(folder, **changes))
         daemon = await self._stack.enter_async_context(Daemon(client, folder, settings=settings))
         return Person(name, number, folder, client, daemon)
 
-    async def create(self, folder: Path, number: str) -> None:
+    async def create(self, folder: Path, number: str, directory: Directory | None = None) -> None:
         async def code() -> str:
             return self._codes[number]
 
         await Client.create(
             folder,
             number,
-            directory=self.directory.url,
+            directory=(directory or self.directory).url,
             code=code,
             sip=SipAccount(
                 "127.0.0.1",
@@ -115,14 +124,26 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def town(folder: Path, settings: DaemonSettings | None = None, **changes: Any) -> AsyncIterator[Town]:
-    """Ana and Ben, who have not written to each other yet. `changes` are those of `Environment`."""
+async def town(
+    folder: Path, settings: DaemonSettings | None = None, *, apart: bool = False, **changes: Any
+) -> AsyncIterator[Town]:
+    """Ana and Ben, who have not written to each other yet. `apart`: neither finds keys of the other, so that nothing can be
+    encrypted. `changes` are those of `Environment`."""
     async with contextlib.AsyncExitStack() as stack:
         both = Town(folder, stack)
         await both.start()
         both.ana = await both.person("ana", ANA, settings, **changes)
-        both.ben = await both.person("ben", BEN, settings, **changes)
+        both.ben = await both.person("ben", BEN, settings, apart=apart, **changes)
         yield both
+
+
+async def plain_option(both: Town) -> PlainOption:
+    """What Ana may choose in a town whose people live `apart`, once their directories have said that there are no keys."""
+    chat = await both.ana.client.chat(both.ben.number)
+    async with asyncio.timeout(20):
+        while chat.security is Security.CHECKING:
+            await asyncio.sleep(0)
+    return (await chat.options())[0]
 
 
 async def _main() -> None:
