@@ -27,7 +27,7 @@ export class ChatList extends View {
       el(
         "header",
         { class: "side-head" },
-        el("h1", {}, t("page.title")),
+        el("p", { class: "wordmark", "aria-hidden": "true" }, t("page.title")),
         button({ label: t("page.settings"), icon: "settings", class: "bare", onclick: () => go("#/settings") }),
         button({ label: t("page.new_chat"), icon: "compose", class: "bare", onclick: () => go("#/new") }),
       ),
@@ -122,7 +122,7 @@ function lines(chat, typing) {
       { class: "chat-top" },
       bdi(chat.name, { class: "chat-name clip" }),
       chat.security && glyph(chat.security),
-      chat.at ? el("time", { class: "chat-time", dateTime: new Date(chat.at).toISOString() }, briefly(chat.at)) : null,
+      chat.at ? el("time", { class: "chat-time", dir: "auto", dateTime: new Date(chat.at).toISOString() }, briefly(chat.at)) : null,
     ),
     el(
       "span",

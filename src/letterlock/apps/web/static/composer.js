@@ -30,7 +30,6 @@ export class Composer extends View {
   #reply = null;
   #editing = null;
   #mode = "";
-  #later = false;
 
   connected() {
     this.typing = new Typing(this.chat);
@@ -44,7 +43,6 @@ export class Composer extends View {
       enterKeyHint: "send",
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#pressed(event),
-      onpaste: (event) => this.#pasted(event),
     });
     this.attach = button({ label: t("page.attach"), icon: "attach", class: "bare", "aria-haspopup": "menu", onclick: () => this.#attach() });
     this.emoji = button({ label: t("page.emoji"), icon: "emoji", class: "bare", "aria-haspopup": "dialog", onclick: () => this.#emoji() });
@@ -64,8 +62,11 @@ export class Composer extends View {
     this.listen(store, "chat", ({ detail }) => detail.chat === this.chat && this.render());
     this.listen(store, "connection", () => this.render());
     const conversation = this.closest("ll-conversation");
-    this.listen(conversation, "dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault());
-    this.listen(conversation, "drop", (event) => this.#files(event, event.dataTransfer));
+    import("./attachments.js").then(({ watchDrops }) => watchDrops(conversation, () => this.#target, { signal: this.life }));
+    // Whether the banner is there decides what is offered here.
+    const watch = new MutationObserver((changes) => changes.some(({ target }) => target === this.banner) && this.render());
+    watch.observe(conversation, { subtree: true, attributeFilter: ["hidden"] });
+    this.life.addEventListener("abort", () => watch.disconnect());
     this.render();
   }
 
@@ -100,7 +101,6 @@ export class Composer extends View {
   async refused(error, message) {
     if (error.notEncrypted && error.data.options?.length) return this.#ask(error, message);
     if (error.needsTrust) {
-      this.#later = false;
       await store.refreshChat(this.chat);
       this.#giveBack(message);
       return;
@@ -118,12 +118,12 @@ export class Composer extends View {
     const state = security?.composer ?? "waiting";
     const asks = state === "closed" && ASKS.has(security.state) && chat.joined && chat.kind !== "group";
     const mode = asks ? "asks" : (MODES[state] ? state : "");
-    if (state !== "paused") this.#later = false;
     // Focus in a row that is about to go must not fall to the page.
     const held = this.contains(document.activeElement);
     this.row.hidden = mode === "";
-    this.decision.hidden = mode !== "" && !asks;
-    if (!this.decision.hidden) this.#renderDecision(chat, state);
+    this.decision.hidden = mode !== "";
+    if (!mode) this.#renderClosed(chat, state);
+    this.note.hidden = mode !== "waiting";
     if (mode) this.#renderRow(mode, chat);
     this.#mode = mode;
     this.#renderContext();
@@ -146,7 +146,6 @@ export class Composer extends View {
     this.submit.setAttribute("aria-disabled", String(empty));
     this.voice.hidden = !empty || Boolean(this.#editing);
     this.attach.hidden = Boolean(this.#editing);
-    this.note.hidden = mode !== "waiting";
     if (mode === "waiting") fill(this.note, icon("ring"), bdi(chat?.security?.sentence ?? t("page.opening")), " ", t("page.queued_note"));
     grow(this.text);
   }
@@ -169,35 +168,30 @@ export class Composer extends View {
     );
   }
 
-  /** In place of the text: what the user decides first. */
-  #renderDecision(chat, state) {
-    const { security } = chat ?? {};
-    const choice = (label, act, kind = "") => button({ label: t(label), class: kind, onclick: () => this.#run(act) });
-    const compare = () => present("ll-code", { chat: this.chat });
-    let parts;
-    if (!chat.joined) parts = [el("p", {}, t("page.left_hint"))];
-    else if (state === "paused" && this.#later) {
-      parts = [el("p", {}, t("page.paused_short")), choice("page.decide", () => ((this.#later = false), this.render()))];
-    } else if (state === "paused") {
-      parts = [
-        el("p", {}, bdi(security.sentence)),
-        choice("page.compare", compare, "primary"),
-        choice("page.send_anyway", () => rpc("accept_keys", { chat: this.chat })),
-        choice("page.later", () => ((this.#later = true), this.render())),
-      ];
-    } else if (security.state === "encryption-ended") {
-      parts = [el("p", {}, bdi(security.sentence)), choice("page.revive", () => rpc("encryption.revive", { chat: this.chat }), "primary")];
-    } else if (security.state === "stalled") {
-      parts = [
-        el("p", {}, bdi(security.sentence)),
-        choice("page.retry_encryption", () => rpc("encryption.retry", { chat: this.chat }), "primary"),
-        choice("page.end_encryption", () => rpc("encryption.end", { chat: this.chat })),
-      ];
-    } else parts = [el("p", {}, bdi(security.sentence))];
-    const signature = JSON.stringify([security, state, this.#later]);
+  /** In place of the text. What is to be decided stands in the banner; when that was put off, the way back is here. */
+  #renderClosed(chat, state) {
+    const put = this.banner?.hidden ?? true;
+    const paused = state === "paused";
+    const key = paused ? "page.paused_short" : chat.joined ? "page.closed" : "page.left_hint";
+    const signature = `${key}/${put}`;
     if (this.decision.dataset.shows === signature) return;
     this.decision.dataset.shows = signature;
-    fill(this.decision, parts[0], el("div", { class: "choices" }, parts.slice(1)));
+    fill(
+      this.decision,
+      el("p", {}, t(key)),
+      paused &&
+        put &&
+        el(
+          "div",
+          { class: "choices" },
+          button({ label: t("page.compare"), class: "primary", onclick: () => present("ll-code", { chat: this.chat }) }),
+          button({ label: t("page.send_anyway"), onclick: () => this.#run(() => rpc("accept_keys", { chat: this.chat })) }),
+        ),
+    );
+  }
+
+  get banner() {
+    return this.closest("ll-conversation")?.querySelector("ll-banner");
   }
 
   async #run(act) {
@@ -319,20 +313,6 @@ export class Composer extends View {
     await attachMenu(this.attach, this.#target);
   }
 
-  async #pasted(event) {
-    if (event.clipboardData?.files.length) await this.#files(event, event.clipboardData);
-  }
-
-  async #files(event, transfer) {
-    const files = [...(transfer?.files ?? [])];
-    if (!files.length || this.row.hidden) return;
-    event.preventDefault();
-    const { attachFiles } = await import("./attachments.js");
-    await attachFiles(files, this.#target);
-    this.#reply = null;
-    this.render();
-  }
-
   async #emoji() {
     const emoji = await pickEmoji(this.emoji, t("page.emoji"));
     if (!emoji) return;
@@ -344,10 +324,11 @@ export class Composer extends View {
 
   #record() {
     const recorder = place("ll-voice", this.#target);
-    const done = () => {
+    const done = ({ detail }) => {
       this.querySelector("ll-voice")?.remove();
       recorder.remove();
       this.row.hidden = false;
+      if (detail?.sent) this.#reply = null;
       this.render();
       this.voice.focus();
     };

@@ -39,9 +39,11 @@ async function boot() {
 function build() {
   const connection = el("div", { class: "connection", role: "status", hidden: true });
   const list = el("ll-chat-list");
-  const side = el("aside", { class: "side", "aria-label": t("page.chats") }, list);
-  const main = el("main", { class: "main" });
-  app.replaceWith(el("div", { class: "app", id: "app" }, connection, side, main));
+  const side = el("section", { class: "side", "aria-label": t("page.side") }, list);
+  const main = el("div", { class: "main" });
+  // One landmark around both columns, because on a phone only one of them is there.
+  const title = el("h1", { class: "spoken" }, t("page.title"));
+  app.replaceWith(el("main", { class: "app", id: "app" }, title, connection, side, main));
   const frame = document.getElementById("app");
 
   store.addEventListener("connection", () => showConnection(connection));

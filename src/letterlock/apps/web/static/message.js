@@ -73,8 +73,7 @@ export class Message extends HTMLElement {
           { class: "bubble" },
           named && bdi(cut(message.sender_name || message.sender, 60), { class: "sender clip" }),
           message.reply && this.#quote(message.reply),
-          el("div", { class: "content" }, contentOf(message)),
-          meta(message, around),
+          el("div", { class: "line" }, el("div", { class: "content" }, contentOf(message)), meta(message, around)),
         ),
         this.#hasActions() &&
           button({ label: t("page.actions"), icon: "more", class: "bare more", tabindex: -1, onclick: () => openActions(this) }),
@@ -111,7 +110,7 @@ export class Message extends HTMLElement {
       "div",
       { class: "failure" },
       icon("warning"),
-      el("p", {}, bdi(sentenceOf(reason)), " ", next && bdi(sentenceOf(next))),
+      el("div", {}, [reason, next].filter(Boolean).map((part) => el("p", { dir: "auto" }, sentenceOf(part)))),
       button({
         label: t("page.try_again"),
         class: "link",
@@ -174,7 +173,7 @@ function meta(message, around) {
         el("div", { class: "original" }, el("span", { class: "original-label" }, t("page.original")), longText(message.original ?? "")),
       ),
     !message.encrypted && el("span", { class: "carried" }, icon(message.medium === "sms" ? "lock-struck" : "lock-open"), t(message.medium === "sms" ? "page.plain_sms" : "page.plain_rcs")),
-    el("time", { dateTime: new Date(message.at).toISOString(), title: momentOf(message.at) }, timeOf(message.at)),
+    el("time", { dir: "auto", dateTime: new Date(message.at).toISOString(), title: momentOf(message.at) }, timeOf(message.at)),
     message.encrypted && el("span", { class: "glyph locked", title: t("page.encrypted") }, icon("lock")),
     status &&
       el(
@@ -233,7 +232,7 @@ function transition(from) {
 /** What is no message: a change of the group or of keys, a gap, something that could not be read. */
 function system(message) {
   if (message.kind === "notice") {
-    return el("p", { class: "notice" }, bdi(message.notice?.text ?? message.text ?? ""), " ", el("time", { dateTime: new Date(message.at).toISOString() }, timeOf(message.at)));
+    return el("p", { class: "notice" }, bdi(message.notice?.text ?? message.text ?? ""), " ", el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)));
   }
   const { reason, next_step: next } = message.outcome ?? {};
   const missing = message.kind === "missing";
@@ -246,10 +245,9 @@ function system(message) {
       "div",
       {},
       el("p", { class: "card-title" }, missing ? t("page.missing", { name: cut(who, 60) }) : t("page.unreadable", { name: cut(who, 60) })),
-      reason && el("p", {}, bdi(sentenceOf(reason))),
-      next && el("p", {}, bdi(sentenceOf(next))),
+      [reason, next].filter(Boolean).map((part) => el("p", { dir: "auto" }, sentenceOf(part))),
       missing && !reason && el("p", {}, t("page.missing_hint")),
-      message.at ? el("time", { dateTime: new Date(message.at).toISOString() }, timeOf(message.at)) : null,
+      message.at ? el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)) : null,
     ),
   );
 }

@@ -47,10 +47,17 @@ export class Scrolling {
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
-  /** @param {HTMLElement} item @param {"center"|"start"|"nearest"} [block] */
+  /**
+   * Nothing but this scroller moves: `scrollIntoView` would scroll the page around it as well.
+   * @param {HTMLElement} item @param {"center"|"start"|"nearest"} [block]
+   */
   to(item, block = "center") {
-    this.stuck = false;
-    item.scrollIntoView({ block });
+    const room = this.scroller.clientHeight;
+    const start = this.#offset(item);
+    const end = start + item.offsetHeight;
+    if (block === "center") this.scroller.scrollTop += start - Math.max(0, (room - item.offsetHeight) / 2);
+    else if (block === "start" || start < 0) this.scroller.scrollTop += start;
+    else if (end > room) this.scroller.scrollTop += Math.min(start, end - room);
     this.#note();
   }
 

@@ -177,7 +177,7 @@ function hitRow({ message, text, ranges }) {
           "span",
           { class: "result-top" },
           bdi(cut(chat?.name ?? message.chat, 60), { class: "chat-name clip" }),
-          el("time", { class: "chat-time", dateTime: new Date(message.at).toISOString() }, briefly(message.at)),
+          el("time", { class: "chat-time", dir: "auto", dateTime: new Date(message.at).toISOString() }, briefly(message.at)),
         ),
         el("span", { class: "result-text" }, bdi(cut(who, 40)), ": ", el("bdi", { dir: "auto" }, excerpt(text || message.text || "", ranges))),
       ),

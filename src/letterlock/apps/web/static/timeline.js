@@ -25,7 +25,7 @@ export class Timeline extends View {
 
   connected() {
     this.window = store.window(this.chat);
-    this.feed = el("div", { class: "feed", role: "feed", "aria-label": t("page.messages") });
+    this.feed = el("div", { class: "feed" });
     this.scroller = el("div", { class: "scroller" }, this.feed);
     this.trouble = el("div", { class: "timeline-trouble", role: "alert", hidden: true });
     this.down = el("button", { type: "button", class: "down fades", hidden: true, onclick: () => this.toEnd() });
@@ -81,7 +81,8 @@ export class Timeline extends View {
   }
 
   #changed(reason) {
-    this.feed.setAttribute("aria-busy", String(this.window.loading));
+    if (this.window.loading) this.feed.setAttribute("aria-busy", "true");
+    else this.feed.removeAttribute("aria-busy");
     this.#showTrouble();
     if (reason === "state") return;
     if (reason === "reset") this.#markUnread();
@@ -141,7 +142,14 @@ export class Timeline extends View {
     const lastNode = this.feed.lastElementChild;
     keepStop(this.feed, ITEM, lastNode);
     if (focused && !focused.isConnected) (focused.dataset.edge === "start" ? this.feed.firstElementChild : lastNode)?.focus();
-    this.classList.toggle("is-empty", items.length === 0 && this.window.loaded);
+    // A feed without articles is none.
+    if (items.length) {
+      this.feed.setAttribute("role", "feed");
+      this.feed.setAttribute("aria-label", t("page.messages"));
+    } else {
+      this.feed.removeAttribute("role");
+      this.feed.removeAttribute("aria-label");
+    }
   }
 
   #moved() {
@@ -205,7 +213,7 @@ export class Timeline extends View {
     if (!target) return;
     target.dataset.edge = event.key === "ArrowUp" || event.key === "Home" || event.key === "PageUp" ? "start" : "end";
     target.focus({ preventScroll: true });
-    target.scrollIntoView({ block: "nearest" });
+    this.scrolling.to(target, "nearest");
   }
 
   /** About one screen away. */
