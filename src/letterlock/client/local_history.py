@@ -154,7 +154,9 @@ class LocalHistory:
         return [message for _, message in items[:limit]], len(items) > limit
 
     async def _views(self, number: ChatName, messages: Sequence[Message]) -> Sequence[MessageView]:
-        return [self._engine.view(self._store, number, message) async for message in _sliced(messages)]
+        views = [self._engine.view(self._store, number, message) async for message in _sliced(messages)]
+        await asyncio.sleep(0)  # whoever reads page after page lets everybody else work in between
+        return views
 
     # --- what is looked for --------------------------------------------------------------------------------
     async def search(self, text: str, chat: ChatName | None, limit: int, before: str) -> Hits:

@@ -96,7 +96,7 @@ def _cut(text: str) -> Iterator[_Term]:
     for at, c in enumerate(text[:_MOST_CHARACTERS]):
         folded, alone = _folded(c)
         if folded is None:
-            end += at == end and bool(word)
+            end += alone and at == end and bool(word)  # an accent belongs to what it stands on
             continue
         if word and (not folded or alone):
             yield _Term(word[:_LONGEST], start, end, False)
@@ -115,14 +115,17 @@ def _cut(text: str) -> Iterator[_Term]:
 
 @lru_cache(maxsize=4_096)
 def _folded(c: str) -> tuple[str | None, bool]:
-    """A character without case and accents, and whether it stands alone; None: as if it were not there; empty: a gap."""
+    """A character without case and accents, and whether it stands alone; None: as if it were not there (and
+    whether it is a mark on the one before); empty: a gap."""
     if any(low <= ord(c) <= high for low, high in _ALONE) and unicodedata.category(c)[0] in "LN":
         # Half and full width forms are decomposed, syllables of Hangul are not.
         return c, True
     category = unicodedata.category(c)
     if category in ("Mn", "Me", "Cf", "Cc") and c not in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85":
-        return None, False
-    if category == "So" or category == "Sk":
+        return None, category[0] == "M"
+    if "\U0001f3fb" <= c <= "\U0001f3ff":
+        return None, True  # the colour of a skin
+    if category == "So":
         return c, True
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", c).casefold())
     kept = "".join(

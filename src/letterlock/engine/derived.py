@@ -17,7 +17,7 @@ from .events import MessageExpired, MessageFailed, MessageSent, Recorded
 from .history_records import NOTICE_TYPE, Failure, Summary, failure_key, search_key, summary_key
 from .limits import DEFAULTS
 from .record_values import Message, Status
-from .records import message_key, thread_key
+from .records import message_key, order_parts, place_key, thread_key
 from .thread import Thread
 
 __all__ = ["derive", "searchable", "summed", "unseen"]
@@ -84,9 +84,9 @@ def summed(summary: Summary, message: Message, unread: int) -> Summary:
 def _message(staged: Staged, chat: ChatName, order: str, message: Message | None) -> None:
     if message is None or message.status is Status.MISSING:
         return  # a gap's marker: no message, before and after
-    # One that we have just written was never unread, and looking for it would cost a read of the disk.
-    fresh = message.mine and message.status in (Status.WAITING, Status.SENDING)
-    before = None if fresh else staged.before(message_key(chat, order))
+    # One that has got its place in this very turn was not there before, and looking for it would cost a read of the disk.
+    placed = staged.writes.get(place_key(chat, message.message_id, order_parts(order)[1]))
+    before = None if placed is not None and placed.order == order else staged.before(message_key(chat, order))
     key = summary_key(chat)
     known = staged.get(key) or Summary()
     after = summed(known, message, unseen(message) - unseen(before))
@@ -95,9 +95,9 @@ def _message(staged: Staged, chat: ChatName, order: str, message: Message | None
     thread = thread_key(chat, order)
     if thread in staged.writes:
         _index(staged, chat, message, staged.get(thread))
-    elif before is None:
+    elif placed is not None and before is None:
         _index(staged, chat, message, None)
-    elif (before.text, before.entity) != (message.text, message.entity):
+    elif before is None or (before.text, before.entity) != (message.text, message.entity):
         _index(staged, chat, message, staged.get(thread))
 
 

@@ -20,7 +20,7 @@ class _Missing:
 MISSING: Final = _Missing()
 """What `get` answers for a name that it does not know; None means that the record is known to be absent."""
 
-_OVERHEAD = 200  # bytes that an entry takes beside its value: dictionary slot, name, object headers
+_OVERHEAD = 320  # bytes that an entry takes beside its value: dictionary slot, name, tuple, object headers
 
 
 class RecordCache:

@@ -108,7 +108,7 @@ class Store:
         *,
         witness_folder: Path | None = None,
         lock: ProfileLock | None = None,
-        cache_bytes: int = 64 * 1024 * 1024,
+        cache_bytes: int = 32 * 1024 * 1024,
         use_old_copy: bool = False,
         checkpoint: Callable[[str], None] = _nothing,
     ) -> Store:

@@ -1,0 +1,371 @@
+"""What follows from a chat's messages: summaries, search texts, dividers, cards, reasons; names and decisions."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from engine.world import ALICE, BOB, CAROL, Hostility, Phone, World
+from letterlock.carriage import Inbound, NetworkResult
+from letterlock.engine.asides import MOST_CARDS, MOST_DIVIDERS
+from letterlock.engine.content import Delete, Edit, Reaction, Reference, Text
+from letterlock.engine.derived import searchable, unseen
+from letterlock.engine.events import ChatNamed, SecurityChanged, VerificationWithdrawn
+from letterlock.engine.history_records import ASIDE, SUMMARY, Summary, asides_key, summary_key
+from letterlock.engine.record_values import Message, Status
+from letterlock.engine.records import thread_key
+from letterlock.engine.security import Security
+from letterlock.engine.view import MessageView
+from letterlock.errors import InputError, NotEncrypted
+from letterlock.ids import ChatName, MessageId, Number
+
+
+def two(**named: object) -> tuple[World, Phone, Phone]:
+    world = World(**named)  # type: ignore[arg-type]
+    (alice,), (bob,) = world.person(ALICE), world.person(BOB)
+    return world, alice, bob
+
+
+def summary(phone: Phone, chat: ChatName) -> Summary:
+    return phone.engine.summary(phone.state, chat)
+
+
+def asides(phone: Phone, chat: ChatName) -> list[Message]:
+    found = [phone.state.get(key) for key in phone.state.scan(ASIDE, f"{chat}/")]
+    return [message for message in found if message is not None]
+
+
+def notices(phone: Phone, chat: ChatName) -> list[tuple[str, object]]:
+    views = [phone.engine.view(phone.state, chat, message) for message in asides(phone, chat)]
+    return [(view.notice.key, view.notice.values.get("state")) for view in views if view.notice is not None]
+
+
+def naive(phone: Phone, chat: Number) -> tuple[Summary, dict[str, str]]:
+    """The same by a look at everything."""
+    messages = [message for message in phone.history(chat) if message.status is not Status.MISSING]
+    texts = {}
+    for message in messages:
+        text = searchable(message, phone.state.get(thread_key(chat, message.order)))
+        if text:
+            texts[f"search/{chat}/{message.order}"] = text
+    orders = [message.order for message in messages]
+    unread = sum(map(unseen, messages))
+    return Summary(max(orders, default=""), max((message.at for message in messages), default=0), unread), texts
+
+
+def kept(phone: Phone, chat: ChatName) -> tuple[Summary, dict[str, str]]:
+    start = f"search/{chat}/"
+    texts = {name: data.decode() for name, data in phone.state.records.items() if name.startswith(start)}
+    return summary(phone, chat), texts
+
+
+# --- summaries and search ----------------------------------------------------------------------------------------
+def test_unread_counts_what_was_received_and_not_seen() -> None:
+    world, alice, bob = two()
+    ids = [alice.send(BOB, f"{n}") for n in range(3)]
+    world.run()
+    assert (summary(bob, ALICE).unread, summary(alice, BOB).unread) == (3, 0)
+    bob.do(bob.engine.mark_displayed, ALICE, ids[1])
+    bob.do(bob.engine.mark_displayed, ALICE, ids[1])
+    assert summary(bob, ALICE).unread == 2
+    alice.do(alice.engine.send, BOB, Delete(ids[0]))
+    world.run()
+    assert summary(bob, ALICE).unread == 1
+    bob.do(bob.engine.mark_displayed, ALICE, ids[0])
+    bob.do(bob.engine.mark_displayed, ALICE, ids[2])
+    assert summary(bob, ALICE).unread == 0
+
+
+def test_what_was_deleted_or_edited_is_found_no_more() -> None:
+    world, alice, bob = two()
+    first, second = alice.send(BOB, "herring"), alice.send(BOB, "mackerel")
+    world.run()
+    alice.do(alice.engine.send, BOB, Edit(first, "salmon"))
+    alice.do(alice.engine.send, BOB, Delete(second))
+    world.run()
+    for phone, chat in ((alice, BOB), (bob, ALICE)):
+        assert list(kept(phone, chat)[1].values()) == ["salmon"]
+        assert kept(phone, chat) == naive(phone, chat)
+
+
+class Histories(RuleBasedStateMachine):
+    """Any mix of sending, changing, seeing, bad weather and kills: what is kept is what a look at everything gives."""
+
+    @initialize(seed=st.integers(0, 1 << 30))
+    def set_up(self, seed: int) -> None:
+        self.world, self.alice, self.bob = two(seed=seed)
+        self.ids: list[tuple[Phone, MessageId]] = []
+
+    def other(self, phone: Phone) -> Number:
+        return BOB if phone is self.alice else ALICE
+
+    @rule(mine=st.booleans(), word=st.sampled_from(("red fish", "blue", "東京", "")))
+    def send(self, mine: bool, word: str) -> None:
+        phone = self.alice if mine else self.bob
+        self.ids.append((phone, phone.send(self.other(phone), f"{word} {len(self.ids)}")))
+
+    @rule(index=st.integers(0, 30), what=st.sampled_from(("edit", "delete", "react", "see")))
+    def change(self, index: int, what: str) -> None:
+        if not self.ids:
+            return
+        phone, message_id = self.ids[index % len(self.ids)]
+        other = self.bob if phone is self.alice else self.alice
+        try:
+            if what == "edit":
+                phone.do(phone.engine.send, self.other(phone), Edit(message_id, f"other {index}"))
+            elif what == "delete":
+                phone.do(phone.engine.send, self.other(phone), Delete(message_id))
+            elif what == "react":
+                other.do(other.engine.send, phone.number, Reaction(Reference(message_id), "👍"))
+            else:
+                other.do(other.engine.mark_displayed, phone.number, message_id)
+        except InputError:
+            pass  # deleted before, or not there yet
+
+    @rule(ms=st.sampled_from((0, 1_000, 40_000, 700_000)))
+    def wait(self, ms: int) -> None:
+        self.world.run_for(ms)
+
+    @rule(
+        swallow=st.sampled_from((0.0, 0.4)), duplicate=st.sampled_from((0.0, 0.4)), delay=st.sampled_from((0, 90_000))
+    )
+    def weather(self, swallow: float, duplicate: float, delay: int) -> None:
+        self.world.hostility = Hostility(swallow=swallow, duplicate=duplicate, longest_delay=delay)
+
+    @rule(mine=st.booleans(), places=st.integers(1, 8))
+    def kill_soon(self, mine: bool, places: int) -> None:
+        victim, left = (self.alice if mine else self.bob), [places]
+
+        def plan(phone: Phone, what: str) -> bool:
+            left[0] -= phone is victim
+            return phone is victim and left[0] == 0
+
+        self.world.crash_plan = plan
+        self.world.run_for(2_000)
+        self.world.crash_plan = None
+
+    @invariant()
+    def what_is_kept_is_true(self) -> None:
+        for phone, chat in ((self.alice, BOB), (self.bob, ALICE)):
+            assert kept(phone, chat) == naive(phone, chat)
+
+
+Histories.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestHistories = pytest.mark.slow(Histories.TestCase)
+
+
+# --- dividers and cards --------------------------------------------------------------------------------------------
+def test_a_divider_stands_where_the_protection_changed() -> None:
+    world = World()
+    (alice,) = world.person(ALICE)
+    alice.do(alice.engine.open_chat, BOB)
+    world.run()
+    with pytest.raises(NotEncrypted) as caught:
+        alice.send(BOB, "no")
+    alice.send(BOB, "in the clear", allow=caught.value.options[0])
+    world.run()
+    (divider,) = asides(alice, BOB)
+    assert notices(alice, BOB) == [("security-changed", "plain-rcs")]
+    (message,) = alice.history(BOB)
+    assert divider.order < message.order
+    world.person(BOB)
+    alice.do(alice.engine.on_lists, BOB, world.accounts[BOB].chain)
+    world.run()
+    assert notices(alice, BOB)[1:] == [("security-changed", "encrypted")]
+    assert asides(alice, BOB)[-1].order > message.order
+    # A look-up that comes and goes is no divider.
+    alice.send(BOB, "encrypted")
+    world.run()
+    assert len(notices(alice, BOB)) == 2
+
+
+def test_verification_and_its_end_are_in_the_history() -> None:
+    world, alice, _ = two()
+    alice.send(BOB, "hi")
+    world.run()
+    alice.do(alice.engine.mark_verified, BOB, world.accounts[BOB].account)
+    assert alice.engine.verified_at(alice.state, BOB) == world.now
+    alice.do(alice.engine.withdraw, BOB)
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.ENCRYPTED
+    assert alice.engine.verified_at(alice.state, BOB) == 0
+    assert alice.told(VerificationWithdrawn) == [VerificationWithdrawn(BOB)]
+    assert alice.told(SecurityChanged)[-1].state == "encrypted"
+    assert [state for _, state in notices(alice, BOB)] == ["encrypted", "verified", "encrypted"]
+    alice.do(alice.engine.withdraw, BOB)
+    assert len(alice.told(VerificationWithdrawn)) == 1
+
+
+def test_sr01_withdrawing_does_not_let_out_what_changed_keys_hold_back() -> None:
+    world, alice, bob = two()
+    alice.send(BOB, "hi")
+    world.run()
+    alice.do(alice.engine.mark_verified, BOB, world.accounts[BOB].account)
+    world.phones.remove(bob)
+    world.person(BOB)
+    alice.do(alice.engine.on_lists, BOB, world.accounts[BOB].chain)
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.NO_LONGER_VERIFIED
+    alice.do(alice.engine.withdraw, BOB)
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.NO_LONGER_VERIFIED
+    assert "keys-changed" in [key for key, _ in notices(alice, BOB)]
+
+
+def garbage(n: int, message_id: str = "", sender: Number = ALICE) -> Inbound:
+    body, name = b"not a frame %d" % n, MessageId(message_id or f"garbage-{n}")
+    return Inbound(sender, BOB, name, "application/vnd.letterlock.toy", body, 0)
+
+
+def test_what_could_not_be_read_is_a_card_until_it_comes_again() -> None:
+    world, alice, bob = two()
+    alice.send(BOB, "first")
+    world.run()
+    late = MessageId("11111111-2222-4333-8444-555555555555")
+    bob.do(bob.engine.received, garbage(1, late))
+    (card,) = [message for message in asides(bob, ALICE) if message.status is Status.UNREADABLE]
+    view = bob.engine.view(bob.state, ALICE, card)
+    assert (view.status, view.text, view.message_id) == (Status.UNREADABLE, None, late)
+    assert view.unreadable is not None
+    assert (view.unreadable.cause, view.unreadable.reason) == ("damaged", "malformed")
+    assert card.order > bob.history(ALICE)[-1].order
+    assert kept(bob, ALICE) == naive(bob, ALICE)
+    # The same id once more is the same card.
+    bob.do(bob.engine.received, garbage(2, late))
+    assert sum(message.status is Status.UNREADABLE for message in asides(bob, ALICE)) == 1
+    alice.send(BOB, "the same again", message_id=late)
+    world.run()
+    assert not [message for message in asides(bob, ALICE) if message.status is Status.UNREADABLE]
+    assert bob.shown() == ["first", "the same again"]
+
+
+def test_sr07_sr08_a_flood_leaves_few_cards_and_strangers_none() -> None:
+    world, alice, bob = two()
+    alice.send(BOB, "first")
+    world.run()
+    for n in range(300):
+        bob.do(bob.engine.received, garbage(n))
+        bob.do(bob.engine.received, garbage(n, sender=CAROL))
+        world.now += 400_000
+    known = bob.state.get(asides_key(ALICE))
+    assert known is not None
+    assert len(known.cards) == MOST_CARDS
+    assert len(asides(bob, ALICE)) == MOST_CARDS + len(known.dividers)
+    assert not asides(bob, CAROL)
+    assert [key.name for key in bob.state.scan(SUMMARY)] == [f"summary/{ALICE}"]
+
+
+def test_sr08_dividers_are_bounded() -> None:
+    world, alice, _ = two()
+    alice.send(BOB, "hi")
+    world.run()
+    for _ in range(MOST_DIVIDERS):
+        alice.do(alice.engine.mark_verified, BOB, world.accounts[BOB].account)
+        alice.do(alice.engine.withdraw, BOB)
+    assert len(asides(alice, BOB)) == MOST_DIVIDERS
+
+
+# --- what failed ---------------------------------------------------------------------------------------------------
+def failed(world: World, alice: Phone) -> MessageView:
+    world.on_transmit = lambda phone, outbound: NetworkResult(False, 403, "Forbidden") if phone is alice else None
+    message_id = alice.send(BOB, "lost")
+    world.run()
+    world.on_transmit = None
+    (view,) = alice.engine.find(alice.state, BOB, message_id)
+    assert view.status is Status.FAILED
+    return view
+
+
+def test_a_failed_message_says_why_and_what_next() -> None:
+    world, alice, _ = two()
+    alice.send(BOB, "hi")
+    world.run()
+    alice.do(alice.engine.set_name, BOB, "Bob")
+    view = failed(world, alice)
+    assert view.outcome is not None
+    assert view.outcome.code == "forbidden"
+    assert "Bob" in view.outcome.reason
+    assert "403" in view.outcome.next_step
+
+
+def test_sending_again_sends_the_same_and_marks_the_old_one() -> None:
+    world, alice, bob = two()
+    alice.send(BOB, "hi")
+    world.run()
+    old = failed(world, alice)
+    new = alice.do(alice.engine.resend, BOB, old.message_id)
+    world.run_for(600_000)  # the one that failed is missing at Bob's, and waited for
+    assert bob.shown() == ["hi", "lost"]
+    (shown,) = alice.engine.find(alice.state, BOB, old.message_id)
+    assert shown.superseded_by == new
+    for message_id in (old.message_id, new, MessageId("none")):
+        with pytest.raises(InputError) as caught:
+            alice.do(alice.engine.resend, BOB, message_id)
+        assert caught.value.code == "input.resend"
+
+
+def test_sr01_sending_again_asks_as_sending_does() -> None:
+    world = World()
+    (alice,) = world.person(ALICE)
+    alice.do(alice.engine.open_chat, BOB)
+    world.run()
+    with pytest.raises(NotEncrypted) as caught:
+        alice.send(BOB, "no")
+    world.on_transmit = lambda phone, outbound: NetworkResult(False, 403, "Forbidden")
+    message_id = alice.send(BOB, "in the clear", allow=caught.value.options[0])
+    world.run()
+    world.person(BOB)
+    alice.do(alice.engine.on_lists, BOB, world.accounts[BOB].chain)
+    world.on_transmit = None
+    sent = world.plaintexts_sent
+    new = alice.do(alice.engine.resend, BOB, message_id)
+    world.run()
+    (view,) = alice.engine.find(alice.state, BOB, new)
+    assert view.encrypted
+    assert world.plaintexts_sent == sent
+
+
+# --- names and what waits ------------------------------------------------------------------------------------------
+def test_names_are_local_bounded_and_clean() -> None:
+    world, alice, _ = two()
+    alice.send(BOB, "hi")
+    world.run()
+    sent = len(world.sent)
+    alice.do(alice.engine.set_name, BOB, "Bob\u202e\n Smith")
+    assert alice.engine.name_of(alice.state, BOB) == "Bob Smith"
+    assert alice.told(ChatNamed) == [ChatNamed(BOB, "Bob Smith")]
+    for wrong in ("x" * 65, "\u202e", "\ud800"):
+        with pytest.raises(InputError) as caught:
+            alice.do(alice.engine.set_name, BOB, wrong)
+        assert caught.value.code == "input.name"
+    with pytest.raises(InputError) as caught:
+        alice.do(alice.engine.set_name, CAROL, "nobody")
+    assert caught.value.code == "input.chat"
+    alice.do(alice.engine.set_name, BOB, "")
+    assert alice.engine.name_of(alice.state, BOB) == ""
+    world.run()
+    assert len(world.sent) == sent
+
+
+def test_what_waits_says_since_when_and_in_which_transition() -> None:
+    world = World(hostility=Hostility(directory_down=1.0))
+    (alice,) = world.person(ALICE)
+    began = world.now
+    alice.send(BOB, "one")
+    world.run_for(5_000)
+    alice.send(BOB, "two")
+    transition, waiting, since = alice.engine.transition(alice.state, BOB)
+    assert (waiting, since) == (2, began)
+    world.hostility = Hostility()
+    world.person(BOB)
+    world.run_for(600_000)
+    after, waiting, since = alice.engine.transition(alice.state, BOB)
+    assert (waiting, since) == (0, 0)
+    assert after == transition + 1
+
+
+def test_the_summary_record_is_small() -> None:
+    world, alice, _ = two()
+    step = alice.engine.send(alice.state, BOB, Text("x"), world.now, world.rng)
+    assert len(SUMMARY.encode(step.writes[summary_key(BOB)])) < 100
