@@ -36,9 +36,13 @@ export class Attachment extends View {
   }
 
   disconnected() {
-    this.#near?.disconnect();
-    this.#near = null;
-    this.#drawn = "";
+    // It may only be moved to another place of the same message: then it goes on as it is.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#near?.disconnect();
+      this.#near = null;
+      this.#drawn = "";
+    });
   }
 
   render() {

@@ -57,9 +57,10 @@ export class Message extends HTMLElement {
     ]
       .filter(Boolean)
       .join(" ");
-    const held = this.contains(document.activeElement) && document.activeElement !== this;
+    const focused = document.activeElement;
+    const held = this.contains(focused) && focused !== this;
     fill(this, dividers(message, around), isSystem(message) ? system(message) : this.#bubble(message, around));
-    if (held) this.focus({ preventScroll: true });
+    if (held) (this.contains(focused) ? focused : this).focus({ preventScroll: true });
   }
 
   #bubble(message, around) {
@@ -73,7 +74,7 @@ export class Message extends HTMLElement {
           { class: "bubble" },
           named && bdi(cut(message.sender_name || message.sender, 60), { class: "sender clip" }),
           message.reply && this.#quote(message.reply),
-          el("div", { class: "line" }, el("div", { class: "content" }, contentOf(message)), meta(message, around)),
+          el("div", { class: "line" }, el("div", { class: "content" }, contentOf(message, this.querySelector("ll-attachment"))), meta(message, around)),
         ),
         this.#hasActions() &&
           button({ label: t("page.actions"), icon: "more", class: "bare more", tabindex: -1, onclick: () => openActions(this) }),
@@ -141,12 +142,13 @@ function sentenceOf(clause) {
   return !first || /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
-function contentOf(message) {
+/** `held` is the file that is shown already: a film that plays goes on although the message has another status now. */
+function contentOf(message, held) {
   switch (message.kind) {
     case "deleted":
       return el("p", { class: "gone" }, icon("delete"), t(message.mine ? "page.deleted_by_you" : "page.deleted"));
     case "file":
-      return [place("ll-attachment", { message }), message.text ? longText(message.text) : null];
+      return [held?.message?.message_id === message.message_id ? Object.assign(held, { message }) : place("ll-attachment", { message }), message.text ? longText(message.text) : null];
     case "location":
       return place("ll-location", { message });
     case "bot":

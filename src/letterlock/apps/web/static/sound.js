@@ -21,6 +21,7 @@ export class Sound extends View {
   #audio = /** @type {HTMLAudioElement|null} */ (null);
 
   connected() {
+    if (this.toggle) return;
     const { file } = this.message;
     this.toggle = button({ label: t("dialog.sound.play"), icon: "play", class: "sound-toggle", onclick: () => this.#toggle() });
     this.wave = el("span", { class: "sound-wave", "aria-hidden": "true" });
@@ -41,9 +42,8 @@ export class Sound extends View {
   }
 
   disconnected() {
-    this.#audio?.pause();
-    if (this.#audio) this.#audio.src = "";
-    this.#audio = null;
+    // It may only be moved.
+    queueMicrotask(() => this.isConnected || this.#audio?.pause());
   }
 
   // --- playing -----------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ export class Sound extends View {
     if (!inline) throw new DOMException("", "NotSupportedError");
     const audio = new Audio(path);
     this.#audio = audio;
-    const on = (type, heard) => audio.addEventListener(type, heard, { signal: this.life });
+    const on = (type, heard) => audio.addEventListener(type, heard);
     on("play", () => this.#tell());
     on("pause", () => this.#tell());
     on("timeupdate", () => this.#tick());
@@ -76,7 +76,7 @@ export class Sound extends View {
       this.#tick();
       this.#tell();
     });
-    on("error", () => audio.src && this.#broken(t("dialog.sound.no-play")));
+    on("error", () => this.#broken(t("dialog.sound.no-play")));
     this.slider.disabled = false;
     if (!this.message.file.waveform?.length && this.message.file.size <= SHORT_BYTES) this.#listen(path);
   }

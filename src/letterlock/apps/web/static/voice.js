@@ -108,7 +108,7 @@ export class Voice extends View {
     const recorder = this.#recorder;
     const done = (sent) => {
       this.#quiet();
-      this.dispatchEvent(new CustomEvent("done", { detail: { sent } }));
+      this.dispatchEvent(new CustomEvent("done", { bubbles: true, detail: { sent } }));
     };
     // A press by accident is no message.
     if (!send || !recorder || lasted < SHORTEST_MS) return done(false);
