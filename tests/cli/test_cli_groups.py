@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from cli.terminals import User
-from letterlock.apps.cli.group_words import chat_label, group_event_text, notice_text
+from letterlock.apps.cli.group_words import group_event_text
+from letterlock.apps.verbs.names import chat_label
+from letterlock.apps.verbs.notices import notice_text
 from letterlock.engine.events import event_to_json
 from letterlock.engine.groups.events import (
     GroupCreated,
@@ -19,6 +19,7 @@ from letterlock.engine.groups.events import (
     RosterMismatch,
     SubjectChanged,
 )
+from letterlock.engine.view import Notice
 from letterlock.ids import GroupName, Number
 
 NAME = GroupName("0123456789abcdef" * 2)
@@ -44,7 +45,7 @@ def test_a_group_from_the_command_line(ana: User, ben: User) -> None:
     listed = ana.run("group", "list").ok().out
     assert f"{made['chat']}  Climbers  2 members" in listed
     history = ana.run("chats", made["chat"]).ok().out
-    assert "up we go" in history and "created 'Hikers from the shell'" in history
+    assert "up we go" in history and "You created the group “Hikers from the shell”" in history
     refused = ben.run("group", "remove", made["chat"], ana.number)
     assert refused.code == 1 and "who is higher" in refused.err
     ana.run("group", "remove", made["chat"], ben.number).ok()
@@ -56,23 +57,38 @@ def test_a_group_from_the_command_line(ana: User, ben: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "text"),
+    ("event", "text", "notice"),
     [
-        (GroupCreated(NAME, ANA, "Hikers", (ANA, BEN), ""), "created 'Hikers' with +15550199"),
-        (GroupJoined(NAME, ANA, "Hikers", (ANA, BEN), ""), "+15550100 added you to 'Hikers' of 2"),
-        (MemberAdded(NAME, BEN, "", ANA, ""), "+15550100 added +15550199"),
-        (MemberRemoved(NAME, BEN, "", ANA, ""), "+15550100 removed +15550199"),
-        (MemberLeft(NAME, BEN, "", ""), "+15550199 left"),
-        (SubjectChanged(NAME, "Climbers", ANA, ""), "+15550100 called it 'Climbers'"),
-        (IconChanged(NAME, "", "", ANA, ""), "+15550100 took away the picture"),
+        (
+            GroupCreated(NAME, ANA, "Hikers", (ANA, BEN), ""),
+            "created 'Hikers' with +15550199",
+            "You created the group “Hikers”",
+        ),
+        (
+            GroupJoined(NAME, BEN, "Hikers", (BEN, ANA), ""),
+            "+15550199 added you to 'Hikers' of 2",
+            "Ben added you to “Hikers”",
+        ),
+        (MemberAdded(NAME, BEN, "", ANA, ""), "+15550100 added +15550199", "You added Ben"),
+        (MemberRemoved(NAME, BEN, "", ANA, ""), "+15550100 removed +15550199", "You removed Ben"),
+        (MemberLeft(NAME, BEN, "", ""), "+15550199 left", "Ben left"),
+        (
+            SubjectChanged(NAME, "Climbers", ANA, ""),
+            "+15550100 called it 'Climbers'",
+            "You called the group “Climbers”",
+        ),
+        (IconChanged(NAME, "", "", ANA, ""), "+15550100 took away the picture", "You took the picture away"),
         (
             RosterMismatch(NAME, "ghost", "sip:conf-1@x", (BEN,), ""),
             "the carrier's conference lists +15550199, whom no member has added; nothing is sent there",
+            "The carrier lists Ben, whom no member has added; nothing is sent there",
         ),
     ],
 )
-def test_events_of_groups_read_as_sentences(event: MemberAdded, text: str) -> None:
+def test_events_of_groups_read_as_sentences(event: MemberAdded, text: str, notice: str) -> None:
     assert group_event_text(event) == f"group 01234567: {text}"
-    assert notice_text(json.dumps(event_to_json(event))) == f"(group 01234567: {text})"
-    assert notice_text("{}") == notice_text("nothing") == "(a change of the group)"
+    record = event_to_json(event)
+    kept = Notice(record["kind"], {name: value for name, value in record.items() if name not in ("kind", "chat")})
+    assert notice_text(NAME, kept, {BEN: "Ben"}.get, ANA) == notice  # type: ignore[arg-type]
+    assert notice_text(NAME, Notice("of-a-later-version", {})) == "Something changed here"
     assert chat_label(NAME) == "group 01234567" and chat_label(ANA) == ANA

@@ -45,14 +45,16 @@ async def _commands(tmp_path: Path) -> None:
         await ben.until(lambda events: any(isinstance(event, ev.MessageReceived) for event in events))
         code, (said,), _ = await _run(ana, "security", BEN)
         assert code == 0
-        assert said == {
+        wanted = {
             "chat": BEN,
             "security": "encrypted",
+            "state": "encrypted",
             "protocol": "rcc16",
             "era": 1,
             "epoch": 1,
             "health": "healthy",
         }
+        assert {name: said[name] for name in wanted} == wanted
         code, (made,), _ = await _run(ana, "group", "create", "Tea", BEN, "--protocol", "rcc16")
         assert (code, made["protocol"], sorted(made["members"])) == (0, "rcc16", [ANA, BEN])
         await ben.until(lambda events: any(isinstance(event, ev.GroupJoined) for event in events))

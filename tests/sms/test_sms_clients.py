@@ -21,7 +21,8 @@ import pytest
 
 from client.phones import Town, event
 from letterlock.apps.cli import parser
-from letterlock.apps.cli.words import event_text, message_record, message_text
+from letterlock.apps.cli.words import event_text, message_text
+from letterlock.apps.verbs.records import message_record
 from letterlock.client import Client, SmsAccount
 from letterlock.client.settings import SETTINGS, Settings
 from letterlock.engine.events import MessageDelivered, MessageReceived
@@ -104,8 +105,9 @@ async def test_two_clients_whose_only_common_way_is_sms(tmp_path: Path, smsc: Sm
         assert (told.message_id, told.authenticated) == (message_id, False)
         (sent,) = await chat.messages()
         assert (sent.status, sent.medium.label) == (Status.DELIVERED, "sms")
-        assert message_text(sent).endswith("[Not encrypted (SMS)]")
-        assert message_record(sent)["medium"] == "sms"
+        record = message_record(chat.name, sent)
+        assert record["medium"] == "sms"
+        assert message_text(record).endswith("[Not encrypted (SMS)]")
         assert event_text(await event(ben, MessageReceived)).endswith("[Not encrypted (SMS)]")
         # SR-01: that Ana writes by SMS chooses nothing for Ben.
         back, option = await by_sms(ben, ANA)

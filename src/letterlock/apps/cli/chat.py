@@ -5,33 +5,30 @@ from __future__ import annotations
 import argparse
 import asyncio
 from functools import partial
+from typing import Any
 
-from ...client import Client, Conversation
+from ...client import Client
 from ...engine import events as ev
-from ...engine.policy import PlainOption
 from ...errors import InputError
-from ...ids import MessageId
-from .asking import read_all
-from .group import conversation_named
+from ..verbs import VERBS, Context, checked
+from ..verbs.answers import allowed, sent
+from ..verbs.names import conversation_named
+from ..verbs.records import event_record
+from .messages import run_said
 from .options import add_profile, open_client
 from .progress import show_odd, watch
-from .sending import add_sending, record_of, say, within
+from .sending import add_sending, say, within
+from .showing import chat_text
 from .stopping import stop_signals
+from .tabled import add_verb
 from .terminal import Terminal
-from .words import event_text, message_record, message_text, security_label
+from .words import event_text, message_text
 
 __all__ = ["add_parsers"]
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    send = commands.add_parser(
-        "send",
-        help="send a message",
-        description="Send a message. It is encrypted or it is not sent: exit code 7 says that it would not have been, "
-        "and the error carries the token of what you may choose instead.",
-    )
-    send.add_argument("number", metavar="NUMBER", help="or a group: letterlock group list")
-    send.add_argument("text", nargs="?", metavar="TEXT", help="- reads standard input")
+    send = add_verb(commands, "send", run_send, optional=("text",), profile=False)
     send.add_argument("--file", metavar="PATH", help="send a file, encrypted as the chat is, instead of a text")
     send.add_argument(
         "--type", default="", help="media type of the file (default: what it looks like, if it is sealed)"
@@ -60,22 +57,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_profile(listen)
     listen.set_defaults(run=run_listen)
 
-    chats = commands.add_parser("chats", help="list chats, or the messages of one, or of a group")
-    chats.add_argument("number", nargs="?", metavar="NUMBER", help="or a group: letterlock group list")
-    chats.add_argument("--limit", type=int, default=50, help="default %(default)s")
+    chats = add_verb(commands, "chats", run_chats, profile=False)
+    chats.add_argument("chat", nargs="?", metavar="CHAT", help="its messages in place of the list: as 'messages'")
+    chats.add_argument("--limit", type=int, default=50, metavar="COUNT", help="of messages (default %(default)s)")
     add_profile(chats)
-    chats.set_defaults(run=run_chats)
-
-    capabilities = commands.add_parser(
-        "capabilities",
-        help="what the carrier says that a number can do",
-        description="Ask the carrier what the phones of a number can do, by OPTIONS. A hint that anybody on the way can "
-        "change; it decides nothing about encryption.",
-    )
-    capabilities.add_argument("number", metavar="NUMBER")
-    capabilities.add_argument("--known", action="store_true", help="what was heard within a day will do")
-    add_profile(capabilities)
-    capabilities.set_defaults(run=run_capabilities)
 
 
 async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -84,14 +69,12 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise InputError("give a text, or --file", code="input.send", hint="letterlock send --help")
     if arguments.file is not None:
         return await say(arguments, terminal, partial(_send_file, arguments, terminal))
-    if text == "-":
-        text = read_all().rstrip("\n")
-    return await say(arguments, terminal, lambda chat, allow: chat.send(text, allow=allow))
+    return await run_said(arguments, terminal)
 
 
-async def _send_file(
-    arguments: argparse.Namespace, terminal: Terminal, chat: Conversation, allow: PlainOption | None
-) -> MessageId:
+async def _send_file(arguments: argparse.Namespace, terminal: Terminal, context: Context, token: str) -> dict[str, Any]:
+    chat = await conversation_named(context.client, arguments.chat)
+    allow = await allowed(chat, token)
     transfer = await chat.upload(
         arguments.file,
         name=arguments.name,
@@ -107,7 +90,7 @@ async def _send_file(
             await transfer.cancel()
         raise
     show_odd(transfer.info, terminal)
-    return await chat.send_file(file, allow=allow)
+    return sent(chat, await chat.send_file(file, allow=allow))
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -121,22 +104,13 @@ async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-async def run_capabilities(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with open_client(arguments) as me:
-        chat = await me.chat(arguments.number)
-        features = await chat.capabilities(fresh=not arguments.known)
-        words = "nobody knows now" if features is None else "no RCS" if not features else " ".join(features)
-        terminal.data({"chat": chat.number, "features": features}, f"{chat.number}  {words}")
-    return 0
-
-
 async def _until(stopped: asyncio.Event) -> None:
     await stopped.wait()
 
 
 async def _print_events(me: Client, arguments: argparse.Namespace, terminal: Terminal, after: int) -> None:
     async for recorded in me.events(after=after):
-        terminal.data(record_of(recorded), event_text(recorded))
+        terminal.data(event_record(recorded), event_text(recorded))
         # Kept after it was printed: a crash in between prints it twice rather than never; Ctrl-C waits for it.
         keeping = asyncio.ensure_future(me.keep(arguments.consumer, recorded.cursor))
         try:
@@ -151,14 +125,13 @@ async def _print_events(me: Client, arguments: argparse.Namespace, terminal: Ter
 
 async def run_chats(arguments: argparse.Namespace, terminal: Terminal) -> int:
     async with open_client(arguments) as me:
-        if arguments.number is None:
-            for chat in (*await me.chats(), *await me.bots()):
-                state = chat.security
-                terminal.data(
-                    {"chat": chat.name, "security": state.value}, f"{chat.name}  {security_label(state, chat.name)}"
-                )
+        context = Context(me, paths=True)
+        if arguments.chat is None:
+            for chat in await VERBS["chats"].perform(context, {}):
+                terminal.data(chat, chat_text(chat))
             return 0
-        talk = await conversation_named(me, arguments.number)
-        for message in await talk.messages(limit=arguments.limit):
-            terminal.data(message_record(message), message_text(message))
+        verb = VERBS["messages"]
+        found = await verb.perform(context, checked(verb, {"chat": arguments.chat, "limit": arguments.limit}))
+        for message in found["messages"]:
+            terminal.data(message, message_text(message))
     return 0

@@ -8,60 +8,51 @@ from __future__ import annotations
 
 import argparse
 import platform
+from typing import Any
 
-from ...client import BotChat, Conversation
+from ...client import BotChat
 from ...codec.chatbot.model import Action, DeviceData, DeviceSpecifics, ShareLocation, Suggestion
 from ...codec.chatbot.record import to_record
-from ...engine.policy import PlainOption
 from ...errors import InputError
-from ...ids import MessageId
 from ...version import __version__
+from ..verbs import Context
+from ..verbs.answers import allowed, sent
+from ..verbs.names import conversation_named, message_named
 from .asking import ask, interactive
 from .bot_words import to_do
-from .messages import message_named
 from .sending import add_sending, say
+from .tabled import add_verb
 from .terminal import Terminal
 
 __all__ = ["add_parsers"]
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    answer = commands.add_parser(
-        "answer",
-        help="tap a suggestion of a chatbot",
-        description="Tap a suggestion of a chatbot: what stands on it goes back, unencrypted, to the business, which sees "
-        "your number. Actions are not performed: what one asks for is printed, for you to do.",
-    )
-    answer.add_argument("number", metavar="CHAT", help="the chatbot's address: sip:shop@bots.example.com")
-    answer.add_argument("message", metavar="MESSAGE", help="its id, or the beginning of it: letterlock chats CHAT")
-    answer.add_argument("suggestion", type=int, metavar="NUMBER", help="as it stands before the suggestion")
+    answer = add_verb(commands, "answer", run_answer, profile=False)
     answer.add_argument("--place", metavar="LATITUDE,LONGITUDE", help="the place, where one is asked for")
-    answer.add_argument(
-        "--tell-device", action="store_true", help="tell this system's name and version, where the bot asks for them"
-    )
     add_sending(answer)
-    answer.set_defaults(run=run_answer)
 
 
 async def run_answer(arguments: argparse.Namespace, terminal: Terminal) -> int:
     tapped: list[Suggestion] = []
 
-    async def tap(chat: Conversation, allow: PlainOption | None) -> MessageId:
+    async def tap(context: Context, token: str) -> dict[str, Any]:
+        chat = await conversation_named(context.client, arguments.chat)
         if not isinstance(chat, BotChat):
             raise InputError(
                 "suggestions are a chatbot's", code="input.suggestion", hint="its address begins with sip:"
             )
-        message = await message_named(chat, arguments.message)
+        message = await message_named(chat, arguments.message_id)
         suggestion = _chosen(await chat.suggestions(message), arguments.suggestion)
         place = await _place(arguments, suggestion)
         device = await _device(arguments, suggestion, terminal)
-        sent = await chat.answer(message, arguments.suggestion, allow=allow)
+        answered = await chat.answer(message, arguments.suggestion, allow=await allowed(chat, token))
         if place is not None:
             await chat.send_location(*place)
         if device is not None:
             await chat.tell_device(device)
         tapped.append(suggestion)
-        return sent
+        return sent(chat, answered)
 
     code = await say(arguments, terminal, tap)
     for suggestion in tapped:

@@ -13,9 +13,8 @@ from ...client.files.records import TransferState
 from ...codec.chatbot.model import Media
 from ...engine.content import Card, Carousel, File, FileFormat
 from ...errors import ContentError, InputError
+from ..verbs.names import conversation_named, message_named
 from .account import LAB_CONTENT_PORT
-from .group import conversation_named
-from .messages import message_named
 from .options import add_profile, open_client
 from .progress import show_odd, watch
 from .serving import add_accounts, add_database, add_listening, database, listening, passwords, server_tls

@@ -19,8 +19,8 @@ from typing import IO, Any
 
 from ...client import Client
 from ...errors import InputError, StoreError
+from ..verbs.names import conversation_named
 from .export_markdown import Markdown
-from .group import conversation_named
 from .options import add_profile, open_client
 from .terminal import Terminal
 

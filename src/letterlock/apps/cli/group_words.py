@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
-from ...engine.events import event_from_json
 from ...engine.groups.events import (
     GroupCreated,
     GroupEvent,
@@ -16,15 +13,9 @@ from ...engine.groups.events import (
     RosterMismatch,
     SubjectChanged,
 )
-from ...errors import DecodeError
-from ...ids import ChatName, group_of
+from ..verbs.names import chat_label
 
-__all__ = ["chat_label", "group_event_text", "notice_text"]
-
-
-def chat_label(chat: ChatName) -> str:
-    """A number as it is; of a group's name as much as one types."""
-    return chat if group_of(chat) is None else f"group {chat[:8]}"
+__all__ = ["group_event_text"]
 
 
 def group_event_text(event: GroupEvent) -> str:
@@ -47,15 +38,6 @@ def group_event_text(event: GroupEvent) -> str:
             return f"{where}: {event.by} {'changed' if event.icon else 'took away'} the picture"
         case RosterMismatch():
             return f"{where}: {_MISMATCHES.get(event.reason, event.reason).format(numbers=', '.join(event.numbers), source=event.source)}"
-
-
-def notice_text(notice: str) -> str:
-    """An item of the history that is no message: the event that it holds, in words."""
-    try:
-        event = event_from_json(json.loads(notice))
-    except (ValueError, DecodeError):
-        return "(a change of the group)"
-    return f"({group_event_text(event)})" if isinstance(event, GroupEvent) else "(a change of the group)"
 
 
 _MISMATCHES = {

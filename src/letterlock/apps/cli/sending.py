@@ -11,18 +11,18 @@ from typing import Any
 from ...carriage import Medium
 from ...client import Client, Conversation
 from ...engine import events as ev
-from ...engine.events import Recorded, event_to_json
 from ...engine.policy import PlainOption
 from ...engine.security import Security
-from ...errors import InputError, NotEncrypted
-from ...ids import MessageId
+from ...errors import NotEncrypted
+from ..verbs import Context
+from ..verbs.names import conversation_named
+from ..verbs.records import event_record, sent_record
 from .asking import ask, interactive
-from .group import conversation_named
 from .options import add_profile, open_client
 from .terminal import EXIT, Terminal, option_token
 from .words import event_text, security_label
 
-__all__ = ["Say", "add_sending", "record_of", "say", "within"]
+__all__ = ["Say", "add_sending", "say", "within"]
 
 _ANSWER_SECONDS = 5.0
 _ANSWERS = {Medium.RCS: "unencrypted", Medium.SMS: "sms"}
@@ -32,15 +32,12 @@ _WAYS = {
 }
 _LATER = "kept, and sent while this profile is open: letterlock listen"
 
-Say = Callable[[Conversation, PlainOption | None], Awaitable[MessageId]]
-"""Says it in a chat, with the user's decision if there is one."""
+Say = Callable[[Context, str], Awaitable[dict[str, Any]]]
+"""Says it, with the token of the user's decision if there is one; what verbs that send give."""
 
 
 def add_sending(parser: argparse.ArgumentParser) -> None:
-    """The options of every verb that sends."""
-    parser.add_argument(
-        "--allow", metavar="TOKEN", help="your decision to send this unencrypted: the token of the refusal"
-    )
+    """What every verb that sends has at the terminal beside what stands in the table."""
     parser.add_argument(
         "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the delivery receipt, up to this"
     )
@@ -51,18 +48,19 @@ def add_sending(parser: argparse.ArgumentParser) -> None:
 async def say(arguments: argparse.Namespace, terminal: Terminal, what: Say) -> int:
     """Open the profile and the chat, say it, print its id; the exit code."""
     async with open_client(arguments, use_old_copy=arguments.use_old_copy) as me:
-        chat = await conversation_named(me, arguments.number)
+        context, chat = Context(me, paths=True), await conversation_named(me, arguments.chat)
         cursor = await me.cursor()
         # A definite answer of the directory, if there is one soon: better refused now than waiting for ever.
         await _checked(me, chat, cursor)
         try:
-            message = await what(chat, await _allowed(chat, arguments.allow))
+            sent = await what(context, arguments.allow)
         except NotEncrypted as error:
-            message = await what(chat, await _decided(error, terminal))
+            sent = await what(context, await _decided(error, terminal))
+        message: str = sent["message_id"]
         await _checked(me, chat, cursor)  # the first message waits for one-time keys, too
         state = chat.security
         terminal.data(
-            {"message_id": message, "chat": chat.name, "security": state.value},
+            sent_record(message, chat.name, state),
             f"{message}  {security_label(state, chat.name)}",
         )
         if state is Security.CHECKING:
@@ -111,22 +109,8 @@ async def _taken(me: Client, message: str, cursor: int) -> bool:
     return False
 
 
-async def _allowed(chat: Conversation, token: str | None) -> PlainOption | None:
-    """The option behind a token. A token of another chat, another transition or none of ours is refused (SR-01)."""
-    if token is None:
-        return None
-    for option in await chat.options():
-        if option_token(option) == token:
-            return option
-    raise InputError(
-        "that token is not of a refusal that stands",
-        code="input.allow",
-        hint="send without --allow; if it is refused, the error carries the token",
-    )
-
-
-async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
-    """Ask the user, once, in words; or give the refusal back with the token that stands for the decision."""
+async def _decided(error: NotEncrypted, terminal: Terminal) -> str:
+    """Ask the user, once, in words, for the token of the decision; or give the refusal back with the tokens."""
     options = {_ANSWERS[option.medium]: option for option in error.options if isinstance(option, PlainOption)}
     if not options:
         raise error
@@ -139,7 +123,7 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> PlainOption:
         ways = ", ".join(f"'{name}' {_WAYS[len(options)][name]}" for name in options)
         answer = await ask(f"type {ways}, anything else to keep it: ")
         if answer in options:
-            return options[answer]
+            return option_token(options[answer])
         raise error
     tokens = "; as SMS: ".join(f"--allow {option_token(option)}" for option in options.values())
     error.hint = f"to send it unencrypted, readable for {readers[0].lower()}{readers[1:]}: {tokens}"
@@ -153,15 +137,10 @@ async def _until_delivered(me: Client, message: str, cursor: int, seconds: float
             async for recorded in me.events(after=cursor):
                 if getattr(recorded.event, "message_id", None) != message:
                     continue
-                terminal.data(record_of(recorded), event_text(recorded))
+                terminal.data(event_record(recorded), event_text(recorded))
                 if isinstance(recorded.event, ev.MessageDelivered):
                     return EXIT["ok"]
                 if isinstance(recorded.event, ev.MessageFailed | ev.MessageExpired):
                     return EXIT["network"]
     terminal.say(f"no receipt yet; if the network loses it, it is {_LATER}")
     return EXIT["ok"]
-
-
-def record_of(recorded: Recorded) -> dict[str, Any]:
-    """An event as a line of JSON has it."""
-    return {"cursor": recorded.cursor, "at": recorded.at, **event_to_json(recorded.event)}

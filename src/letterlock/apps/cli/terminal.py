@@ -13,52 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ...engine.policy import PlainOption
-from ...errors import (
-    Bug,
-    InputError,
-    LetterlockError,
-    NotEncrypted,
-    RemoteError,
-    ServiceError,
-    StoreError,
-    TransportError,
-    TrustRequired,
-)
+from ...errors import LetterlockError, NotEncrypted
+from ..verbs.errors import EXIT, exit_code, option_record, option_token
 
 __all__ = ["EXIT", "Terminal", "exit_code", "option_token", "visible"]
-
-EXIT = {"ok": 0, "user": 1, "bug": 2, "network": 3, "trust": 4, "rate": 5, "not_encrypted": 7}
-"""Exit codes, as signal-cli's users know them; 7 is ours: it would have been unencrypted."""
-
-
-def exit_code(error: LetterlockError) -> int:
-    """The exit code that tells a script what kind of error it was."""
-    if isinstance(error, NotEncrypted):
-        return EXIT["not_encrypted"]
-    if isinstance(error, TrustRequired):
-        return EXIT["trust"]
-    if isinstance(error, ServiceError) and error.status == 429:
-        return EXIT["rate"]
-    # 511: a code is wanted, or the given one was wrong (RCC.14).
-    if isinstance(error, ServiceError) and (400 <= error.status < 500 or error.status == 511):
-        return EXIT["user"]
-    if isinstance(error, TransportError | StoreError | RemoteError):
-        return EXIT["network"]
-    if isinstance(error, Bug):
-        return EXIT["bug"]
-    if isinstance(error, InputError):
-        return EXIT["user"]
-    return EXIT["bug"]
 
 
 def visible(text: str) -> str:
     """Text from a peer, safe for a terminal: control and direction-changing characters become escapes (SR-14)."""
     return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
-
-
-def option_token(option: PlainOption) -> str:
-    """What a person or script hands back to choose an option; of this chat and this transition only (SR-01)."""
-    return f"{option.name}.{option.transition}.{option.nonce.hex()}"
 
 
 class Terminal:
@@ -94,7 +57,7 @@ class Terminal:
             if isinstance(error, NotEncrypted):
                 record["reason"] = error.reason
                 record["options"] = [
-                    {"name": option.name, "allow": option_token(option)}
+                    {**option_record(option), "allow": option_token(option)}
                     for option in error.options
                     if isinstance(option, PlainOption)
                 ]

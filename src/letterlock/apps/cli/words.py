@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ...codec.file_names import safe_file_name
 from ...engine import events as ev
-from ...engine.content import (
-    BotContent,
-    Card,
-    Carousel,
-    DeviceReport,
-    File,
-    Location,
-    SuggestionResponse,
-    Suggestions,
-    Unknown,
-)
-from ...engine.content.suggestions_record import describe_bot
 from ...engine.events import Event, Recorded, event_to_json
 from ...engine.groups.events import GroupEvent
-from ...engine.groups.history import NOTICE_TYPE
 from ...engine.outcomes import outcome
-from ...engine.record_values import Status
 from ...engine.security import WORDS, Security, words
-from ...engine.view import MessageView
+from ..verbs.names import chat_label
 from .bot_words import bot_lines
-from .group_words import chat_label, group_event_text, notice_text
+from .group_words import group_event_text
 from .terminal import visible
 
 __all__ = [
     "chat_label",
     "event_text",
     "health_words",
-    "message_record",
     "message_text",
     "protocol_words",
     "security_label",
@@ -268,91 +254,57 @@ def _file(name: str, content_type: str, size: int, duration_ms: int | None) -> s
 
 
 # --- messages ----------------------------------------------------------------------------------------------
-def message_text(message: MessageView) -> str:
-    """A message of a chat, as it is now: one line, and those of a chatbot's card below it."""
-    who = "me" if message.mine else message.sender
-    marks = _mark(message.encrypted, message.medium.label)
-    if message.edited_at is not None:
+def message_text(message: Mapping[str, Any]) -> str:
+    """A message of a chat as it is now (`verbs.records.message_record`): one line, and those of a card below it."""
+    if message["kind"] == "notice":
+        return f"{'':<8}  {'--':>16}  {visible(message['notice']['text'])}"
+    who = "me" if message["mine"] else message["sender_name"]
+    marks = _mark(message["encrypted"], message["medium"]) if message["kind"] not in _NO_MESSAGES else ""
+    if message["edited_at"] is not None:
         marks += "  [edited]"
-    if message.reactions:
-        marks += "  " + " ".join(mark.emoji for mark in message.reactions)
-    line = f"{message.message_id[:8]:<8}  {who:>16}  {visible(_answered(message) + _shown(message) + marks)}"
-    content = describe_bot(message.content) if isinstance(message.content, BotContent) else None
-    return "\n".join((line, *_below(content)))
+    if message["reactions"]:
+        marks += "  " + " ".join(mark["emoji"] for mark in message["reactions"])
+    line = (
+        f"{message['message_id'][:8]:<8}  {visible(who):>16}  {visible(_answered(message) + _shown(message) + marks)}"
+    )
+    ended = message["outcome"]
+    below = [] if ended is None else [visible(f"          not delivered: {ended['reason']}; {ended['next_step']}")]
+    if message["kind"] == "unreadable":
+        below = []
+    return "\n".join((line, *below, *_below(message.get("chatbot"))))
 
 
-def message_record(message: MessageView) -> dict[str, Any]:
-    """The same for programs."""
-    record = {
-        "order": message.order,
-        "message_id": message.message_id,
-        "sender": message.sender,
-        "mine": message.mine,
-        "encrypted": message.encrypted,
-        "medium": message.medium.label,
-        "status": message.status.name.lower(),
-        "at": message.at,
-        "content_type": message.content_type,
-        "text": message.text,
-        "deleted": message.deleted,
-        "edited_at": message.edited_at,
-        "original": message.original,
-        "reply_to": message.reply.message_id if message.reply is not None else None,
-        "reactions": [{"sender": mark.sender, "emoji": mark.emoji} for mark in message.reactions],
-    }
-    match message.content:
-        case Location() as place:
-            record["location"] = {
-                "latitude": place.latitude,
-                "longitude": place.longitude,
-                "label": place.label,
-                "radius": place.radius,
-            }
-        case File(file=file) as content:
-            shown = None if content.pointer is None else content.pointer.dimensions
-            record["file"] = {
-                "name": content.name,
-                "save_as": safe_file_name(content.name),
-                "size": content.size,
-                "content_type": content.content_type,
-                "media": content.media,
-                "format": content.format.value,
-                "duration_ms": content.duration_ms,
-                "width": None if shown is None else shown.width,
-                "height": None if shown is None else shown.height,
-                "thumbnail": content.thumbnail is not None,
-                "url": file.url,
-                "until": file.until,
-            }
-        case Card() | Carousel() | Suggestions() | SuggestionResponse() | DeviceReport() as said:
-            record["chatbot"] = describe_bot(said)
-    return record
+_NO_MESSAGES = ("missing", "unreadable")
 
 
-def _answered(message: MessageView) -> str:
-    quote = message.reply
+def _answered(message: Mapping[str, Any]) -> str:
+    quote = message["reply"]
     if quote is None:
         return ""
-    if quote.missing or quote.deleted:
-        return f"[to a message that is {'not here' if quote.missing else 'deleted'}] "
-    text = quote.text if quote.text is not None else "a message"
+    if quote["missing"] or quote["deleted"]:
+        return f"[to a message that is {'not here' if quote['missing'] else 'deleted'}] "
+    text = quote["text"] if quote["text"] is not None else "a message"
     return f"[to: {text[:30]}{'…' if len(text) > 30 else ''}] "
 
 
-def _shown(message: MessageView) -> str:
-    if message.deleted:
-        return "(deleted)"
-    match message.content:
-        case Location() as place:
-            return _place(place.latitude, place.longitude, place.label)
-        case File() as file:
-            return _file(file.name, file.content_type, file.size, file.duration_ms)
-        case Unknown() as unknown if unknown.text is None:
-            return f"({unknown.content_type}, {unknown.size} bytes)"
-        case Card() | Carousel() | Suggestions() | DeviceReport() as content if message.text is None:
-            return _OF_BOTS[describe_bot(content)["kind"]]
-    if message.status is Status.MISSING:
-        return f"(missing: {message.message_id})"
-    if message.content_type == NOTICE_TYPE:
-        return notice_text(message.text or "")
-    return message.text if message.text is not None else f"({message.content_type})"
+def _shown(message: Mapping[str, Any]) -> str:
+    match message["kind"]:
+        case "deleted":
+            return "(deleted)"
+        case "location":
+            place = message["location"]
+            return _place(place["latitude"], place["longitude"], place["label"])
+        case "file":
+            file = message["file"]
+            return _file(file["name"], file["content_type"], file["size"], file["duration_ms"])
+        case "missing":
+            return f"(missing: {message['message_id']})"
+        case "unreadable":
+            ended = message["outcome"]
+            return "(not readable)" if ended is None else f"(not readable: {ended['reason']}; {ended['next_step']})"
+        case "bot" if message["text"] is None:
+            return _OF_BOTS[message["chatbot"]["kind"]]
+        case "unknown":
+            return f"({message['content_type']}, {message['unknown']['size']} bytes)"
+    text: str | None = message["text"]
+    return text if text is not None else f"({message['content_type']})"

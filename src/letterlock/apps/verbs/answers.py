@@ -46,7 +46,7 @@ def names_in(summaries: Any) -> dict[str, str]:
 
 
 def named(context: Context, known: dict[str, str]) -> Names:
-    return Names(lambda number: known.get(number) or number, context.locale)
+    return Names(lambda number: known.get(number) or number, context.client.number, context.locale)
 
 
 async def chat_of(context: Context, chat: Conversation) -> dict[str, Any]:

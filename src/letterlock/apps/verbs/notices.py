@@ -14,9 +14,17 @@ _PEOPLE = ("by", "member", "sender", "chat", "source")
 _LISTS = ("members", "numbers", "added", "removed")
 
 
-def notice_text(notice: Notice, name: Callable[[str], str] = str, locale: str = ENGLISH) -> str:
-    """One line, with people by the names that the user gave them. Of a kind that has no words yet: what it is called."""
-    values = {key: _said(key, value, name) for key, value in notice.values.items()}
+def notice_text(
+    chat: str, notice: Notice, name: Callable[[str], str] = str, me: str = "", locale: str = ENGLISH
+) -> str:
+    """One line, with people by the names that the user gave them, and the user as "you"."""
+
+    def called(key: str, number: str) -> str:
+        if number and number == me:
+            return text("notice.you.first" if key == "by" else "notice.you", locale)
+        return name(number)
+
+    values = {key: _said(key, value, called) for key, value in {"chat": chat, **notice.values}.items()}
     known = table(locale)
     for key in _keys(notice):
         if key in known:
@@ -28,16 +36,16 @@ def _keys(notice: Notice) -> tuple[str, ...]:
     """The most exact one first: `notice.security-changed.plain-sms`, `notice.encryption-started.by`."""
     key, values = f"notice.{notice.key}", notice.values
     exact = [f"{key}.{values[name]}" for name in ("state", "reason") if isinstance(values.get(name), str)]
-    if values.get("by"):
-        exact.append(f"{key}.by")
     if "icon" in values and not values["icon"]:
         exact.append(f"{key}.none")
+    if values.get("by"):
+        exact.append(f"{key}.by")
     return (*exact, key)
 
 
-def _said(key: str, value: Any, name: Callable[[str], str]) -> str:
+def _said(key: str, value: Any, called: Callable[[str, str], str]) -> str:
     if key in _PEOPLE and isinstance(value, str):
-        return name(value)
+        return called(key, value)
     if key in _LISTS and isinstance(value, list | tuple):
-        return ", ".join(name(str(each)) for each in value)
+        return ", ".join(called(key, str(each)) for each in value)
     return str(value)

@@ -44,9 +44,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the user calls people: the name that they set, else the number."""
+    """What the user calls people: the name that they set, else the number. `me` is the user."""
 
     of: Callable[[str], str] = str
+    me: str = ""
     locale: str = ENGLISH
 
 
@@ -163,10 +164,10 @@ def message_record(chat: ChatName, message: MessageView, names: Names = _NUMBERS
         },
         "reactions": [{"sender": mark.sender, "mine": mark.mine, "emoji": mark.emoji} for mark in message.reactions],
         "receipts": None if message.receipts is None else dict(message.receipts._asdict()),
-        "outcome": _outcome(message),
+        "outcome": _outcome(chat, message, names),
         "superseded_by": message.superseded_by,
     }
-    return record | _content(message, names)
+    return record | _content(chat, message, names)
 
 
 def _kind(message: MessageView) -> str:
@@ -187,22 +188,29 @@ def _kind(message: MessageView) -> str:
             return "unknown" if message.text is None else "text"
         case content if isinstance(content, BotContent):
             return "bot"
-    return "text" if message.text is not None else "unknown"
+    return "text"
 
 
-def _outcome(message: MessageView) -> dict[str, str] | None:
+def _outcome(chat: ChatName, message: MessageView, names: Names) -> dict[str, str] | None:
     """Why it ended so and what to do: of what failed or expired, and of what could not be read."""
-    if message.outcome is None:
-        return None
-    ended = message.outcome
-    return {"code": ended.code, "reason": ended.reason, "next_step": ended.next_step}
+    if (unread := message.unreadable) is not None:
+        who = names.of(message.sender or chat)
+        step = "asked" if unread.asked_again else "ask"
+        return {
+            "code": unread.cause,
+            "reason": text(f"unreadable.{unread.cause}.reason", names.locale, name=who),
+            "next_step": text(f"unreadable.{step}.next", names.locale, name=who),
+        }
+    if (ended := message.outcome) is not None:
+        return {"code": ended.code, "reason": ended.reason, "next_step": ended.next_step}
+    return None
 
 
-def _content(message: MessageView, names: Names) -> dict[str, Any]:
+def _content(chat: ChatName, message: MessageView, names: Names) -> dict[str, Any]:
     """The part that only some kinds have."""
     if message.notice is not None:
         notice = message.notice
-        said = notice_text(notice, names.of, names.locale)
+        said = notice_text(chat, notice, names.of, names.me, names.locale)
         return {"notice": {"key": notice.key, "values": notice.values, "text": said}}
     match message.content:
         case Location() as place:
@@ -218,6 +226,8 @@ def _content(message: MessageView, names: Names) -> dict[str, Any]:
             return {"file": file_record(file)}
         case content if isinstance(content, BotContent | SuggestionResponse | DeviceReport):
             return {"chatbot": describe_bot(content)}
+        case Unknown() as unknown:
+            return {"unknown": {"size": unknown.size, "kept": unknown.body is not None, "reason": unknown.reason}}
     return {}
 
 

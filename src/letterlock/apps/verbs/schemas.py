@@ -98,7 +98,13 @@ COMPONENTS: Mapping[str, Mapping[str, Any]] = {
         since=nullable(INTEGER),
     ),
     "Message": record(
-        {"location": _LOCATION, "file": _FILE, "notice": record(key=STRING, values=ANY, text=STRING), "chatbot": ANY},
+        {
+            "location": _LOCATION,
+            "file": _FILE,
+            "notice": record(key=STRING, values=ANY, text=STRING),
+            "chatbot": ANY,
+            "unknown": record(size=INTEGER, kept=BOOLEAN, reason=STRING),
+        },
         chat=STRING,
         order=STRING,
         message_id=STRING,

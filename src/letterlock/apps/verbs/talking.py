@@ -226,8 +226,23 @@ VERBS = (
         (
             CHAT,
             MESSAGE,
-            param("suggestion", Kind.INTEGER, "as it stands before the suggestion, from 1", lowest=1, highest=1_000),
-            Param("place", Kind.DECIMAL, "latitude and longitude, where a place is asked for", many=True, highest=2),
+            param(
+                "suggestion",
+                Kind.INTEGER,
+                "as it stands before the suggestion",
+                metavar="NUMBER",
+                lowest=1,
+                highest=1_000,
+            ),
+            # At the terminal --place takes them as one word.
+            Param(
+                "place",
+                Kind.DECIMAL,
+                "latitude and longitude, where a place is asked for",
+                many=True,
+                highest=2,
+                terminal=False,
+            ),
             Param("tell_device", Kind.FLAG, "tell this system's name and version, where the bot asks", default=False),
             ALLOW,
         ),

@@ -25,7 +25,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "notice.subject-changed.by": "{by} called the group “{subject}”",
     "notice.icon-changed": "The group has another picture",
     "notice.icon-changed.by": "{by} changed the picture",
-    "notice.icon-changed.none": "The picture was taken away",
+    "notice.icon-changed.none": "{by} took the picture away",
     "notice.roster-mismatch": "Somebody says other things about this group than its members have signed ({reason}); nothing changed",
     "notice.roster-mismatch.ghost": "The carrier lists {numbers}, whom no member has added; nothing is sent there",
     "notice.roster-mismatch.missing": "The carrier's list of this group lacks {numbers}; they get messages all the same",
@@ -58,5 +58,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "notice.encryption-stalled": "Encryption is stuck ({reason}); have it tried again, or end it",
     "notice.protocol-switched": "What is written from here on is encrypted in another way",
     "notice.store-rolled-back": "This profile was an older copy; every conversation has begun anew",
+    "notice.you.first": "You",
+    "notice.you": "you",
     "notice.other": "Something changed here",
 }

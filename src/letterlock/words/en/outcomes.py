@@ -38,4 +38,12 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "outcome.forbidden.next": "ask your carrier why, and give it the status {status}; then send it again",
     "outcome.refused.reason": "the network refuses the message to {name} (status {status})",
     "outcome.refused.next": "check the number and send it again; if it stays so, give your carrier the status {status}",
+    "unreadable.other-keys.reason": "it was encrypted for other keys than those of this device",
+    "unreadable.damaged.reason": "it was damaged on its way, or somebody altered it",
+    "unreadable.not-encrypted.reason": "it came unencrypted, and this chat is encrypted",
+    "unreadable.device.reason": "it came from a device that {name} has not listed",
+    "unreadable.content.reason": "it was decrypted, and its content is of no kind that this version can read",
+    "unreadable.too-large.reason": "it is larger than what is taken in",
+    "unreadable.asked.next": "nothing: the app of {name} was asked to encrypt it again",
+    "unreadable.ask.next": "if you expected something, ask {name} to send it again",
 }
