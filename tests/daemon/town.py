@@ -28,6 +28,7 @@ from letterlock.services.directory import Directory, DirectoryLimits, IssuedCode
 __all__ = ["ANA", "BEN", "Person", "Town", "plain_option", "town"]
 
 ANA, BEN = "+15550100", "+15550199"
+_STATE = Path("state", "letterlock", "generations")  # where a process finds it whose XDG_STATE_HOME is `state`
 _PASSWORD = "lab"
 
 
@@ -55,7 +56,7 @@ class Town:
         self.folder, self._stack = folder, stack
         self._codes: dict[str, str] = {}
         self.tap: Tap | None = None
-        self.environment = dataclasses.replace(Environment(), argon2=CHEAP, state=folder / "state")
+        self.environment = dataclasses.replace(Environment(), argon2=CHEAP, state=folder / _STATE)
 
     async def start(self) -> None:
         self.carrier = await self._stack.enter_async_context(

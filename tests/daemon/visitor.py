@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -59,7 +60,8 @@ class Visitor:
 
     async def upload(self, data: Any, headers: dict[str, str] | None = None, **query: str) -> Answer:
         given = {"Content-Type": "application/octet-stream", **(headers or {})}
-        return await self.ask("POST", "/api/v1/files", given, params=query, data=data)
+        body = io.BytesIO(data) if isinstance(data, bytes) else data
+        return await self.ask("POST", "/api/v1/files", given, params=query, data=body)
 
 
 @contextlib.asynccontextmanager

@@ -34,15 +34,16 @@ def socket_path(folder: Path) -> Path:
 
 
 async def is_answered(path: Path) -> bool:
-    """Whether somebody listens there."""
+    """Whether a daemon of this user listens there. Somebody else's is none: it would have us log in at his page."""
     try:
         _, writer = await asyncio.open_unix_connection(os.fspath(path))
     except OSError:
         return False
+    ours = same_user(writer)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
-    return True
+    return ours
 
 
 async def bound(path: Path) -> socket.socket:
@@ -87,8 +88,8 @@ def already_running() -> InputError:
 def _check_folder(folder: Path) -> None:
     """Where nobody else can put a socket in the place of ours: what is sent there is what people write."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = os.stat(folder)
-    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise StoreError(
             f"others can write to {folder}", code="daemon.socket", hint="a folder that is yours alone: --socket PATH"
         )
