@@ -11,6 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from ...engine.view import Notice
+from ..verbs.names import chat_label
+from ..verbs.notices import notice_text
 from .terminal import visible
 
 __all__ = ["Markdown"]
@@ -23,45 +26,50 @@ class Markdown:
 
     def __init__(self, write: Callable[[str], Any]) -> None:
         self._write = write
+        self._me = ""
         self._encrypted: bool | None = None
         self._day = ""
 
     def add(self, record: dict[str, Any]) -> None:
         match record["type"]:
             case "profile":
-                self._write(f"# Messages of {escaped(str(record.get('number', '')))}\n\nNot encrypted here.\n")
+                self._me = record["number"]
+                self._write(f"# Messages of {escaped(self._me)}\n\nThis file is not encrypted.\n")
             case "chat":
                 self._encrypted, self._day = None, ""
-                chat = str(record["chat"])
-                name = str(record.get("name") or record.get("subject") or "")
+                name = record["name"] or record["subject"]
+                chat = chat_label(record["chat"])
                 self._write(f"\n## {escaped(f'{name} ({chat})' if name and name != chat else chat)}\n")
             case "member":
-                who = record.get("number") or record.get("member") or ""
-                self._write(f"\nMember: {escaped(str(who))}\n")
+                self._write(f"\nMember: {escaped(record['number'])}{' (me)' if record['me'] else ''}\n")
             case "message":
+                self._date(record["at"])
                 self._message(record)
+            case "notice":
+                self._date(record["at"])
+                notice = Notice(record["key"], record["values"])
+                self._write(f"\n*{escaped(notice_text(record['chat'], notice, me=self._me))}*\n")
             case "end":
-                count = record.get("messages", 0)
-                self._write(f"\n---\n\n{count} messages\n")
+                self._write("\n---\n\nThe end of the export.\n")
 
-    def _message(self, record: dict[str, Any]) -> None:
-        at = datetime.fromtimestamp(record["at"] / 1000, UTC)
-        day = f"{at:%Y-%m-%d}"
+    def _date(self, at: int) -> None:
+        day = f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d}"
         if day != self._day:
             self._day = day
             self._write(f"\n### {day}\n")
-        if record.get("encrypted") is not self._encrypted and record.get("kind") != "notice":
-            self._encrypted = bool(record.get("encrypted"))
-            medium = "SMS" if record.get("medium") == "sms" else "RCS"
-            self._write(f"\n*From here: {'encrypted' if self._encrypted else f'not encrypted, {medium}'}*\n")
-        who = "me" if record.get("mine") else str(record.get("sender_name") or record.get("sender") or "")
+
+    def _message(self, record: dict[str, Any]) -> None:
+        if record["encrypted"] is not self._encrypted and record["status"] != "missing":
+            # Of each message by itself: what a chat is now says nothing about what it was (SR-01).
+            self._encrypted = record["encrypted"]
+            said = "encrypted" if self._encrypted else f"not encrypted, {record['medium'].upper()}"
+            self._write(f"\n*From here: {escaped(said)}*\n")
+        who = "me" if record["mine"] else record["sender"]
+        time = f"{datetime.fromtimestamp(record['at'] / 1000, UTC):%H:%M} UTC"
         edited = " (edited)" if record.get("edited_at") else ""
-        lines = escaped_lines(_said(record))
-        self._write(f"\n**{escaped(who)}** {at:%H:%M} UTC{edited}: {lines}\n")
-        reactions = record.get("reactions") or []
-        if reactions:
-            marks = ", ".join(f"{each['emoji']} {'me' if each.get('mine') else each['sender']}" for each in reactions)
-            self._write(f"  {escaped(marks)}\n")
+        self._write(f"\n**{escaped(who)}** {time}{edited}: {escaped_lines(_said(record))}\n")
+        for mark in record["reactions"]:
+            self._write(f"* {escaped(mark['emoji'])} {escaped(mark['sender'])}\n")
 
 
 def escaped(text: str) -> str:
@@ -75,18 +83,16 @@ def escaped_lines(text: str) -> str:
 
 
 def _said(record: dict[str, Any]) -> str:
-    kind = record.get("kind", "text")
-    text = record.get("text")
-    if kind == "file":
-        file = record.get("file") or {}
-        return f"(file: {file.get('name', '')}, {file.get('size', 0)} bytes)"
-    if kind == "location":
-        place = record.get("location") or {}
-        return f"(place: {place.get('latitude')}, {place.get('longitude')} {place.get('label', '')})".replace(" )", ")")
-    if kind == "notice":
-        return str((record.get("notice") or {}).get("text") or text or "")
-    if text is not None:
-        return str(text)
-    return {"deleted": "(deleted)", "missing": "(messages are missing here)", "unreadable": "(not readable)"}.get(
-        kind, f"({kind})"
-    )
+    """What a message is, where it is no text."""
+    if record["deleted"]:
+        return "(deleted)"
+    if (file := record.get("file")) is not None:
+        return f"(file: {file['name']}, {file['size']} bytes)"
+    if (place := record.get("location")) is not None:
+        label = f", {place['label']}" if place["label"] else ""
+        return f"(place: {place['latitude']}, {place['longitude']}{label})"
+    if record["text"] is not None:
+        return str(record["text"])
+    if record["status"] == "missing":
+        return "(messages are missing here)"
+    return f"(not readable: {record['unreadable']})" if "unreadable" in record else f"({record['content_type']})"
