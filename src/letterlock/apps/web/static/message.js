@@ -238,7 +238,7 @@ function system(message) {
   }
   const { reason, next_step: next } = message.outcome ?? {};
   const missing = message.kind === "missing";
-  const who = message.mine ? t("page.you") : message.sender_name || message.sender;
+  const who = whoseCard(message);
   return el(
     "div",
     { class: "card" },
@@ -254,10 +254,15 @@ function system(message) {
   );
 }
 
+/** Of what could not be read nobody has proven who wrote it: then it is of the chat that it came in. */
+function whoseCard(message) {
+  return message.mine ? t("page.you") : message.sender_name || message.sender || store.chat(message.chat)?.name || message.chat;
+}
+
 /** All that matters of it in one line, for whoever moves through the conversation by ear. */
 function spokenLine(message, around) {
   if (message.kind === "notice") return cut(message.notice?.text ?? message.text ?? "", 300);
-  const who = message.mine ? t("page.you") : cut(message.sender_name || message.sender, 60);
+  const who = cut(whoseCard(message), 60);
   if (message.kind === "missing") return t("page.missing", { name: who });
   if (message.kind === "unreadable") return t("page.unreadable", { name: who });
   return [

@@ -8,6 +8,8 @@ import { Window } from "./window.js";
 
 const MOST_WINDOWS = 6;
 const TYPING_LASTS = 60_000;
+/** Among so many of the newest is a line that an event without a message has left. */
+const NEWEST = 5;
 const NEW_IN_LIST = new Set(["message-received", "message-sent", "message-missing", "message-unreadable"]);
 
 /**
@@ -191,7 +193,8 @@ class Store extends EventTarget {
       return;
     }
     if (event.kind === "message-received") this.#types(chat, false);
-    if (event.message_id || event.order) this.#touch(chat, event.message_id || event.order, NEW_IN_LIST.has(event.kind));
+    // What names no message may have left a line in the history: that keys changed, who joined.
+    this.#touch(chat, event.message_id || event.order || "", NEW_IN_LIST.has(event.kind));
     this.refreshChat(chat);
   }
 
@@ -238,7 +241,7 @@ class Store extends EventTarget {
       }
       for (const [what, fresh] of items) {
         if (!shown && !fresh) continue;
-        const { messages } = await rpc("messages", { chat, around: what, limit: 1 });
+        const { messages } = await rpc("messages", what ? { chat, around: what, limit: 1 } : { chat, limit: NEWEST });
         for (const message of messages) {
           const known = shown?.messages.some((other) => other.order === message.order);
           shown?.upsert(message);

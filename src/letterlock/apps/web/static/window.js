@@ -82,6 +82,8 @@ export class Window extends EventTarget {
   /** Take in a message as it is now; one that lies outside of the run is left out. */
   upsert(message) {
     if (!this.loaded) return;
+    // What could not be read at first has come after all, and stands where it belongs.
+    this.messages = this.messages.filter((other) => other.kind !== "unreadable" || other.message_id !== message.message_id || other.order === message.order);
     const list = this.messages;
     const place = this.#place(message.order);
     const known = list[place]?.order === message.order;
