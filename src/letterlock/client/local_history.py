@@ -15,11 +15,11 @@ from ..codec.search_terms import expression, ranges
 from ..engine.conversations.records import membership_key
 from ..engine.derived import searchable
 from ..engine.engine import Engine
-from ..engine.groups.values import group_key
+from ..engine.groups.values import GROUP, group_key
 from ..engine.history_records import ASIDE
 from ..engine.policy import PlainOption
 from ..engine.record_values import Message
-from ..engine.records import CHAT, MESSAGE, contact_key, message_key, order_parts, thread_key
+from ..engine.records import CHAT, MESSAGE, chat_key, contact_key, message_key, order_parts, thread_key
 from ..engine.security import Security
 from ..engine.view import MessageView
 from ..errors import DirectoryError, InputError, TransportError
@@ -41,6 +41,7 @@ T = TypeVar("T")
 _SLICE_SECONDS = 0.002
 _MOST_TEXT = 256
 """Of what is looked for."""
+_ASIDES_SOUGHT = 200
 _NEWEST = (1 << 63) - 1
 
 
@@ -54,21 +55,32 @@ class LocalHistory:
     _clock: Callable[[], Instant]
     _newest: Callable[[], int]
     _once: Callable[..., Any]
-    _is_bystander: Callable[[ChatName], bool]
     security: Callable[[ChatName], Security]
     security_code: Callable[[Number], Any]
 
     # --- the list of chats ---------------------------------------------------------------------------------
     async def summaries(self) -> Sequence[ChatSummary]:
-        found = []
+        found, members = [], None
         async for key in _sliced(self._store.scan(CHAT)):
             name = chat_name(key.name.partition("/")[2])
-            if not self._is_bystander(name):
-                found.append(self._summary(name))
+            if self._is_silent(name):
+                members = self._members_of_groups() if members is None else members
+                if name in members:
+                    continue
+            found.append(self._summary(name))
         return sorted(found, key=lambda each: each.at, reverse=True)
 
     async def summary(self, number: ChatName) -> ChatSummary:
         return self._summary(number)
+
+    def _is_silent(self, name: ChatName) -> bool:
+        """Nothing was ever said there; of a number that is known from a group alone there is no line in the list."""
+        chat = self._store.get(chat_key(name))
+        return group_of(name) is None and chat is not None and not chat.accepted and not chat.lamport
+
+    def _members_of_groups(self) -> set[str]:
+        groups = (self._store.get(key) for key in self._store.scan(GROUP))
+        return {member.number for group in groups if group is not None for member in group.members}
 
     def _summary(self, name: ChatName) -> ChatSummary:
         kept = self._engine.summary(self._store, name)
@@ -129,6 +141,10 @@ class LocalHistory:
         except ValueError:
             found = self._engine.find(self._store, number, MessageId(around)) if "/" not in around else ()
             if not found:
+                # What could not be read has no place of its own, and is mostly among the newest.
+                for _, aside in self._store.before(ASIDE, "", _ASIDES_SOUGHT, prefix=f"{number}/"):
+                    if aside.message_id == around:
+                        return aside.order
                 raise InputError("no message with this id in this chat", code="input.message") from None
             return found[0].order
         return around
