@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { View, bdi, button, el, fill, icon, spoken } from "./dom.js";
-import { previewOf } from "./preview.js";
+import { cut, previewOf } from "./preview.js";
 import { chatAddress, go } from "./route.js";
 import { keepStop, roving } from "./roving.js";
 import { glyph } from "./security.js";
@@ -120,7 +120,7 @@ function lines(chat, typing) {
     el(
       "span",
       { class: "chat-top" },
-      bdi(chat.name, { class: "chat-name clip" }),
+      bdi(cut(chat.name, 80), { class: "chat-name clip" }),
       chat.security && glyph(chat.security),
       chat.at ? el("time", { class: "chat-time", dir: "auto", dateTime: new Date(chat.at).toISOString() }, briefly(chat.at)) : null,
     ),

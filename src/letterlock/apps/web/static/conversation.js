@@ -5,6 +5,7 @@ import { avatar } from "./avatar.js";
 import { View, bdi, button, el, fill, icon } from "./dom.js";
 import { place, present } from "./elements.js";
 import { beside, openMenu } from "./menu.js";
+import { cut } from "./preview.js";
 import { go, searchAddress } from "./route.js";
 import { chip } from "./security.js";
 import { store } from "./store.js";
@@ -64,7 +65,7 @@ export class Conversation extends View {
       el(
         "div",
         { class: "head-who" },
-        el("h2", { class: "clip" }, bdi(chat.name)),
+        el("h2", { class: "clip" }, bdi(cut(chat.name, 80))),
         el("p", { class: "head-sub clip", role: typing ? "status" : null }, typing ? t("page.typing_short") : this.#sub(chat)),
       ),
       chat.security && chip(chat.security, { onclick: (event) => this.#explain(event.currentTarget), dataset: { part: "chip" }, "aria-haspopup": "dialog" }),

@@ -14,13 +14,13 @@ const LINK = /https?:\/\/[^\s<>"'`\u0000-\u001f\u200e\u200f\u202a-\u202e\u2066-\
 export function longText(text) {
   const shown = el("div", { class: "text", dir: "auto" });
   const end = endOf(text);
-  if (end === text.length) {
+  const beginning = tamed(text.slice(0, end));
+  if (beginning.length === text.length) {
     shown.append(...linked(text));
     return shown;
   }
-  const beginning = text.slice(0, end);
   const toggle = button({ label: t("page.show_all", { count: text.length }), class: "link" });
-  const cutOff = () => fill(shown, ...linked(beginning), "…");
+  const cutOff = () => fill(shown, ...linked(beginning), end < text.length && "…");
   let whole = false;
   toggle.addEventListener("click", () => {
     whole = !whole;
@@ -46,6 +46,9 @@ function pieces(text) {
   }
   return found;
 }
+
+/** No script needs more marks on one letter; whoever wants to see them all can. */
+const tamed = (text) => text.replace(/(\p{M}{8})\p{M}+/gu, "$1");
 
 function endOf(text) {
   let end = Math.min(text.length, MOST);

@@ -111,7 +111,7 @@ export class Message extends HTMLElement {
       "div",
       { class: "failure" },
       icon("warning"),
-      el("div", {}, [reason, next].filter(Boolean).map((part) => el("p", { dir: "auto" }, sentenceOf(part)))),
+      el("div", {}, [reason, next].filter(Boolean).map((part) => [el("p", { dir: "auto" }, sentenceOf(part)), " "])),
       button({
         label: t("page.try_again"),
         class: "link",
@@ -247,7 +247,7 @@ function system(message) {
       "div",
       {},
       el("p", { class: "card-title" }, missing ? t("page.missing", { name: cut(who, 60) }) : t("page.unreadable", { name: cut(who, 60) })),
-      [reason, next].filter(Boolean).map((part) => el("p", { dir: "auto" }, sentenceOf(part))),
+      [reason, next].filter(Boolean).map((part) => [el("p", { dir: "auto" }, sentenceOf(part)), " "]),
       missing && !reason && el("p", {}, t("page.missing_hint")),
       message.at ? el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)) : null,
     ),

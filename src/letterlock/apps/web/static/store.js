@@ -10,6 +10,9 @@ const MOST_WINDOWS = 6;
 const TYPING_LASTS = 60_000;
 /** Among so many of the newest is a line that an event without a message has left. */
 const NEWEST = 5;
+/** So many named by events at once are one request for the whole window. */
+const MANY = 12;
+const isMarker = ({ kind }) => kind === "missing" || kind === "unreadable";
 const NEW_IN_LIST = new Set(["message-received", "message-sent", "message-missing", "message-unreadable"]);
 
 /**
@@ -35,11 +38,12 @@ class Store extends EventTarget {
   #sending = new Map();
   #serial = 0;
 
-  /** Open the stream, and fetch what is there once nothing can be missed any more. */
+  /** Open the stream, and fetch what is there; once more when the stream is live, so that nothing is missed between. */
   async start() {
     this.stream.addEventListener("event", ({ detail }) => this.#heard(detail));
     this.stream.addEventListener("state", ({ detail }) => this.#connected(detail));
     this.stream.open();
+    await this.#fetch();
   }
 
   // --- reading -------------------------------------------------------------------------------------------------------
@@ -170,12 +174,16 @@ class Store extends EventTarget {
     this.connection = state;
     this.#tell("connection");
     if (state !== "live") return;
+    // After a break the stream goes on where it was, but what is asked for costs little and heals whatever was missed.
+    await this.#fetch();
+    for (const window of this.#windows.values()) window.refresh();
+  }
+
+  async #fetch() {
     try {
-      // After a break the stream goes on where it was, but what is asked for costs little and heals whatever was missed.
       await Promise.all([this.me ? null : this.loadMe(), this.loadChats()]);
-      for (const window of this.#windows.values()) if (window.loaded && !window.after) window.load(window.messages.length);
     } catch {
-      this.stream.retry();
+      // The stream's state says that nobody answers, and asks for all of this again when it is live.
     }
   }
 
@@ -235,8 +243,8 @@ class Store extends EventTarget {
     const window = this.#windows.get(chat);
     const shown = window?.loaded ? window : null;
     try {
-      if (items.size > 12) {
-        if (shown && !shown.after) await shown.load(shown.messages.length);
+      if (items.size > MANY) {
+        await shown?.refresh();
         return;
       }
       for (const [what, fresh] of items) {

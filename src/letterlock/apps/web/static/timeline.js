@@ -109,7 +109,8 @@ export class Timeline extends View {
   }
 
   render() {
-    const { items, before } = this.window;
+    const { before } = this.window;
+    const items = this.window.items.filter((message) => !repeats(message));
     const group = store.chat(this.chat)?.kind === "group";
     const latest = items.findLast((message) => message.mine && message.kind !== "notice")?.key;
     const focused = document.activeElement?.closest?.(ITEM);
@@ -247,6 +248,13 @@ export class Timeline extends View {
 }
 
 const isUnread = (message) => !message.mine && message.status === "received" && message.kind !== "notice" && message.kind !== "missing";
+
+/**
+ * Whether a notice says of the chat's state what the messages around it say of themselves: each of them carries how it was
+ * sent, and the divider between them is true even where they were written before the state changed (SR-01).
+ */
+const repeats = ({ kind, notice }) => kind === "notice" && notice?.key === "security-changed" && REPEATED.has(notice.values.state);
+const REPEATED = new Set(["encrypted", "keys-new", "plain-rcs", "plain-sms", "checking"]);
 
 const isCarried = (message) => !["notice", "missing", "unreadable"].includes(message.kind);
 

@@ -51,6 +51,14 @@ export class Window extends EventTarget {
     });
   }
 
+  /** What is held, asked for again: something there may have gone, or was missed. */
+  refresh() {
+    if (!this.loaded) return Promise.resolve();
+    const limit = Math.min(Math.max(PAGE, this.messages.length), MOST);
+    const place = this.after ? { around: this.messages[this.messages.length >> 1]?.order ?? "" } : {};
+    return this.#page({ limit, ...place }, ({ messages, before, after }) => this.#reset(messages, before, after, "update"));
+  }
+
   /** The page before the first. */
   older() {
     if (!this.before || this.#busy) return Promise.resolve();
@@ -128,14 +136,14 @@ export class Window extends EventTarget {
     this.#tell("update");
   }
 
-  #reset(messages, before, after) {
+  #reset(messages, before, after, reason = "reset") {
     this.messages = this.#keyed(messages);
     this.before = before;
     this.after = after;
     this.loaded = true;
     const stored = new Set(this.messages.map((message) => message.message_id));
     this.pending = this.pending.filter((mine) => !stored.has(mine.message_id));
-    this.#tell("reset");
+    this.#tell(reason);
   }
 
   async #page(params, take) {
