@@ -195,10 +195,10 @@ VERBS = (
         _SENT,
         (
             CHAT,
-            param("latitude", Kind.DECIMAL, "-90 to 90", metavar="LATITUDE", lowest=-90, highest=90),
-            param("longitude", Kind.DECIMAL, "-180 to 180", metavar="LONGITUDE", lowest=-180, highest=180),
+            param("latitude", Kind.DECIMAL, "-90 to 90", metavar="LATITUDE"),
+            param("longitude", Kind.DECIMAL, "-180 to 180", metavar="LONGITUDE"),
             Param("label", Kind.WORD, "what it is called", default="", metavar="LABEL"),
-            Param("radius", Kind.DECIMAL, "how exact it is, in metres", default=0.0, metavar="METRES", lowest=0),
+            Param("radius", Kind.DECIMAL, "how exact it is, in metres", default=0.0, metavar="METRES"),
             ALLOW,
         ),
         description="Send a place: degrees of latitude and longitude.",
