@@ -12,6 +12,7 @@ import { ask, confirm, reasonOf } from "./dialog.js";
 import { View, button, el, fill, icon } from "./dom.js";
 import { present } from "./elements.js";
 import { invite } from "./invite.js";
+import { look } from "./security.js";
 import { store } from "./store.js";
 import { t } from "./strings.js";
 
@@ -76,27 +77,26 @@ export class Banner extends View {
   #of(about, state, security) {
     const label = aboutChat(security.label ?? "", this.#chat);
     const text = aboutChat(security.sentence ?? "", this.#chat);
-    const common = { key: state, label, text };
+    const common = { key: state, label, text, shape: look(state).shape };
     const compare = [t("dialog.banner.compare"), () => present("ll-code", { chat: this.#chat })];
     const unencrypted = [t("dialog.banner.choose"), () => this.#choose()];
     switch (about) {
       case "keys-new":
-        return { ...common, kind: "info", shape: "info", acts: [compare, [t("dialog.banner.seen"), () => this.#accept(true)]] };
+        return { ...common, kind: "info", acts: [compare, [t("dialog.banner.seen"), () => this.#accept(true)]] };
       case "no-longer-verified":
         return {
           ...common,
           kind: "bad",
-          shape: "warning",
           acts: [compare, [t("dialog.banner.anyway"), () => this.#accept(false)], [t("dialog.banner.later"), () => this.#postpone(state)]],
         };
       case "group":
-        return { ...common, kind: state === "no-longer-verified" ? "bad" : "info", shape: state === "no-longer-verified" ? "warning" : "info", acts: [[t("dialog.banner.members"), () => present("ll-group", { chat: this.#chat })]] };
+        return { ...common, kind: state === "no-longer-verified" ? "bad" : "info", acts: [[t("dialog.banner.members"), () => present("ll-group", { chat: this.#chat })]] };
       case "encryption-ended":
-        return { ...common, kind: "warn", shape: "lock-open", acts: [[t("dialog.banner.revive"), () => this.#encryption("revive")], unencrypted] };
+        return { ...common, kind: "warn", acts: [[t("dialog.banner.revive"), () => this.#encryption("revive")], unencrypted] };
       case "stalled":
-        return { ...common, kind: "warn", shape: "broken", acts: [[t("dialog.banner.retry"), () => this.#encryption("retry")], [t("dialog.banner.end"), () => this.#end()]] };
+        return { ...common, kind: "warn", acts: [[t("dialog.banner.retry"), () => this.#encryption("retry")], [t("dialog.banner.end"), () => this.#end()]] };
       case "no-keys-found":
-        return { ...common, kind: "calm", shape: "ring", acts: [[t("dialog.banner.invite"), () => ask(invite(this.#chat))], unencrypted] };
+        return { ...common, kind: "calm", acts: [[t("dialog.banner.invite"), () => ask(invite(this.#chat))], unencrypted] };
       case "checking":
         return this.#checking(common, unencrypted);
       default:
@@ -114,7 +114,7 @@ export class Banner extends View {
       this.#wait = setTimeout(() => this.render(), left + 50);
       return null;
     }
-    return { ...common, kind: "calm", shape: "ring", text: t("dialog.banner.checking", { name: called(this.#chat), count: waiting }), acts: kind === "group" ? [] : [unencrypted] };
+    return { ...common, kind: "calm", text: t("dialog.banner.checking", { name: called(this.#chat), count: waiting }), acts: kind === "group" ? [] : [unencrypted] };
   }
 
   #say(what) {

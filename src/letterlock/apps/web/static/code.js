@@ -60,15 +60,12 @@ export class Code extends Dialog {
 
   // --- showing ---------------------------------------------------------------------------------------------------
   #show() {
-    const { groups, qr: rows, me, them, me_name, them_name, fetched_at } = this.code;
-    const names = el("p", { class: "code-names" }, person(me_name, me), icon("forward"), person(them_name || called(this.chat), them));
+    const { groups, qr: rows, me, them, me_name, them_name, fetched_at, fresh } = this.code;
+    const names = el("p", { class: "code-names" }, person(me_name === me ? t("dialog.viewer.mine") : me_name, me), icon("forward"), person(them_name || called(this.chat), them));
     const numbers = el(
       "div",
-      { class: "code-groups", dir: "ltr", role: "list", "aria-label": t("dialog.code.digits") },
-      groups.map((digits, at) =>
-        // Digit by digit: five digits are otherwise read as one number.
-        el("div", { role: "listitem" }, el("span", { role: "group", class: "code-group", "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }) }, digits)),
-      ),
+      { class: "code-groups", dir: "ltr", role: "group", "aria-label": t("dialog.code.digits") },
+      groups.map((digits, at) => el("span", { role: "group", class: "code-group", "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }) }, digits)),
     );
     fill(
       this.shown,
@@ -81,7 +78,7 @@ export class Code extends Dialog {
         el(
           "p",
           { class: "code-fetched" },
-          t("dialog.code.fetched", { day: dayOf(fetched_at), time: timeOf(fetched_at) }),
+          t(fresh === false ? "dialog.code.stale" : "dialog.code.fetched", { day: dayOf(fetched_at), time: timeOf(fetched_at) }),
           " ",
           button({ label: t("dialog.code.refresh"), icon: "retry", text: true, class: "link", onclick: () => this.#fetch() }),
         ),

@@ -7,7 +7,7 @@
  * `elements.js` presents it: `show()` opens it, its event `closed` has the answer, and the focus goes back to where it was.
  */
 
-import { button, el, fill } from "./dom.js";
+import { bdi, button, el, fill } from "./dom.js";
 import { has, t } from "./strings.js";
 
 let count = 0;
@@ -50,7 +50,8 @@ export class Dialog extends HTMLElement {
 
   /** What it is called; changes with what it shows. */
   set name(text) {
-    this.heading.textContent = text;
+    // A name that somebody gave stands in its own direction, at the start of ours.
+    fill(this.heading, bdi(text));
   }
 
   /** Fill it; called once, when what was set on the element is there. */
@@ -167,6 +168,8 @@ export function field({ label, note = "", tag = "input", ...props }) {
 export function reasonOf(error) {
   const own = `dialog.trouble.${error.code}`;
   if (has(own)) return t(own);
+  // One of our own, in the words of the table.
+  if (!error.code && error instanceof Error) return error.message || t("dialog.trouble");
   if (error.data?.sentence) return [error.data.label, error.data.sentence].filter(Boolean).map(closed).join(" ");
   // A hint may name a command line, which is of no use here.
   const hint = error.hint && !/letterlock |--\w/.test(error.hint) ? error.hint : "";

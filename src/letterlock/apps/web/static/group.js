@@ -25,7 +25,6 @@ export class Group extends Dialog {
 
   build() {
     this.name = called(this.chat);
-    this.heading.setAttribute("dir", "auto");
     this.frame.classList.add("wide");
     this.why = el("p", { class: "group-why" });
     this.roster = el("ul", { class: "roster", "aria-label": t("dialog.group.members-label") });

@@ -8,7 +8,7 @@
 
 import { chatName } from "./about.js";
 import { Dialog, reasonOf } from "./dialog.js";
-import { button, el, fill } from "./dom.js";
+import { bdi, button, el, fill } from "./dom.js";
 import { opened, save } from "./opened.js";
 import { store } from "./store.js";
 import { bytesOf, momentOf, t } from "./strings.js";
@@ -78,7 +78,7 @@ export class Viewer extends Dialog {
 
   build() {
     this.frame.classList.add("viewer");
-    this.stage = el("div", { class: "viewer-stage" });
+    this.stage = el("div", { class: "viewer-stage", role: "group", "aria-label": t("dialog.viewer.stage") });
     this.facts = el("p", { class: "viewer-facts" });
     this.back = button({ label: t("dialog.viewer.earlier"), icon: "back", class: "bare viewer-step", onclick: () => this.#step(-1) });
     this.forth = button({ label: t("dialog.viewer.later"), icon: "forward", class: "bare viewer-step", onclick: () => this.#step(1) });
@@ -108,8 +108,7 @@ export class Viewer extends Dialog {
     const row = this.#row;
     const place = row.findIndex((other) => other.message_id === message.message_id);
     this.name = file.name || t("dialog.media.unnamed");
-    this.heading.setAttribute("dir", "auto");
-    this.facts.textContent = [mine ? t("dialog.viewer.mine") : sender_name, momentOf(at), bytesOf(file.size)].filter(Boolean).join(" · ");
+    fill(this.facts, mine ? t("dialog.viewer.mine") : bdi(sender_name), ` · ${momentOf(at)} · ${bytesOf(file.size)}`);
     this.back.disabled = place <= 0;
     this.forth.disabled = place >= row.length - 1;
     this.#fit();
@@ -143,16 +142,22 @@ export class Viewer extends Dialog {
 
   #enlarge() {
     const large = this.stage.classList.toggle("large");
+    // Larger than its place: the arrow keys move it, once it has the focus.
+    if (large) this.stage.tabIndex = 0;
+    else this.stage.removeAttribute("tabindex");
     this.zoom.setAttribute("aria-pressed", String(large));
   }
 
   #fit() {
     this.stage.classList.remove("large");
+    this.stage.removeAttribute("tabindex");
     this.zoom.setAttribute("aria-pressed", "false");
   }
 
   #key(event) {
     const rtl = document.documentElement.dir === "rtl";
+    // Moving about in one that is larger than the window.
+    if (event.target === this.stage && event.key.startsWith("Arrow")) return;
     const act = { ArrowLeft: () => this.#step(rtl ? 1 : -1), ArrowRight: () => this.#step(rtl ? -1 : 1), "+": () => this.#enlarge(), "-": () => this.#fit(), 0: () => this.#fit() }[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
