@@ -25,6 +25,7 @@ __all__ = ["Handset", "PhoneRefused"]
 _START_SECONDS = 30.0
 _END_SECONDS = 3.0
 _LINE = 1 << 20
+_AGAIN_SECONDS = 0.5
 
 
 class PhoneRefused(LetterlockError):
@@ -113,9 +114,18 @@ class Handset:
         return said["result"]
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Every event of this phone from its first on, until it is switched off."""
+        """Every event of this phone from its first on, until it is switched off. A stream that breaks is taken up again."""
+        after = 0
+        while self._session is not None:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async for event in self._stream(after):
+                    after = event["cursor"]
+                    yield event
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _stream(self, after: int) -> AsyncIterator[dict[str, Any]]:
         timeout = aiohttp.ClientTimeout(None)
-        async with self._talk.get("/api/v1/events", params={"after": "0"}, timeout=timeout) as answer:
+        async with self._talk.get("/api/v1/events", params={"after": str(after)}, timeout=timeout) as answer:
             kind = "message"
             async for line in answer.content:
                 name, _, value = line.decode().rstrip("\n").partition(": ")

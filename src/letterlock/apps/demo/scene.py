@@ -143,7 +143,8 @@ class Scene:
 
     async def _introduce(self, handset: Handset) -> None:
         """The names in the phones' address books."""
-        for name, number in (*_PEOPLE, ("Dan", NOBODY)):
+        known = (*_PEOPLE, ("Dan", NOBODY)) if handset is self.ana else _PEOPLE
+        for name, number in known:
             if number != handset.number:
                 await handset.call("name", chat=number, name=name)
 

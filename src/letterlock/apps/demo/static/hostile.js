@@ -1,0 +1,144 @@
+// The hostile buttons: what each attack is after is said before, what came of it is read from the phones' own events.
+
+import { button, el, fill, icon } from "../dom.js";
+import { t } from "../strings.js";
+import { nameOf } from "./feed.js";
+
+const SHAPES = {
+  drop: "arrow-down",
+  delay: "clock",
+  duplicate: "copy",
+  tamper: "broken",
+  rename: "edit",
+  strip: "lock-struck",
+  forge: "check-double",
+  ghost: "person",
+  impostor: "key",
+  hide: "offline",
+};
+const LIES = new Set(["ghost", "impostor", "hide"]);
+const BAD = new Set(["believed", "doubled", "accepted"]);
+const OPEN = new Set(["armed", "hit", "received"]);
+
+export class Hostile {
+  #feed;
+  #say;
+  #chosen = "";
+  #spoken = {};
+  #buttons = new Map();
+  #detail = el("div", { class: "attack-detail" });
+  #outcome = el("div", { class: "outcome" });
+
+  constructor(feed, say) {
+    this.#feed = feed;
+    this.#say = say;
+    const grid = el("div", { class: "attacks", role: "group", "aria-label": t("demo.hostile") });
+    for (const name of Object.keys(SHAPES)) {
+      const one = el(
+        "button",
+        { type: "button", "aria-pressed": "false", "aria-controls": "attack-detail", onclick: () => this.#choose(name) },
+        icon(SHAPES[name]),
+        el("span", {}, t(`demo.attack.${name}`)),
+      );
+      this.#buttons.set(name, one);
+      grid.append(one);
+    }
+    this.#detail.id = "attack-detail";
+    this.element = el("section", { class: "rack hostile-rack", id: "hostile" }, el("div", { class: "rack-head" }, el("h2", {}, t("demo.hostile"))), grid, this.#detail, this.#outcome);
+    feed.addEventListener("orders", () => this.#render());
+    feed.addEventListener("trial", () => this.#render());
+    this.#chosen = feed.state.trial?.attack ?? "";
+    this.#render();
+  }
+
+  #choose(name) {
+    this.#chosen = this.#chosen === name ? "" : name;
+    this.#render();
+  }
+
+  async #do(act, values) {
+    try {
+      await this.#feed.act(act, values);
+    } catch (error) {
+      this.#say(t("demo.failed", { reason: error.message }));
+      fill(this.#outcome, el("p", { class: "note bad" }, t("demo.failed", { reason: error.message })));
+    }
+  }
+
+  #render() {
+    const { orders, trial } = this.#feed.state;
+    // Whoever started it elsewhere, the tour for one, wants to see it.
+    if (trial && trial.at !== this.#spoken.at) {
+      this.#spoken = { at: trial.at, verdict: "" };
+      this.#chosen = trial.attack;
+    }
+    for (const [name, one] of this.#buttons) {
+      one.setAttribute("aria-pressed", String(name === this.#chosen));
+      one.classList.toggle("ordered", name in orders);
+    }
+    const attack = this.#chosen;
+    const focused = document.activeElement?.dataset?.does;
+    fill(this.#detail, attack ? this.#about(attack, orders) : el("p", { class: "aside" }, t("demo.hostile.choose")));
+    if (focused) this.#detail.querySelector(`[data-does="${focused}"]`)?.focus();
+    fill(this.#outcome, trial && trial.attack === attack ? this.#trial(trial) : null);
+  }
+
+  #about(attack, orders) {
+    const order = orders[attack];
+    const lie = LIES.has(attack);
+    const act = (label, does, name, values) =>
+      button({ label, class: does === "try" ? "primary small" : "small", dataset: { does }, onclick: () => this.#do(name, { attack, ...values }) });
+    return [
+      el("dl", { class: "aims" }, el("div", {}, el("dt", {}, t("demo.hostile.aims")), el("dd", {}, t(`demo.attack.${attack}.aim`))), el("div", {}, el("dt", {}, t("demo.hostile.expects")), el("dd", {}, t(`demo.attack.${attack}.see`)))),
+      el(
+        "div",
+        { class: "attack-actions" },
+        act(t(lie ? "demo.hostile.lie" : "demo.hostile.try"), "try", "try", {}),
+        !lie && act(t("demo.hostile.once"), "once", "order", { once: true }),
+        !lie && act(t("demo.hostile.always"), "always", "order", { once: false }),
+        order && act(t("demo.hostile.stop"), "stop", lie ? "honest" : "withdraw", {}),
+      ),
+      order && !lie && el("p", { class: "aside" }, t(order.times === null ? "demo.hostile.is.always" : "demo.hostile.is.once")),
+    ];
+  }
+
+  #trial(trial) {
+    const state = this.#feed.state;
+    const name = (number) => nameOf(state, number);
+    const sender = trial.sender || state.people[0].number;
+    const receiver = sender === state.people[0].number ? state.people[1].number : state.people[0].number;
+    const text = t(`demo.verdict.${trial.verdict}`, { sender: name(sender), receiver: name(receiver) });
+    if (this.#spoken.verdict !== trial.verdict) {
+      this.#spoken.verdict = trial.verdict;
+      if (!OPEN.has(trial.verdict)) this.#say(text);
+    }
+    const tone = BAD.has(trial.verdict) ? "bad" : OPEN.has(trial.verdict) ? "" : trial.verdict === "noticed" || trial.verdict === "relabelled" ? "info" : "ok";
+    const begin = trial.hit_at || trial.at;
+    return [
+      trial.misses > 0 && trial.verdict === "armed" && el("p", { class: "aside" }, t("demo.hostile.missed", { count: trial.misses })),
+      el("p", { class: `note verdict ${tone}` }, icon(tone === "ok" ? "check" : tone === "bad" ? "warning" : tone === "info" ? "info" : "ring"), el("span", {}, text)),
+      trial.steps.length > 0 && [
+        el("h3", {}, t("demo.says")),
+        el(
+          "ol",
+          { class: "steps" },
+          ...trial.steps.map((step) =>
+            el(
+              "li",
+              {},
+              el("span", { class: "seconds" }, `+${Math.max(0, (step.at - begin) / 1000).toFixed(1)} s`),
+              el("strong", {}, name(step.phone)),
+              el("span", {}, says(step, name)),
+            ),
+          ),
+        ),
+      ],
+    ];
+  }
+}
+
+function says(step, name) {
+  const plain = step.kind === "message-received" && step.encrypted === false ? ".plain" : "";
+  const label = step.state ? t(`security.${step.state}.label`, { name: name(step.chat) }) : "";
+  return t(`demo.says.${step.kind}${plain}`, { reason: step.reason ?? "", label });
+}
