@@ -14,6 +14,7 @@ from .files.reader import FileReader
 from .files.records import TransferInfo, TransferStage, TransferState
 from .files.transfer import TotalProgress, Transfer
 from .group import Group
+from .history import ChatSummary, FreshCode, Hit, Hits, Window
 from .provisioned import ProvisioningState
 from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount
 
@@ -24,6 +25,7 @@ __all__ = [
     "CachedFile",
     "CertificateInfo",
     "Chat",
+    "ChatSummary",
     "Client",
     "ContentAccount",
     "Conversation",
@@ -32,10 +34,13 @@ __all__ = [
     "EncryptionInfo",
     "Environment",
     "FileReader",
+    "FreshCode",
     "GatewayAccount",
     "Group",
     "GroupInfo",
     "GroupMember",
+    "Hit",
+    "Hits",
     "KdsAccount",
     "Me",
     "ProvisioningState",
@@ -48,4 +53,5 @@ __all__ = [
     "TransferInfo",
     "TransferStage",
     "TransferState",
+    "Window",
 ]
