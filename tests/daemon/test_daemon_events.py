@@ -17,6 +17,7 @@ from daemon.town import Town, town
 from daemon.visitor import visiting
 from letterlock.apps.daemon import DaemonSettings
 from letterlock.apps.daemon.events import EventStreams
+from letterlock.apps.daemon.sessions import Session
 from letterlock.engine.events import Recorded, SmsFromUnknownSender
 from letterlock.ids import MessageId
 
@@ -116,7 +117,7 @@ async def test_who_takes_nothing_is_hung_up_on() -> None:
 
     async def serve(request: web.Request) -> web.StreamResponse:
         try:
-            return await streams.serve(request)
+            return await streams.serve(Session("x", b"", 0), request)
         finally:
             ended.set()
 
@@ -135,6 +136,34 @@ async def test_who_takes_nothing_is_hung_up_on() -> None:
             await asyncio.sleep(0)
         assert endless.given == taken
     await runner.cleanup()
+
+
+async def test_who_is_logged_out_hears_no_more(tmp_path: Path) -> None:
+    """SR-16: a newer login took the place of this one, and its stream ends with it."""
+    async with town(tmp_path, DaemonSettings(sessions=1)) as both, visiting(both.ana) as ana, listening(ana) as stream:
+        await stream.until("live")
+        async with visiting(both.ana) as newer, listening(newer) as other:
+            await other.until("live")
+            assert await stream.next() is None
+            await say(both, "after the end")
+            assert (await other.until("message-sent"))[-1].data["text"] == "after the end"
+
+
+async def test_a_page_that_is_open_stays_logged_in(tmp_path: Path) -> None:
+    quick = DaemonSettings(session_s=0.3, heartbeat_s=0.02)
+    async with (
+        town(tmp_path, quick) as both,
+        visiting(both.ana) as ana,
+        visiting(both.ana) as shut,
+        listening(ana) as stream,
+    ):
+        waiting = asyncio.ensure_future(stream.until("message-sent"))
+        while stream.beats < 25:
+            await asyncio.sleep(0)
+        assert (await ana.ask("GET", "/api/v1/check")).status == 200
+        assert (await shut.ask("GET", "/api/v1/check")).status == 401
+        await say(both, "still here")
+        await waiting
 
 
 async def test_streams_end_when_the_daemon_does(both: Town) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -18,25 +19,40 @@ from aiohttp import web
 from ...client import Client
 from ...engine.events import Recorded, event_to_json
 from .guard import Refused
+from .sessions import Session
 from .settings import DaemonSettings
 
 __all__ = ["EventStreams", "wanted_cursor"]
 
+_NEWS = 16
+"""What may wait for one consumer."""
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One consumer: whose it is, what is told to it beside events, and whether it is to end."""
+
+    session: Session
+    news: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(_NEWS))
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
 
 class EventStreams:
-    """All streams of a daemon. `close` ends them, so that the daemon can end."""
+    """All streams of a daemon. `close` ends them, so that the daemon can end; `alive` hears of each heartbeat of a session."""
 
-    def __init__(self, client: Client, settings: DaemonSettings) -> None:
-        self._client, self._settings = client, settings
-        self._closing = asyncio.Event()
-        self._news: set[asyncio.Queue[bytes]] = set()
+    def __init__(
+        self, client: Client, settings: DaemonSettings, alive: Callable[[Session], None] = lambda session: None
+    ) -> None:
+        self._client, self._settings, self._alive = client, settings, alive
+        self._closed = False
+        self._streams: set[_Stream] = set()
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, session: Session, request: web.Request) -> web.StreamResponse:
         after = wanted_cursor(request.query.get("after"), request.headers.get("Last-Event-ID"))
-        if self._closing.is_set() or len(self._news) >= self._settings.streams:
+        if self._closed or len(self._streams) >= self._settings.streams:
             raise Refused(503, "streams", "too many streams of events", "close a page, and try again")
-        news = asyncio.Queue[bytes](_NEWS)
-        self._news.add(news)
+        stream = _Stream(session)
+        self._streams.add(stream)
         try:
             newest = await self._client.cursor()
             answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
@@ -44,28 +60,36 @@ class EventStreams:
             # A cursor of the future is of another profile, or of a copy that was taken back: from now on, then.
             after = newest if after is None or after > newest else after
             with contextlib.suppress(ConnectionError, TimeoutError):
-                await self._write_all(answer, after, newest, news)
+                await self._write_all(answer, after, newest, stream)
             return answer
         finally:
-            self._news.discard(news)
+            self._streams.discard(stream)
 
     def tell(self, kind: str, value: dict[str, Any]) -> None:
         """Something that is not kept, to whoever listens now; who is behind does without."""
         frame = f"event: {kind}\ndata: {json.dumps(value, separators=(',', ':'))}\n\n".encode("ascii")
-        for news in self._news:
+        for stream in self._streams:
             with contextlib.suppress(asyncio.QueueFull):
-                news.put_nowait(frame)
+                stream.news.put_nowait(frame)
+
+    def end(self, session: Session) -> None:
+        """Whoever is logged out hears no more."""
+        for stream in self._streams:
+            if stream.session is session:
+                stream.closing.set()
 
     def close(self) -> None:
         """End all streams; each consumer comes back with the cursor it has."""
-        self._closing.set()
+        self._closed = True
+        for stream in self._streams:
+            stream.closing.set()
 
-    async def _write_all(self, answer: web.StreamResponse, after: int, newest: int, news: asyncio.Queue[bytes]) -> None:
+    async def _write_all(self, answer: web.StreamResponse, after: int, newest: int, stream: _Stream) -> None:
         live = after >= newest
         await self._write(answer, _LIVE if live else b"retry: 1000\n\n")
         async with (
             contextlib.aclosing(self._client.events(after)) as events,
-            contextlib.aclosing(self._merged(events, news)) as merged,
+            contextlib.aclosing(self._merged(events, stream)) as merged,
         ):
             async for each in merged:
                 if isinstance(each, bytes):
@@ -77,22 +101,23 @@ class EventStreams:
                     await self._write(answer, _LIVE)
 
     async def _merged(
-        self, events: AsyncGenerator[Recorded, None], news: asyncio.Queue[bytes]
+        self, events: AsyncGenerator[Recorded, None], stream: _Stream
     ) -> AsyncGenerator[Recorded | bytes, None]:
         """The events, what is told, and a heartbeat whenever there was neither for a while; ends with the daemon."""
-        closing = asyncio.ensure_future(self._closing.wait())
+        closing = asyncio.ensure_future(stream.closing.wait())
         coming = asyncio.ensure_future(anext(events))
-        told = asyncio.ensure_future(news.get())
+        told = asyncio.ensure_future(stream.news.get())
         try:
             while not closing.done():
                 done, _ = await asyncio.wait(
                     (closing, coming, told), timeout=self._settings.heartbeat_s, return_when=asyncio.FIRST_COMPLETED
                 )
                 if not done:
+                    self._alive(stream.session)  # a page that is open and quiet stays logged in
                     yield b":\n\n"
                 if told.done():
                     yield told.result()
-                    told = asyncio.ensure_future(news.get())
+                    told = asyncio.ensure_future(stream.news.get())
                 if coming.done():
                     try:
                         yield coming.result()
@@ -109,8 +134,6 @@ class EventStreams:
             await answer.write(data)
 
 
-_NEWS = 16
-"""What may wait for one consumer."""
 _LIVE = b"retry: 1000\nevent: live\ndata: {}\n\n"
 
 

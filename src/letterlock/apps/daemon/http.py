@@ -68,7 +68,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     app.router.add_get("/", pages.index)
     app.router.add_get("/static/{path:.+}", pages.static)
     app.router.add_post("/api/v1/rpc", pages.rpc)
-    app.router.add_get("/api/v1/events", edge.events.serve, allow_head=False)
+    app.router.add_get("/api/v1/events", pages.events, allow_head=False)
     app.router.add_post("/api/v1/files", edge.uploads.serve)
     app.router.add_get("/media/{key:[0-9a-f]+}/{name:[^/]+}", pages.media)
     app.router.add_get("/api/v1/check", pages.check)
@@ -96,7 +96,7 @@ class _Door:
                 request[SESSION] = self._who(request)
             return await handler(request)
         except Refused as refused:
-            return _refused(refused)
+            return _said_to_a_person(refused) if request.path in ("/", "/login") else _refused(refused)
         except LetterlockError as error:
             return _refused(Refused(_status(error), "", str(error), error.hint), error)
         except web.HTTPException as error:
@@ -159,6 +159,9 @@ class _Pages:
     async def static(self, request: web.Request) -> web.StreamResponse:
         return await _page(request.match_info["path"])
 
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        return await self._edge.events.serve(request[SESSION], request)
+
     async def media(self, request: web.Request) -> web.StreamResponse:
         return await self._edge.media.serve(request[SESSION], request)
 
@@ -216,6 +219,12 @@ def _status(error: LetterlockError) -> int:
         return 400
     # 409: as things stand now; a human decides (TrustRequired, NotEncrypted).
     return 502 if isinstance(error, TransportError | RemoteError) else 503 if isinstance(error, StoreError) else 409
+
+
+def _said_to_a_person(refused: Refused) -> web.Response:
+    """Instead of the page."""
+    text = f"Letterlock: {refused.message}." + (f"\n{refused.hint}." if refused.hint else "")
+    return web.Response(text=text, status=refused.status)
 
 
 def _refused(refused: Refused, error: LetterlockError | None = None) -> web.Response:

@@ -6,6 +6,7 @@ daemon, streams of events end first, then requests, then the socket and the toke
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import logging
@@ -23,6 +24,7 @@ from ...errors import StoreLocked, TransportError
 from ...ids import Rng
 from ...store import ProfileLock
 from ..verbs.context import Context
+from .connections import bounded
 from .events import EventStreams
 from .guard import Rules
 from .http import Edge, application
@@ -41,7 +43,7 @@ __all__ = ["Daemon"]
 _wire_log = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.CRITICAL + 1)
 
-_SHUTDOWN_SECONDS = 5.0
+_SHUTDOWN_SECONDS = 2.0
 _MAX_LINE = 16_384
 
 
@@ -75,10 +77,10 @@ class Daemon:
             most_sessions=given.sessions,
             most_logins=given.logins,
         )
-        self._events = EventStreams(client, given)
+        self._events = EventStreams(client, given, lambda session: self._sessions.alive(session, now()))
         self._sources = Sources(client, folder)
         self._media = Media(self._sources, given, rng)
-        self._sessions.ended = self._media.end
+        self._sessions.ended = self._logged_out
         self._uploads = Uploads(client, folder, given, self._events.tell)
         self._edge = Edge(
             self._sessions, given, self._events, self._media, self._uploads, self._rpc, lambda: self.url, now
@@ -86,6 +88,7 @@ class Daemon:
         self._client = client
         self._lock: ProfileLock | None = None
         self._runners: list[web.AppRunner] = []
+        self._servers: list[asyncio.Server] = []
 
     @property
     def url(self) -> str:
@@ -119,9 +122,8 @@ class Daemon:
 
     async def close(self) -> None:
         """Let nobody in any more, end the streams, finish what was asked."""
-        for runner in self._runners:
-            for site in list(runner.sites):
-                await site.stop()
+        for server in self._servers:
+            server.close()
         self._events.close()
         for runner in self._runners:
             await runner.cleanup()
@@ -133,7 +135,7 @@ class Daemon:
         for path in (self.socket, self.token_file, self._folder / "login.html"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        self._runners = []
+        self._runners, self._servers = [], []
         self._lock.release()
         self._lock = None
 
@@ -182,6 +184,7 @@ class Daemon:
             access_log=None,
             handle_signals=False,
             logger=_wire_log,
+            keepalive_timeout=75.0,
             lingering_time=0.0,
             max_line_size=_MAX_LINE,
             auto_decompress=False,
@@ -189,7 +192,10 @@ class Daemon:
         )
         self._runners.append(runner)
         await runner.setup()
-        await web.SockSite(runner, listener).start()
+        loop = asyncio.get_running_loop()
+        server = runner.server
+        assert server is not None
+        self._servers.append(await loop.create_server(bounded(server, self._settings.connections), sock=listener))
 
     def _write_token(self) -> None:
         """A new one each time, in a file that nobody else can read at any moment."""
@@ -199,6 +205,10 @@ class Daemon:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
             file.write(self._sessions.bearer() + "\n")
         os.replace(part, self.token_file)
+
+    def _logged_out(self, session: Session) -> None:
+        self._events.end(session)
+        self._media.end(session)
 
     async def _rpc(self, session: Session, body: bytes, locale: str) -> bytes | None:
         # A page may name no place on this machine's disk; programs of this user may (SR-16).

@@ -99,6 +99,11 @@ class Sessions:
         right = hmac.compare_digest(self._bearer.digest, _digest(token.strip()))
         return self._bearer if right and scheme.lower() == "bearer" and self._bearer.digest else None
 
+    def alive(self, session: Session, now: float) -> None:
+        """It is in use, though it asks nothing."""
+        if session in self._browsers:
+            session.until = now + self._session_s
+
     def end(self, session: Session) -> None:
         """Log one out."""
         if session in self._browsers:

@@ -29,8 +29,9 @@ class DaemonSettings:
     """What content servers take; a smaller bound of the chat is said when it is known."""
     uploads: int = 8
     """Bodies of files that come at the same time."""
-    in_memory_bytes: int = 32 << 20
+    in_memory_bytes: int = 16 << 20
     """Up to here an uploaded file waits for its seal in memory alone."""
+    connections: int = 256
     in_flight: int = 128
     """Requests at the same time, streams of events and files included."""
     streams: int = 32

@@ -92,17 +92,24 @@ class _Unnamed:
             raise InputError("this file is closed", code="input.closed")
         self._reading += 1
         try:
-            return await asyncio.to_thread(os.pread, self._descriptor, length, offset)
+            # Shielded: who is cancelled must not leave a thread that reads behind the end of its file.
+            reading = asyncio.ensure_future(asyncio.to_thread(os.pread, self._descriptor, length, offset))
+            try:
+                return await asyncio.shield(reading)
+            except asyncio.CancelledError:
+                await asyncio.wait({reading})
+                raise
         finally:
             self._reading -= 1
-            self._close_if_unused()
+            await self._close_if_unused()
 
     async def close(self) -> None:
         self._closed = True
-        self._close_if_unused()
+        await self._close_if_unused()
 
-    def _close_if_unused(self) -> None:
+    async def _close_if_unused(self) -> None:
         # A thread may still read: its number must not become another file's meanwhile.
         if self._closed and not self._reading and self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1
+            # In a thread: this is where the blocks of the file are given back.
+            await asyncio.shield(asyncio.to_thread(os.close, descriptor))

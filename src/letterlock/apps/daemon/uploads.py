@@ -73,7 +73,7 @@ class Uploads:
                 await asyncio.gather(pending.task, return_exceptions=True)
             with contextlib.suppress(LetterlockError):
                 await pending.transfer.cancel()
-            self._forget(pending)
+            await self._forget(pending)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if self._coming >= self._settings.uploads or len(self._pending) >= self._settings.opened:
@@ -102,7 +102,7 @@ class Uploads:
         finally:
             self._coming -= 1
             if waiting is not None:
-                waiting.release()
+                await _release(waiting)
         pending.task = asyncio.get_running_loop().create_task(self._follow(pending, cursor))
         return web.json_response({"transfer": transfer.id}, status=202)
 
@@ -145,12 +145,12 @@ class Uploads:
             _log.info("an uploaded file was not sent: %s (%s)", error, error.code)
             self._say(pending, {"state": "refused", "code": error.code, "message": str(error), "hint": error.hint})
         finally:
-            self._forget(pending)
+            await self._forget(pending)
 
     async def _until_done(self, pending: _Pending, cursor: int) -> bool:
         """Whether it came to its end; a failure or a pause is none, since it may be resumed."""
         if _sealed(pending.transfer):
-            pending.waiting.release()
+            await _release(pending.waiting)
         async with contextlib.aclosing(self._client.events(cursor)) as events:
             async for recorded in events:
                 event = recorded.event
@@ -160,7 +160,7 @@ class Uploads:
                     return False
                 await pending.transfer.refresh()
                 if _sealed(pending.transfer):
-                    pending.waiting.release()
+                    await _release(pending.waiting)
                 if event.state == "done":
                     return True
         return False
@@ -168,9 +168,14 @@ class Uploads:
     def _say(self, pending: _Pending, what: dict[str, Any]) -> None:
         self._tell("upload", {"transfer": pending.transfer.id, "chat": pending.chat.name, **what})
 
-    def _forget(self, pending: _Pending) -> None:
-        pending.waiting.release()
+    async def _forget(self, pending: _Pending) -> None:
         self._pending.discard(pending)
+        await _release(pending.waiting)
+
+
+async def _release(waiting: Waiting) -> None:
+    """In a thread, which ends it whoever is cancelled: giving the blocks of a large file back takes its time."""
+    await asyncio.shield(asyncio.to_thread(waiting.release))
 
 
 def _sealed(transfer: Transfer) -> bool:
