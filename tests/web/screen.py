@@ -20,16 +20,20 @@ def say(key: str, **values: object) -> str:
 class Screen:
     """`page` shows the page of somebody who is logged in."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, *, locale: str = words.ENGLISH) -> None:
+        self.page, self._locale = page, locale
+
+    def say(self, key: str, **values: object) -> str:
+        """What this page says."""
+        return words.text(key, self._locale, **values)
 
     def button(self, key: str, **values: object) -> Locator:
-        return self.page.get_by_role("button", name=say(key, **values), exact=True)
+        return self.page.get_by_role("button", name=self.say(key, **values), exact=True)
 
     # --- the list ------------------------------------------------------------------------------------------
     @property
     def list(self) -> Locator:
-        return self.page.get_by_role("navigation", name=say("page.chats"))
+        return self.page.get_by_role("navigation", name=self.say("page.chats"))
 
     def row(self, name: str) -> Locator:
         """A chat in the list, by what it is called there."""
@@ -43,11 +47,11 @@ class Screen:
     async def begin(self, number: str, name: str = "") -> None:
         """A new chat, by the dialogue for it."""
         await self.button("page.new_chat").first.click()
-        dialog = self.dialog(say("dialog.new.name"))
-        await dialog.get_by_label(say("dialog.new.number")).fill(number)
+        dialog = self.dialog(self.say("dialog.new.name"))
+        await dialog.get_by_label(self.say("dialog.new.number")).fill(number)
         if name:
-            await dialog.get_by_label(say("dialog.new.called")).fill(name)
-        await dialog.get_by_role("button", name=say("dialog.new.begin"), exact=True).click()
+            await dialog.get_by_label(self.say("dialog.new.called")).fill(name)
+        await dialog.get_by_role("button", name=self.say("dialog.new.begin"), exact=True).click()
         await self.writing.wait_for()
 
     async def search(self, text: str) -> None:
@@ -80,17 +84,19 @@ class Screen:
     async def attach(self, key: str) -> None:
         """Choose something in the menu of the button that attaches."""
         await self.button("page.attach").click()
-        await self.page.get_by_role("menuitem", name=say(key), exact=True).click()
+        await self.page.get_by_role("menuitem", name=self.say(key), exact=True).click()
 
     async def give(self, *paths: Path, send: bool = True) -> Locator:
         """Choose files, and send them from the dialogue in which they are looked at first."""
         async with self.page.expect_file_chooser() as chooser:
             await self.attach("dialog.attach.file")
         await (await chooser.value).set_files(list(paths))
-        dialog = self.dialog(say("dialog.attach.name", count=len(paths)))
+        dialog = self.dialog(self.say("dialog.attach.name", count=len(paths)))
         await dialog.wait_for()
         if send:
-            await dialog.get_by_role("button", name=say("dialog.attach.send", count=len(paths)), exact=True).click()
+            await dialog.get_by_role(
+                "button", name=self.say("dialog.attach.send", count=len(paths)), exact=True
+            ).click()
             await dialog.wait_for(state="hidden")
         return dialog
 
@@ -98,12 +104,12 @@ class Screen:
         """The menu of a message, by the keyboard."""
         await bubble.focus()
         await bubble.press("Enter")
-        return self.page.get_by_role("menu", name=say("page.actions"))
+        return self.page.get_by_role("menu", name=self.say("page.actions"))
 
     async def act(self, bubble: Locator, key: str) -> None:
         """Choose something in the menu of a message."""
         menu = await self.menu(bubble)
-        await menu.get_by_role("menuitem", name=say(key), exact=True).click()
+        await menu.get_by_role("menuitem", name=self.say(key), exact=True).click()
 
     async def sees(self, text: str) -> Locator:
         """Wait for a message."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ async def test_progress_is_shown_and_an_upload_can_be_cancelled(both: Town, visi
     row = ana.page.get_by_role("list", name=say("dialog.upload.label")).get_by_role("listitem")
     bar = row.get_by_role("progressbar", name=say("dialog.upload.progress", name="large.bin"))
     await expect(bar).to_be_visible()
-    await ana.page.wait_for_function("document.querySelector('ll-uploads progress')?.value > 0")
+    await expect(bar).to_have_attribute("value", re.compile("[1-9]"))
     await row.get_by_role("button", name=say("dialog.upload.cancel", name="large.bin")).click()
     await expect(row).to_have_count(0)
     await session.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
@@ -203,7 +204,7 @@ async def test_a_microphone_that_is_refused_is_explained(both: Town, visitors: V
     visit = await visitors(both.ana.login_url())
     # The switch of the browser that says yes to everybody is for the whole of it: so the page is told no here.
     await visit.page.evaluate(
-        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
     )
     ana = Screen(visit.page)
     await ana.open(both.ben.number)

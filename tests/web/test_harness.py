@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from web.browser import Visit
 
@@ -64,7 +64,7 @@ async def site() -> AsyncIterator[str]:
 async def test_what_a_page_does_wrong_is_noticed(browser: Browser, site: str, path: str, told: str) -> None:
     async with Visit.to(browser, site + path) as visit:
         if path not in ("/inline", "/picture"):
-            await visit.page.wait_for_function("document.title === 'done'")
+            await expect(visit.page).to_have_title("done")
         await visit.page.evaluate("new Promise(done => setTimeout(done, 50))")
         assert any(told in each for each in visit.wrongs) if told else not visit.wrongs, visit.complaints
         visit.expect(".")

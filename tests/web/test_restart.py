@@ -1,0 +1,65 @@
+"""The daemon goes away under an open page, and comes back."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from daemon.town import Town
+from letterlock.apps.daemon import Daemon
+from web.conftest import Visitors
+from web.scenes import acquainted
+from web.screen import Screen, say
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
+
+# What a browser writes to its console when nobody is there, or nobody whom it knows.
+_GONE = r"ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED|status of 40[13]"
+
+
+async def test_an_open_page_says_so_and_goes_on_after_a_new_login(both: Town, visitors: Visitors) -> None:
+    await acquainted(both)
+    visit = await visitors(both.ana.login_url())
+    visit.expect(_GONE)
+    ana = Screen(visit.page)
+    await ana.open(both.ben.number)
+    await ana.write("before")
+    await ana.writing.fill("half a sent")
+    port = both.ana.daemon.port
+    await both.ana.daemon.close()
+    told = ana.page.get_by_role("status").filter(has_text=say("page.offline"))
+    await expect(told.first).to_be_visible(timeout=15_000)
+    # What comes meanwhile is not lost, and what was being written is not either.
+    await (await both.ben.client.chat(both.ana.number)).send("while you were away")
+    async with Daemon(both.ana.client, both.ana.folder, listen=f"127.0.0.1:{port}") as again:
+        ended = ana.page.get_by_text(say("page.session_ended"))
+        await expect(ended.first).to_be_visible(timeout=15_000)
+        await expect(ana.writing).to_have_value("half a sent")
+        # As `letterlock web` does: another tab of the same browser.
+        tab = await visit.context.new_page()
+        await tab.goto(again.login_url())
+        await expect(Screen(tab).row(both.ben.number)).to_contain_text("while you were away")
+        # The first one has the cookie now, and goes on where it was.
+        await ana.sees("while you were away")
+        await expect(ended.first).to_be_hidden()
+        await expect(ana.writing).to_have_value("half a sent")
+        await ana.writing.press_sequentially("ence")
+        await ana.writing.press("Enter")
+        await ana.sees("half a sentence")
+        assert await ana.bubble("while you were away").count() == 1
+
+
+async def test_a_message_that_the_daemon_never_got_is_shown_as_that(both: Town, visitors: Visitors) -> None:
+    await acquainted(both)
+    visit = await visitors(both.ana.login_url())
+    visit.expect(_GONE)
+    ana = Screen(visit.page)
+    await ana.open(both.ben.number)
+    await visit.context.set_offline(True)
+    mine = await ana.write("into the void")
+    await expect(mine).to_contain_text(say("page.status_failed"))
+    visit.expect("ERR_INTERNET_DISCONNECTED")
+    await visit.context.set_offline(False)
+    await mine.get_by_role("button", name=say("page.try_again"), exact=True).click()
+    await expect(ana.bubble("into the void")).to_contain_text(say("page.status_delivered"))
+    await expect(ana.bubble("into the void")).to_have_count(1)
