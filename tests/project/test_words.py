@@ -24,7 +24,7 @@ def test_no_key_is_in_two_families() -> None:
 @pytest.mark.parametrize("key", sorted(STRINGS))
 def test_each_entry_can_be_translated(key: str) -> None:
     entry = STRINGS[key]
-    assert re.fullmatch(r"[a-z]+(\.[a-z0-9-]+)+", key)
+    assert re.fullmatch(r"[a-z]+(\.[A-Za-z0-9_-]+)+", key)
     if not isinstance(entry, str):
         assert "other" in entry
         # A form may leave the number out ("one message"), and must not want what the others do not have.
