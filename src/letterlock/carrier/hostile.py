@@ -38,7 +38,7 @@ class Attack(enum.Enum):
     """What may be ordered; the value names it outside."""
 
     DROP = "drop"
-    """It never arrives, and nobody is told."""
+    """It never arrives, and its sender's phone is told that the network took it."""
     DELAY = "delay"
     """It arrives some seconds late, so that what was written later overtakes it."""
     DUPLICATE = "duplicate"
@@ -159,7 +159,7 @@ class HostileHand:
     def _applied(self, attack: Attack, seen: Seen, done: Interference) -> Interference:
         match attack:
             case Attack.DROP:
-                return dataclasses.replace(done, deliver=())
+                return Interference((), answer=200)
             case Attack.DELAY:
                 return _each(done, lambda message, after: ((message, after + self._delay_ms),))
             case Attack.DUPLICATE:
