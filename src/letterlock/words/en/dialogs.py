@@ -96,7 +96,8 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "dialog.code.differs-first": "Check that both screens are up to date, then try again: refresh this one, and ask {name} to open "
     "the code of this chat anew.",
     "dialog.code.again": "Refresh and try again",
-    "dialog.causes.lead": "It usually is one of these:",
+    "dialog.causes.new": "{name}'s keys are new. It usually is one of these:",
+    "dialog.causes.differ": "If they still differ, it usually is one of these:",
     "dialog.causes.phone": "a new phone",
     "dialog.causes.reinstalled": "the app was installed again",
     "dialog.causes.moved": "the number moved to another carrier or SIM",
@@ -208,6 +209,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
         "other": "{names} are left out: they are empty.",
     },
     "dialog.attach.differs": "Look before you send: its name says {said}, but it is {is}.",
+    "dialog.attach.differs-program": "Look before you send: its name says {said}, but it is a program.",
     "dialog.attach.differs-not": "Look before you send: its name says {said}, but it does not begin as one.",
     "dialog.upload.label": "Files on their way",
     "dialog.upload.unnamed": "Voice message",
