@@ -79,6 +79,7 @@ export function openActions(shown, at) {
   const row = settled ? emojiRow(message) : null;
   return openMenu(shown, {
     label: t("page.actions"),
+    box: shown.querySelector(".bubble"),
     above: row,
     at,
     items: [

@@ -6,6 +6,8 @@ import { here } from "./route.js";
 import { store } from "./store.js";
 import { t } from "./strings.js";
 
+const IN_BANNER = new Set(["keys-new", "no-longer-verified", "encryption-ended", "stalled", "no-keys-found"]);
+
 export function watchNews() {
   const states = new Map();
   store.addEventListener("arrived", ({ detail: { chat, message } }) => {
@@ -17,8 +19,9 @@ export function watchNews() {
     const { security, name } = store.chat(chat);
     const before = states.get(chat);
     states.set(chat, security?.state);
-    // That somebody is no longer verified is told by the banner, as an alert, and not twice.
-    if (before === undefined || before === security?.state || security?.state === "no-longer-verified") return;
+    if (before === undefined || before === security?.state) return;
+    // What the banner of the open chat says is read from there, and not twice; a broken verification even as an alert.
+    if (here().chat === chat && IN_BANNER.has(security?.state)) return;
     announce(t("page.announce_state", { name, label: security.label, sentence: security.sentence ?? "" }));
   });
   store.addEventListener("chats", showTitle);
