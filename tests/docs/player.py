@@ -6,6 +6,7 @@ A page says in comments, which nobody sees, what a reader does with hands:
 * `<!-- terminal: ana -->`: what follows is typed, or seen, at this terminal. A program that goes on there is left running
   until the next command is typed, which presses Ctrl-C first.
 * `<!-- file: bot.py -->`: the next block is the content of that file.
+* `<!-- ports: 5060 8460 -->`: these are free ports in this run, wherever they stand.
 * `<!-- exit: 7 -->`: the next command ends so.
 * `<!-- person: NAME -->`: the test does it, in a browser for example (`play(..., name=function)`).
 
@@ -20,6 +21,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -32,13 +34,17 @@ from cli.test_cli_prompts import Person, _own_terminal
 __all__ = ["Stage", "play", "steps"]
 
 _STEP = re.compile(
-    r"^<!-- (?P<what>stage|terminal|file|exit|person): (?P<value>.*?) -->$|"
+    r"^<!-- (?P<what>stage|ports|terminal|file|exit|person): (?P<value>.*?) -->$|"
     r"^```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.M | re.S,
 )
 _PASSPHRASE = "tulip-in-the-rain"
-_GOES_ON = re.compile(r"\bletterlock(?: -o json)? (network|listen|daemon|web|rpc)\b|^(python|node) ")
-_ID = re.compile(r"\b[0-9a-f]{8}\b")
+_GOES_ON = re.compile(
+    r"\bletterlock(?: -o json)? (network|listen|daemon|web|rpc|directory|mailbox|carrier)\b|^(python|node) |^kamailio "
+)
+_ID = re.compile(r"\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{8}\b")
+"""Of the page: with a digit and a letter, so that no telephone number looks like one."""
+_REAL_ID = re.compile(r"(?<![+\w])[0-9a-f]{8}\b")
 _ANSWERS = (
     re.compile(r"^(new passphrase for profile '\w+': |once more: |passphrase for profile '\w+': )"),
     re.compile(r"^(code for (\+\d+): )"),
@@ -64,19 +70,21 @@ class Stage:
     network: Running | None = None
     addresses: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    ports: dict[str, str] = field(default_factory=dict)
     ran: int = 0
     compared: int = 0
 
     def __post_init__(self) -> None:
         (self.folder / "bin").mkdir(parents=True, exist_ok=True)
-        shim = self.folder / "bin" / "letterlock"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m letterlock "$@"\n')
-        shim.chmod(0o755)
-        for name in ("python", "python3"):
-            (self.folder / "bin" / name).unlink(missing_ok=True)
-            (self.folder / "bin" / name).symlink_to(sys.executable)
+        for name, program in (("letterlock", " -m letterlock"), ("python", ""), ("python3", "")):
+            shim = self.folder / "bin" / name
+            shim.write_text(f'#!/bin/sh\nexec "{sys.executable}"{program} "$@"\n')
+            shim.chmod(0o755)
         self.environment = clean_environment(self.folder, HOME=str(self.folder), BROWSER="true", TERM="xterm", TZ="UTC")
-        self.environment["PATH"] = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+        # As for somebody who has set nothing: profiles lie where they do by default, below HOME.
+        for name in ("LETTERLOCK_DATA_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME", "NO_COLOR"):
+            self.environment.pop(name, None)
+        self.environment["PATH"] = f"{self.folder / 'bin'}:{os.environ['PATH']}:/usr/sbin"
 
     # --- before it begins
     def set(self, what: str) -> None:
@@ -98,6 +106,14 @@ class Stage:
             assert setup.wait() == 0, setup.text
         self.environment["LETTERLOCK_PASSPHRASE"] = _PASSPHRASE
 
+    def free(self, ports: str) -> None:
+        """Ports of the page that are others here; all are held until all are found."""
+        with contextlib.ExitStack() as held:
+            for port in ports.split():
+                here = held.enter_context(socket.socket())
+                here.bind(("127.0.0.1", 0))
+                self.ports[port] = str(here.getsockname()[1])
+
     # --- terminals
     def types(self, name: str, line: str, code: int = 0) -> None:
         """A command line at a terminal, in a shell; one that goes on there is ended first."""
@@ -106,7 +122,7 @@ class Stage:
         self.ran += 1
         main, other = pty.openpty()
         process = subprocess.Popen(
-            ["bash", "--norc", "-c", self._here(line)],
+            ["bash", "--norc", "-c", self.here(line)],
             env=self.environment,
             cwd=self.folder,
             stdin=other,
@@ -133,7 +149,7 @@ class Stage:
             else:
                 if line.strip():
                     found = person.sees(self._pattern(line.strip()))
-                    for shown, real in zip(_ID.findall(line), _ID.findall(found), strict=False):
+                    for shown, real in zip(_ID.findall(line), _REAL_ID.findall(found), strict=False):
                         self.ids[shown] = real
 
     def ends(self, name: str) -> None:
@@ -177,14 +193,17 @@ class Stage:
         if self.network is not None:
             code: str = self.network.record(f'"number":"{re.escape(number)}"')["code"]
             return code
-        found = self.terminals["network"].sees(rf"code for {re.escape(number)}: \d{{8}}")
+        seen = self.terminals.get("network") or self.terminals["directory"]
+        found = seen.sees(rf"code for {re.escape(number)}: \d{{8}}")
         return found[-8:]
 
-    def _here(self, line: str) -> str:
+    def here(self, line: str) -> str:
         """With the ports and ids of this run."""
         line = re.sub(r"\bletterlock network\b", "letterlock network --free-ports", line)
         if "8480" in line:
             line = line.replace("http://127.0.0.1:8480", self._provisioning())
+        for shown, real in self.ports.items():
+            line = re.sub(rf"(?<![\d+]){shown}\b", real, line)
         return _ID.sub(lambda found: self.ids.get(found[0], found[0]), line)
 
     def _provisioning(self) -> str:
@@ -203,7 +222,7 @@ class Stage:
             (r"(?<=127\\\.0\\\.0\\\.1:)\d+", r"\d+"),
             (r"(?<![\d+])\d{8}(?!\d)", r"\d{8}"),
             (r"(?<![\d+])\d{5}(?!\d)", r"\d{5}"),
-            (r"\b[0-9a-f]{8}\b", r"[0-9a-f]{8}"),
+            (_ID.pattern, r"[0-9a-f]{8}"),
             (r"\\ \\ +", r" +"),
         ):
             pattern = re.sub(shown, lambda found, meant=meant: meant, pattern)
@@ -220,6 +239,8 @@ def play(page: str, folder: Path, **people: Callable[[Stage], None]) -> Iterator
             match what:
                 case "stage":
                     stage.set(value)
+                case "ports":
+                    stage.free(value)
                 case "terminal":
                     terminal = value
                 case "file":
@@ -236,7 +257,7 @@ def play(page: str, folder: Path, **people: Callable[[Stage], None]) -> Iterator
                 case "text":
                     stage.sees(terminal, value)
                 case _ if file:
-                    (stage.folder / file).write_text(value, encoding="utf-8")
+                    (stage.folder / file).write_text(stage.here(value), encoding="utf-8")
                     file = ""
         for name in list(stage.terminals):
             if not _GOES_ON.search(stage.terminals[name].line):  # type: ignore[attr-defined]
