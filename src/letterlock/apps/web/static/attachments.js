@@ -13,7 +13,7 @@ import { Dialog, ask, field } from "./dialog.js";
 import { button, bdi, el, fill, icon } from "./dom.js";
 import { decided } from "./deciding.js";
 import { openMenu } from "./menu.js";
-import { disagreement } from "./sniff.js";
+import { PROGRAM, disagreement } from "./sniff.js";
 import { store } from "./store.js";
 import { bytesOf, t } from "./strings.js";
 import { begin } from "./uploads.js";
@@ -129,7 +129,8 @@ export class Attach extends Dialog {
     const note = el("p", { class: "attach-note", hidden: true });
     disagreement(file).then((found) => {
       note.hidden = !found;
-      if (found) fill(note, icon("warning"), el("span", {}, found.is ? t("dialog.attach.differs", found) : t("dialog.attach.differs-not", found)));
+      const key = found?.is === PROGRAM ? "differs-program" : found?.is ? "differs" : "differs-not";
+      if (found) fill(note, icon("warning"), el("span", {}, t(`dialog.attach.${key}`, found)));
     });
     const drop = () => {
       this.files = this.files.filter((other) => other !== file);
@@ -151,7 +152,9 @@ export class Attach extends Dialog {
     if (!/^image\/(?:jpeg|png|gif|webp|avif)$/.test(file.type)) return el("span", { class: "attach-icon" }, icon(file.type.startsWith("video/") ? "video" : file.type.startsWith("audio/") ? "mic" : "file"));
     const address = URL.createObjectURL(file);
     this.#addresses.push(address);
-    return el("img", { class: "attach-preview", src: address, alt: "" });
+    const picture = el("img", { class: "attach-preview", src: address, alt: "" });
+    picture.addEventListener("error", () => picture.replaceWith(el("span", { class: "attach-icon" }, icon("broken"))));
+    return picture;
   }
 
   async #send() {

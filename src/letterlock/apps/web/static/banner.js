@@ -8,7 +8,7 @@
 
 import { aboutChat, called, chatName, chatOf } from "./about.js";
 import { rpc } from "./api.js";
-import { ask, confirm, reasonOf } from "./dialog.js";
+import { ask, confirm, ended, reasonOf } from "./dialog.js";
 import { View, button, el, fill, icon } from "./dom.js";
 import { present } from "./elements.js";
 import { invite } from "./invite.js";
@@ -118,9 +118,9 @@ export class Banner extends View {
   }
 
   #say(what) {
-    clearTimeout(this.#seen);
     const key = what?.key ?? "";
     if (key === this.#shown && key !== "") return;
+    clearTimeout(this.#seen);
     this.#shown = key;
     this.hidden = what === null;
     this.className = what ? `banner ${what.kind}` : "banner";
@@ -130,7 +130,7 @@ export class Banner extends View {
     fill(
       this,
       icon(what.shape),
-      el("div", { class: "banner-words" }, el("p", {}, el("strong", {}, what.label), " ", what.text), this.trouble),
+      el("div", { class: "banner-words" }, el("p", {}, el("strong", {}, ended(what.label)), " ", what.text), this.trouble),
       what.acts.length > 0 && el("div", { class: "banner-acts" }, what.acts.map(([label, act]) => button({ label, class: "choice", onclick: () => this.#do(act) }))),
     );
     this.#look();

@@ -172,7 +172,7 @@ export class Code extends Dialog {
       el("h3", {}, icon("warning"), t("dialog.code.differs")),
       el("p", {}, t("dialog.code.differs-first", { name })),
       // Not at once: a screen that is out of date, or a digit that was not heard well, is by far the likeliest.
-      this.#differed > 1 && causes(name),
+      this.#differed > 1 && causes(name, "differ"),
       button({ label: t("dialog.code.again"), icon: "retry", text: true, class: "choice", onclick: () => this.#fetch() }),
     );
     this.compare.querySelector(".code-differs")?.remove();

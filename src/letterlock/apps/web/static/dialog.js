@@ -176,8 +176,11 @@ export function reasonOf(error) {
   return [error.message || t("dialog.trouble"), hint].filter(Boolean).map(closed).join(" ");
 }
 
+/** A label in front of a sentence. */
+export const ended = (label) => (/[.!?…]$/.test(label) ? label : `${label}.`);
+
 /** A sentence begins with a capital letter and ends with a full stop; errors of a library do not. */
 function closed(text) {
   const first = text.charAt(0).toLocaleUpperCase() + text.slice(1);
-  return /[.!?…]$/.test(first) ? first : `${first}.`;
+  return ended(first);
 }

@@ -8,7 +8,7 @@
 
 import { called, chatName, chatOf } from "./about.js";
 import { rpc } from "./api.js";
-import { confirm, Dialog, field } from "./dialog.js";
+import { confirm, Dialog, ended, field } from "./dialog.js";
 import { bdi, button, el, fill, icon } from "./dom.js";
 import { present } from "./elements.js";
 import { People } from "./people.js";
@@ -76,7 +76,7 @@ export class Group extends Dialog {
     const who = others.filter((member) => rank(member) === weakest).map((member) => member.name);
     const because = ["encrypted", "verified"].includes(state) || others.length === 0 ? security.sentence : t(`dialog.group.because.${state}`, { names: who.slice(0, 4).join(", "), count: who.length });
     this.why.className = `group-why tone-${tone}`;
-    fill(this.why, icon(shape), el("span", {}, el("strong", {}, security.label), " ", because));
+    fill(this.why, icon(shape), el("span", {}, el("strong", {}, ended(security.label ?? "")), " ", because));
   }
 
   #people() {

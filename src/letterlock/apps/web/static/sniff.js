@@ -3,15 +3,17 @@
  * take it out. The daemon looks more closely, and what it finds goes to the receiver (SR-14).
  */
 
+export const PROGRAM = "application/x-executable";
+
 const STARTS = [
   ["image/jpeg", [0xff, 0xd8, 0xff]],
   ["image/png", [0x89, 0x50, 0x4e, 0x47]],
   ["image/gif", [0x47, 0x49, 0x46, 0x38]],
   ["application/pdf", [0x25, 0x50, 0x44, 0x46, 0x2d]],
   ["application/zip", [0x50, 0x4b, 0x03, 0x04]],
-  ["application/x-executable", [0x4d, 0x5a]],
-  ["application/x-executable", [0x7f, 0x45, 0x4c, 0x46]],
-  ["application/x-executable", [0x23, 0x21]],
+  [PROGRAM, [0x4d, 0x5a]],
+  [PROGRAM, [0x7f, 0x45, 0x4c, 0x46]],
+  [PROGRAM, [0x23, 0x21]],
 ];
 const ALWAYS_TOLD = new Set(["image/jpeg", "image/png", "image/gif", "application/pdf"]);
 
@@ -28,6 +30,6 @@ export async function disagreement(file) {
   if (is === said || (is === null && !ALWAYS_TOLD.has(said))) return null;
   // Office documents, applications and books are archives; scripts are text.
   if (is === "application/zip" && said.startsWith("application/")) return null;
-  if (is === "application/x-executable" && /^(?:text\/|application\/x-)/.test(said)) return null;
+  if (is === PROGRAM && /^(?:text\/|application\/x-)/.test(said)) return null;
   return { said, is };
 }
