@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from client.phones import ANA, BEN, Town, event, texts
+from client.phones import ANA, BEN, BookClient, Town, event, texts
 from history_filler import fill_profile
 from letterlock.carriage import NetworkResult
 from letterlock.client.history_filling import FILLED
 from letterlock.client.opening import open_store
 from letterlock.client.profile import ProfilePaths, unlock_with
 from letterlock.client.remote import RemoteProfile
-from letterlock.engine.events import ChatNamed, MessageFailed, SecurityChanged
+from letterlock.crypto.pyca import Pyca
+from letterlock.engine.events import ChatNamed, MessageDelivered, MessageDisplayed, MessageFailed, SecurityChanged
 from letterlock.engine.history_records import SUMMARY
 from letterlock.engine.security import Security
+from letterlock.engine.view import Receipts
 from letterlock.errors import InputError
 from letterlock.ids import Number
 from letterlock.store import ProfileLock, Store
@@ -202,6 +206,60 @@ async def test_a_failed_message_is_sent_again(tmp_path: Path) -> None:
         assert shown[lost].outcome is not None
         assert shown[lost].outcome.code == "forbidden"
         assert shown[again].text == "lost"
+
+
+async def test_a_message_of_a_group_counts_its_receipts(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    async with town.two() as (ana, ben):
+        group = await ana.create_group([BEN], "Tea")
+        sent = await group.send("tea?")
+        await texts(ben, 1)
+        await event(ana, MessageDelivered, where=lambda told: told.message_id == sent)
+
+        async def receipts() -> Receipts | None:
+            window = await group.window(around=sent)
+            return next(view.receipts for view in window.messages if view.message_id == sent)
+
+        assert await receipts() == Receipts(1, 0, 1)
+        await (await ben.conversation(group.name)).mark_displayed(sent)
+        await event(ana, MessageDisplayed, where=lambda told: told.message_id == sent)
+        assert await receipts() == Receipts(1, 1, 1)
+        (line, *_) = await ben.summaries()
+        assert (line.subject, line.joined, line.members, line.unread) == ("Tea", True, 2, 0)
+        assert [view.notice.key for view in (await group.window()).messages if view.notice][-1] == "group-created"
+
+
+class Silent(BookClient):
+    """A directory that stops answering about lists."""
+
+    asked: list[Number] | None = None
+
+    async def lists(self, number: Number, since: int = 0) -> Sequence[bytes]:
+        if Silent.asked is None:
+            return await super().lists(number, since)
+        Silent.asked.append(number)
+        await asyncio.Event().wait()
+        return ()
+
+
+async def test_a_code_is_not_waited_for_longer_than_asked(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    path, other = await town.create(ANA), await town.create(BEN)
+    opened = town.open(
+        path, directory=lambda environment, settings, identity: Silent(town.book, identity.signer(Pyca()))
+    )
+    async with opened as ana, town.open(other) as ben:
+        to_ben = await ana.chat(BEN)
+        await to_ben.send("hi")
+        await texts(ben, 1)
+        Silent.asked = []
+        try:
+            fresh = await to_ben.fresh_code(patience=0.01)
+            assert not fresh.fresh
+            assert fresh.fetched_at > 0
+            assert set(Silent.asked) == {ANA, BEN}
+        finally:
+            Silent.asked = None
 
 
 async def test_all_of_it_beside_an_owner(tmp_path: Path) -> None:

@@ -225,9 +225,11 @@ class LocalHistory:
         if self._directory is not None:
             numbers = dict.fromkeys((number, self._engine.me.number))
             asking = [asyncio.ensure_future(self._ask_for_lists(self._directory, each)) for each in numbers]
-            _, late = await asyncio.wait(asking, timeout=max(0.0, min(patience, 60.0)))
-            for task in late:
-                task.cancel()
+            try:
+                await asyncio.wait(asking, timeout=max(0.0, min(patience, 60.0)))
+            finally:  # what comes later is asked for again with the next code
+                for task in asking:
+                    task.cancel()
             for result in await asyncio.gather(*asking, return_exceptions=True):
                 if isinstance(result, Exception):
                     raise result
