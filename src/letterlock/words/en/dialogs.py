@@ -325,10 +325,4 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "dialog.settings.fact-packages": "Invitations left with the server",
     "dialog.settings.fact-trouble": "Last trouble",
     "dialog.settings.fact-carried": "Carried by",
-    "dialog.settings.key-search": "search",
-    "dialog.settings.key-chats": "the chat above or below",
-    "dialog.settings.key-messages": "from message to message",
-    "dialog.settings.key-send": "send",
-    "dialog.settings.key-line": "a new line",
-    "dialog.settings.key-escape": "the harmless way out, of everything",
 }

@@ -4,18 +4,11 @@ import { chosenLocale, setLocale, setTheme, theme } from "./appearance.js";
 import { rpc } from "./api.js";
 import { confirm, Dialog, field, reasonOf } from "./dialog.js";
 import { bdi, button, el, fill, icon } from "./dom.js";
+import { SHORTCUTS } from "./shortcuts.js";
 import { store } from "./store.js";
 import { bytesOf, dayOf, t, timeOf } from "./strings.js";
 
 const LOCALES = ["", "en", "ar-XB"];
-const KEYS = [
-  ["Ctrl K", "search"],
-  ["Alt ↑ ↓", "chats"],
-  ["↑ ↓", "messages"],
-  ["Enter", "send"],
-  ["Shift Enter", "line"],
-  ["Esc", "escape"],
-];
 
 /** Presented without anything. */
 export class Settings extends Dialog {
@@ -122,7 +115,7 @@ export class Settings extends Dialog {
   }
 
   #keys() {
-    return this.#part("keys", el("dl", { class: "keys" }, KEYS.flatMap(([keys, name]) => [el("dt", { dir: "ltr" }, keys.split(" ").map((key) => el("kbd", {}, key))), el("dd", {}, t(`dialog.settings.key-${name}`))])));
+    return this.#part("keys", el("dl", { class: "keys" }, SHORTCUTS.flatMap(([keys, name]) => [el("dt", { dir: "ltr" }, keys.split(" ").map((key) => el("kbd", {}, key))), el("dd", {}, t(name))])));
   }
 }
 
