@@ -40,6 +40,15 @@ async def test_nothing_is_there_for_who_is_not_logged_in(both: Town, path: str) 
             assert (await stranger.ask("GET", path, header)).status == 401
 
 
+async def test_a_refusal_reads_as_one_of_json_rpc(both: Town) -> None:
+    async with visiting(both.ana, by="stranger") as stranger:
+        refused = (await stranger.ask("GET", "/api/v1/check")).json()
+        assert refused["code"] == refused["error"]["data"]["code"] == "daemon.login"
+        assert refused["error"]["message"] == refused["message"] and refused["error"]["data"]["exit"] == 1
+        icon = await stranger.ask("GET", "/favicon.ico")
+        assert (icon.status, icon.body) == (204, b"")
+
+
 async def test_calls_and_uploads_need_a_login(both: Town) -> None:
     """SR-16."""
     async with visiting(both.ana, by="stranger") as stranger:

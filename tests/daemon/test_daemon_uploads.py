@@ -18,6 +18,7 @@ from letterlock.apps.daemon import DaemonSettings
 from letterlock.apps.daemon.spool import Spool
 from letterlock.apps.verbs.errors import option_token
 from letterlock.engine.content import FileFormat
+from letterlock.services.content import ContentLimits, ContentServer
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +120,25 @@ async def test_an_upload_that_is_cancelled_sends_nothing(both: Town) -> None:
             await asyncio.sleep(0)
         assert await (await both.ana.client.chat(both.ben.number)).messages() == []
         assert not list((both.ana.folder / "uploads").iterdir()) and not holding(both.ana, CANARY)
+
+
+async def test_a_server_that_takes_no_such_file(tmp_path: Path) -> None:
+    """The reason stays in the list of transfers, and nothing waits for what will not come."""
+    async with town(tmp_path) as both, visiting(both.ana) as ana, listening(ana) as stream:
+        await both.content.close()
+        small = ContentServer(
+            tmp_path / "small", password_of=None, port=both.content.port, limits=ContentLimits(max_file=10_000)
+        )
+        await small.start()
+        transfer = (await uploaded(ana, both, CANARY * 1000, name="plan.txt")).json()["transfer"]
+        while (frame := await stream.next()) is None or frame.data.get("state") != "failed":
+            assert frame is not None
+        while both.ana.daemon._uploads._pending:
+            await asyncio.sleep(0)
+        (left,) = await ana.call("transfers")
+        assert (left["transfer"], left["reason"], left["resumable"]) == (transfer, "content.too_large", False)
+        assert not list((both.ana.folder / "uploads").iterdir()) and not holding(both.ana, CANARY)
+        await small.close()
 
 
 async def test_a_page_that_goes_away_in_the_middle_sends_nothing(both: Town) -> None:

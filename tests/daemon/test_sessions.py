@@ -79,6 +79,18 @@ def test_a_session_that_says_nothing_ends_and_one_that_asks_goes_on() -> None:
     assert len(ended) == 1
 
 
+def test_a_page_that_is_open_stays_logged_in() -> None:
+    who = sessions()
+    cookie = f"{who.cookie}={who.login(who.offer(0), 0)}"
+    session = who.of_cookies(cookie, 0)
+    assert session is not None
+    who.alive(session, 3599)
+    assert who.of_cookies(cookie, 7000) is session
+    who.end(session)
+    who.alive(session, 7001)
+    assert who.of_cookies(cookie, 7002) is None
+
+
 def test_a_cookie_of_another_daemon_is_none_here() -> None:
     """SR-16: cookies ignore ports, so both daemons get both cookies."""
     ana, ben = sessions("ana"), sessions("ben")

@@ -50,7 +50,6 @@ def security_headers(frames: tuple[str, ...]) -> Mapping[str, str]:
 
 _NOTHING_OF = (
     "accelerometer",
-    "bluetooth",
     "display-capture",
     "encrypted-media",
     "gyroscope",

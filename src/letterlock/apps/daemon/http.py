@@ -9,11 +9,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import hdrs, web
 
-from ...errors import InputError, LetterlockError, LimitExceeded, RemoteError, StoreError, TransportError
+from ...errors import Bug, InputError, LetterlockError, LimitExceeded, RemoteError, StoreError, TransportError
 from ...version import __version__
 from ...words import ENGLISH, locales
 from ..verbs.errors import error_object
@@ -34,7 +33,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SESSION = web.RequestKey("session", Session)
 
 _log = logging.getLogger(__name__)
-_PUBLIC = frozenset({"/login"})
+_PUBLIC = frozenset({"/login", "/favicon.ico"})
 
 
 @dataclass(slots=True)
@@ -66,6 +65,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     pages = _Pages(edge)
     app.router.add_get("/login", pages.login, allow_head=False)
     app.router.add_get("/", pages.index)
+    app.router.add_get("/favicon.ico", pages.no_icon)
     app.router.add_get("/static/{path:.+}", pages.static)
     app.router.add_post("/api/v1/rpc", pages.rpc)
     app.router.add_get("/api/v1/events", pages.events, allow_head=False)
@@ -105,7 +105,7 @@ class _Door:
             raise  # gone; there is nobody to answer
         except Exception:  # ours: the caller learns that it happened, our log what it was
             _log.exception("bug in the daemon")
-            return _refused(Refused(500, "bug", "the daemon made a mistake", "its log says more"))
+            return _refused(Refused(500, "bug", "the daemon made a mistake"), Bug("the daemon made a mistake"))
         finally:
             edge.in_flight -= 1
 
@@ -155,6 +155,10 @@ class _Pages:
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         return await _page("index.html")
+
+    async def no_icon(self, request: web.Request) -> web.StreamResponse:
+        """The page names its own; browsers ask for this one beside whatever else they show, and call a 404 an error."""
+        return web.Response(status=204)
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         return await _page(request.match_info["path"])
@@ -228,9 +232,9 @@ def _said_to_a_person(refused: Refused) -> web.Response:
 
 
 def _refused(refused: Refused, error: LetterlockError | None = None) -> web.Response:
-    said: dict[str, Any] = {"code": refused.code, "message": refused.message, "hint": refused.hint}
-    if error is not None:
-        said |= {"code": error.code, "error": error_object(error)}
+    # As JSON-RPC would say it, so that a page or program has one way to read a refusal.
+    told = error_object(error or InputError(refused.message, code=refused.code, hint=refused.hint))
+    said = {"code": told["data"]["code"], "message": refused.message, "hint": refused.hint, "error": told}
     answer = web.json_response(said, status=refused.status)
     if refused.status == 401:
         answer.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"

@@ -148,7 +148,7 @@ class Uploads:
             await self._forget(pending)
 
     async def _until_done(self, pending: _Pending, cursor: int) -> bool:
-        """Whether it came to its end; a failure or a pause is none, since it may be resumed."""
+        """Whether it came to its end; a pause is none, nor a failure after which it may be resumed."""
         if _sealed(pending.transfer):
             await _release(pending.waiting)
         async with contextlib.aclosing(self._client.events(cursor)) as events:
@@ -163,6 +163,8 @@ class Uploads:
                     await _release(pending.waiting)
                 if event.state == "done":
                     return True
+                if event.state == "failed" and not pending.transfer.info.resumable:
+                    return False  # why stands in the list of transfers
         return False
 
     def _say(self, pending: _Pending, what: dict[str, Any]) -> None:
