@@ -3,8 +3,9 @@
 
 import { withDecision } from "./actions.js";
 import { rpc } from "./api.js";
-import { bdi, button, el, fill } from "./dom.js";
+import { bdi, el, fill, icon } from "./dom.js";
 import { longText } from "./long-text.js";
+import { cut } from "./preview.js";
 import { t } from "./strings.js";
 import { toast } from "./toast.js";
 
@@ -12,31 +13,39 @@ import { toast } from "./toast.js";
 export class BotCard extends HTMLElement {
   connectedCallback() {
     const said = this.message.chatbot ?? {};
-    const cards = said.cards ?? (said.kind === "card" ? [said.card ?? said] : []);
+    const cards = said.kind === "card" ? [said.card.content] : (said.carousel?.cards ?? []);
+    // Numbered through the whole message, those of the cards first, as `answer` counts them.
+    const suggestions = [...(said.suggestions ?? [])];
     fill(
       this,
       this.message.text ? longText(this.message.text) : null,
-      cards.map((card) =>
-        el(
-          "section",
-          { class: "bot-card" },
-          card.title && bdi(card.title, { class: "card-title" }),
-          card.description && longText(card.description),
-        ),
-      ),
-      this.#suggestions(said, cards),
+      cards.map((card) => this.#card(card, suggestions.splice(0, card.suggestions?.length ?? 0))),
+      this.#choices(suggestions),
     );
   }
 
-  /** Numbered from one through the whole message, as `answer` counts them. */
-  #suggestions(said, cards) {
-    const all = [...cards.flatMap((card) => card.suggestions ?? []), ...(said.suggestions ?? [])];
-    if (!all.length) return null;
+  #card({ title, description, media }, suggestions) {
+    return el(
+      "section",
+      { class: "bot-card" },
+      title && el("p", { class: "card-title", dir: "auto" }, cut(title, 300)),
+      media && el("p", { class: "gone" }, icon("image"), bdi(cut(media.description || media.content_type || "", 160) || t("page.picture"))),
+      description && longText(description),
+      this.#choices(suggestions),
+    );
+  }
+
+  #choices(suggestions) {
+    if (!suggestions.length) return null;
     return el(
       "div",
       { class: "suggestions", role: "group", "aria-label": t("page.suggestions") },
-      all.map((suggestion, at) =>
-        button({ label: suggestion.text ?? suggestion.label ?? String(at + 1), onclick: () => this.#answer(at + 1) }),
+      suggestions.map((each) =>
+        el(
+          "button",
+          { type: "button", title: whatItAsks(each.kind), onclick: () => this.#answer(each.number) },
+          bdi(cut(each.text, 80)),
+        ),
       ),
     );
   }
@@ -50,5 +59,8 @@ export class BotCard extends HTMLElement {
     }
   }
 }
+
+/** The address or number that an action names; pressing it tells the bot, and opens and calls nothing here. */
+const whatItAsks = (kind) => cut(kind?.url ?? kind?.phone_number ?? kind?.label ?? "", 200) || null;
 
 customElements.define("ll-card", BotCard);
