@@ -18,12 +18,17 @@ from letterlock.client.opening import open_store
 from letterlock.client.profile import ProfilePaths, unlock_with
 from letterlock.client.remote import RemoteProfile
 from letterlock.crypto.pyca import Pyca
+from letterlock.engine.derived import derive
 from letterlock.engine.events import ChatNamed, MessageDelivered, MessageDisplayed, MessageFailed, SecurityChanged
 from letterlock.engine.history_records import SUMMARY
+from letterlock.engine.record_values import Chat, Message, Status
+from letterlock.engine.records import chat_key, message_key, order_of, place_key
 from letterlock.engine.security import Security
+from letterlock.engine.thread import Place
 from letterlock.engine.view import Receipts
 from letterlock.errors import InputError
-from letterlock.ids import Number
+from letterlock.ids import AccountId, DeviceId, MessageId, Number
+from letterlock.seam import Staged
 from letterlock.store import ProfileLock, Store
 
 pytestmark = pytest.mark.anyio
@@ -278,6 +283,43 @@ async def test_all_of_it_beside_an_owner(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             await theirs.resend(ids[0])
         assert caught.value.code == "input.resend"
+
+
+async def test_sr08_what_is_too_long_for_a_line_comes_in_parts(tmp_path: Path) -> None:
+    """SR-08: what others have sent keeps no other process from the list of chats, a window or a search."""
+    town = Town(tmp_path)
+    path = await town.create(ANA)
+    long = "train " + "x" * 200_000
+    with await store_of(town, path) as store:
+        for n in range(90):
+            chat = Number(BEN) if n < 45 else Number(f"+1555{n:07d}")
+            order = order_of(n + 1, AccountId(b"\x11" * 16), DeviceId(1), n + 1)
+            staged = Staged(store)
+            message = Message(
+                order, MessageId(f"m{n}"), chat, False, True, Status.RECEIVED, n, n, "text/plain", f"{n} {long}"
+            )
+            staged.put(message_key(chat, order), message)
+            staged.put(place_key(chat, message.message_id, AccountId(b"\x11" * 16)), Place(order, 0))
+            staged.put(chat_key(chat), Chat(chat, accepted=True, lamport=n + 1))
+            derive(staged, ())
+            store.commit((), staged.writes, store.generation)
+    async with town.open(path) as owner, town.open(path) as other, asyncio.timeout(60):
+        assert [each.chat for each in await other.summaries()] == [each.chat for each in await owner.summaries()]
+        chat = await other.chat(BEN)
+        found, window = [], await chat.window(45, after=" ")
+        while True:
+            found += [view.message_id for view in window.messages if view.notice is None]
+            if not window.after:
+                break
+            window = await chat.window(45, after=window.messages[-1].order)
+        assert found == [f"m{n}" for n in range(45)]
+        hits, before = [], ""
+        while True:
+            page = await other.search("train", limit=90, before=before)
+            hits += [hit.message.message_id for hit in page.hits]
+            if not (before := page.before):
+                break
+        assert hits == [f"m{n}" for n in reversed(range(90))]
 
 
 async def test_an_export_is_whole_and_has_no_keys(tmp_path: Path) -> None:

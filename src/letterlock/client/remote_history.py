@@ -19,6 +19,10 @@ class _Calls(Protocol):
 
     def _learn(self, state: ChatState) -> None: ...
 
+    async def chats(self) -> Sequence[ChatState]: ...
+
+    async def summary(self, number: ChatName) -> ChatSummary: ...
+
     async def window(self, number: ChatName, limit: int, before: str, after: str, around: str) -> Window: ...
 
     async def search(self, text: str, chat: ChatName | None, limit: int, before: str) -> Hits: ...
@@ -28,7 +32,14 @@ class RemoteHistory:
     """Mixed into `RemoteProfile`."""
 
     async def summaries(self: _Calls) -> Sequence[ChatSummary]:
-        found: list[ChatSummary] = await self._call("summaries")
+        try:
+            found: list[ChatSummary] = await self._call("summaries")
+        except LimitExceeded as error:
+            if error.code != "owner.too_large":
+                raise
+            # The last messages of all chats are too long for one line together.
+            each = [await self.summary(state.number) for state in await self.chats()]
+            return sorted(each, key=lambda summary: summary.at, reverse=True)
         for summary in found:
             self._learn(ChatState(summary.chat, summary.security, summary.cursor))
         return found
