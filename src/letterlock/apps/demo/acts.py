@@ -6,6 +6,7 @@ calls that anybody's program has.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from .scene import NOBODY, Scene
 __all__ = ["act"]
 
 _MOST_TEXT = 500
+_TRIES = 20
+_TRY_SECONDS = 0.1
 
 
 async def act(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,14 +137,21 @@ async def _nobody(scene: Scene) -> dict[str, Any]:
 
 async def _plain(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The control: Ana decides that what waits for Dan goes all the same, unencrypted."""
-    options = await scene.ana.call("options", chat=NOBODY)
-    token = next((each["token"] for each in options if each["name"] == "plain-rcs"), None)
-    if token is None:
-        raise InputError("there is nothing to decide: the tour's last step comes first", code="input.option")
+    token = await _plain_option(scene)
     done = await scene.ana.call("release", chat=NOBODY, allow=token)
     if not done["released"]:
         await scene.say(scene.ana, NOBODY, text("demo.tour.ana.plain"), allow=token)
     return {}
+
+
+async def _plain_option(scene: Scene) -> str:
+    """The token that Ana's phone offers. It offers none while it still looks for keys, which takes a moment."""
+    for _ in range(_TRIES):
+        for option in await scene.ana.call("options", chat=NOBODY):
+            if option["name"] == "plain-rcs":
+                return str(option["token"])
+        await asyncio.sleep(_TRY_SECONDS)
+    raise InputError("there is nothing to decide: the tour's last step comes first", code="input.option")
 
 
 async def _said(scene: Scene, speaker: Handset, to: str, key: str) -> str:

@@ -152,7 +152,7 @@ class Scene:
     def state(self) -> dict[str, Any]:
         """Everything that a page has to know when it comes."""
         return {
-            "people": [{"name": each.name, "number": each.number} for each in self.handsets],
+            "people": [{"name": each.name, "number": each.number, "url": each.url} for each in self.handsets],
             "nobody": {"name": "Dan", "number": NOBODY},
             "frames": [brief(frame) for frame in self.frames.all],
             "ledger": self.ledger.to_json(),

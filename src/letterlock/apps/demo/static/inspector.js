@@ -8,6 +8,8 @@ import { clock, fateOf } from "./frame-list.js";
 const WIDE = 16;
 const NARROW = 8;
 const MOST_LINES = 256;
+/** What says most of who, when and what. */
+const TELLING = new Set(["from", "to", "datetime", "content-type", "imdn.message-id", "content-length"]);
 
 export class Inspector {
   #feed;
@@ -65,10 +67,16 @@ export class Inspector {
       frame.copies.some((copy) => copy.changed) && el("p", { class: "note bad" }, t("demo.frame.changed")),
       (frame.line || frame.headers.length > 0) && [
         el("h3", {}, t("demo.frame.reads")),
-        el("h4", {}, t(`demo.frame.${frame.how === "piece" ? "http" : frame.how}`)),
         el("code", { class: "first-line" }, frame.line),
-        headers(frame.headers),
-        frame.inner.length > 0 && [el("h4", {}, t("demo.frame.cpim")), headers(frame.inner)],
+        headers([...frame.headers, ...frame.inner].filter(([name]) => TELLING.has(name.toLowerCase()))),
+        el(
+          "details",
+          {},
+          el("summary", {}, t("demo.frame.all")),
+          el("h4", {}, t(`demo.frame.${frame.how === "piece" ? "http" : frame.how}`)),
+          headers(frame.headers),
+          frame.inner.length > 0 && [el("h4", {}, t("demo.frame.cpim")), headers(frame.inner)],
+        ),
       ],
       el("h3", {}, t("demo.frame.cannot")),
       frame.kind === "sealed" && el("p", { class: "aside alike" }, t("demo.frame.alike")),

@@ -38,14 +38,15 @@ async function build() {
   const frames = new FrameList(feed, inspector);
   const hostile = new Hostile(feed, say);
   const ledger = new Ledger(feed);
-  const tour = new Tour(feed, say, frames);
+  const places = [];
+  const tour = new Tour(feed, say, frames, (chat) => show(places[0], ana, chat));
   const room = el(
     "section",
     { class: "room", id: "room", "aria-label": t("demo.carrier") },
     wire.element,
     el("div", { class: "racks" }, frames.element, el("div", { class: "desk" }, ledger.element, hostile.element)),
   );
-  const places = [phone(ana, "ana"), room, phone(ben, "ben")];
+  places.push(phone(ana, "ana"), room, phone(ben, "ben"));
   const titles = [t("demo.phone", { name: ana.name }), t("demo.carrier"), t("demo.phone", { name: ben.name })];
   const stage = el("main", { class: "stage" }, ...places);
   fill(document.getElementById("demo"), header(tour), lostNotice(), tabs(places, titles), tour.element, stage);
@@ -94,6 +95,11 @@ async function connect(places) {
     const other = at === 0 ? ben : ana;
     place.querySelector("iframe").src = `${phones[at]}#/chat/${encodeURIComponent(other.number)}`;
   });
+}
+
+/** Another chat on a phone: its page hears of it as of any other address. */
+function show(place, person, chat) {
+  place.querySelector("iframe").src = `${person.url}/#/chat/${encodeURIComponent(chat)}`;
 }
 
 /** Tabs for one column at a time; on a wide screen all three are there and the tabs are not. */

@@ -10,13 +10,16 @@ export class Tour {
   #feed;
   #say;
   #frames;
+  #open;
   #step = 0;
   #title = el("h2", { tabIndex: -1, id: "tour-title" });
 
-  constructor(feed, say, frames) {
+  /** @param {(chat: string) => void} open puts a chat on Ana's screen */
+  constructor(feed, say, frames, open) {
     this.#feed = feed;
     this.#say = say;
     this.#frames = frames;
+    this.#open = open;
     this.element = el("section", { class: "tour", "aria-labelledby": "tour-title", hidden: true });
     this.opener = button({ label: t("demo.tour"), icon: "info", text: true, onclick: () => this.#show(0, true) });
     this.element.addEventListener("keydown", (event) => {
@@ -41,7 +44,7 @@ export class Tour {
     for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
     const lit = document.querySelector(LOOK_AT[step]);
     lit?.classList.add("lit");
-    lit?.scrollIntoView({ block: "nearest" });
+    lit?.scrollIntoView({ block: lit.classList.contains("rack") ? "start" : "nearest" });
     if (focus) this.#title.focus();
   }
 
@@ -62,6 +65,7 @@ export class Tour {
       this.#show(step, true);
       if (step === 2) this.#frames.open(done.message_id);
       else this.#frames.close();
+      if (step === LAST) this.#open(this.#feed.state.nobody.number);
     } catch (error) {
       this.#failed(error, pressed);
     }
@@ -72,7 +76,9 @@ export class Tour {
     try {
       await this.#feed.act("plain");
       this.#show(LAST, true, t("demo.tour.5.done"));
-      document.querySelector(".ledger")?.classList.add("lit");
+      const ledger = document.querySelector(".ledger");
+      ledger.classList.add("lit");
+      ledger.scrollIntoView({ block: "start" });
     } catch (error) {
       this.#failed(error, pressed);
     }
@@ -86,6 +92,7 @@ export class Tour {
 
   #end() {
     this.element.hidden = true;
+    if (this.#step === LAST) this.#open(this.#feed.state.people[1].number);
     for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
     this.opener.focus();
   }

@@ -1,0 +1,245 @@
+"""The demo page without a browser: two real daemons, the real carrier, what the page is told, and who may ask (SR-16)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from cli.terminals import clean_environment, command
+from letterlock.apps.demo.server import DemoServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+
+PATIENCE_SECONDS = 20.0
+ANA, BEN = "+15550100", "+15550199"
+
+
+class Page:
+    """What the page of a browser does, by hand."""
+
+    def __init__(self, server: DemoServer, session: aiohttp.ClientSession) -> None:
+        self.server, self.session = server, session
+
+    async def act(self, act: str, **values: Any) -> Any:
+        async with self.session.post("/demo/act", json={"act": act, **values}, headers=self.own) as answer:
+            return await answer.json()
+
+    @property
+    def own(self) -> dict[str, str]:
+        return {"Origin": self.server.url}
+
+    async def state(self) -> dict[str, Any]:
+        async with self.session.get("/demo/state") as answer:
+            assert answer.status == 200
+            state: dict[str, Any] = await answer.json()
+            return state
+
+    async def until(self, condition: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        """The state in which the condition holds; read again at each event of the server's."""
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            self.session.get("/demo/events") as stream,
+        ):
+            async for line in stream.content:
+                if line.startswith(b"data:"):
+                    state = await self.state()
+                    if condition(state):
+                        return state
+        raise AssertionError("the stream ended")
+
+    async def verdict(self, *wanted: str) -> dict[str, Any]:
+        state = await self.until(lambda state: state["trial"] and state["trial"]["verdict"] in wanted)
+        trial: dict[str, Any] = state["trial"]
+        return trial
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
+    async with (
+        DemoServer(tmp_path_factory.mktemp("demo"), None) as server,
+        aiohttp.ClientSession(server.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
+    ):
+        async with session.get(server.login_url()) as answer:
+            assert answer.status == 200
+        yield Page(server, session)
+
+
+async def test_the_talk_is_seen_counted_and_not_found(page: Page) -> None:
+    """Both phones say encrypted; the frames are there; what was written is looked for, and is not."""
+    done = await page.act("tour", step=1)
+    state = await page.until(lambda state: state["search"]["texts"] >= 2)
+    assert state["search"]["found"] == []
+    assert state["search"]["size"] > 10_000
+    (pair,) = [pair for pair in state["ledger"]["pairs"] if {pair["one"], pair["other"]} == {ANA, BEN}]
+    assert pair["sealed"] >= 4
+    assert pair["plain"] == 0
+    (frame,) = [frame for frame in state["frames"] if frame["id"] == done["message_id"]]
+    assert (frame["from"], frame["to"], frame["kind"]) == (BEN, ANA, "sealed")
+    async with page.session.get(f"/demo/frame/{frame['n']}") as answer:
+        whole = await answer.json()
+    assert whole["sealed"] > 100
+    assert ["Content-Type", "application/vnd.letterlock.signal"] in whole["inner"]
+    said = {saying.get("text") for saying in state["sayings"]}
+    assert "Gladly! Half past twelve, by the blue crane." in said
+
+
+@pytest.mark.parametrize("attack", ["tamper", "duplicate"])
+async def test_an_attack_is_followed_to_its_end(page: Page, attack: str) -> None:
+    """SR-05, SR-07: by the phones' own events: the message is there once, and its sender knows."""
+    await page.act("try", attack=attack)
+    trial = await page.verdict("arrived", "doubled", "believed", "failed")
+    assert (trial["attack"], trial["verdict"]) == (attack, "arrived")
+    assert trial["sender"] == ANA
+    kinds = [step["kind"] for step in trial["steps"]]
+    assert ("message-unreadable" in kinds) == (attack == "tamper")
+    wanted = 3 if attack == "duplicate" else 1
+
+    def copies(state: dict[str, Any]) -> list[dict[str, Any]]:
+        """Of the first frame with this message, when it has gone on."""
+        frames = [frame for frame in state["frames"] if frame["id"] == trial["message_id"]]
+        return frames[0]["copies"] if frames and len(frames[0]["copies"]) >= wanted else []
+
+    # The log is read a moment after it is written, as everywhere.
+    state = await page.state()
+    state = state if copies(state) else await page.until(copies)
+    assert [copy["changed"] for copy in copies(state)] == [attack == "tamper"] * wanted
+    assert state["orders"] == {}
+
+
+async def test_forged_receipts_leave_the_message_where_it_is(page: Page) -> None:
+    """SR-05: the receipts are on the wire, made up by the carrier; Ana's phone says no more than that the network took it."""
+    await page.act("try", attack="forge")
+    await page.until(lambda state: len([f for f in state["frames"] if f["made"] and f["kind"] == "receipt"]) == 2)
+    trial = (await page.state())["trial"]
+    assert trial["verdict"] == "hit"
+    assert {"message-delivered", "message-displayed"}.isdisjoint(step["kind"] for step in trial["steps"])
+    await page.act("honest")
+
+
+@pytest.mark.parametrize(("lie", "verdict"), [("ghost", "refused"), ("hide", "unchanged"), ("impostor", "noticed")])
+async def test_a_lying_directory_is_found_out(page: Page, lie: str, verdict: str) -> None:
+    """SR-01, SR-04, SR-21, each as Ana's own phone says it."""
+    await page.act("try", attack=lie)
+    trial = await page.verdict("refused", "unchanged", "noticed", "accepted")
+    assert (trial["attack"], trial["verdict"]) == (lie, verdict)
+    assert lie in (await page.state())["orders"]
+    await page.act("honest")
+    assert (await page.state())["orders"] == {}
+
+
+async def test_sr_01_nothing_goes_unencrypted_until_somebody_says_so_and_then_it_is_found(page: Page) -> None:
+    """SR-01; and the control: a search that could not find this would prove nothing."""
+    await page.act("tour", step=5)
+    text = "Dan, will you join us at the crane?"
+    state = await page.until(lambda state: text in {saying.get("text") for saying in state["sayings"]})
+    assert [frame for frame in state["frames"] if frame["kind"] == "plain"] == []
+    assert await page.act("plain") == {}
+    state = await page.until(lambda state: state["search"]["found"])
+    assert [found["text"] for found in state["search"]["found"]] == [text]
+    assert [frame["from"] for frame in state["frames"] if frame["kind"] == "plain"] == [ANA]
+
+
+async def test_sr_16_the_door(page: Page) -> None:
+    """SR-16: no login, another name, another page, a form, a path that goes up: refused; the policy frames the two phones alone."""
+    url = page.server.url
+    async with aiohttp.ClientSession(url) as stranger:
+        for path in ("/", "/demo/state", "/demo/phones", "/static/demo/main.js"):
+            async with stranger.get(path) as answer:
+                assert answer.status == 401
+        async with stranger.get("/login?t=guessed") as answer:
+            assert answer.status == 403
+    body = json.dumps({"act": "honest"})
+    json_type = {"Content-Type": "application/json"}
+    for headers, status in (
+        ({**json_type, "Origin": "https://example.com"}, 403),
+        ({**json_type, "Origin": url, "Host": "attacker.example"}, 421),
+        ({**json_type, "Origin": url, "Sec-Fetch-Site": "same-site"}, 403),
+        (json_type, 403),
+        ({"Content-Type": "text/plain", "Origin": url}, 415),
+    ):
+        async with page.session.post("/demo/act", data=body, headers=headers) as answer:
+            assert answer.status == status, headers
+    async with page.session.get("/static/demo/..%2f..%2fserver.py") as answer:
+        assert answer.status == 404
+    async with page.session.get("/") as answer:
+        policy = answer.headers["Content-Security-Policy"]
+    frames = " ".join(handset.url for handset in page.server.scene.handsets)
+    assert f"frame-src {frames}" in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize(
+    "asked", [{"act": "nothing"}, {"act": ["order"]}, {"act": "order", "attack": "x"}, {"act": "tour", "step": 9},
+              {"act": "say", "text": "x" * 501}, {"act": "withdraw"}]
+)  # fmt: skip
+async def test_what_is_no_act_is_one_error(page: Page, asked: dict[str, Any]) -> None:
+    async with page.session.post("/demo/act", json=asked, headers=page.own) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["code"].startswith("input.")
+
+
+async def test_both_phones_forget(page: Page) -> None:
+    """Last, for it makes all of it new: other keys, an empty log, and the frames lead to the new daemons."""
+    before = [handset.url for handset in page.server.scene.handsets]
+    assert await page.act("forget") == {}
+    state = await page.state()
+    assert (state["scene"], state["trial"], state["search"]["texts"]) == (2, None, 0)
+    async with page.session.get("/demo/phones") as answer:
+        phones = (await answer.json())["phones"]
+    assert all(phone.startswith(handset.url) for phone, handset in zip(phones, page.server.scene.handsets, strict=True))
+    assert before != [handset.url for handset in page.server.scene.handsets]
+
+
+def test_the_command_says_where_it_is_and_ends_with_its_phones(tmp_path: Path) -> None:
+    """`letterlock -o json demo`: one line of JSON; Ctrl-C ends it, and nothing stays behind."""
+    began = time.monotonic()
+    with subprocess.Popen(
+        command("-o", "json", "demo", "--no-open"),
+        env=clean_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as demo:
+        try:
+            assert demo.stdout is not None
+            said = json.loads(demo.stdout.readline())
+            assert said["login"].startswith(said["url"])
+            assert time.monotonic() - began < PATIENCE_SECONDS
+            phones = _children(demo.pid)
+            assert len(phones) == 2
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(timeout=PATIENCE_SECONDS) == 0
+            assert not [phone for phone in phones if Path(f"/proc/{phone}").exists()]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(demo.pid, signal.SIGKILL)
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(each) for each in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def test_the_control_of_the_talk_is_not_for_the_page(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command("demo", "--plain"), env=clean_environment(tmp_path), capture_output=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 1
+    assert b"--headless --plain" in done.stderr

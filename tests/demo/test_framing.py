@@ -1,0 +1,162 @@
+"""Frames out of the wire log: whole ones whatever the pieces, and what each of them is as far as the carrier can tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from letterlock.apps.demo.frames import Closed, Frame, Frames
+from letterlock.apps.demo.framing import Framing
+from letterlock.apps.demo.ledger import Ledger
+from letterlock.apps.demo.network import DIRECTORY_PASSAGE
+from letterlock.carrier.passage import FIRST_PASSAGE
+from letterlock.carrier.wirelog import Record
+
+ANA, BEN = "+15550100", "+15550199"
+
+
+def sip(start: str, *headers: str, body: bytes = b"") -> bytes:
+    lines = [start, *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def register(number: str) -> bytes:
+    return sip("REGISTER sip:lab SIP/2.0", f"To: <sip:{number}@lab>", "Call-ID: r", "CSeq: 1 REGISTER")
+
+
+def message(content_type: str, content: bytes, *, call: str = "a") -> bytes:
+    cpim = b"\r\n".join(
+        (
+            b"From: <sip:anonymous@anonymous.invalid>",
+            b"NS: imdn <urn:ietf:params:imdn>",
+            b"imdn.Message-ID: m-1",
+            b"",
+            b"Content-Type: " + content_type.encode(),
+            b"",
+            content,
+        )
+    )
+    return sip(
+        f"MESSAGE sip:{BEN}@lab SIP/2.0",
+        f"From: <sip:{ANA}@lab>;tag=1",
+        f"To: <sip:{BEN}@lab>",
+        f"Call-ID: {call}",
+        "CSeq: 1 MESSAGE",
+        "Content-Type: message/cpim",
+        body=cpim,
+    )
+
+
+SEALED = "application/vnd.letterlock.signal"
+MSRP = (
+    b"MSRP a1 SEND\r\nMessage-ID: 9\r\nByte-Range: 1-5/5\r\nContent-Type: text/plain\r\n\r\nhello\r\n-------a1$\r\n"
+    b"MSRP a2 200 OK\r\n-------a2$\r\n"
+)
+HTTP = b"POST /v1/lists/query HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    ("how", "data", "frames"),
+    [
+        ("sip", b"\r\n\r\n" + register(ANA) + message(SEALED, b"\x00\x01\r\n\r\n"), 3),
+        ("msrp", MSRP, 2),
+        ("http", HTTP * 2, 2),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 7, 1_000_000])
+def test_frames_are_whole_whatever_the_pieces(how: str, data: bytes, frames: int, step: int) -> None:
+    framing = Framing(how)
+    found = [frame for at in range(0, len(data), step) for frame in framing.feed(data[at : at + step])]
+    # Keep-alives may come in two pieces; everything else is one frame.
+    assert len([frame for frame in found if frame.how != "ping"]) == frames - (how == "sip")
+    assert b"".join(frame.data for frame in found) == data
+
+
+def test_a_long_body_is_shown_as_it_comes() -> None:
+    framing = Framing("http")
+    head = b"PUT /file HTTP/1.1\r\nContent-Length: 200000\r\n\r\n"
+    found = list(framing.feed(head + bytes(1_000))) + list(framing.feed(bytes(199_000) + HTTP))
+    assert [frame.how for frame in found] == ["http", "piece", "piece", "http"]
+    assert sum(len(frame.data) for frame in found[1:3]) == 200_000
+
+
+class Log:
+    """Records as the carrier writes them: connection 1 is Ana's, 2 Ben's."""
+
+    def __init__(self) -> None:
+        self.frames = Frames()
+        self.ledger = Ledger()
+        self.at = 1_000
+        for connection, number in ((1, ANA), (2, BEN)):
+            self.put("O", connection, b"tcp 127.0.0.1:1")
+            self.put("r", connection, register(number))
+
+    def put(self, kind: str, connection: int, payload: bytes) -> list[object]:
+        self.at += 1_000
+        changes = list(self.frames.feed(Record(kind, connection, self.at, payload)))
+        for change in changes:
+            self.ledger.note(change)
+        return list(changes)
+
+    @property
+    def last(self) -> Frame:
+        return list(self.frames.all)[-1]
+
+
+def test_what_cannot_be_read_is_marked_and_nothing_else() -> None:
+    log = Log()
+    log.put("r", 1, message(SEALED, b"\x8f\x00ciphertext"))
+    frame = log.last
+    assert (frame.kind, frame.sender, frame.recipient, frame.message_id) == ("sealed", ANA, BEN, "m-1")
+    begin, size = frame.sealed
+    assert frame.data[begin : begin + size] == b"\x8f\x00ciphertext"
+    log.put("r", 1, message("text/plain", b"hi", call="b"))
+    assert (log.last.kind, log.last.sealed) == ("plain", (0, 0))
+    log.put("r", 1, message("message/imdn+xml", b"<imdn/>", call="c"))
+    assert log.last.kind == "receipt"
+
+
+def test_what_was_passed_on_is_known_and_whether_it_was_changed() -> None:
+    log = Log()
+    log.put("r", 1, message(SEALED, b"one"))
+    frame = log.last
+    assert frame.copies == []
+    log.put("s", 2, message(SEALED, b"one"))
+    log.put("s", 2, message(SEALED, b"two"))
+    assert [(copy.recipient, copy.changed) for copy in frame.copies] == [(BEN, False), (BEN, True)]
+    # What nobody sent was made up.
+    log.put("s", 1, message("message/imdn+xml", b"<imdn/>", call="forged"))
+    assert log.last.made
+    assert log.last.recipient == ANA
+
+
+def test_the_ledger_counts_what_a_carrier_can_count() -> None:
+    log = Log()
+    for n in range(3):
+        log.put("r", 1, message(SEALED, b"x", call=str(n)))
+    log.put("r", 1, message("text/plain", b"hi", call="p"))
+    (closed,) = log.put("C", 2, b"closed")
+    assert closed == Closed(log.at, BEN)
+    said = log.ledger.to_json()
+    (pair,) = said["pairs"]
+    assert (pair["one"], pair["other"], pair["sealed"], pair["plain"]) == (ANA, BEN, 3, 1)
+    assert pair["first"] < pair["last"]
+    assert {line["number"]: line["online"] for line in said["lines"]} == {ANA: True, BEN: False}
+
+
+def test_look_ups_and_files_are_told_apart() -> None:
+    log = Log()
+    log.put("O", DIRECTORY_PASSAGE, b"tcp 127.0.0.1:1")
+    body = b'{"number":"+15550199","since":0}'
+    log.put("r", DIRECTORY_PASSAGE, b"POST /v1/lists/query HTTP/1.1\r\nContent-Length: 32\r\n\r\n" + body)
+    assert (log.last.kind, log.last.recipient) == ("look-up", BEN)
+    log.put("O", FIRST_PASSAGE, b"tcp 127.0.0.1:1")
+    log.put("r", FIRST_PASSAGE, b"PUT /f HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
+    assert log.last.kind == "file"
+    assert log.ledger.to_json()["files"] == len(log.last.data)
+
+
+def test_garbage_is_a_frame_of_its_own_or_waits() -> None:
+    log = Log()
+    for garbage in (b"\x00\xff\r\n\r\n", b"NOT SIP\r\n\r\n", b"MESSAGE x SIP/2.0\r\n: \r\n\r\n"):
+        log.put("r", 1, garbage)
+    assert log.last.data == b"MESSAGE x SIP/2.0\r\n: \r\n\r\n"
