@@ -59,6 +59,7 @@ from push.push_decoders import push_decoders
 from rcc16.credential_decoders import credential_decoders
 from rcc16.wire_decoders import rcc16_wire_decoders
 from services.kds_decoders import kds_decoders
+from verbs.rpc_decoders import rpc_decoders
 
 MIME_LIMITS = mime.MimeLimits(65_536, 64, 8_192, 4, 32)
 CPIM_LIMITS = cpim.CpimLimits(65_536, 64, 8_192)
@@ -349,6 +350,7 @@ def decoders() -> tuple[Decoder, ...]:
         *(Decoder(name, decode, examples) for name, decode, examples in chatbot_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in push_decoders()),
         *(Decoder(name, decode, examples) for name, decode, examples in gateway_decoders()),
+        *(Decoder(name, decode, examples) for name, decode, examples in rpc_decoders()),
     )
 
 

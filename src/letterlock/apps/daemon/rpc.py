@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ...errors import Bug, LetterlockError
+from ...errors import Bug, DecodeError, LetterlockError
 from ..verbs import METHODS, Context, WrongParameter, checked, error_object
 from .openrpc import DISCOVER, document
 
@@ -45,15 +45,15 @@ _log = logging.getLogger(__name__)
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.S)
 
 
-class Refusal(Exception):
+class Refusal(DecodeError):
     """A body or a call that is none; `error` is what the answer says."""
 
     def __init__(self, code: int, name: str, message: str, hint: str = "") -> None:
-        super().__init__(message)
+        super().__init__(message, code=name, hint=hint)
         self.error = {
             "code": code,
             "message": message,
-            "data": {"class": "InputError", "code": name, "hint": hint, "exit": 1},
+            "data": {"class": "DecodeError", "code": name, "hint": hint, "exit": 1},
         }
 
 

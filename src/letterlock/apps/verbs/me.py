@@ -79,6 +79,7 @@ VERBS = (
         "whether the profile is open and answers",
         _check,
         record(ok=BOOLEAN, version=STRING),
+        description="Whether whoever owns the profile answers, and in which version of Letterlock.",
         instead="doctor",
         examples=(Example("is it there"),),
     ),
