@@ -1,16 +1,14 @@
 """Write the generated pages: docs/threat-model.md (requirements with their tests), docs/spec/mls-validation.md and
 docs/spec/rcc16-validation.md (the rules of MLS and of RCC.16 with theirs), docs/spec/rcc16-choices.md (what no source says), docs/spec/conformance.md
-(inputs and their verdicts), the verbs in docs/cli.md, and what is unreleased in CHANGELOG.md.
+(inputs and their verdicts), docs/spec/rpc.md (methods of JSON-RPC), the verbs in docs/cli.md, and what is unreleased in CHANGELOG.md.
 
 `python docs/generate.py` rewrites them, `--check` only says whether they are up to date (a test does that).
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import importlib
-import os
 import pkgutil
 import re
 import sys
@@ -22,10 +20,12 @@ HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests"
 sys.path[:0] = [str(HERE.parent / "src"), str(HERE)]
 
-from conformance_page import conformance  # noqa: E402 - this folder is not a package
+from command_line_page import BELOW, verbs_page  # noqa: E402 - this folder is not a package
+from conformance_page import conformance  # noqa: E402
 from health_diagram import diagram, page  # noqa: E402
 from rcc16_choices_page import choices  # noqa: E402
 from rcc16_validation_page import rcc16_validation  # noqa: E402
+from rpc_page import rpc_methods  # noqa: E402
 
 HEAD = """\
 # Threat model
@@ -70,56 +70,10 @@ def threat_model() -> str:
     return "".join(parts)
 
 
-PROFILE = ("profile", "key_file", "passphrase_file")
-VERBS_BELOW = "<!-- verbs: written by docs/generate.py from the parser; do not edit below -->\n"
-
-
 def command_line() -> str:
-    """docs/cli.md: what is written by hand, then every verb with its options, from the parser itself."""
-    top = _parser()
-    verbs = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
-    profile = [action for action in verbs.choices["chats"]._actions if action.dest in PROFILE]
-    head = (HERE / "cli.md").read_text(encoding="utf-8").partition(VERBS_BELOW)[0]
-    parts = [head, VERBS_BELOW, "\nEvery verb takes:\n\n", _table(top._actions)]
-    parts += ["\nEvery verb that uses a profile, which is all but the first three, takes:\n\n", _table(profile)]
-    for choice in verbs._choices_actions:
-        verb = verbs.choices[choice.dest]
-        operands = [_operand(action) for action in verb._actions if not action.option_strings]
-        parts.append(f"\n### {choice.dest}\n\n`{' '.join(['letterlock', choice.dest, *operands])}`\n")
-        parts.append(f"\n{verb.description or f'{choice.help[:1].upper()}{choice.help[1:]}.'}\n\n")
-        parts.append(_table([action for action in verb._actions if action.dest not in PROFILE]))
-    return "".join(parts).rstrip("\n") + "\n"
-
-
-def _parser() -> argparse.ArgumentParser:
-    """As for somebody who has set nothing: defaults are those of the program, not of whoever builds the pages."""
-    from letterlock.apps.cli import parser
-
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LETTERLOCK_")}
-    try:
-        return parser()
-    finally:
-        os.environ.update(kept)
-
-
-def _operand(action: argparse.Action) -> str:
-    name = action.metavar or ("|".join(action.choices) if action.choices else action.dest)
-    return f"[{name}]" if action.nargs == "?" else str(name)
-
-
-def _table(actions: list[argparse.Action]) -> str:
-    rows = []
-    for action in actions:
-        if not action.help or action.help is argparse.SUPPRESS or action.dest in ("help", "version", "verb"):
-            continue
-        shown = [f"`{option}`" for option in action.option_strings]
-        if not shown:
-            shown = [f"`{(action.metavar or action.dest)}`"]
-        elif action.nargs != 0:
-            shown[-1] += f" `{action.metavar or '|'.join(action.choices or ()) or action.dest.upper()}`"
-        text = action.help % {"default": action.default}
-        rows.append(f"| {_cell(', '.join(shown))} | {_cell(text)} |\n")
-    return "| option | meaning |\n|---|---|\n" + "".join(rows) if rows else ""
+    """docs/cli.md: what is written by hand, then every verb, from the parsers themselves."""
+    head = (HERE / "cli.md").read_text(encoding="utf-8").partition(BELOW)[0]
+    return f"{head}{BELOW}{verbs_page()}"
 
 
 def _cell(text: str) -> str:
@@ -268,6 +222,7 @@ PAGES = {
     HERE / "spec" / "rcc16-validation.md": rcc16_validation,
     HERE / "spec" / "rcc16-choices.md": choices,
     HERE / "spec" / "conformance.md": conformance,
+    HERE / "spec" / "rpc.md": rpc_methods,
     HERE / "rcc16-health.svg": diagram,
     HERE / "rcc16-health.md": page,
     CHANGELOG: changelog,

@@ -136,6 +136,10 @@ def commands() -> list[tuple[str, list[str]]]:
                 continue
             for line in text.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
+                for at, word in enumerate(words):
+                    if word in ("|", ">", ">>", "<", "&&"):
+                        del words[at:]
+                        break
                 while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
                     words.pop(0)
                 if words[:2] == ["./run", "shell"]:
