@@ -155,7 +155,7 @@ export class Attachment extends View {
     this.trouble = el("p", { class: "media-trouble", role: "status", hidden: true });
     fill(
       this,
-      el("div", { class: "file-card" }, icon("file"), el("div", { class: "file-words" }, el("span", { class: "clip", title: file.name }, bdi(file.save_as || t("dialog.media.unnamed"))), el("span", { class: "faint" }, `${bytesOf(file.size)} · ${file.content_type}`)), this.#saver("")),
+      el("div", { class: "file-card" }, icon("file"), el("div", { class: "file-words" }, el("span", { class: "clip", title: file.name }, bdi(file.save_as || t("dialog.media.unnamed"))), el("span", { class: "faint", title: file.content_type }, [ending(file.save_as), bytesOf(file.size)].filter(Boolean).join(" · "))), this.#saver("")),
       this.trouble,
     );
   }
@@ -174,3 +174,8 @@ export class Attachment extends View {
 }
 
 customElements.define("ll-attachment", Attachment);
+
+/** `PDF`: what people call a kind of file. Its type is for whoever points at it. */
+function ending(name = "") {
+  return /\.([a-z0-9]{1,5})$/i.exec(name)?.[1].toUpperCase() ?? "";
+}

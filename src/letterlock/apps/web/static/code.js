@@ -64,8 +64,8 @@ export class Code extends Dialog {
     const names = el("p", { class: "code-names" }, person(me_name === me ? t("dialog.viewer.mine") : me_name, me), icon("forward"), person(them_name || called(this.chat), them));
     const numbers = el(
       "div",
-      { class: "code-groups", dir: "ltr", role: "group", "aria-label": t("dialog.code.digits") },
-      groups.map((digits, at) => el("span", { role: "group", class: "code-group", "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }) }, digits)),
+      { class: "code-groups", dir: "ltr", role: "list", "aria-label": t("dialog.code.digits") },
+      groups.map((digits, at) => el("span", { role: "listitem" }, el("span", { role: "group", class: "code-group", "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }) }, digits))),
     );
     fill(
       this.shown,
