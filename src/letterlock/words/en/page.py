@@ -117,6 +117,8 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "page.actions": "Actions for this message",
     "page.react": "React",
     "page.reply": "Reply",
+    "page.to_answered": "To the answered message",
+    "page.show_original": "Show or hide the first text",
     "page.copy": "Copy text",
     "page.copied": "Copied.",
     "page.not_copied": "The browser did not allow copying.",

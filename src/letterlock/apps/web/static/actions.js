@@ -85,6 +85,16 @@ export function openActions(shown, at) {
     items: [
       isFailed(message) && { label: t("page.try_again"), icon: "retry", act: () => tell("again") },
       settled && { label: t("page.reply"), icon: "reply", act: () => tell("reply") },
+      message.reply && !message.reply.missing && {
+        label: t("page.to_answered"),
+        icon: "up",
+        act: () => shown.dispatchEvent(new CustomEvent("jump", { bubbles: true, detail: message.reply.message_id })),
+      },
+      message.edited_at != null && {
+        label: t("page.show_original"),
+        icon: "clock",
+        act: () => shown.querySelector(".edited")?.toggleAttribute("open"),
+      },
       message.text && { label: t("page.copy"), icon: "copy", act: () => copy(message) },
       settled && message.mine && message.kind === "text" && { label: t("page.edit"), icon: "edit", act: () => tell("edit") },
       settled && message.mine && { label: t("page.delete"), icon: "delete", danger: true, act: () => remove(message) },

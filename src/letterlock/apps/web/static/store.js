@@ -12,7 +12,6 @@ const TYPING_LASTS = 60_000;
 const NEWEST = 5;
 /** So many named by events at once are one request for the whole window. */
 const MANY = 12;
-const isMarker = ({ kind }) => kind === "missing" || kind === "unreadable";
 const NEW_IN_LIST = new Set(["message-received", "message-sent", "message-missing", "message-unreadable"]);
 
 /**
@@ -250,8 +249,11 @@ class Store extends EventTarget {
       for (const [what, fresh] of items) {
         if (!shown && !fresh) continue;
         const { messages } = await rpc("messages", what ? { chat, around: what, limit: 1 } : { chat, limit: NEWEST });
+        const held = new Set(shown?.messages.map((message) => message.order));
+        // What was missing may have come; then its marker is gone, or is of fewer messages.
+        if (fresh && shown?.messages.some(({ kind }) => kind === "missing")) await shown.refresh();
         for (const message of messages) {
-          const known = shown?.messages.some((other) => other.order === message.order);
+          const known = held.has(message.order);
           shown?.upsert(message);
           if (fresh && !known && !message.mine) this.#tell("arrived", { chat, message });
         }
