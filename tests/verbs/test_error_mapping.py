@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from letterlock import errors
-from letterlock.apps.daemon import rpc
 from letterlock.apps.daemon.openrpc import ERRORS
 from letterlock.apps.daemon.rpc import answer
 from letterlock.apps.verbs import EXIT, Context, Verb, error_object, exit_code, option_token
@@ -45,7 +44,7 @@ def made(name: str) -> errors.LetterlockError:
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_every_class_has_one_form(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_class_has_one_form(name: str) -> None:
     error = made(name)
     code = exit_code(error)
     assert code == _EXITS.get(name, 3)
@@ -53,9 +52,9 @@ def test_every_class_has_one_form(name: str, monkeypatch: pytest.MonkeyPatch) ->
     async def fail(context: Context) -> None:
         raise made(name)
 
-    monkeypatch.setitem(rpc.METHODS, "fail", Verb("fail", "fails", fail, NOTHING))  # type: ignore[arg-type]
+    methods = {"fail": Verb("fail", "fails", fail, NOTHING)}
     request = b'{"jsonrpc":"2.0","id":1,"method":"fail"}'
-    body = asyncio.run(answer(Context(client=None), request))  # type: ignore[arg-type]
+    body = asyncio.run(answer(Context(client=None), request, methods))  # type: ignore[arg-type]
     assert body is not None
     told = json.loads(body)["error"]
     assert told == error_object(error)
@@ -92,7 +91,10 @@ def test_the_status_of_a_service_decides_about_its_code(status: int, code: int) 
 def test_what_is_its_own_is_there() -> None:
     assert error_object(made("InvalidRcc16"))["data"]["rule"] == "RCC-A.3.8-01"
     assert error_object(made("IdentityChanged"))["data"]["new"] == "06" * 33
-    assert "sentence" in error_object(made("TrustRequired"))["data"]
+    assert error_object(made("TrustRequired"))["data"]["sentence"].startswith("You verified the contact,")
+    assert "You verified Ben," in error_object(made("TrustRequired"), name="Ben")["data"]["sentence"]
+    waiting = errors.NotEncrypted("not sent", reason="checking")
+    assert error_object(waiting, name="Ben")["data"]["sentence"] == "Waiting for Ben's keys."
 
 
 def test_the_words_of_a_refusal_are_of_the_locale() -> None:

@@ -307,6 +307,10 @@ async def test_sr01_unencrypted_by_the_token_of_a_refusal_alone(tmp_path: Path) 
         with pytest.raises(Failed) as refused:
             await ana("send", chat=BEN, text="is anybody there?", wait=False)
         assert (refused.value.code, refused.value.data["reason"]) == (-32_007, "no-keys-found")
+        await ana("name", chat=BEN, name="Ben")
+        with pytest.raises(Failed) as refused:
+            await ana("send", chat=BEN, text="is anybody there?", wait=False)
+        assert refused.value.data["sentence"].startswith("No keys of Ben were found.")
         (option,) = refused.value.data["options"]
         assert (await ana("options", chat=BEN)) == [option]
         assert "carriers" in option["sentence"]

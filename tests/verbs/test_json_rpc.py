@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from letterlock.apps.daemon import rpc
 from letterlock.apps.daemon.rpc import MAX_BATCH, MAX_BODY, answer
 from letterlock.apps.verbs import METHODS, Context, Verb
 from letterlock.apps.verbs.schemas import NOTHING
@@ -19,10 +17,10 @@ from letterlock.errors import InputError
 NOBODY = Context(client=None)  # type: ignore[arg-type]
 
 
-def ask(body: bytes | str | dict[str, Any] | list[Any]) -> Any:
+def ask(body: bytes | str | dict[str, Any] | list[Any], **methods: Verb) -> Any:
     if not isinstance(body, bytes | str):
         body = json.dumps(body)
-    given = asyncio.run(answer(NOBODY, body.encode() if isinstance(body, str) else body))
+    given = asyncio.run(answer(NOBODY, body.encode() if isinstance(body, str) else body, {**METHODS, **methods}))
     return None if given is None else json.loads(given)
 
 
@@ -110,14 +108,11 @@ def test_notifications_are_never_answered_whatever_becomes_of_them() -> None:
     assert ask([{"jsonrpc": "2.0", "method": "strings"}] * 3) is None
 
 
-def test_what_is_our_fault_is_an_error_without_a_trace(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_our_fault_is_an_error_without_a_trace(caplog: pytest.LogCaptureFixture) -> None:
     async def slip(context: Context) -> None:
         raise ZeroDivisionError("the secret of the user")
 
-    monkeypatch.setitem(rpc.METHODS, "slip", Verb("slip", "slips", slip, NOTHING))  # type: ignore[arg-type]
-    said = ask(request("slip"))
+    said = ask(request("slip"), slip=Verb("slip", "slips", slip, NOTHING))
     assert (said["error"]["code"], said["error"]["data"]["class"]) == (-32_002, "Bug")
     assert "secret" not in json.dumps(said) and "Traceback" not in json.dumps(said)
     assert "slip failed" in caplog.text
@@ -129,16 +124,12 @@ def test_half_a_surrogate_pair_breaks_no_answer() -> None:
     assert json.loads(said)["id"] == "\ud83d"
 
 
-def test_an_error_is_in_the_words_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_has_its_code_and_its_hint() -> None:
     async def refuse(context: Context) -> None:
         raise InputError("no", code="input.test", hint="yes")
 
-    monkeypatch.setitem(rpc.METHODS, "refuse", Verb("refuse", "refuses", refuse, NOTHING))  # type: ignore[arg-type]
-    body = asyncio.run(answer(replace(NOBODY, locale="ar-XB"), json.dumps(request("refuse")).encode()))
-    assert body is not None
-    assert json.loads(body)["error"] == {
+    assert ask(request("refuse"), refuse=Verb("refuse", "refuses", refuse, NOTHING))["error"] == {
         "code": -32_001,
         "message": "no",
         "data": {"class": "InputError", "code": "input.test", "hint": "yes", "exit": 1},
     }
-    assert "refuse" in METHODS

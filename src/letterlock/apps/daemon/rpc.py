@@ -8,14 +8,17 @@ one after the other, in the order in which they stand. No exception leaves here:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ...errors import Bug, DecodeError, LetterlockError
-from ..verbs import METHODS, Context, WrongParameter, checked, error_object
+from ...errors import Bug, DecodeError, LetterlockError, NotEncrypted, TrustRequired
+from ..verbs import METHODS, Context, Verb, WrongParameter, checked, error_object
+from ..verbs.names import chat_label, conversation_named
 from .openrpc import DISCOVER, document
 
 __all__ = [
@@ -67,7 +70,7 @@ class Call:
     answered: bool
 
 
-async def answer(context: Context, body: bytes) -> bytes | None:
+async def answer(context: Context, body: bytes, methods: Mapping[str, Verb] = METHODS) -> bytes | None:
     """Do what a body asks; the body of the answer, None if it held notifications alone."""
     try:
         calls, batch = read(body)
@@ -75,7 +78,7 @@ async def answer(context: Context, body: bytes) -> bytes | None:
         return _line(_failed(None, refusal.error))
     answers = []
     for call in calls:
-        done = _failed(None, call.error) if isinstance(call, Refusal) else await _perform(context, call)
+        done = _failed(None, call.error) if isinstance(call, Refusal) else await _perform(context, call, methods)
         if done is not None:
             answers.append(done)
     if not answers:
@@ -154,14 +157,16 @@ def _call(value: Any) -> Call | Refusal:
     return Call(method, value.get("params"), given, "id" in value)
 
 
-async def _perform(context: Context, call: Call) -> dict[str, Any] | None:
+async def _perform(context: Context, call: Call, methods: Mapping[str, Verb]) -> dict[str, Any] | None:
     """The answer to a call; None for a notification, whatever became of it."""
     try:
-        result = await _result(context, call)
+        result = await _result(context, call, methods)
     except Refusal as refusal:
         failed: dict[str, Any] = refusal.error
     except WrongParameter as error:
         failed = _wrong_parameter(error)
+    except (NotEncrypted, TrustRequired) as error:
+        failed = error_object(error, context.locale, await _contact(context, call.params))
     except LetterlockError as error:
         failed = error_object(error, context.locale)
     except Exception as error:  # ours: whoever asked waits for an answer all the same
@@ -175,17 +180,28 @@ async def _perform(context: Context, call: Call) -> dict[str, Any] | None:
     return _failed(call.id, failed) if call.answered else None
 
 
-async def _result(context: Context, call: Call) -> Any:
+async def _result(context: Context, call: Call, methods: Mapping[str, Verb]) -> Any:
     if call.method == DISCOVER:
         if call.params:
             raise WrongParameter(f"{DISCOVER} has no parameters", param="", code="input.param_unknown")
         return document()
-    verb = METHODS.get(call.method)
+    verb = methods.get(call.method)
     if verb is None:
         raise Refusal(
             METHOD_NOT_FOUND, "rpc.unknown_method", f"there is no method {call.method[:60]!r}", f"{DISCOVER} lists them"
         )
     return await verb.perform(context, checked(verb, call.params))
+
+
+async def _contact(context: Context, params: Any) -> str:
+    """What the user calls the contact of a chat: a refusal is read by a person."""
+    given = params.get("chat") if isinstance(params, dict) else None
+    if not isinstance(given, str):
+        return ""
+    with contextlib.suppress(LetterlockError):
+        talk = await conversation_named(context.client, given)
+        return (await talk.summary()).name or chat_label(talk.name)
+    return given
 
 
 def _wrong_parameter(error: WrongParameter) -> dict[str, Any]:

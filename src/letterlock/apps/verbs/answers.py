@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...client import Conversation
@@ -31,17 +32,14 @@ async def allowed(chat: Conversation, token: str | None) -> PlainOption | None:
     )
 
 
-async def names(context: Context, chat: str = "") -> Names:
-    """What people of this chat are called. Of a chat between two there is one name to know; else all are read."""
-    if chat and group_of(chat) is None:  # type: ignore[arg-type]
-        summary = await (await context.client.conversation(chat)).summary()
-        known = {chat: summary.name} if summary.name else {}
-    else:
-        known = names_in(await context.client.summaries())
-    return named(context, known)
+async def names(context: Context, talk: Conversation | None = None) -> Names:
+    """What people are called. In a chat between two there is one name to know; else all are read."""
+    if talk is not None and group_of(talk.name) is None:
+        return named(context, names_in([await talk.summary()]))
+    return named(context, names_in(await context.client.summaries()))
 
 
-def names_in(summaries: Any) -> dict[str, str]:
+def names_in(summaries: Iterable[ChatSummary]) -> dict[str, str]:
     return {summary.chat: summary.name for summary in summaries if summary.name}
 
 
@@ -51,7 +49,7 @@ def named(context: Context, known: dict[str, str]) -> Names:
 
 async def chat_of(context: Context, chat: Conversation) -> dict[str, Any]:
     """A chat as it stands."""
-    return chat_record(await chat.summary(), await chat.encryption(), await names(context, chat.name))
+    return chat_record(await chat.summary(), await chat.encryption(), await names(context, chat))
 
 
 async def security_of(context: Context, chat: Conversation) -> dict[str, Any]:

@@ -39,7 +39,7 @@ async def _chat(context: Context, chat: str) -> dict[str, Any]:
 async def _messages(context: Context, chat: str, limit: int, before: str, after: str, around: str) -> dict[str, Any]:
     talk = await conversation(context, chat)
     window = await talk.window(limit, before=before, after=after, around=around)
-    known = await names(context, talk.name)
+    known = await names(context, talk)
     return {
         "messages": [message_record(talk.name, message, known) for message in window.messages],
         "before": window.before,
@@ -49,7 +49,7 @@ async def _messages(context: Context, chat: str, limit: int, before: str, after:
 
 async def _displayed(context: Context, chat: str, message_id: str) -> dict[str, Any]:
     talk = await conversation(context, chat)
-    await talk.mark_displayed(await message_named(talk, message_id))
+    await talk.see(await message_named(talk, message_id))
     return {}
 
 
@@ -135,8 +135,8 @@ VERBS = (
         _displayed,
         NOTHING,
         (CHAT, MESSAGE),
-        description="The user has seen this message and those before it; its sender is told once, if the user's settings "
-        "say so.",
+        description="The user has seen this message and those before it; each sender is told once, if the user's settings say "
+        "so.",
         examples=(Example("seen", {"chat": "+15550199", "message_id": "0a1b2c3d"}),),
     ),
     Verb(

@@ -71,9 +71,10 @@ def option_record(option: PlainOption, locale: str = ENGLISH) -> dict[str, str]:
     }
 
 
-def error_object(error: LetterlockError, locale: str = ENGLISH) -> dict[str, Any]:
-    """The `error` of a JSON-RPC answer."""
+def error_object(error: LetterlockError, locale: str = ENGLISH, name: str = "") -> dict[str, Any]:
+    """The `error` of a JSON-RPC answer. `name` is what the user calls the contact whom it is about, where that is known."""
     code = exit_code(error)
+    name = name or text("security.contact", locale)
     data: dict[str, Any] = {
         "class": type(error).__name__,
         "code": error.code,
@@ -82,12 +83,12 @@ def error_object(error: LetterlockError, locale: str = ENGLISH) -> dict[str, Any
     }
     if isinstance(error, NotEncrypted):
         data["reason"] = error.reason
-        data |= _state_words(error, locale)
+        data |= _state_words(error, locale, name)
         data["options"] = [option_record(option, locale) for option in error.options if isinstance(option, PlainOption)]
     elif isinstance(error, TrustRequired):
         data |= {
-            "label": text("security.no-longer-verified.label", locale),
-            "sentence": text("security.no-longer-verified.sentence", locale),
+            "label": text("security.no-longer-verified.label", locale, name=name),
+            "sentence": text("security.no-longer-verified.sentence", locale, name=name),
         }
     elif isinstance(error, IdentityChanged):
         data["old"], data["new"] = error.old.hex(), error.new.hex()
@@ -98,9 +99,10 @@ def error_object(error: LetterlockError, locale: str = ENGLISH) -> dict[str, Any
     return {"code": _FIRST - code, "message": str(error), "data": data}
 
 
-def _state_words(error: NotEncrypted, locale: str) -> dict[str, str]:
+def _state_words(error: NotEncrypted, locale: str, name: str) -> dict[str, str]:
     """The label and sentence of the state that is the reason, as a chip on the page has them."""
     try:
-        return {part: text(f"security.{error.reason}.{part}", locale) for part in ("label", "sentence")}
+        words = {part: text(f"security.{error.reason}.{part}", locale, name=name) for part in ("label", "sentence")}
+        return {part: word.replace(" ({wait})", "") for part, word in words.items()}
     except KeyError:  # a reason that is no state of a chat
         return {"label": text("refusal.not-encrypted", locale), "sentence": str(error)}

@@ -34,7 +34,7 @@ async def _info(context: Context, chat: str) -> dict[str, Any]:
 
 async def _members(context: Context, chat: str) -> list[dict[str, Any]]:
     group = await group_named(context.client, chat)
-    known = await names(context, group.name)
+    known = await names(context, group)
     return [member_record(member, known) for member in (await group.info()).members]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ...client import BotChat, Chat, Client, Conversation, Group
 from ...errors import InputError
 from ...ids import ChatName, MessageId, group_of
@@ -10,7 +12,6 @@ __all__ = ["chat_label", "conversation_named", "group_named", "message_named", "
 
 _LOOKED_AT = 1_000
 _BEGINNING = 4
-_WHOLE = 32
 
 
 async def conversation_named(me: Client, text: str) -> Chat | Group | BotChat:
@@ -43,8 +44,9 @@ async def number_named(me: Client, text: str) -> Chat:
 
 async def message_named(chat: Conversation, given: str) -> MessageId:
     """The message with this id, or whose id begins so. Raises InputError when there is none, or more than one."""
-    if len(given) >= _WHOLE and await chat.find(given):
-        return MessageId(given)
+    with contextlib.suppress(InputError):  # what cannot be an id is none of this chat either
+        if await chat.find(given):
+            return MessageId(given)
     ids = {message.message_id for message in await chat.messages(limit=_LOOKED_AT)}
     found = [given] if given in ids else [message_id for message_id in ids if given and message_id.startswith(given)]
     if len(found) != 1:

@@ -28,7 +28,7 @@ async def _security(context: Context, chat: str) -> dict[str, Any]:
 async def _code(context: Context, chat: str) -> dict[str, Any]:
     talk = await number_named(context.client, chat)
     fresh = await talk.fresh_code()
-    known = await names(context, talk.name)
+    known = await names(context, talk)
     me = context.client.me
     return {
         "chat": talk.name,

@@ -37,4 +37,5 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "security.business-chosen.label": "Not encrypted (business)",
     "security.business-chosen.sentence": "You chose to write to a business. It, its platform and the carriers can read these messages.",
     "security.earlier": "an earlier day",
+    "security.contact": "the contact",
 }
