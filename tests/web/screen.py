@@ -37,7 +37,7 @@ class Screen:
 
     def row(self, name: str) -> Locator:
         """A chat in the list, by what it is called there."""
-        return self.list.get_by_role("link").filter(has_text=name)
+        return self.list.get_by_role("link", name=re.compile(f"^{re.escape(name)}"))
 
     async def open(self, name: str) -> None:
         """Open a chat of the list."""

@@ -121,7 +121,7 @@ async def test_hostile_names_of_files_groups_and_people(
     chat = await both.ben.client.chat(both.ana.number)
     for name in names:
         await chat.send_file(path, name=name)
-    subject = "\u202e<b>Picnic</b>" + "Z" + "\u0489" * 60
+    subject = "<b>Picnic</b> \u05d0\u05d1 " + "Z" + "\u0489" * 60
     group = await both.ben.client.create_group([both.ana.number], subject)
     await group.send("hello")
     visit = await visitors(both.ana.login_url())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from daemon.town import Town
-from letterlock.engine.content import Location
 from web.scenes import acquainted, heard
 from web.screen import Screen
 
@@ -34,9 +33,9 @@ async def furnished(both: Town) -> set[str]:
         last = await chats[who].send(text)
         await heard(readers[who], "message-received", message_id=last)
     await chats["ben"].react(last, "👍")
-    await chats["ben"].send(Location(52.432, 13.238, "At the lake"))
+    await chats["ben"].send_location(52.432, 13.238, label="At the lake")
     for number, name in ((both.ben.number, "Ben"), (CLEO, "Cleo")):
-        await both.ana.client.name(number, name)
+        await (await both.ana.client.chat(number)).set_name(name)
     group = await both.ana.client.create_group([both.ben.number, CLEO], "Picnic")
     sent = await group.send("Who brings bread?")
     await heard(both.ben, "message-received", message_id=sent)
@@ -57,7 +56,7 @@ async def _home(screen: Screen, both: Town) -> None:
 
 async def _chat(screen: Screen, both: Town) -> None:
     await _home(screen, both)
-    await screen.row("Ben").first.click()
+    await screen.row("Ben").click()
     await screen.sees("Then we meet at the lake.")
 
 
@@ -114,7 +113,7 @@ async def _settings(screen: Screen, both: Town) -> None:
 async def _code(screen: Screen, both: Town) -> None:
     await _chat(screen, both)
     await screen.chip.click()
-    await screen.page.get_by_role("list", name=screen.say("dialog.code.digits")).wait_for()
+    await screen.page.get_by_label(screen.say("dialog.code.digits")).wait_for()
 
 
 async def _group(screen: Screen, both: Town) -> None:

@@ -2,7 +2,7 @@
 
 import { rpc } from "./api.js";
 import { avatar } from "./avatar.js";
-import { View, bdi, button, el, fill, icon } from "./dom.js";
+import { View, bdi, button, el, fill, frame, icon } from "./dom.js";
 import { place, present } from "./elements.js";
 import { beside, openMenu } from "./menu.js";
 import { cut } from "./preview.js";
@@ -97,7 +97,7 @@ export class Conversation extends View {
       chip(chat.security),
       el("p", {}, bdi(chat.security.sentence)),
     );
-    document.body.append(shown);
+    frame().append(shown);
     shown.addEventListener("toggle", (event) => {
       if (event.newState !== "closed") return;
       shown.remove();

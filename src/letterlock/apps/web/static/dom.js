@@ -64,6 +64,9 @@ export function button({ label, icon: shape, text = !shape, ...props }) {
   return el("button", { type: "button", ...named, ...props }, shape && icon(shape), text && el("span", {}, label));
 }
 
+/** Where what lies over the page goes, but for dialogues: in the landmark that holds all of it. */
+export const frame = () => document.getElementById("app") ?? document.body;
+
 /** Text that is there for a screen reader alone. */
 export function spoken(text) {
   return el("span", { class: "spoken" }, text);

@@ -1,6 +1,6 @@
 // Emoji to press: a few for a reaction, a small grid for the composer. Screen readers know what each is called.
 
-import { el } from "./dom.js";
+import { el, frame } from "./dom.js";
 import { beside } from "./menu.js";
 import { roving } from "./roving.js";
 
@@ -43,7 +43,7 @@ export function pickEmoji(anchor, label) {
       ),
     ),
   );
-  document.body.append(grid);
+  frame().append(grid);
   roving(grid, "button", { signal: life.signal, columns: 8 });
   return new Promise((resolve) => {
     grid.addEventListener("toggle", (event) => {

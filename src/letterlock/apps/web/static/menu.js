@@ -1,6 +1,6 @@
 // A menu at a button or a message: arrow keys move, Enter chooses, Escape closes and gives the focus back.
 
-import { el, icon } from "./dom.js";
+import { el, frame, icon } from "./dom.js";
 import { roving } from "./roving.js";
 
 /**
@@ -40,7 +40,7 @@ export function openMenu(anchor, { label, items, above = null, box = anchor, at 
       ),
     ),
   );
-  document.body.append(menu);
+  frame().append(menu);
   roving(menu, "button", { signal: life.signal, wrap: true });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Tab") return;

@@ -2,7 +2,7 @@
 
 import { RpcError } from "./api.js";
 import { announce } from "./announce.js";
-import { button, el } from "./dom.js";
+import { button, el, frame } from "./dom.js";
 import { has, t } from "./strings.js";
 
 const LASTS = 6000;
@@ -20,7 +20,7 @@ export function toast(what) {
     button({ label: t("page.close"), icon: "close", class: "bare", onclick: () => line.remove() }),
   );
   shown = line;
-  document.body.append(line);
+  frame().append(line);
   announce(text);
   if (!trouble) setTimeout(() => line.remove(), LASTS);
 }
