@@ -112,6 +112,22 @@ async def test_the_list_of_chats(tmp_path: Path) -> None:
         assert (await to_ana.summary()).name == "Ana"
 
 
+async def test_seeing_a_message_is_seeing_those_before_it(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    path = await town.create(ANA)
+    ids = await fill_profile(path, Number(BEN), 400, unread=250, environment=town.environment())
+    async with town.open(path) as ana, town.open(path) as other:
+        chat = await other.chat(BEN)
+        assert await chat.see(ids[100]) == 0
+        assert await chat.see(ids[299]) == 150
+        assert (await chat.summary()).unread == 100
+        assert await (await ana.chat(BEN)).see(ids[-1]) == 100
+        assert (await chat.summary()).unread == 0
+        assert await chat.see(ids[-1]) == 0
+        with pytest.raises(InputError):
+            await chat.see("none")
+
+
 async def test_search_finds_shows_and_pages(tmp_path: Path) -> None:
     town = Town(tmp_path)
     async with town.two() as (ana, ben):

@@ -111,6 +111,11 @@ class HistoryApi(Protocol):
         """Messages with all these words, or beginnings of words; in one chat or in all. Nothing leaves the device."""
         ...
 
+    async def see(self, number: ChatName, message_id: MessageId) -> int:
+        """The user has seen this message and those before it, at most a thousand at once; how many they had not seen.
+        Raises InputError for an id that is not there."""
+        ...
+
     async def set_name(self, number: ChatName, name: str) -> None:
         """What the user calls a contact, here alone; empty takes it away. Raises InputError for a name that is too long."""
         ...

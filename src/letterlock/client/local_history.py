@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..codec.search_terms import expression, ranges
 from ..engine.conversations.records import membership_key
-from ..engine.derived import searchable
+from ..engine.derived import searchable, unseen
 from ..engine.engine import Engine
 from ..engine.groups.values import GROUP, group_key
 from ..engine.history_records import ASIDE
@@ -42,6 +42,9 @@ _SLICE_SECONDS = 0.002
 _MOST_TEXT = 256
 """Of what is looked for."""
 _ASIDES_SOUGHT = 200
+_MOST_SEEN = 1_000
+_PAGE_SEEN = 100
+_PAGES_SEEN = 200
 _NEWEST = (1 << 63) - 1
 
 
@@ -55,6 +58,7 @@ class LocalHistory:
     _clock: Callable[[], Instant]
     _newest: Callable[[], int]
     _once: Callable[..., Any]
+    mark_displayed: Callable[[ChatName, MessageId], Any]
     security: Callable[[ChatName], Security]
     security_code: Callable[[Number], Any]
 
@@ -204,6 +208,32 @@ class LocalHistory:
         if not shown:
             return None
         return Hit(chat, self._engine.view(self._store, chat, message), shown, ranges(shown, text))
+
+    # --- what was seen -------------------------------------------------------------------------------------
+    async def see(self, number: ChatName, message_id: MessageId) -> int:
+        found = self._engine.find(self._store, number, message_id)
+        if not found:
+            raise InputError("no message with this id in this chat", code="input.message")
+        new = await self._unseen(number, found[0].order)
+        for each in new:
+            await self.mark_displayed(number, each)
+        return len(new)
+
+    async def _unseen(self, number: ChatName, through: str) -> Sequence[MessageId]:
+        """What was not seen up to a place, oldest first. There are as many as the summary says, mostly the newest."""
+        left = min(self._engine.summary(self._store, number).unread, _MOST_SEEN)
+        ids: list[MessageId] = []
+        place = through + "!"  # itself, too
+        for _ in range(_PAGES_SEEN):
+            if left <= len(ids):
+                break
+            page = self._store.before(MESSAGE, f"{number}/{place}", _PAGE_SEEN, prefix=f"{number}/")
+            ids += [message.message_id for _, message in page if unseen(message)]
+            if len(page) < _PAGE_SEEN:
+                break
+            place = page[-1][1].order
+            await asyncio.sleep(0)
+        return ids[:_MOST_SEEN][::-1]
 
     # --- decisions -----------------------------------------------------------------------------------------
     async def set_name(self, number: ChatName, name: str) -> None:

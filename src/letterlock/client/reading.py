@@ -37,6 +37,12 @@ class Reading:
         """
         return await self._asks.ask(lambda profile: profile.window(self.name, limit, before, after, around))
 
+    async def see(self, message_id: str) -> int:
+        """The user has seen this message and all before it; how many were new, at most a thousand at once. Each sender is
+        told once, as by `mark_displayed`. Raises InputError for an id that is not there."""
+        checked = ids.message_id(message_id)
+        return await self._asks.ask(lambda profile: profile.see(self.name, checked))
+
     async def set_name(self, name: str) -> None:
         """What the user calls this contact; nobody else learns it, and empty takes it away. Raises InputError."""
         await self._asks.ask(lambda profile: profile.set_name(self.name, name))

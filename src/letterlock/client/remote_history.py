@@ -70,6 +70,9 @@ class RemoteHistory:
                 raise
         return await self.search(text, chat, min(limit, MOST_HITS) // 2, before)
 
+    async def see(self: _Calls, number: ChatName, message_id: MessageId) -> int:
+        return int(await self._call("see", number=number, message_id=message_id))
+
     async def set_name(self: _Calls, number: ChatName, name: str) -> None:
         await self._call("set_name", number=number, name=name)
 

@@ -80,6 +80,7 @@ def history_methods(option: tuple[Any, Any]) -> dict[str, Method]:
             _hits_to_json,
             _hits_from_json,
         ),
+        "see": Method({**_CHAT, "message_id": (same, message_id)}, same, int),
         "set_name": Method(_CHAT, same, same),
         "fresh_code": Method(_NUMBER, _code_to_json, _code_from_json),
         "withdraw": Method(_NUMBER, same, same),
