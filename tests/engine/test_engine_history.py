@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from engine.rcc16 import BOTH, RCC16, Rcc16World
 from engine.world import ALICE, BOB, CAROL, Hostility, Phone, World
 from letterlock.carriage import Inbound, NetworkResult
 from letterlock.engine.asides import MOST_CARDS, MOST_DIVIDERS
@@ -19,7 +20,7 @@ from letterlock.engine.records import thread_key
 from letterlock.engine.security import Security
 from letterlock.engine.view import MessageView
 from letterlock.errors import InputError, NotEncrypted
-from letterlock.ids import ChatName, MessageId, Number
+from letterlock.ids import ChatName, MessageId, Number, account_id
 
 
 def two(**named: object) -> tuple[World, Phone, Phone]:
@@ -369,3 +370,33 @@ def test_the_summary_record_is_small() -> None:
     world, alice, _ = two()
     step = alice.engine.send(alice.state, BOB, Text("x"), world.now, world.rng)
     assert len(SUMMARY.encode(step.writes[summary_key(BOB)])) < 100
+
+
+# --- the same where the protocol keeps the members ---------------------------------------------------------------------
+@pytest.mark.parametrize("foreign", [False, True])
+def test_withdrawing_and_dividers_in_a_conversation_of_rcc16(foreign: bool) -> None:
+    world = Rcc16World()
+    (alice,), (bob,) = world.person(ALICE, capability=BOTH), world.person(BOB, capability=RCC16)
+    if foreign:
+        world.hidden |= {ALICE, BOB}
+    alice.send(BOB, "one")
+    world.run()
+    alice.do(alice.engine.mark_verified, BOB, account_id(alice.engine.participant(alice.state, BOB)))
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.VERIFIED
+    assert alice.engine.verified_at(alice.state, BOB) == world.now
+    alice.do(alice.engine.withdraw, BOB)
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.ENCRYPTED
+    assert alice.engine.verified_at(alice.state, BOB) == 0
+    alice.send(BOB, "two")
+    world.run()
+    bob.do(bob.engine.end_encryption, ALICE)
+    world.run_for(5_000)
+    bob.do(bob.engine.revive_encryption, ALICE)
+    world.run_for(3_600_000)
+    alice.send(BOB, "three")
+    world.run_for(60_000)
+    assert bob.shown() == ["one", "two", "three"]
+    kinds = [key if state is None else state for key, state in notices(alice, BOB)]
+    assert kinds == ["encrypted", "verified", "encrypted", "encryption-ended", "encrypted"]
+    for phone, chat in ((alice, BOB), (bob, ALICE)):
+        assert kept(phone, chat) == naive(phone, chat)
