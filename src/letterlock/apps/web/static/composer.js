@@ -5,6 +5,7 @@ import { rpc } from "./api.js";
 import { withDecision } from "./actions.js";
 import { View, bdi, button, el, fill, icon } from "./dom.js";
 import { place, present } from "./elements.js";
+import { showClosed } from "./closed.js";
 import { pickEmoji } from "./emoji.js";
 import { previewOf } from "./preview.js";
 import { store } from "./store.js";
@@ -29,7 +30,7 @@ const MODES = {
 export class Composer extends View {
   #reply = null;
   #editing = null;
-  #mode = "";
+  #recording = false;
 
   connected() {
     this.typing = new Typing(this.chat);
@@ -120,12 +121,11 @@ export class Composer extends View {
     const mode = asks ? "asks" : (MODES[state] ? state : "");
     // Focus in a row that is about to go must not fall to the page.
     const held = this.contains(document.activeElement);
-    this.row.hidden = mode === "";
+    this.row.hidden = mode === "" || this.#recording;
     this.decision.hidden = mode !== "";
-    if (!mode) this.#renderClosed(chat, state);
+    if (!mode) showClosed(this.decision, chat, this.banner?.hidden ?? true);
     this.note.hidden = mode !== "waiting";
     if (mode) this.#renderRow(mode, chat);
-    this.#mode = mode;
     this.#renderContext();
     if (held && !this.contains(document.activeElement)) this.focusText();
   }
@@ -168,39 +168,8 @@ export class Composer extends View {
     );
   }
 
-  /** In place of the text. What is to be decided stands in the banner; when that was put off, the way back is here. */
-  #renderClosed(chat, state) {
-    const put = this.banner?.hidden ?? true;
-    const paused = state === "paused";
-    const key = paused ? "page.paused_short" : chat.joined ? "page.closed" : "page.left_hint";
-    const signature = `${key}/${put}`;
-    if (this.decision.dataset.shows === signature) return;
-    this.decision.dataset.shows = signature;
-    fill(
-      this.decision,
-      el("p", {}, t(key)),
-      paused &&
-        put &&
-        el(
-          "div",
-          { class: "choices" },
-          button({ label: t("page.compare"), class: "primary", onclick: () => present("ll-code", { chat: this.chat }) }),
-          button({ label: t("page.send_anyway"), onclick: () => this.#run(() => rpc("accept_keys", { chat: this.chat })) }),
-        ),
-    );
-  }
-
   get banner() {
     return this.closest("ll-conversation")?.querySelector("ll-banner");
-  }
-
-  async #run(act) {
-    try {
-      await act();
-      await store.refreshChat(this.chat);
-    } catch (error) {
-      toast(error);
-    }
   }
 
   // --- writing ---------------------------------------------------------------------------------------------------------
@@ -327,14 +296,15 @@ export class Composer extends View {
     const done = ({ detail }) => {
       this.querySelector("ll-voice")?.remove();
       recorder.remove();
-      this.row.hidden = false;
+      this.#recording = false;
       if (detail?.sent) this.#reply = null;
       this.render();
       this.voice.focus();
     };
     this.addEventListener("done", done, { once: true, signal: this.life });
-    this.row.hidden = true;
+    this.#recording = true;
     this.row.before(recorder);
+    this.render();
   }
 }
 
