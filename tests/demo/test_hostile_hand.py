@@ -99,7 +99,8 @@ async def test_sr_02_stripped_it_is_never_plain(world: HostileWorld) -> None:
     ana, ben = await world.phone(ANA), await world.phone(BEN)
     await ana.say(BEN, "a secret")
     await world.until(lambda: len(world.struck) >= 2)
-    assert "a secret" not in await ben.heard()
+    assert (await ben.seen(MessageUnreadable)).reason == "not_text"
+    assert await ben.heard() == []
     assert world.plain_on_wire() == []
     assert (await ana.chat(BEN)).security is Security.ENCRYPTED
     world.hand.be_honest()

@@ -24,6 +24,7 @@ from letterlock.engine.events import (
     MessageEdited,
     MessageFailed,
     MessageReceived,
+    MessageUnreadable,
     ReactionChanged,
     TypingChanged,
 )
@@ -216,6 +217,18 @@ def test_unknown_kinds_are_shown_by_type_and_size_and_kept() -> None:
     assert len(alice.state.records[f"message/{BOB}/{video.order}"]) < 400
     kinds = [event.content["kind"] for event in alice.told(MessageReceived) if event.content is not None]
     assert kinds == ["unknown"] * 3
+
+
+def test_sr01_a_ciphertext_that_is_called_text_is_not_shown_as_text() -> None:
+    """SR-01, SR-14: a carrier relabelled the envelope. A legacy charset without a declaration is text all the same."""
+    _world, alice = alone()
+    decided(alice)
+    arrives(alice, b"\x01\x16\x8f\xe2\x00\x1f" * 40, "text/plain;charset=UTF-8", "t-1")
+    assert [event.reason for event in alice.told(MessageUnreadable)] == ["not_text"]
+    assert not alice.told(MessageReceived)
+    arrives(alice, "Grüße\r\n\taus Köln".encode("latin-1"), "text/plain", "t-2")
+    arrives(alice, "Grüße \x07".encode(), "text/plain", "t-3")
+    assert [event.message_id for event in alice.told(MessageReceived)] == ["t-2", "t-3"]
 
 
 def test_sr05_the_network_changes_no_encrypted_message() -> None:

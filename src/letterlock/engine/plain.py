@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from dataclasses import replace
 
 from .. import ids
@@ -69,6 +70,7 @@ __all__ = [
 
 _KEPT_HEADERS = 16
 _BINARY = "application/octet-stream"
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 # --- out -----------------------------------------------------------------------------------------------------
@@ -136,6 +138,10 @@ def received(core: Core, turn: Turn, number: Peer, inbound: Inbound, media_type:
     digest = hashlib.sha256(inbound.body).digest()[:16]
     if media_type == outbox.PLAIN_TYPE and len(inbound.body) > core.limits.max_text:
         trouble.unreadable(core, turn, number, inbound.message_id, 0, "too_large", digest=digest)
+        return
+    if media_type == outbox.PLAIN_TYPE and _is_no_text(inbound.body):
+        # As a ciphertext whose envelope somebody relabelled: a screen of odd characters tells nobody anything.
+        trouble.unreadable(core, turn, number, inbound.message_id, 0, "not_text", digest=digest)
         return
     if media_type in ENCRYPTED_ONLY:
         trouble.unreadable(core, turn, number, inbound.message_id, 0, "not_encrypted", digest=digest)
@@ -235,6 +241,15 @@ def _read(core: Core, inbound: Inbound, media_type: str) -> Content:
         # Some declare another charset than they use; better a few odd characters than no text.
         return Text(inbound.body.decode("utf-8", "replace"))
     return content
+
+
+def _is_no_text(body: bytes) -> bool:
+    """Neither UTF-8, nor free of control characters, as a text in another charset would be."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return _CONTROLS.search(body) is not None
+    return False
 
 
 def _declared(inbound: Inbound, media_type: str) -> str:

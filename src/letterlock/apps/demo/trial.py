@@ -98,7 +98,9 @@ class Trial:
         if genuine or confirmed:
             # Read and receipted, but something written before it is still missing: it is shown after that.
             return "received"
-        return "relabelled" if received else "hit"
+        if received:
+            return "relabelled"
+        return "unread" if any(step["kind"] == "message-unreadable" for step in self.steps) else "hit"
 
     def settled(self) -> None:
         """The phones were asked, and said nothing: there was nothing to say."""

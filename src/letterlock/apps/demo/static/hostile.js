@@ -18,7 +18,7 @@ const SHAPES = {
 };
 const LIES = new Set(["ghost", "impostor", "hide"]);
 const BAD = new Set(["believed", "doubled", "accepted"]);
-const OPEN = new Set(["armed", "hit", "received"]);
+const OPEN = new Set(["armed", "hit", "received", "unread"]);
 
 export class Hostile {
   #feed;
