@@ -17,9 +17,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from client.files_town import photo
 from daemon.process import environment, serving
-from daemon.town import ANA, Town
+from daemon.town import ANA, BEN, Town
 from letterlock.apps.cli import main
+from letterlock.engine.content import File
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -115,6 +117,31 @@ async def test_web_starts_one_where_none_runs_and_says_so_to_a_terminal(tmp_path
                 process.kill()
                 await process.wait()
             os.close(ours)
+
+
+async def test_where_another_process_owns_the_profile(tmp_path: Path) -> None:
+    """The daemon asks that one, which seals a file that only the daemon has open."""
+    async with AsyncExitStack() as stack:
+        both = Town(tmp_path, stack)
+        await both.start()
+        ben = await both.person("ben", BEN)
+        await both.create(tmp_path / "ana", ANA)
+        owner = await stack.enter_async_context(both.open(tmp_path / "ana"))
+        async with serving(both, tmp_path / "ana") as daemon:
+            assert owner.owner
+            picture = photo()
+            for name in ("lake.jpg", "again.jpg"):
+                answer = await daemon.program.upload(picture, chat=BEN, name=name, type="image/jpeg")
+                assert answer.status == 202, answer
+            while len(found := await (await ben.client.chat(ANA)).messages()) < 2:
+                await asyncio.sleep(0.01)
+            file = found[0].content
+            assert isinstance(file, File) and file.pointer is not None and file.pointer.thumbnail is not None
+            async with await ben.client.open_file(file) as reader:
+                assert await reader.read() == picture
+            opened = await daemon.program.call("file.open", chat=BEN, message_id=found[0].message_id)
+            part = await daemon.program.ask("GET", opened["path"], {"Range": "bytes=1000-1999"})
+            assert (part.status, part.body) == (206, picture[1000:2000])
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:8440", "[::]:0", ":0", "192.168.1.5:8440"])
