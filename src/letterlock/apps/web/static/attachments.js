@@ -82,7 +82,6 @@ function shown(name, props) {
 
 /** Looking at what is to be sent. `chat`, `files`, `reply_to`; its result is true when it goes. */
 export class Attach extends Dialog {
-  /** @type {any} */ chat = null;
   /** @type {File[]} */ files = [];
   reply_to = "";
   #addresses = /** @type {string[]} */ ([]);

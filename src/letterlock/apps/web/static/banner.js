@@ -141,7 +141,7 @@ export class Banner extends View {
     try {
       await act();
     } catch (error) {
-      this.trouble.textContent = reasonOf(error);
+      this.trouble.textContent = reasonOf(error, this.#chat);
       this.trouble.hidden = false;
     }
   }

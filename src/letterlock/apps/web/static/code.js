@@ -20,7 +20,6 @@ const GROUP = /^\d{5}$/;
 
 /** Presented with `chat`; its result is the state of the chat where that was changed here. */
 export class Code extends Dialog {
-  /** @type {any} */ chat = null;
   #differed = 0;
   #security = null;
 

@@ -7,6 +7,7 @@
  * `elements.js` presents it: `show()` opens it, its event `closed` has the answer, and the focus goes back to where it was.
  */
 
+import { aboutChat } from "./about.js";
 import { bdi, button, el, fill } from "./dom.js";
 import { has, t } from "./strings.js";
 
@@ -23,6 +24,9 @@ let count = 0;
 
 /** Base of all dialogues. */
 export class Dialog extends HTMLElement {
+  /** @type {any} which chat it is about, if it is about one */
+  chat = null;
+
   constructor() {
     super();
     const id = `dialog-${++count}`;
@@ -97,7 +101,7 @@ export class Dialog extends HTMLElement {
       await act();
       return true;
     } catch (error) {
-      this.complain(reasonOf(error));
+      this.complain(reasonOf(error, this.chat));
       return false;
     } finally {
       delete this.frame.dataset.busy;
@@ -164,13 +168,13 @@ export function field({ label, note = "", tag = "input", ...props }) {
   return { row: el("div", { class: "field" }, el("label", { htmlFor: id }, label), input, noted), input };
 }
 
-/** Why something was refused, in a sentence or two. The daemon phrases it, but for what keeps us from asking it. */
-export function reasonOf(error) {
+/** Why something was refused, in a sentence or two. The daemon phrases it, but for what keeps us from asking it; `chat` is whose name is put into it. */
+export function reasonOf(error, chat = null) {
   const own = `dialog.trouble.${error.code}`;
   if (has(own)) return t(own);
   // One of our own, in the words of the table.
   if (!error.code && error instanceof Error) return error.message || t("dialog.trouble");
-  if (error.data?.sentence) return [error.data.label, error.data.sentence].filter(Boolean).map(closed).join(" ");
+  if (error.data?.sentence) return [error.data.label, error.data.sentence].filter(Boolean).map((part) => closed(chat ? aboutChat(part, chat) : part)).join(" ");
   // A hint may name a command line, which is of no use here.
   const hint = error.hint && !/letterlock |--\w/.test(error.hint) ? error.hint : "";
   return [error.message || t("dialog.trouble"), hint].filter(Boolean).map(closed).join(" ");

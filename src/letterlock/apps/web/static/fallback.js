@@ -2,8 +2,8 @@
  * The question that is asked when a chat cannot be encrypted: keep waiting, send unencrypted, invite.
  *
  * Rules (SR-01): it names who will be able to read. Nothing is chosen beforehand; the first focus, Escape and the cross
- * keep waiting. One button for each option that the daemon offers, and its token is all that an answer holds. It is asked
- * once for each transition of a chat: `due` remembers for which it was.
+ * keep waiting. One button for each option that the daemon offers, and its token is all that an answer holds. A choice
+ * holds for the transition: the daemon asks no more, and refuses no more, until the state of the chat is another one.
  */
 
 import { aboutChat, called, chatName, chatOf } from "./about.js";
@@ -15,15 +15,12 @@ import { t } from "./strings.js";
 
 const MOST_LISTED = 20;
 const ICONS = { "plain-rcs": "lock-open", "plain-sms": "lock-struck", business: "business" };
-/** @type {Map<string, string>} */
-const asked = new Map();
 
 /**
  * Presented with `chat`, `error` (the refusal, with its options) and `waiting` (messages that wait, how many, or true: ask).
  * Its result is `{allow: token, name}`, or null: keep waiting.
  */
 export class Fallback extends Dialog {
-  /** @type {any} */ chat = null;
   /** @type {any} */ error = null;
   /** @type {any} */ waiting = null;
 
@@ -41,7 +38,6 @@ export class Fallback extends Dialog {
     this.actions([{ label: t(business ? "dialog.fallback.not-now" : "dialog.fallback.keep"), first: true, kind: "primary" }, !business && !group && { label: t("dialog.fallback.invite"), act: () => this.#invite() }]);
     this.#offer(why.options ?? null);
     this.#list();
-    asked.set(chatName(this.chat), mark(this.chat));
   }
 
   describe() {
@@ -89,16 +85,6 @@ export class Fallback extends Dialog {
 }
 
 customElements.define("ll-fallback", Fallback);
-
-/** Whether this transition of the chat has not been asked about yet. */
-export function due(chat) {
-  return asked.get(chatName(chat)) !== mark(chat);
-}
-
-function mark(chat) {
-  const { transition, security } = chatOf(chat);
-  return `${transition} ${security.state}`;
-}
 
 async function messagesWaiting(chat, given) {
   if (Array.isArray(given)) return given;

@@ -21,7 +21,6 @@ const LONGEST_LOG = 200;
 
 /** Presented with `chat`. */
 export class Group extends Dialog {
-  /** @type {any} */ chat = null;
 
   build() {
     this.name = called(this.chat);

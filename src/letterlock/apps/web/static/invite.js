@@ -7,8 +7,6 @@ import { store } from "./store.js";
 import { t } from "./strings.js";
 
 class Invite extends Dialog {
-  /** @type {any} */ chat = null;
-
   build() {
     this.name = t("dialog.invite.name", { name: called(this.chat) });
     const plain = t("dialog.invite.text", { number: store.me?.number ?? "" }).replace(/[\u2068\u2069]/g, "");

@@ -113,7 +113,6 @@ function drawing(latitude, longitude, radius) {
 
 /** Sending a place: where this device is, or what is typed. Presented with `chat`; its result is `{message_id}`, or null. */
 export class SendPlace extends Dialog {
-  /** @type {any} */ chat = null;
   /** @type {string} */ allow = "";
 
   build() {

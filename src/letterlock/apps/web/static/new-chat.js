@@ -100,29 +100,3 @@ export class NewChat extends Dialog {
 }
 
 customElements.define("ll-new-chat", NewChat);
-
-/** The name by which only this profile knows somebody. Presented with `chat`; its result is `{name}`, or null. */
-export class Name extends Dialog {
-  /** @type {any} */ chat = null;
-
-  build() {
-    const { name, named, chat } = store.chat(this.chat?.chat ?? this.chat) ?? { name: "", named: false, chat: this.chat };
-    this.name = t("dialog.name.name");
-    const { row, input } = field({ label: t("dialog.new.called"), note: t("dialog.name.note"), value: named ? name : "", autocomplete: "off", maxLength: 100, dir: "auto" });
-    this.input = input;
-    const save = async () => {
-      const wanted = input.value.trim();
-      await rpc("name", { chat, name: wanted });
-      await store.refreshChat(chat);
-      this.close({ name: wanted });
-    };
-    fill(this.body, el("form", { onsubmit: (event) => (event.preventDefault(), this.run(save)) }, row));
-    this.actions([{ label: t("dialog.cancel") }, { label: t("dialog.name.save"), kind: "primary", act: save }]);
-  }
-
-  get start() {
-    return this.input;
-  }
-}
-
-customElements.define("ll-name", Name);

@@ -68,7 +68,7 @@ async function give(one) {
     tell(one);
   } catch (error) {
     if (error instanceof RpcError && error.code === "upload.cancelled") drop(one);
-    else failed(one, reasonOf(error), false);
+    else failed(one, reasonOf(error, one.chat), false);
   }
 }
 
