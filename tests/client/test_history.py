@@ -20,7 +20,7 @@ from letterlock.client.remote import RemoteProfile
 from letterlock.crypto.pyca import Pyca
 from letterlock.engine.derived import derive
 from letterlock.engine.events import ChatNamed, MessageDelivered, MessageDisplayed, MessageFailed, SecurityChanged
-from letterlock.engine.history_records import SUMMARY
+from letterlock.engine.history_records import Summary, summary_key
 from letterlock.engine.record_values import Chat, Message, Status
 from letterlock.engine.records import chat_key, message_key, order_of, place_key
 from letterlock.engine.security import Security
@@ -386,7 +386,8 @@ async def old_profile(town: Town, count: int) -> Path:
     path = await town.create(ANA)
     await fill_profile(path, Number(BEN), count, unread=5, environment=town.environment())
     store = await store_of(town, path)
-    store.commit((), dict.fromkeys((*store.scan(SUMMARY), FILLED)), store.generation)
+    # What stands in a summary that nobody has finished must not be added to.
+    store.commit((), {summary_key(Number(BEN)): Summary("", 1, 3), FILLED: None}, store.generation)
     for statement in (
         "DROP TRIGGER searchable_new",
         "DROP TRIGGER searchable_gone",

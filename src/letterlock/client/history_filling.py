@@ -8,7 +8,7 @@ and the event loop is free meanwhile.
 from __future__ import annotations
 
 from ..engine.derived import searchable, summed, unseen
-from ..engine.history_records import Summary, search_key, summary_key
+from ..engine.history_records import SUMMARY, Summary, search_key, summary_key
 from ..engine.records import MESSAGE, thread_key
 from ..engine.step import Step
 from ..ids import ChatName, Instant, Rng, chat_name
@@ -40,12 +40,15 @@ async def fill_history(store: Store, driver: Driver, checkpoint: Checkpoint) -> 
 
 def _next_page(store: Store, state: State) -> Writes:
     """Nobody else writes meanwhile: what the store has is what there is."""
-    page = store.after(MESSAGE, state.get(FILLED) or "", _PAGE)
+    begun = state.get(FILLED)
+    page = store.after(MESSAGE, begun or "", _PAGE)
     writes: Writes = {FILLED: page[-1][0] if len(page) == _PAGE else DONE}
+    if begun is None:  # whatever there is was counted by nobody who has finished
+        writes.update(dict.fromkeys(state.scan(SUMMARY)))
     summaries: dict[ChatName, Summary] = {}
     for part, message in page:
         chat = chat_name(part.partition("/")[0])
-        known = summaries.get(chat) or state.get(summary_key(chat)) or Summary()
+        known = summaries.get(chat) or (state.get(summary_key(chat)) if begun else None) or Summary()
         summaries[chat] = summed(known, message, int(unseen(message)))
         text = searchable(message, state.get(thread_key(chat, message.order)))
         if text:
