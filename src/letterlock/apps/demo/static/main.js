@@ -136,7 +136,7 @@ function tabs(places, titles) {
   narrow.addEventListener("change", arrange);
   arrange();
   choose(1);
-  return list;
+  return el("nav", { "aria-label": t("demo.tabs") }, list);
 }
 
 function lostNotice() {

@@ -92,6 +92,7 @@ export class Tour {
 
   #end() {
     this.element.hidden = true;
+    this.#frames.close();
     if (this.#step === LAST) this.#open(this.#feed.state.people[1].number);
     for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
     this.opener.focus();
