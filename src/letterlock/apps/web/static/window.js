@@ -118,7 +118,7 @@ export class Window extends EventTarget {
   /** The daemon stored it under this id: what will come with that id takes the place of `local`. */
   adopt(local, message_id) {
     this.#keys.set(message_id, local.key);
-    this.#replacePending(local, this.find(message_id) ? null : { ...local, message_id });
+    this.#replacePending(local, this.find(message_id) ? null : { ...local, message_id, local: false });
   }
 
   /** It did not get to the daemon: show it otherwise, or, with null, not at all. */
