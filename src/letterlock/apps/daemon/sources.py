@@ -75,14 +75,13 @@ class Sources:
 
 
 class _Unnamed:
-    """A file that is open and has no name any more: it ends with whoever has it open, however that ends."""
+    """A file that stays open while its name is taken away: it ends with whoever has it open, however that ends."""
 
     def __init__(self, path: Path) -> None:
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
         except OSError as error:
             raise StoreError(f"the file cannot be read: {error.strerror}", code="daemon.file") from error
-        os.unlink(path)
         self.size = os.fstat(self._descriptor).st_size
         self._reading = 0
         self._closed = False
