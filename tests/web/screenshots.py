@@ -1,0 +1,100 @@
+"""`./run screenshots [NAME]`: docs/screenshots/NAME-THEME-WIDTH.png of chat, fallback, code, group and demo.
+
+The same from run to run but for what chance makes, keys and their codes: the hour is always the same, nothing moves, and
+the palette is small, because pictures stay in a repository for ever.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.async_api import Browser, Page
+
+from daemon.town import town
+from letterlock.apps.demo.server import DemoServer
+from web.browser import DESKTOP, PHONE, Visit, chromium, missing
+from web.screen import Screen
+from web.tour import SCREENS, furnished
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+NAMES = ("chat", "fallback", "code", "group", "demo")
+_COLOURS = 128
+
+# Every moment is the same to the eye.
+_CLOCK = """
+const format = Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, 'format').get;
+Object.defineProperty(Intl.DateTimeFormat.prototype, 'format', {
+  get() { return () => format.call(this)(new Date('2026-05-03T10:24:00Z')); },
+});
+"""
+
+
+async def shoot(page: Page, name: str, scheme: str, size: tuple[int, int], folder: Path) -> Path:
+    """Take it, and keep it small."""
+    await page.evaluate("document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => done())))")
+    shot = Image.open(io.BytesIO(await page.screenshot(animations="disabled", caret="hide")))
+    path = folder / f"{name}-{scheme}-{size[0]}.png"
+    quantised = shot.convert("RGB").quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    quantised.save(path, optimize=True)
+    return path
+
+
+async def of_phones(browser: Browser, names: list[str], folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="letterlock-shots-") as place:
+        async with town(Path(place)) as both:
+            await furnished(both)
+            for scheme in ("light", "dark"):
+                for size in (DESKTOP, PHONE):
+                    async with Visit.to(browser, "", size=size, scheme=scheme) as visit:
+                        await visit.context.add_init_script(_CLOCK)
+                        await visit.page.goto(both.ana.login_url())
+                        for name in names:
+                            await SCREENS[name](Screen(visit.page), both)
+                            # Nothing is marked that the user would not have marked.
+                            await visit.page.mouse.move(0, 0)
+                            print(await shoot(visit.page, name, scheme, size, folder), file=sys.stderr)
+
+
+async def of_demo(browser: Browser, folder: Path) -> None:
+    for scheme in ("light", "dark"):
+        for size in (DESKTOP, PHONE):
+            with tempfile.TemporaryDirectory(prefix="letterlock-shots-", ignore_cleanup_errors=True) as place:
+                async with (
+                    DemoServer(Path(place), None) as server,
+                    Visit.to(browser, "", size=size, scheme=scheme) as visit,
+                ):
+                    await visit.context.add_init_script(_CLOCK)
+                    await visit.page.goto(server.login_url())
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(visit.page.wait_for_load_state("networkidle"), 6)
+                    for frame in visit.page.frames[1:]:
+                        with contextlib.suppress(Exception):  # a phone that is out of the way on a narrow page
+                            await frame.locator("ll-chat-list").wait_for(timeout=3_000)
+                    await visit.page.wait_for_timeout(500)
+                    print(await shoot(visit.page, "demo", scheme, size, folder), file=sys.stderr)
+
+
+async def main(names: list[str], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    async with chromium() as browser:
+        if phones := [name for name in names if name != "demo"]:
+            await of_phones(browser, phones, folder)
+        if "demo" in names:
+            await of_demo(browser, folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="./run screenshots", description=__doc__)
+    parser.add_argument("name", nargs="*", choices=[*NAMES, []], help="only these")
+    parser.add_argument("--to", type=Path, default=FOLDER, help="another folder")
+    arguments = parser.parse_args()
+    if reason := missing():
+        sys.exit(f"run: error: {reason}")
+    asyncio.run(main(arguments.name or list(NAMES), arguments.to))
