@@ -45,7 +45,7 @@ export function bdi(text, props = {}) {
 }
 
 /**
- * A sentence of ours with values of unknown direction in it: `sentence(t("page.typing"), { name: bdi(name) })`, where the
+ * A sentence of ours with values of unknown direction in it: `sentence(t("page.replying"), { name: bdi(name) })`, where the
  * text was asked for without values and still has its placeholders.
  * @param {string} text
  * @param {Record<string, Node|string>} values
