@@ -7,8 +7,8 @@
 
 const ID = { ebml: 0x1a45dfa3, segment: 0x18538067, tracks: 0x1654ae6b, track: 0xae, codec: 0x86, head: 0x63a2, cluster: 0x1f43b675, block: 0xa3, group: 0xa0, inner: 0xa1 };
 const PARENTS = new Set([ID.segment, ID.tracks, ID.track, ID.cluster, ID.group]);
-const PER_PAGE = 40; // packets: with 20 ms each, a page for somewhat less than a second, as the specification advises
-const LARGEST = 1275; // bytes of a packet of one frame: forty of them fit the 255 segments of a page
+const SECOND = 48_000; // samples that a page holds at most, unless one packet has more: the specification advises that
+const SEGMENTS = 255; // of a page, of 255 bytes each
 const SERIAL = 0x6c6c7631;
 
 /** @param {Uint8Array} webm @returns {Uint8Array|null} */
@@ -25,7 +25,7 @@ export function oggFromWebm(webm) {
     return null; // cut off, or written by something that we do not know
   }
   if (!head || ascii(head.subarray(0, 8)) !== "OpusHead" || packets.length === 0) return null;
-  return packets.some((packet) => packet.length > LARGEST) ? null : pages(head, packets);
+  return packets.some((packet) => segments(packet) > SEGMENTS) ? null : pages(head, packets);
 }
 
 // --- reading -------------------------------------------------------------------------------------------------------
@@ -83,10 +83,10 @@ function pages(head, packets) {
   const tags = new Uint8Array([...text("OpusTags"), ...little(10, 4), ...text("Letterlock"), ...little(0, 4)]);
   const out = [page([head], 0, 0, 2), page([tags], 0, 1, 0)];
   let granule = 0;
-  for (let from = 0; from < packets.length; from += PER_PAGE) {
-    const some = packets.slice(from, from + PER_PAGE);
+  const filled = groups(packets);
+  for (const [at, some] of filled.entries()) {
     for (const packet of some) granule += samples(packet);
-    out.push(page(some, granule, out.length, from + PER_PAGE >= packets.length ? 4 : 0));
+    out.push(page(some, granule, out.length, at === filled.length - 1 ? 4 : 0));
   }
   const whole = new Uint8Array(out.reduce((sum, one) => sum + one.length, 0));
   let at = 0;
@@ -95,6 +95,27 @@ function pages(head, packets) {
     at += one.length;
   }
   return whole;
+}
+
+/** How many parts of 255 bytes a packet takes in a page; its last one is shorter, if only by having nothing. */
+const segments = (packet) => Math.floor(packet.length / 255) + 1;
+
+/** Packets page by page. A recorder may put several frames into one, so that neither their length nor their time is fixed. */
+function groups(packets) {
+  const all = [];
+  let room = 0;
+  let time = SECOND;
+  for (const packet of packets) {
+    if (time >= SECOND || room < segments(packet)) {
+      all.push([]);
+      room = SEGMENTS;
+      time = 0;
+    }
+    all.at(-1).push(packet);
+    room -= segments(packet);
+    time += samples(packet);
+  }
+  return all;
 }
 
 function page(packets, granule, serial, flags) {
