@@ -44,7 +44,7 @@ def add_verb(
     `optional` are positional parameters that need not be given here, because something else may stand in their place.
     """
     verb = VERBS[name]
-    parser = commands.add_parser(name.rpartition(" ")[2], help=verb.summary, description=_escaped(verb.description))
+    parser = commands.add_parser(name.rpartition(" ")[2], help=verb.summary, description=_in_plain(verb.description))
     add_params(parser, verb, optional=optional)
     if profile:
         add_profile(parser)
@@ -60,7 +60,7 @@ def add_params(parser: argparse.ArgumentParser, verb: Verb, *, optional: Iterabl
 
 
 def _add_param(parser: argparse.ArgumentParser, param: Param, optional: bool) -> None:
-    more: dict[str, Any] = {"help": _escaped(_help(param))}
+    more: dict[str, Any] = {"help": _in_plain(_help(param))}
     if param.kind is Kind.FLAG:
         # What is on without being asked for is turned off.
         option = f"--no-{param.flag[2:]}" if param.default else param.flag
@@ -90,8 +90,9 @@ def _help(param: Param) -> str:
     return param.summary
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
+def _in_plain(text: str) -> str:
+    """A terminal shows no Markdown."""
+    return text.replace("%", "%%").replace("`", "'")
 
 
 def given_params(verb: Verb, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -35,7 +35,8 @@ __all__ = [
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32_700, -32_600, -32_601, -32_602
 
-MAX_BODY = 1 << 20
+MAX_BODY = 1 << 18
+"""Far more than a text, and little enough that reading it holds nobody up."""
 MAX_BATCH = 100
 MAX_DEPTH = 16
 MAX_VALUES = 10_000
@@ -44,8 +45,9 @@ _MAX_DIGITS = 64
 
 _log = logging.getLogger(__name__)
 
-# Texts may hold brackets and commas; what is counted are those of the structure.
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.S)
+# Texts may hold brackets and commas; what is counted are those of the structure. A text without an end is taken to the
+# end of the body, so that nothing is ever looked at twice: time grows with the length alone.
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.S)
 
 
 class Refusal(DecodeError):

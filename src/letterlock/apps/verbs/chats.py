@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ...client.api import MOST_MESSAGES
@@ -11,7 +12,7 @@ from .answers import chat_of, conversation, named, names, names_in
 from .context import Context
 from .names import message_named, number_named
 from .records import chat_record, hit_record, message_record
-from .schemas import BOOLEAN, NOTHING, STRING, array, nullable, record, ref
+from .schemas import BOOLEAN, INTEGER, NOTHING, STRING, array, nullable, record, ref
 from .verb import Example, Kind, Param, Verb, param
 
 __all__ = ["CHAT", "MESSAGE", "VERBS"]
@@ -20,6 +21,8 @@ CHAT = param(
     "chat", Kind.CHAT, "a number, a chatbot's address, or a group: its name, the beginning of it, or its subject"
 )
 MESSAGE = param("message_id", Kind.MESSAGE, "the id of a message, or the beginning of it", metavar="MESSAGE")
+
+_SLICE = 100
 
 
 async def _chats(context: Context) -> list[dict[str, Any]]:
@@ -40,8 +43,13 @@ async def _messages(context: Context, chat: str, limit: int, before: str, after:
     talk = await conversation(context, chat)
     window = await talk.window(limit, before=before, after=after, around=around)
     known = await names(context, talk)
+    records = []
+    for at, message in enumerate(window.messages):
+        if at % _SLICE == _SLICE - 1:
+            await asyncio.sleep(0)  # a long page holds nobody up
+        records.append(message_record(talk.name, message, known))
     return {
-        "messages": [message_record(talk.name, message, known) for message in window.messages],
+        "messages": records,
         "before": window.before,
         "after": window.after,
     }
@@ -49,8 +57,7 @@ async def _messages(context: Context, chat: str, limit: int, before: str, after:
 
 async def _displayed(context: Context, chat: str, message_id: str) -> dict[str, Any]:
     talk = await conversation(context, chat)
-    await talk.see(await message_named(talk, message_id))
-    return {}
+    return {"seen": await talk.see(await message_named(talk, message_id))}
 
 
 async def _typing(context: Context, chat: str, active: bool) -> dict[str, Any]:
@@ -131,12 +138,12 @@ VERBS = (
     ),
     Verb(
         "displayed",
-        "the user has seen a message",
+        "the user has seen a message, and those before it",
         _displayed,
-        NOTHING,
+        record(seen=INTEGER),
         (CHAT, MESSAGE),
         description="The user has seen this message and those before it; each sender is told once, if the user's settings say "
-        "so.",
+        "so. `seen` is how many were new, at most a thousand at once.",
         examples=(Example("seen", {"chat": "+15550199", "message_id": "0a1b2c3d"}),),
     ),
     Verb(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 from typing import Any
 
@@ -35,7 +36,7 @@ async def _code(context: Context, chat: str) -> dict[str, Any]:
         "digits": fresh.code.digits,
         "groups": list(fresh.code.groups),
         "scannable": fresh.code.scannable.hex(),
-        "qr": _matrix(fresh.code.scannable),
+        "qr": await asyncio.to_thread(_matrix, fresh.code.scannable),  # some ten milliseconds
         "me": me.number,
         "them": talk.name,
         "me_name": me.number,
