@@ -7,6 +7,7 @@ calls that anybody's program has.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from .scene import NOBODY, Scene
 __all__ = ["act"]
 
 _MOST_TEXT = 500
-_TRIES = 20
+_TRIES = 50
 _TRY_SECONDS = 0.1
 
 
@@ -137,21 +138,21 @@ async def _nobody(scene: Scene) -> dict[str, Any]:
 
 async def _plain(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The control: Ana decides that what waits for Dan goes all the same, unencrypted."""
-    token = await _plain_option(scene)
-    done = await scene.ana.call("release", chat=NOBODY, allow=token)
-    if not done["released"]:
-        await scene.say(scene.ana, NOBODY, text("demo.tour.ana.plain"), allow=token)
-    return {}
-
-
-async def _plain_option(scene: Scene) -> str:
-    """The token that Ana's phone offers. It offers none while it still looks for keys, which takes a moment."""
     for _ in range(_TRIES):
-        for option in await scene.ana.call("options", chat=NOBODY):
-            if option["name"] == "plain-rcs":
-                return str(option["token"])
+        # While it still looks for keys there is nothing to choose, and what was offered before it found out is void.
+        with contextlib.suppress(PhoneRefused):
+            if await _released(scene):
+                return {}
         await asyncio.sleep(_TRY_SECONDS)
     raise InputError("there is nothing to decide: the tour's last step comes first", code="input.option")
+
+
+async def _released(scene: Scene) -> bool:
+    for option in await scene.ana.call("options", chat=NOBODY):
+        if option["name"] == "plain-rcs":
+            done = await scene.ana.call("release", chat=NOBODY, allow=option["token"])
+            return bool(done["released"])
+    return False
 
 
 async def _said(scene: Scene, speaker: Handset, to: str, key: str) -> str:
