@@ -19,7 +19,9 @@ export class Wire {
   constructor(feed) {
     this.#feed = feed;
     const [ana, ben] = feed.state.people;
-    this.#ends = { [ana.number]: 0, [ben.number]: 1 };
+    // From right to left the phones have changed places, and so have the ends.
+    const mirrored = document.documentElement.dir === "rtl";
+    this.#ends = { [ana.number]: mirrored ? 1 : 0, [ben.number]: mirrored ? 0 : 1 };
     const state = el("p", { class: "mood" });
     const honest = button({ label: t("demo.wire.honest.button"), class: "small", onclick: () => feed.act("honest").catch(() => {}) });
     const mood = () => {
