@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page
 
 from daemon.town import town
+from letterlock import words
 from letterlock.apps.demo.server import DemoServer
 from web.browser import DESKTOP, PHONE, Visit, chromium, missing
 from web.screen import Screen
@@ -26,6 +27,7 @@ from web.tour import SCREENS, furnished
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 NAMES = ("chat", "fallback", "code", "group", "demo")
 _COLOURS = 128
+_SAID = ("The key is under the blue pot.", "Thank you! I shall be there at eight.")
 
 # Every moment is the same to the eye.
 _CLOCK = """
@@ -57,6 +59,8 @@ async def of_phones(browser: Browser, names: list[str], folder: Path) -> None:
                         await visit.page.goto(both.ana.login_url())
                         for name in names:
                             await SCREENS[name](Screen(visit.page), both)
+                            # What was read counts as read a moment later.
+                            await visit.page.wait_for_timeout(300)
                             # Nothing is marked that the user would not have marked.
                             await visit.page.mouse.move(0, 0)
                             print(await shoot(visit.page, name, scheme, size, folder), file=sys.stderr)
@@ -77,8 +81,29 @@ async def of_demo(browser: Browser, folder: Path) -> None:
                     for frame in visit.page.frames[1:]:
                         with contextlib.suppress(Exception):  # a phone that is out of the way on a narrow page
                             await frame.locator("ll-chat-list").wait_for(timeout=3_000)
-                    await visit.page.wait_for_timeout(500)
+                    await talk(visit.page, narrow=size == PHONE)
                     print(await shoot(visit.page, "demo", scheme, size, folder), file=sys.stderr)
+
+
+async def talk(page: Page, *, narrow: bool) -> None:
+    """The two phones of the demo write to each other, and the carrier is looked at."""
+    await page.get_by_role("button", name=words.text("demo.tour.skip"), exact=True).click()
+    for frame, name, text in zip(page.frames[1:], ("Ana", "Ben"), _SAID, strict=False):
+        if narrow:
+            await page.get_by_role("tab", name=f"{name}'s phone").click()
+        writing = frame.locator("ll-composer textarea")
+        await writing.fill(text)
+        await writing.press("Enter")
+        await (
+            frame.get_by_role("article")
+            .filter(has_text=text)
+            .filter(has_text="Seen")
+            .or_(frame.get_by_role("article").filter(has_text=text).filter(has_text="Delivered"))
+            .wait_for()
+        )
+    if narrow:
+        await page.get_by_role("tab", name="The carrier").click()
+    await page.wait_for_timeout(1_500)
 
 
 async def main(names: list[str], folder: Path) -> None:
