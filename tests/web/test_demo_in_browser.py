@@ -1,0 +1,47 @@
+"""The demo page in a browser: its own policy holds, axe-core finds nothing, and what is written passes the carrier."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import expect
+
+from letterlock.apps.demo.server import DemoServer
+from web.browser import DESKTOP, PHONE
+from web.conftest import Visitors
+from web.looking import inaccessible, sticking_out
+from web.screen import say
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoServer]:
+    async with DemoServer(tmp_path_factory.mktemp("demo"), None) as server:
+        yield server
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("light", DESKTOP), ("dark", PHONE)], ids=["light-1280", "dark-390"])
+async def test_the_demo_page_fits_and_can_be_used_by_everybody(
+    demo: DemoServer, visitors: Visitors, scheme: str, size: tuple[int, int]
+) -> None:
+    page = (await visitors(demo.login_url(), scheme=scheme, size=size)).page
+    skip = page.get_by_role("button", name=say("demo.tour.skip"), exact=True)
+    await skip.wait_for()
+    assert await inaccessible(page) == []
+    assert await sticking_out(page) == []
+    await skip.click()
+    assert await inaccessible(page) == []
+    assert await sticking_out(page) == []
+
+
+async def test_two_phones_in_frames_talk_and_the_carrier_reads_nothing(demo: DemoServer, visitors: Visitors) -> None:
+    page = (await visitors(demo.login_url())).page
+    await page.get_by_role("button", name=say("demo.tour.skip"), exact=True).click()
+    ana, ben = page.frames[1:]
+    writing = ana.locator("ll-composer textarea")
+    await writing.fill("under the blue pot")
+    await writing.press("Enter")
+    await expect(ben.get_by_role("article").filter(has_text="under the blue pot")).to_be_visible()
+    assert await page.locator("main, #demo").get_by_text("under the blue pot").count() == 0
