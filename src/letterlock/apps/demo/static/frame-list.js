@@ -1,7 +1,7 @@
 // Every frame that passed, the newest first. A frame is a button that opens its bytes.
 
-import { el, icon } from "../dom.js";
-import { bytesOf, t } from "../strings.js";
+import { el, icon } from "../base/dom.js";
+import { bytesOf, t } from "../base/strings.js";
 import { nameOf } from "./feed.js";
 
 const MOST = 200;

@@ -1,7 +1,7 @@
 // The hostile buttons: what each attack is after is said before, what came of it is read from the phones' own events.
 
-import { button, el, fill, icon } from "../dom.js";
-import { t } from "../strings.js";
+import { button, el, fill, icon } from "../base/dom.js";
+import { t } from "../base/strings.js";
 import { nameOf } from "./feed.js";
 
 const SHAPES = {

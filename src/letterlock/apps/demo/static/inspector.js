@@ -1,7 +1,7 @@
 // One frame, opened: the headers that the carrier can read, the bytes that it cannot, and all of them as hex and text.
 
-import { button, el, fill } from "../dom.js";
-import { bytesOf, t } from "../strings.js";
+import { button, el, fill } from "../base/dom.js";
+import { bytesOf, t } from "../base/strings.js";
 import { nameOf } from "./feed.js";
 import { clock, fateOf } from "./frame-list.js";
 

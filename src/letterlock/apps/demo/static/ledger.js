@@ -1,7 +1,7 @@
 // What the carrier learns by counting, and what it does not: the second is looked up in its log, not promised.
 
-import { el, fill, icon } from "../dom.js";
-import { bytesOf, listOf, t } from "../strings.js";
+import { el, fill, icon } from "../base/dom.js";
+import { bytesOf, listOf, t } from "../base/strings.js";
 import { nameOf } from "./feed.js";
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -1,7 +1,7 @@
 // The demo page: a phone, the machine room, a phone; on a narrow screen one of them at a time.
 
-import { button, el, fill, icon } from "../dom.js";
-import { t, useStrings } from "../strings.js";
+import { button, el, fill, icon } from "../base/dom.js";
+import { t, useStrings } from "../base/strings.js";
 import { Feed } from "./feed.js";
 import { FrameList } from "./frame-list.js";
 import { Hostile } from "./hostile.js";

@@ -1,7 +1,7 @@
 // The tour: five steps. The phones write for it, nothing is played back; Escape or a button ends it at any time.
 
-import { button, el, fill } from "../dom.js";
-import { t } from "../strings.js";
+import { button, el, fill } from "../base/dom.js";
+import { t } from "../base/strings.js";
 
 const LAST = 5;
 const LOOK_AT = { 1: ".wire", 2: ".frames-rack", 3: ".ledger", 4: ".hostile-rack", 5: "#ana" };

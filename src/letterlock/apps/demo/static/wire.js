@@ -1,7 +1,7 @@
 // The wire: what passes travels from phone to carrier to phone. It shows what happens, and is told in words in the list.
 
-import { button, el, icon } from "../dom.js";
-import { t } from "../strings.js";
+import { button, el, icon } from "../base/dom.js";
+import { t } from "../base/strings.js";
 import { nameOf } from "./feed.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");

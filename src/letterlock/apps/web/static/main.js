@@ -1,17 +1,17 @@
 // The page: opens the daemon's stream, builds the two columns, and shows what the address says.
 
-import { announce } from "./announce.js";
-import { rpc } from "./api.js";
-import { applyTheme, chosenLocale } from "./appearance.js";
-import { el, fill, icon, button } from "./dom.js";
-import { preload, present } from "./elements.js";
-import { chatAddress, go, here } from "./route.js";
-import { listenToShortcuts } from "./shortcuts.js";
-import { store } from "./store.js";
-import { t, useStrings } from "./strings.js";
-import { watchNews } from "./news.js";
-import "./chat-list.js";
-import "./conversation.js";
+import { announce } from "./base/announce.js";
+import { rpc } from "./daemon/api.js";
+import { applyTheme, chosenLocale } from "./base/appearance.js";
+import { el, fill, icon, button } from "./base/dom.js";
+import { preload, present } from "./base/elements.js";
+import { chatAddress, go, here } from "./base/route.js";
+import { listenToShortcuts } from "./screens/shortcuts.js";
+import { store } from "./daemon/store.js";
+import { t, useStrings } from "./base/strings.js";
+import { watchNews } from "./chat/news.js";
+import "./chat/chat-list.js";
+import "./chat/conversation.js";
 
 applyTheme();
 

@@ -1,0 +1,37 @@
+// A message in one short line: for the list, a quote, an announcement.
+
+import { t } from "../base/strings.js";
+
+const MEDIA = { image: "page.picture", video: "page.video", audio: "page.audio", voice: "page.voice" };
+
+/**
+ * @param {any} message a Message, or the quote of a reply
+ * @param {number} [most] characters
+ */
+export function previewOf(message, most = 140) {
+  if (!message) return "";
+  if (message.kind === "deleted" || message.deleted) return t("page.deleted");
+  if (message.missing || message.kind === "missing") return t("page.missing_short");
+  if (message.kind === "unreadable") return t("page.unreadable_short");
+  if (message.kind === "location") return withLabel(t("page.location"), message.location?.label, most);
+  if (message.kind === "file") return fileLine(message.file, most);
+  if (message.kind === "notice") return cut(message.notice?.text ?? message.text ?? "", most);
+  if (message.text) return cut(message.text, most);
+  return t(message.kind === "bot" ? "page.card" : "page.attachment");
+}
+
+function fileLine(file, most) {
+  const media = file?.media || (file?.content_type ?? "").split("/")[0];
+  return MEDIA[media] ? t(MEDIA[media]) : withLabel(t("page.file"), file?.save_as ?? file?.name, most);
+}
+
+function withLabel(kind, label, most) {
+  return label ? t("page.kind_and_label", { kind, label: cut(label, most) }) : kind;
+}
+
+/** The beginning of a text on one line: whole code points, and no stack of marks longer than a few (SR-14). */
+export function cut(text, most) {
+  const line = text.slice(0, most * 8).replace(/(\p{M}{4})\p{M}+/gu, "$1").replace(/\s+/g, " ").trim();
+  const points = Array.from(line);
+  return points.length > most || text.length > most * 8 ? `${points.slice(0, most).join("")}…` : line;
+}
