@@ -64,7 +64,7 @@ async def test_a_recording_in_webm_becomes_ogg_that_others_can_read(
 ) -> None:
     page = (await visitors(both.ana.login_url(), permissions=["microphone"])).page
     made = await page.evaluate("""async () => {
-      const m = await import('/static/ogg.js');
+      const m = await import('/static/files/ogg.js');
       const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
       const recorder = new MediaRecorder(stream, { mimeType: 'audio/webm;codecs=opus' });
       const parts = [];
