@@ -52,11 +52,11 @@ async def test_numbers_places_and_files_are_taken_for_what_they_are(both: Town, 
         )
         return answers
 
-    assert await of("people.js", "m.numberIn", [*NUMBERS]) == list(NUMBERS.values())
-    assert await of("location.js", "m.placeIn", [*PLACES]) == list(PLACES.values())
+    assert await of("screens/people.js", "m.numberIn", [*NUMBERS]) == list(NUMBERS.values())
+    assert await of("files/location.js", "m.placeIn", [*PLACES]) == list(PLACES.values())
     call = "([type, bytes]) => m.disagreement(new File([new Uint8Array(bytes)], 'it', { type }))"
     files = [[said, list(head)] for said, head, _ in FILES]
-    assert await of("sniff.js", call, files) == [found for _, _, found in FILES]
+    assert await of("files/sniff.js", call, files) == [found for _, _, found in FILES]
 
 
 async def test_a_recording_in_webm_becomes_ogg_that_others_can_read(
