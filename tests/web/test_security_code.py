@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Locator, expect
+from playwright.async_api import Browser, Locator, expect
 
 from daemon.town import Town
+from web.browser import Visit, chromium
 from web.conftest import Visitors
 from web.scenes import acquainted
 from web.screen import Screen, say
@@ -140,3 +141,26 @@ async def test_the_code_of_somebody_else_does_not_verify(both: Town, visitors: V
     await dialog.get_by_label(say("dialog.scan.picture")).and_(dialog.locator("input")).set_input_files(picture)
     await expect(dialog.get_by_role("alert").filter(has_text=say("dialog.code.differs"))).to_be_visible()
     assert (await both.ana.client.chat(both.ben.number)).security.value == "encrypted"
+
+
+async def test_a_camera_before_the_others_screen_verifies(both: Town, browser: Browser, tmp_path: Path) -> None:
+    await acquainted(both)
+    async with Visit.to(browser, both.ben.login_url()) as visit:
+        shot = await picture_of(await code_screen(Screen(visit.page), both.ana.number), both.ana.number)
+    view = Image.new("RGB", (640, 480), (70, 80, 90))
+    view.paste(Image.open(io.BytesIO(shot)).convert("RGB").resize((360, 360)), (140, 60))
+    frame = io.BytesIO()
+    view.save(frame, "JPEG", quality=80)
+    # What Chromium's camera without a lens sees: one picture after the other.
+    film = tmp_path / "camera.mjpeg"
+    film.write_bytes(frame.getvalue() * 5)
+    async with (
+        chromium(f"--use-file-for-fake-video-capture={film}") as with_camera,
+        Visit.to(with_camera, both.ana.login_url()) as visit,
+    ):
+        dialog = await code_screen(Screen(visit.page), both.ben.number)
+        await dialog.get_by_role("button", name=say("dialog.scan.camera"), exact=True).click()
+        verified = say("dialog.code.now-verified", name=both.ben.number)
+        await expect(dialog.get_by_role("status").filter(has_text=verified)).to_be_visible()
+        assert visit.wrongs == []
+    assert (await both.ana.client.chat(both.ben.number)).security.value == "verified"
