@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import time
@@ -230,6 +231,31 @@ def test_the_command_says_where_it_is_and_ends_with_its_phones(tmp_path: Path) -
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(demo.pid, signal.SIGKILL)
+
+
+def test_killed_it_leaves_no_phone_behind(tmp_path: Path) -> None:
+    """SIGKILL: nobody tells the phones, and they end all the same."""
+    with subprocess.Popen(
+        command("-o", "json", "demo", "--no-open"),
+        env=clean_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as demo:
+        assert demo.stdout is not None
+        demo.stdout.readline()
+        phones = [os.pidfd_open(phone) for phone in _children(demo.pid)]
+        demo.kill()
+        try:
+            assert len(phones) == 2
+            for phone in phones:
+                # Readable once the process has ended.
+                assert select.select([phone], [], [], PATIENCE_SECONDS)[0] == [phone]
+        finally:
+            for phone in phones:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(phone, signal.SIGKILL)
+                os.close(phone)
 
 
 def _children(parent: int) -> list[int]:

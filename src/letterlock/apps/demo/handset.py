@@ -59,9 +59,9 @@ class Handset:
         """Start the daemon; its page may be shown in frames of pages of `frame_origin`."""
         phone = self.phone
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "letterlock", "-o", "json", "daemon",
+            sys.executable, "-m", f"{__package__}.tethered", "-o", "json", "daemon",
             "--profile", str(phone.profile), "--key-file", str(phone.key_file), "--allow-frame", frame_origin,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,  # nothing is written to it: its end is our end (`tethered`)
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_STATE_HOME": str(phone.folder / "state")},
