@@ -101,7 +101,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "page.unsent": "it was not sent, because the Letterlock daemon on this computer did not answer",
     "page.edited": "edited",
     "page.original": "At first:",
-    "page.in_reply_to": "In reply to: ",
+    "page.in_reply_to": "In reply to:",
     "page.reply_missing": "A message that is not here",
     "page.reactions": "Reactions",
     "page.reaction_mine": {"one": "{emoji}, yours", "other": "{emoji} {count}, one of them yours"},

@@ -99,7 +99,7 @@ export class Message extends HTMLElement {
         disabled: Boolean(reply.missing),
         onclick: () => this.dispatchEvent(new CustomEvent("jump", { bubbles: true, detail: reply.message_id })),
       },
-      spoken(t("page.in_reply_to")),
+      spoken(`${t("page.in_reply_to")} `),
       who && bdi(cut(who, 60), { class: "quote-who clip" }),
       bdi(reply.missing ? t("page.reply_missing") : previewOf(reply, 160), { class: "quote-text" }),
     );
