@@ -17,9 +17,6 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "demo.phone": "{name}'s phone",
     "demo.carrier": "The carrier",
     "demo.tabs": "What to look at",
-    "demo.machine": "Machine room",
-    "demo.yes": "Yes",
-    "demo.close": "Close",
     # --- the wire ---
     "demo.wire.honest": "It carries what it is given.",
     "demo.wire.hostile": {"one": "It is hostile: {count} order", "other": "It is hostile: {count} orders"},

@@ -14,5 +14,4 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "option.business.label": "Write to the business",
     "option.business.sentence": "The business, its platform and the carriers can read what you send, and see your number.",
     "refusal.not-encrypted": "Not sent: it would not have been encrypted.",
-    "refusal.trust": "Not sent: {name} has other keys than those that you compared.",
 }
