@@ -76,7 +76,12 @@ def _operand(action: argparse.Action) -> str:
 def _table(actions: list[argparse.Action]) -> str:
     rows = []
     for action in actions:
-        if not action.help or action.help is argparse.SUPPRESS or action.dest in ("help", "version") or _is_verbs(action):
+        if (
+            not action.help
+            or action.help is argparse.SUPPRESS
+            or action.dest in ("help", "version")
+            or _is_verbs(action)
+        ):
             continue
         shown = [f"`{option}`" for option in action.option_strings]
         if not shown:

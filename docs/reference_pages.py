@@ -17,7 +17,7 @@ import re
 import textwrap
 import typing
 from collections.abc import Iterator
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -226,8 +226,11 @@ def _plain(annotation: Any, module: str) -> str:
 
 
 def _nearest(name: str, module: str) -> str:
-    found = _documented().get(name, [])
-    return max(found, key=lambda path: len(commonprefix([path.split("."), module.split(".")])), default=name)
+    def shared(path: str) -> int:
+        steps = zip(path.split("."), module.split("."), strict=False)
+        return sum(1 for _ in takewhile(lambda step: step[0] == step[1], steps))
+
+    return max(_documented().get(name, []), key=shared, default=name)
 
 
 @functools.cache

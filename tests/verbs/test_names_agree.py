@@ -82,7 +82,9 @@ def test_help_of_every_verb_of_the_table_can_be_printed(parsers: dict[str, argpa
         if verb.instead or verb.name in BY_HAND:
             continue
         text = " ".join(parsers[verb.name].format_help().split())
-        assert verb.description.partition(". ")[0].replace(" ", "").replace("`", "'") in text.replace(" ", "").replace("-\n", "-")
+        assert verb.description.partition(". ")[0].replace(" ", "").replace("`", "'") in text.replace(" ", "").replace(
+            "-\n", "-"
+        )
 
 
 def test_words_for_every_notice_have_only_placeholders_that_events_fill() -> None:
