@@ -86,16 +86,23 @@ UNRELEASED = "## Unreleased\n"
 KINDS = ("added", "changed", "fixed", "security")
 
 
+def _entries(fragment: str) -> list[str]:
+    """What a fragment tells: one thing, or a list of them."""
+    return [entry.strip() for entry in re.split(r"^- ", fragment, flags=re.MULTILINE) if entry.strip()]
+
+
 def changelog() -> str:
     """CHANGELOG.md: the fragments of changelog.d/ under "Unreleased", then the releases as they stand."""
     head, _, rest = CHANGELOG.read_text(encoding="utf-8").partition(UNRELEASED)
     releases = rest[rest.find("\n## ") + 1 :] if "\n## " in rest else ""
     parts = [head.rstrip("\n") + "\n\n", UNRELEASED]
     for kind in KINDS:
-        fragments = sorted(FRAGMENTS.glob(f"*.{kind}.md"), key=lambda path: int(path.name.partition(".")[0]))
+        fragments = sorted(
+            FRAGMENTS.glob(f"*.{kind}.md"), key=lambda path: (int(path.name.partition(".")[0]), path.name)
+        )
         if fragments:
             parts.append(f"\n### {kind.capitalize()}\n\n")
-            parts += [f"* {path.read_text(encoding='utf-8').strip()}\n" for path in fragments]
+            parts += [f"* {entry}\n" for path in fragments for entry in _entries(path.read_text(encoding="utf-8"))]
     return "".join(parts) + (f"\n{releases}" if releases else "")
 
 
