@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
+from engine.test_engine_trust import reset
 from engine.world import ALICE, BOB, Phone, World
 from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.events import MessageMissing, MessageReceived
 from letterlock.engine.limits import DEFAULTS
-from letterlock.engine.record_values import Status
+from letterlock.engine.record_forms import decode_chat, encode_chat
+from letterlock.engine.record_values import Chat, Gap, Head, Status
+from letterlock.errors import NotEncrypted
+from letterlock.ids import AccountId, DeviceId, MessageId, Number
 
 DAY = 86_400_000
 
@@ -174,3 +180,78 @@ def test_concurrent_messages_have_one_order_everywhere() -> None:
     one, other = ([message.text for message in phone.history(peer)] for phone, peer in ((alice, BOB), (bob, ALICE)))
     assert one == other
     assert len(one) == 10
+
+
+# --- devices that know nothing of a chat ------------------------------------------------------------------------
+def texts(phone: Phone, chat: Number) -> list[str | None]:
+    return [message.text for message in phone.history(chat) if message.status is not Status.MISSING]
+
+
+def talked(alices: int = 1, bobs: int = 1) -> tuple[World, list[Phone], list[Phone]]:
+    world, a, b = settled(alices, bobs)
+    for n in range(4):
+        a[0].send(BOB, f"a{n}")
+        world.run()
+        b[0].send(ALICE, f"b{n}")
+        world.run()
+    return world, a, b
+
+
+def test_what_a_new_phone_sends_stands_behind_what_was_there() -> None:
+    world, (alice,), _ = talked()
+    before = texts(alice, BOB)
+    bob = reset(world)
+    for n in range(3):  # without having heard of anything; between them the other phone is killed
+        bob.send(ALICE, f"new phone {n}")
+        world.run()
+        alice.restart()
+    after = ["new phone 0", "new phone 1", "new phone 2"]
+    assert texts(alice, BOB) == before + after
+    assert alice.engine.summary(alice.state, BOB).last == alice.history(BOB)[-1].order
+    alice.do(alice.engine.accept_keys, BOB)
+    alice.send(BOB, "hello again")
+    world.run()
+    bob.send(ALICE, "here I am")
+    world.run()
+    assert texts(alice, BOB) == [*before, *after, "hello again", "here I am"]
+    assert texts(bob, ALICE) == [*after, "hello again", "here I am"]
+
+
+def test_what_a_newly_linked_device_sends_stands_behind_what_was_there() -> None:
+    """A device of the contact, and one of our own."""
+    world, (alice,), (bob,) = talked()
+    before = texts(alice, BOB)
+    tablet = world.link(bob.account, 2)
+    tablet.send(ALICE, "from my tablet")
+    world.run()
+    laptop = world.link(alice.account, 2)
+    laptop.send(BOB, "from my laptop")
+    world.run()
+    after = ["from my tablet", "from my laptop"]
+    for phone, chat in ((alice, BOB), (bob, ALICE)):
+        assert texts(phone, chat) == before + after
+
+
+def test_what_is_encrypted_first_stands_behind_what_was_plain() -> None:
+    """A contact of many plain messages has a new phone, which can encrypt."""
+    world = World(1)
+    (alice,) = world.person(ALICE)
+    with pytest.raises(NotEncrypted) as refused:
+        alice.do(alice.engine.open_chat, BOB)
+        world.run()
+        alice.send(BOB, "p")
+    alice.send(BOB, "plain 0", allow=refused.value.options[0])
+    for n in range(1, 4):
+        alice.do(
+            alice.engine.received, Inbound(BOB, ALICE, MessageId(f"m-{n}"), "text/plain", f"plain {n}".encode(), 0)
+        )
+    (bob,) = world.person(BOB)
+    bob.send(ALICE, "encrypted")
+    world.run()
+    assert texts(alice, BOB) == ["plain 0", "plain 1", "plain 2", "plain 3", "encrypted"]
+
+
+def test_floors_are_stored() -> None:
+    head = Head(AccountId(bytes(16)), DeviceId(2), 7, (Gap(1, 2, 3),), 4, floor=1 << 33)
+    chat = Chat(BOB, lamport=9, heads=(head, dataclasses.replace(head, floor=0)), floor=8)
+    assert decode_chat(encode_chat(chat)) == chat

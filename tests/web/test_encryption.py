@@ -68,9 +68,6 @@ async def test_what_the_user_chose_is_sent_and_not_asked_about_again(both: Town,
     await expect(dialog).to_be_hidden()
 
 
-@pytest.mark.xfail(
-    reason="a new phone begins its Lamport time at 1, so its first message stands above what was there before it"
-)
 async def test_keys_that_come_later_end_it_with_a_divider(both: Town, visitors: Visitors) -> None:
     """The number gets keys: from there it is encrypted, and the history says from where."""
     ana = await begun(both, visitors)

@@ -165,7 +165,8 @@ def _admit(
     digest: bytes,
 ) -> None:
     mine = message.mine
-    chat = chats.load(turn, chat_number)
+    chat, header = ordering.meet(core, chats.load(turn, chat_number), header)
+    message = replace(message, order=order_of(header.lamport, party.account, party.device, header.sequence))
     # One absurd clock must not push this chat's time to its end (SR-08). And a device that was put back from a
     # backup counts again from there: its new message must not take the place of an old one.
     if header.lamport > chat.lamport + core.limits.max_lamport_jump or (

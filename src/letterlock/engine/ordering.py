@@ -6,6 +6,11 @@ that came before its causes is held back, for a bounded time and count; then it 
 
 `Seen` of the sender itself is not a cause: it says after which sequence its present audience began, so
 that a newly linked device does not miss what was never sent to it.
+
+Lamport time of a device that knows nothing of a chat begins at 1, while the chat may be years old: a new phone of the
+contact, a newly linked device. What it sends then stands behind what was there when it was met (its floor), on each
+device that was there before; its own order, and that of others that came later, may be another one. It ends with its
+first message that says it has seen something. The wire is the same.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from .records import held_key, message_key, order_of, order_parts
 from .showing import show
 from .step import Turn
 
-__all__ = ["admit", "admit_unplaced", "begin_again", "next_due", "overdue", "reset_account", "seen_of"]
+__all__ = ["admit", "admit_unplaced", "begin_again", "meet", "next_due", "overdue", "reset_account", "seen_of"]
 
 Address = tuple[AccountId, DeviceId]
 
@@ -45,18 +50,41 @@ def seen_of(core: Core, chat: Chat) -> tuple[Seen, ...]:
 
 
 # --- receiving ------------------------------------------------------------------------------------------
+def meet(core: Core, chat: Chat, header: Header) -> tuple[Chat, Header]:
+    """The chat with the sending device in it, and the header with the time at which the message stands here. Before
+    `admit`, which takes both."""
+    if not header.sequence:
+        return chat, replace(header, lamport=max(header.lamport, chat.floor + 1))
+    address = (header.sender.account, header.sender.device)
+    head = _head(chat, address)
+    if head is None:
+        base = next((seen.sequence for seen in header.seen if (seen.account, seen.device) == address), 0)
+        floor = chat.lamport if _is_late(core, chat, header) else chat.floor
+        head = Head(*address, min(base, header.sequence - 1), floor=floor)
+        chat = _with_head(chat, head)
+    return chat, replace(header, lamport=max(header.lamport, head.floor + 1 if head.floor else 0))
+
+
+def _is_late(core: Core, chat: Chat, header: Header) -> bool:
+    """Whether a device, met now, knows nothing of a chat that others of its side have spoken in before."""
+    sender, me = header.sender, core.me.account
+    if any((seen.account, seen.device) != (sender.account, sender.device) for seen in header.seen):
+        return False
+    if sender.account == me:
+        return chat.sequence > 0 or any(head.account == me for head in chat.heads)
+    if group_of(chat.number) is None:
+        return any(head.account != me for head in chat.heads)
+    return any(head.account == sender.account for head in chat.heads)
+
+
 def admit(core: Core, turn: Turn, chat: Chat, peers: Collection[AccountId], header: Header, message: Message) -> Chat:
-    """Take an authenticated, new message: show it now, or hold it until what it follows is there.
+    """Take an authenticated, new message: show it now, or hold it until what it follows is there. Its device was met.
 
     `peers` is the account of the contact, or of the members, whoever sent the message.
     """
     address = (header.sender.account, header.sender.device)
     chat = replace(chat, lamport=max(chat.lamport, header.lamport))
-    head = _head(chat, address)
-    if head is None:
-        base = next((seen.sequence for seen in header.seen if (seen.account, seen.device) == address), 0)
-        head = Head(*address, min(base, header.sequence - 1))
-        chat = _with_head(chat, head)
+    head = _head(chat, address) or Head(*address, 0)
     if header.sequence <= head.sequence:
         return _late(core, turn, chat, head, header.sequence, message)
     causes = _open_causes(core, chat, peers, header)
@@ -90,11 +118,12 @@ def next_due(chat: Chat) -> int | None:
 
 
 def reset_account(core: Core, turn: Turn, chat: Chat, old: AccountId) -> Chat:
-    """The peer has another account now: show what is held of the old one, and expect nothing more of it."""
+    """The peer has another account now: show what is held of the old one, and expect nothing more of it. What the new
+    one says first comes after all that."""
     for note in sorted((note for note in chat.held if note.account == old), key=lambda note: note.order):
         chat = _release(core, turn, chat, note)
     heads = tuple(replace(head, quiet=head.sequence) for head in chat.heads if head.account != old)
-    return _settle(core, turn, replace(chat, heads=heads))
+    return _settle(core, turn, replace(chat, heads=heads, floor=chat.lamport))
 
 
 def begin_again(core: Core, turn: Turn, chat: Chat) -> Chat:

@@ -87,7 +87,7 @@ def send(core: Core, turn: Turn, chat: Chat, content: Sendable, medium: Medium) 
     order = order_of(chat.lamport + 1, core.me.account, core.me.device, 0)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=False)
     message = replace(message, medium=medium)
-    chat = replace(chat, accepted=True, lamport=chat.lamport + 1)
+    chat = replace(chat, accepted=True, lamport=chat.lamport + 1, floor=chat.lamport + 1)
     transmit(core, turn, ids.peer_name(chat.number), message)
     chats.save(core, turn, drafts.store(core, turn, chat, message))
     return message.message_id
@@ -148,7 +148,7 @@ def received(core: Core, turn: Turn, number: Peer, inbound: Inbound, media_type:
         return
     content = _read(core, inbound, media_type)
     chat = chats.load(turn, number)
-    chat = replace(chat, lamport=chat.lamport + 1, typing_seen=0)
+    chat = replace(chat, lamport=chat.lamport + 1, floor=chat.lamport + 1, typing_seen=0)
     message = _message(core, turn, chat, inbound, media_type, content)
     asked = _asked(inbound)
     wants_display = "display" in asked and not message.change

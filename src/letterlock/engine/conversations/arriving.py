@@ -83,7 +83,7 @@ def letter(core: Core, turn: Turn, name: ChatName, come: LetterReceived) -> None
         return
     party = Party(come.sender, members.account_of(core, turn, name, come.sender), place.device)
     chat = chats.load(turn, name)
-    header = _header(core, turn, name, come, party, place, chat.lamport)
+    chat, header = ordering.meet(core, chat, _header(core, turn, name, come, party, place, chat.lamport))
     message = message_of(core, party, header, entity, content, body, turn.now)
     if header.lamport <= chat.lamport and _is_taken(turn, name, message.order):
         header = replace(header, lamport=chat.lamport + 1)

@@ -19,7 +19,7 @@ _CHAT = struct.Struct(">BQIIIqqQQQ")
 def encode_chat(chat: Chat) -> bytes:
     out = [
         _CHAT.pack(
-            chat.sticky | chat.accepted << 1 | bool(chat.pending) << 2 | bool(chat.protocol) << 3 | chat.medium << 4,
+            chat.sticky | chat.accepted << 1 | bool(chat.pending) << 2 | bool(chat.protocol) << 3 | chat.medium << 4 | bool(chat.floor) << 5,
             chat.lamport,
             chat.sequence,
             chat.base,
@@ -37,7 +37,8 @@ def encode_chat(chat: Chat) -> bytes:
         tls.varint(len(chat.heads)),
     ]
     for head in chat.heads:
-        out.append(head.account + struct.pack(">BIIB", head.device, head.sequence, head.quiet, len(head.gaps)))
+        out.append(head.account + struct.pack(">BIIB", head.device, head.sequence, head.quiet, len(head.gaps) | bool(head.floor) << 7))
+        out.append(tls.u64(head.floor) if head.floor else b"")
         out.extend(struct.pack(">IIQ", gap.first, gap.last, gap.lamport) for gap in head.gaps)
     out.append(tls.varint(len(chat.held)))
     for note in chat.held:
@@ -48,6 +49,8 @@ def encode_chat(chat: Chat) -> bytes:
         out.append(tls.varint(chat.pending))
     if chat.protocol:
         out.append(text(chat.protocol) + tls.u8(chat.standing))
+    if chat.floor:
+        out.append(tls.u64(chat.floor))
     return b"".join(out)
 
 
@@ -62,8 +65,10 @@ def decode_chat(data: bytes) -> Chat:
     for _ in range(reader.varint()):
         account, device = AccountId(reader.take(16)), DeviceId(reader.u8())
         seen, quiet = reader.u32(), reader.u32()
-        gaps = tuple(Gap(reader.u32(), reader.u32(), reader.u64()) for _ in range(reader.u8()))
-        heads.append(Head(account, device, seen, gaps, quiet))
+        marks = reader.u8()
+        floor = reader.u64() if marks & 0x80 else 0
+        gaps = tuple(Gap(reader.u32(), reader.u32(), reader.u64()) for _ in range(marks & 0x7F))
+        heads.append(Head(account, device, seen, gaps, quiet, floor))
     held = []
     for _ in range(reader.varint()):
         order, account, device = read_text(reader), AccountId(reader.take(16)), DeviceId(reader.u8())
@@ -72,6 +77,7 @@ def decode_chat(data: bytes) -> Chat:
         held.append(HeldNote(order, account, device, number_in_order, causes, until))
     pending = reader.varint() if flags & 4 else 0
     protocol, standing = (read_text(reader), Standing(reader.u8())) if flags & 8 else ("", Standing.NONE)
+    floor = reader.u64() if flags & 32 else 0
     reader.end()
     return Chat(
         number=number,
@@ -95,6 +101,7 @@ def decode_chat(data: bytes) -> Chat:
         protocol=protocol,
         standing=standing,
         medium=Medium(flags >> 4 & 1),
+        floor=floor,
     )
 
 

@@ -34,6 +34,8 @@ class Head:
     sequence: int
     gaps: tuple[Gap, ...] = ()
     quiet: int = 0
+    floor: int = 0
+    """The Lamport time that the chat had when a device was met that knew nothing of it: nothing of it stands before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Chat:
     """How that conversation stands."""
     medium: Medium = Medium.RCS
     """Of the choice in `plain`."""
+    floor: int = 0
+    """The Lamport time up to which nobody whom we have not met yet can have known this chat."""
 
 
 @dataclass(frozen=True, slots=True)
