@@ -106,6 +106,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "page.reactions": "Reactions",
     "page.reaction_mine": {"one": "{emoji}, yours", "other": "{emoji} {count}, one of them yours"},
     "page.reaction": {"one": "{emoji}, one", "other": "{emoji} {count}"},
+    "page.reaction_more": {"one": "{names} and {count} more", "other": "{names} and {count} more"},
     "page.show_all": "Show all {count} characters",
     "page.show_less": "Show less",
     "page.unknown": "Something this version cannot show ({type})",

@@ -48,6 +48,7 @@ function build() {
 
   store.addEventListener("connection", () => showConnection(connection));
   window.addEventListener("hashchange", () => show(frame, list, main));
+  window.addEventListener("beforeunload", (event) => store.unsent && event.preventDefault());
   listenToShortcuts();
   watchNews();
   show(frame, list, main);

@@ -5,14 +5,14 @@
 //   ll-attachment  message                    in a bubble: a file, its picture, video or voice
 //   ll-location    message                    in a bubble: a place
 //   ll-uploads     chat                       above the composer: what is on its way, with progress and cancel
-//   ll-voice       chat, reply_to, allow      in place of the composer's row while it records; event `done` when it ends
+//   ll-voice       chat, allow                in place of the composer's row while it records; event `done` when it ends
 //   ll-viewer      message                    presented; a picture or video large
 //   ll-fallback    chat, error, waiting       presented; result {allow: token} or null (keep waiting, Escape)
 //   ll-code        chat                       presented; comparing the security code
 //   ll-group       chat                       presented; the roster and what may be changed
 //   ll-new-chat                               presented; result {chat} or null
 //   ll-settings                               presented
-// attachments.js also exports `attachMenu(anchor, {chat, reply_to})` and `attachFiles(files, {chat, reply_to})`.
+// attachments.js also exports `attachMenu(anchor, to)` and `attachFiles(files, to)`.
 
 import { el } from "./dom.js";
 

@@ -214,7 +214,7 @@ export class Composer extends View {
     try {
       await store.send(this.chat, { text, reply });
     } catch (error) {
-      this.refused(error, { text, reply });
+      this.refused(error, { text, reply, unsaved: true });
     }
   }
 
@@ -236,19 +236,36 @@ export class Composer extends View {
   async #ask(error, message) {
     const chosen = await present("ll-fallback", { chat: this.chat, error, waiting: 0 });
     if (!chosen?.allow) return this.#giveBack(message);
+    const { allow } = chosen;
     try {
-      await store.send(this.chat, { text: message.text, reply: message.reply ?? null, allow: chosen.allow });
+      // What failed stands in the history and is tried again there; sent anew it would be there twice.
+      if (message.unsaved) await store.send(this.chat, { text: message.text, reply: message.reply ?? null, allow });
+      else await store.resend(this.chat, message, allow);
       await store.refreshChat(this.chat);
     } catch (again) {
+      // What nobody answered to stays in the conversation, as not sent.
+      if (again.unreachable) return;
       this.#giveBack(message);
-      if (!again.unreachable) this.#complain(textOf(again));
+      this.#complain(textOf(again));
     }
   }
 
+  /** What was refused stands before what was begun since: neither is lost, whichever chat is open by now. */
   #giveBack(message) {
-    if (!this.text.value.trim() && message?.text) this.text.value = message.text;
-    if (message?.reply && !this.#editing) this.#reply = message.reply;
-    drafts.set(this.chat, this.text.value);
+    if (!message?.unsaved) return;
+    const since = this.#editing || !this.isConnected ? (drafts.get(this.chat) ?? "") : this.text.value;
+    const text = [message.text, since].filter((part) => part.trim()).join("\n");
+    drafts.set(this.chat, text);
+    const shown = /** @type {any} */ (this.isConnected ? this : document.querySelector("ll-composer"));
+    if (shown?.chat === this.chat) shown.takeBack(text, message.reply);
+  }
+
+  /** @param {string} text @param {any} reply */
+  takeBack(text, reply) {
+    if (!this.#editing) {
+      this.text.value = text;
+      this.#reply = reply ?? this.#reply;
+    }
     this.render();
     this.focusText();
   }
@@ -274,7 +291,11 @@ export class Composer extends View {
 
   // --- more than text --------------------------------------------------------------------------------------------------
   get #target() {
-    return { chat: this.chat, reply_to: this.#reply?.message_id ?? "" };
+    const sent = () => {
+      this.#reply = null;
+      this.render();
+    };
+    return { chat: this.chat, reply: this.#reply, sent };
   }
 
   async #attach() {
@@ -292,7 +313,7 @@ export class Composer extends View {
   }
 
   #record() {
-    const recorder = place("ll-voice", this.#target);
+    const recorder = place("ll-voice", { chat: this.chat });
     const done = ({ detail }) => {
       this.querySelector("ll-voice")?.remove();
       recorder.remove();

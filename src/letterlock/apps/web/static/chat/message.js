@@ -8,7 +8,7 @@ import { longText } from "./long-text.js";
 import { cut, previewOf } from "./preview.js";
 import { isFailed, statusOf } from "./status.js";
 import { store } from "../daemon/store.js";
-import { dayOf, momentOf, t, timeOf } from "../base/strings.js";
+import { dayOf, listOf, momentOf, t, timeOf } from "../base/strings.js";
 
 /**
  * @typedef {{day: boolean, from: "encrypted"|"rcs"|"sms"|"", unread: boolean, first: boolean, last: boolean, group: boolean,
@@ -187,16 +187,22 @@ function meta(message, around) {
   );
 }
 
+/** What a sender of a mark is called: the chat of a contact has the name that the user gave. */
+const nameOf = (sender) => store.chat(sender)?.name ?? sender;
+
+const MOST_NAMED = 20;
+
 function reactions(message) {
   const counted = new Map();
-  for (const { emoji, mine } of message.reactions) {
-    const seen = counted.get(emoji) ?? { count: 0, mine: false };
-    counted.set(emoji, { count: seen.count + 1, mine: seen.mine || mine });
+  for (const { emoji, mine, sender } of message.reactions) {
+    const seen = counted.get(emoji) ?? { count: 0, mine: false, who: [] };
+    if (seen.who.length < MOST_NAMED) seen.who.push(mine ? t("page.you") : cut(nameOf(sender), 40));
+    counted.set(emoji, { count: seen.count + 1, mine: seen.mine || mine, who: seen.who });
   }
   return el(
     "div",
     { class: "reactions", role: "group", "aria-label": t("page.reactions") },
-    [...counted].map(([emoji, { count, mine }]) =>
+    [...counted].map(([emoji, { count, mine, who }]) =>
       el(
         "button",
         {
@@ -204,6 +210,7 @@ function reactions(message) {
           tabindex: -1,
           "aria-pressed": String(mine),
           "aria-label": t(mine ? "page.reaction_mine" : "page.reaction", { emoji: cut(emoji, 8), count }),
+          title: count > who.length ? t("page.reaction_more", { names: who.join(", "), count: count - who.length }) : listOf(who),
           onclick: () => react(message, emoji, mine),
         },
         el("span", { class: "emoji" }, cut(emoji, 8)),

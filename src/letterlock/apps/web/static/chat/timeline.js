@@ -86,12 +86,13 @@ export class Timeline extends View {
     this.#showTrouble();
     if (reason === "state") return;
     if (reason === "reset") this.#markUnread();
-    // What I send myself I want to see, wherever I was.
-    const sent = reason === "live" && this.window.pending.length > 0;
     if (reason !== "reset") this.scrolling.hold();
+    // The end of a page that goes on below is not the end: who came there stays there, rather than running on to the newest.
+    if (reason === "newer") this.scrolling.stuck = false;
     this.render();
     if (reason === "reset" && !this.message) this.#begin();
-    else if (sent && !this.window.after) this.scrolling.toEnd();
+    // What I send myself I want to see, wherever I was.
+    else if (reason === "sent") this.toEnd();
     else this.scrolling.restore();
     this.#moved();
   }
@@ -155,6 +156,7 @@ export class Timeline extends View {
 
   #moved() {
     if (!this.window.loaded) return;
+    this.window.following = this.scrolling.stuck && !this.window.after;
     if (this.scrolling.above < AHEAD) this.window.older();
     if (this.scrolling.below < AHEAD) this.window.newer();
     if (this.scrolling.stuck && !this.window.after) this.#missed = 0;
@@ -234,7 +236,8 @@ export class Timeline extends View {
     try {
       await store.resend(this.chat, message);
     } catch (error) {
-      this.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: { error, message } }));
+      const again = message.unsent ? { ...message.unsent, unsaved: true } : message;
+      this.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: { error, message: again } }));
     }
   }
 

@@ -62,8 +62,17 @@ class Store extends EventTarget {
     if (found) this.#windows.delete(name);
     else found = new Window(name);
     this.#windows.set(name, found);
-    if (this.#windows.size > MOST_WINDOWS) this.#windows.delete(this.#windows.keys().next().value);
+    if (this.#windows.size > MOST_WINDOWS) {
+      // What was not sent is only here.
+      const oldest = [...this.#windows.values()].find((window) => window !== found && window.pending.length === 0);
+      if (oldest) this.#windows.delete(oldest.chat);
+    }
     return found;
+  }
+
+  /** Whether something that was written is only on this page: it would be gone with it. */
+  get unsent() {
+    return [...this.#windows.values()].some((window) => window.pending.length > 0);
   }
 
   isTyping(name) {
@@ -146,12 +155,12 @@ class Store extends EventTarget {
   }
 
   /** Try again what failed: what never got to the daemon is given to it, what failed behind it is sent once more. */
-  async resend(chat, message) {
+  async resend(chat, message, allow = "") {
     if (message.unsent) {
       this.window(chat).settle(message, null);
       return this.send(chat, message.unsent);
     }
-    const answer = await rpc("resend", { chat, message_id: message.message_id });
+    const answer = await rpc("resend", { chat, message_id: message.message_id, ...(allow && { allow }) });
     this.#touch(chat, answer?.message_id ?? message.message_id);
     return answer;
   }

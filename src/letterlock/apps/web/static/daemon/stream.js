@@ -1,9 +1,12 @@
 // The daemon's events, without a gap: after a break the stream goes on behind the last cursor that was heard.
 
+import { currentProof } from "./proof.js";
+
 const PAUSES = [250, 500, 1000, 2000, 5000];
 
 /**
- * Events as they come: `event` (detail: one event as `-o json listen` writes it), `state` (detail: `connecting`, `live`,
+ * Events as they come: `event` (detail: one event as `-o json listen` writes it), `upload` (detail: what became of the
+ * message of a file that was given to the daemon; the daemon does not keep it), `state` (detail: `connecting`, `live`,
  * `offline` or `ended`, when the session is no longer valid).
  */
 export class Stream extends EventTarget {
@@ -17,11 +20,15 @@ export class Stream extends EventTarget {
   open() {
     clearTimeout(this.#timer);
     this.#source?.close();
-    const source = new EventSource(`/api/v1/events${this.#cursor ? `?after=${this.#cursor}` : ""}`);
+    const query = new URLSearchParams({ proof: currentProof(), ...(this.#cursor && { after: this.#cursor }) });
+    const source = new EventSource(`/api/v1/events?${query}`);
     this.#source = source;
     source.addEventListener("message", (heard) => {
       if (heard.lastEventId) this.#cursor = heard.lastEventId;
       this.dispatchEvent(new CustomEvent("event", { detail: JSON.parse(heard.data) }));
+    });
+    source.addEventListener("upload", (heard) => {
+      this.dispatchEvent(new CustomEvent("upload", { detail: JSON.parse(heard.data) }));
     });
     source.addEventListener("live", (heard) => {
       if (heard.lastEventId) this.#cursor = heard.lastEventId;
@@ -61,7 +68,8 @@ export class Stream extends EventTarget {
 /** True: the daemon is there and knows us. False: it is there and does not. Null: it is not there. */
 async function answers() {
   try {
-    const response = await fetch("/api/v1/check", { credentials: "same-origin", cache: "no-store" });
+    const headers = { "letterlock-proof": currentProof() };
+    const response = await fetch("/api/v1/check", { headers, credentials: "same-origin", cache: "no-store" });
     return response.status !== 401 && response.status !== 403;
   } catch {
     return null;

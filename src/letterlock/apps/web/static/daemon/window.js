@@ -7,10 +7,11 @@ import { rpc } from "./api.js";
 const PAGE = 50;
 /** So many are held at once; paging in one direction lets go of the other end. */
 export const MOST = 150;
+const ANSWERED_WITHIN = 60_000;
 
 /**
  * Says `change` (detail: `{reason}`): `reset` (other messages than before), `older` and `newer` (a page came there), `live`
- * (something new at the end), `update` (what was there changed), `state` (loading began, ended or failed).
+ * (something new at the end), `sent` (ours, just now), `update` (what was there changed), `state` (loading began, ended or failed).
  */
 export class Window extends EventTarget {
   /** @type {any[]} oldest first */
@@ -23,6 +24,8 @@ export class Window extends EventTarget {
   loaded = false;
   /** @type {Error|null} why the last page did not come */
   error = null;
+  /** Whether whoever looks at it is at its end: then what is new pushes out the oldest; otherwise what is read stays. */
+  following = true;
   #busy = null;
   #keys = new Map();
 
@@ -55,7 +58,8 @@ export class Window extends EventTarget {
   refresh() {
     if (!this.loaded) return Promise.resolve();
     const limit = Math.min(Math.max(PAGE, this.messages.length), MOST);
-    const place = this.after ? { around: this.messages[this.messages.length >> 1]?.order ?? "" } : {};
+    const middle = this.messages[this.messages.length >> 1]?.order;
+    const place = middle && (this.after || !this.following) ? { around: middle } : {};
     return this.#page({ limit, ...place }, ({ messages, before, after }) => this.#reset(messages, before, after, "update"));
   }
 
@@ -98,9 +102,13 @@ export class Window extends EventTarget {
     if (!known) {
       if (place === 0 && this.before) return;
       if (place === list.length && this.after) return;
+      if (place === list.length && list.length >= MOST && !this.following) {
+        this.after = true;
+        return this.#tell("update");
+      }
     }
+    this.#settleStored([message]);
     const [keyed] = this.#keyed([message]);
-    this.pending = this.pending.filter((mine) => mine.message_id !== message.message_id);
     list.splice(place, known ? 1 : 0, keyed);
     if (list.length > MOST) {
       list.shift();
@@ -112,7 +120,7 @@ export class Window extends EventTarget {
   /** Show a message of ours that is on its way to the daemon. */
   expect(message) {
     this.pending = this.pending.concat(message);
-    this.#tell("live");
+    this.#tell("sent");
   }
 
   /** The daemon stored it under this id: what will come with that id takes the place of `local`. */
@@ -137,13 +145,25 @@ export class Window extends EventTarget {
   }
 
   #reset(messages, before, after, reason = "reset") {
+    this.#settleStored(messages);
     this.messages = this.#keyed(messages);
     this.before = before;
     this.after = after;
     this.loaded = true;
-    const stored = new Set(this.messages.map((message) => message.message_id));
-    this.pending = this.pending.filter((mine) => !stored.has(mine.message_id));
     this.#tell(reason);
+  }
+
+  /** Ours that the daemon has are pending no more; nor is what it had taken before it went away without an answer. */
+  #settleStored(messages) {
+    const stored = new Map(messages.map((message) => [message.message_id, message]));
+    this.pending = this.pending.filter((mine) => {
+      if (stored.has(mine.message_id)) return false;
+      if (!mine.unsent) return true;
+      // Sent once more, it would be there twice. One that is another of ours already is not this one.
+      const taken = messages.find((message) => !this.#keys.has(message.message_id) && isTaken(mine, message));
+      if (taken) this.#keys.set(taken.message_id, mine.key);
+      return !taken;
+    });
   }
 
   async #page(params, take) {
@@ -187,4 +207,9 @@ export class Window extends EventTarget {
   #tell(reason) {
     this.dispatchEvent(new CustomEvent("change", { detail: { reason } }));
   }
+}
+
+/** Whether a stored message is the one whose sending was never answered: the daemon's clock is this computer's. */
+function isTaken(unsent, { mine, kind, text, sent_at: at }) {
+  return mine && kind === "text" && text === unsent.text && Math.abs(at - unsent.sent_at) < ANSWERED_WITHIN;
 }

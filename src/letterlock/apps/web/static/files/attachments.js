@@ -20,7 +20,13 @@ import { begin } from "./uploads.js";
 
 const MOST_FILES = 30;
 
-/** What one may add to a message: a menu at the button of the composer. @param {HTMLElement} anchor @param {{chat: any, reply_to?: string}} to */
+/**
+ * Where it goes: `reply` is the message that a text beside the files answers (a file by itself is no answer), `sent` hears
+ * that something went.
+ * @typedef {{chat: any, reply?: any, sent?: () => void}} To
+ */
+
+/** What one may add to a message: a menu at the button of the composer. @param {HTMLElement} anchor @param {To} to */
 export function attachMenu(anchor, to) {
   return openMenu(anchor, {
     label: t("dialog.attach.menu"),
@@ -35,7 +41,7 @@ export function attachMenu(anchor, to) {
 /**
  * Files to send: shown first. Resolves to true when they were given to the daemon.
  * @param {Iterable<File>} files
- * @param {{chat: any, reply_to?: string}} to
+ * @param {To} to
  */
 export async function attachFiles(files, to) {
   const chosen = [...files];
@@ -43,7 +49,10 @@ export async function attachFiles(files, to) {
   return (await shown("ll-attach", { ...to, files: chosen })) === true;
 }
 
-/** Files that are dropped on or pasted into an element. @param {HTMLElement} target @param {() => {chat: any, reply_to?: string}} to @param {{signal?: AbortSignal}} [options] */
+/**
+ * Files that are dropped on or pasted into an element.
+ * @param {HTMLElement} target @param {() => To} to @param {{signal?: AbortSignal}} [options]
+ */
 export function watchDrops(target, to, { signal } = {}) {
   const files = (data) => [...(data?.files ?? [])];
   const mark = (over) => target.classList.toggle("dropping", over);
@@ -76,14 +85,16 @@ function pick(accept, to) {
 }
 
 /** As `present` of elements.js, for dialogues that only these modules know. */
-function shown(name, props) {
-  return ask(Object.assign(document.createElement(name), props));
+async function shown(name, { sent, ...props }) {
+  const answer = await ask(Object.assign(document.createElement(name), props));
+  if (answer) sent?.();
+  return answer;
 }
 
-/** Looking at what is to be sent. `chat`, `files`, `reply_to`; its result is true when it goes. */
+/** Looking at what is to be sent. `chat`, `files`, `reply`; its result is true when it goes. */
 export class Attach extends Dialog {
   /** @type {File[]} */ files = [];
-  reply_to = "";
+  /** @type {any} */ reply = null;
   #addresses = /** @type {string[]} */ ([]);
 
   build() {
@@ -158,8 +169,8 @@ export class Attach extends Dialog {
 
   async #send() {
     const text = this.text.value.trim();
-    if (text) await decided(this.chat, (allow) => store.send(chatName(this.chat), { text, allow }));
-    for (const file of this.files) begin(this.chat, file, { reply_to: this.reply_to });
+    if (text) await decided(this.chat, (allow) => store.send(chatName(this.chat), { text, allow, reply: this.reply }));
+    for (const file of this.files) begin(this.chat, file);
     this.close(true);
   }
 }

@@ -19,7 +19,7 @@ import { bytesOf, t } from "../base/strings.js";
  * @property {string} chat
  * @property {File|Blob} file
  * @property {string} name
- * @property {{reply_to?: string, allow?: string}} options
+ * @property {{allow?: string}} options
  * @property {"queued"|"giving"|"sealing"|"moving"|"failed"} stage
  * @property {number} done
  * @property {number} size
@@ -34,10 +34,19 @@ const uploads = new Set();
 const news = new EventTarget();
 /** @type {Map<string, Promise<void>>} the last one of each chat */
 const queues = new Map();
+/** @type {Map<string, any>} what was heard of a transfer before the answer said that it is ours */
+const outcomes = new Map();
+const MOST_OUTCOMES = 50;
 
-/** Send a file when those before it are on their way. @param {any} chat @param {File|Blob} file @param {{reply_to?: string, allow?: string, name?: string}} [options] */
+/**
+ * Send a file when those before it are on their way.
+ * @param {any} chat @param {File|Blob} file @param {{allow?: string, name?: string}} [options]
+ */
 export function begin(chat, file, { name = /** @type {File} */ (file).name ?? "", ...options } = {}) {
-  const one = { chat: chatName(chat), file, name, options, stage: "queued", done: 0, size: file.size, reason: "", transfer: "", resumable: false, life: new AbortController() };
+  const one = {
+    ...{ chat: chatName(chat), file, name, options, stage: "queued", done: 0, size: file.size },
+    ...{ reason: "", transfer: "", resumable: false, life: new AbortController() },
+  };
   uploads.add(one);
   tell(one);
   enqueue(one);
@@ -65,6 +74,7 @@ async function give(one) {
     const { transfer } = await decided(one.chat, send, one.options.allow);
     Object.assign(one, { transfer, stage: "sealing", done: 0 });
     heard(one, store.transfers.get(transfer));
+    settle(one);
     tell(one);
   } catch (error) {
     if (error instanceof RpcError && error.code === "upload.cancelled") drop(one);
@@ -75,7 +85,9 @@ async function give(one) {
 /** An event of the daemon about one of ours. */
 function heard(one, event) {
   if (!event) return;
-  if (event.state === "done" || event.state === "cancelled") return drop(one);
+  // The file is there; its message may still be refused, and says so itself (`upload`).
+  if (event.state === "done") return void (Object.assign(one, { stage: "moving", done: one.size }), tell(one));
+  if (event.state === "cancelled") return drop(one);
   if (event.state === "failed" || event.state === "interrupted") return void explain(one);
   Object.assign(one, { stage: event.stage === "sealing" ? "sealing" : "moving", done: event.done, size: event.size ?? one.size });
   tell(one);
@@ -125,9 +137,45 @@ async function again(one) {
   }
 }
 
+// What has not come to the daemon would end with the page: the browser asks.
+window.addEventListener("beforeunload", (event) => {
+  if ([...uploads].some(({ transfer }) => transfer === "")) event.preventDefault();
+});
+
 store.addEventListener("transfers", ({ detail }) => {
   for (const one of uploads) if (one.transfer === detail.transfer) heard(one, store.transfers.get(detail.transfer));
 });
+
+store.stream.addEventListener("upload", ({ detail }) => {
+  outcomes.set(detail.transfer, detail);
+  if (outcomes.size > MOST_OUTCOMES) outcomes.delete(outcomes.keys().next().value);
+  for (const one of uploads) if (one.transfer === detail.transfer) settle(one);
+});
+
+// After a break what became of them is asked for: what the daemon said meanwhile, it does not say again.
+store.addEventListener("connection", () => store.connection === "live" && heal());
+
+async function heal() {
+  const given = [...uploads].filter(({ transfer, stage }) => transfer !== "" && stage !== "failed");
+  if (given.length === 0) return;
+  const known = await rpc("transfers").catch(() => null);
+  for (const one of known ? given : []) {
+    const found = known.find(({ transfer }) => transfer === one.transfer);
+    if (found?.state === "done") drop(one);
+    else if (found?.state === "failed" || found?.state === "interrupted") failed(one, reasonOf(found), found.resumable);
+    // A daemon that was started again keeps nothing of what was not done.
+    else if (!found || found.state === "cancelled") failed(one, t("dialog.upload.failed"), false);
+  }
+}
+
+/** What became of the message: it stands in the conversation, or this says why not and what is given again is the file. */
+function settle(one) {
+  const outcome = outcomes.get(one.transfer);
+  if (outcome === undefined) return;
+  outcomes.delete(one.transfer);
+  if (outcome.state === "sent") drop(one);
+  else failed(one, reasonOf(new RpcError(outcome), one.chat), false);
+}
 
 function tell(one) {
   news.dispatchEvent(new CustomEvent("change", { detail: one }));

@@ -16,10 +16,9 @@ const SHORTEST_MS = 500;
 const FORMS = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
 const BARS = 40;
 
-/** Placed with `chat`, `reply_to`, `allow`. Says `done` (detail: {sent}). */
+/** Placed with `chat`, `allow`. Says `done` (detail: {sent}). */
 export class Voice extends View {
   /** @type {any} */ chat = null;
-  reply_to = "";
   allow = "";
   #stream = /** @type {MediaStream|null} */ (null);
   #recorder = /** @type {MediaRecorder|null} */ (null);
@@ -114,7 +113,7 @@ export class Voice extends View {
     if (!send || !recorder || lasted < SHORTEST_MS) return done(false);
     recorder.addEventListener("stop", async () => {
       const { blob, name } = await named(new Blob(this.#chunks, { type: recorder.mimeType }));
-      begin(this.chat, blob, { name, reply_to: this.reply_to, allow: this.allow });
+      begin(this.chat, blob, { name, allow: this.allow });
       done(true);
     });
     recorder.stop();
