@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import contextlib
+import inspect
 import io
+import itertools
 import re
 from pathlib import Path
+from typing import Any
 
-__all__ = ["run_page"]
+__all__ = ["run_page", "run_page_among"]
 
 _DOCS = Path(__file__).parents[1] / "docs"
 
@@ -26,4 +31,24 @@ def run_page(name: str) -> int:
             exec(compile(text, str(page), "exec"), names)
         assert printed.getvalue() == (shown if after == "text" else ""), text
         compared += after == "text"
+    return compared
+
+
+async def run_page_among(name: str, names: dict[str, Any]) -> int:
+    """Run the Python blocks of a page, which await what these names are, and compare what each prints with the block
+    behind it; how many there are."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", (_DOCS / name).read_text(encoding="utf-8"), re.M | re.S)
+    compared = 0
+    for (language, source), (_, shown) in itertools.pairwise(blocks):
+        if language != "python":
+            continue
+        printed = io.StringIO()
+        code = compile(source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        with contextlib.redirect_stdout(printed):
+            async with asyncio.timeout(20):
+                result = eval(code, names)
+                if inspect.isawaitable(result):
+                    await result
+        assert printed.getvalue() == shown, source
+        compared += 1
     return compared

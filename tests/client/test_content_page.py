@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import asyncio
-import contextlib
-import inspect
-import io
-import itertools
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +12,7 @@ from client.phones import Town
 from letterlock.apps.cli import parser
 from letterlock.engine.content.file import FILE_LIMITS
 from letterlock.engine.limits import DEFAULTS
+from pages import run_page_among
 
 PAGE = (Path(__file__).parents[2] / "docs" / "content.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.M | re.S)
@@ -26,22 +20,8 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.M | re.S)
 
 @pytest.mark.anyio
 async def test_the_examples_run_and_print_what_is_shown(tmp_path: Path) -> None:
-    compared = 0
     async with Town(tmp_path).two() as (ana, ben):
-        names: dict[str, Any] = {"ana": ana, "ben": ben}
-        for (language, source), (_, shown) in itertools.pairwise(BLOCKS):
-            if language != "python":
-                continue
-            printed = io.StringIO()
-            code = compile(source, "content.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            with contextlib.redirect_stdout(printed):
-                async with asyncio.timeout(20):
-                    result = eval(code, names)
-                    if inspect.isawaitable(result):
-                        await result
-            assert printed.getvalue() == shown, source
-            compared += 1
-    assert compared == 5
+        assert await run_page_among("content.md", {"ana": ana, "ben": ben}) == 5
 
 
 def test_the_command_lines_are_understood() -> None:

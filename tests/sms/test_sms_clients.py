@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import contextlib
-import inspect
-import io
-import itertools
 import json
 import re
 import shlex
@@ -31,6 +27,7 @@ from letterlock.engine.record_values import Status
 from letterlock.errors import DecodeError, InputError, NotEncrypted, StoreLocked
 from letterlock.ids import Number
 from letterlock.transport.sms.config import SmsConfig
+from pages import run_page_among
 from sms.smscs import ANA, BEN, End, Smsc, text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sms.md").read_text(encoding="utf-8")
@@ -143,22 +140,8 @@ async def test_sr06_sms_that_wait_go_out_after_a_restart_once(tmp_path: Path, sm
 @pytest.mark.slow
 async def test_the_page_runs_and_prints_what_is_shown(tmp_path: Path, smsc: Smsc) -> None:
     people = await Strangers(tmp_path, smsc).set_up()
-    compared = 0
     async with people.both() as (ana, ben):
-        names: dict[str, Any] = {"ana": ana, "ben": ben}
-        for (language, source), (_, shown) in itertools.pairwise(BLOCKS):
-            if language != "python":
-                continue
-            printed = io.StringIO()
-            code = compile(source, "sms.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            with contextlib.redirect_stdout(printed):
-                async with asyncio.timeout(20):
-                    result = eval(code, names)
-                    if inspect.isawaitable(result):
-                        await result
-            assert printed.getvalue() == shown, source
-            compared += 1
-    assert compared == 3
+        assert await run_page_among("sms.md", {"ana": ana, "ben": ben}) == 3
 
 
 def test_the_command_lines_of_the_page_are_understood() -> None:
