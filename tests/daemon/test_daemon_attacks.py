@@ -93,7 +93,7 @@ def _status(answer: bytes) -> int:
 async def test_a_body_that_is_too_large_by_its_own_word(both: Town) -> None:
     """SR-08: refused at its head; nothing of it is read."""
     async with visiting(both.ana) as ana:
-        cookie = ana.headers["Cookie"]
+        cookie = ana.credentials
         assert _status(await raw(both.ana, _head(both.ana, cookie, f"Content-Length: {(1 << 20) + 1}"))) == 413
         path = f"/api/v1/files?chat={both.ben.number}&name=x".replace("+", "%2B")
         upload = _head(both.ana, cookie, f"Content-Length: {(2 << 30) + 1}", path, "application/octet-stream")
@@ -106,11 +106,11 @@ async def test_a_body_that_is_larger_than_its_word(both: Town, caplog: pytest.Lo
     body = json.dumps(ME).encode()
     async with visiting(both.ana) as ana:
         length = f"Content-Length: {len(body)}"
-        assert _status(await raw(both.ana, _head(both.ana, ana.headers["Cookie"], length), body)) == 200
-        smuggled = await raw(both.ana, _head(both.ana, ana.headers["Cookie"], length), body + b"secret" * 20)
+        assert _status(await raw(both.ana, _head(both.ana, ana.credentials, length), body)) == 200
+        smuggled = await raw(both.ana, _head(both.ana, ana.credentials, length), body + b"secret" * 20)
         assert _status(smuggled) == 400 and b'"result"' not in smuggled
         both_ways = f"{length}\nTransfer-Encoding: chunked"
-        assert _status(await raw(both.ana, _head(both.ana, ana.headers["Cookie"], both_ways), body)) == 400
+        assert _status(await raw(both.ana, _head(both.ana, ana.credentials, both_ways), body)) == 400
     assert "secretsecret" not in caplog.text
 
 
@@ -119,7 +119,7 @@ async def test_a_body_without_an_end(tmp_path: Path) -> None:
     settings = DaemonSettings(rpc_bytes=10_000, upload_bytes=10_000)
     async with town(tmp_path, settings) as both, visiting(both.ana) as ana:
         chunk = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
-        cookie, chunked = ana.headers["Cookie"], "Transfer-Encoding: chunked"
+        cookie, chunked = ana.credentials, "Transfer-Encoding: chunked"
         assert _status(await raw(both.ana, _head(both.ana, cookie, chunked), *[chunk] * 50)) == 413
         path = f"/api/v1/files?chat=%2B{both.ben.number[1:]}&name=x"
         upload = _head(both.ana, cookie, chunked, path, "application/octet-stream")
@@ -131,7 +131,7 @@ async def test_a_body_that_does_not_come(tmp_path: Path) -> None:
     """SR-08: for a call there is a time altogether, for a file one between its pieces; then its place is free again."""
     settings = DaemonSettings(body_s=0.1, upload_quiet_s=0.1, uploads=1)
     async with town(tmp_path, settings) as both, visiting(both.ana) as ana:
-        cookie = ana.headers["Cookie"]
+        cookie = ana.credentials
         assert _status(await raw(both.ana, _head(both.ana, cookie, "Content-Length: 100"), b"{")) == 408
         path = f"/api/v1/files?chat=%2B{both.ben.number[1:]}&name=x"
         upload = _head(both.ana, cookie, "Content-Length: 100", path, "application/octet-stream")
@@ -145,7 +145,7 @@ async def test_a_file_that_drips(tmp_path: Path) -> None:
     settings = DaemonSettings(upload_quiet_s=0.3, upload_rate=1e6)
     async with town(tmp_path, settings) as both, visiting(both.ana) as ana:
         path = f"/api/v1/files?chat=%2B{both.ben.number[1:]}&name=x"
-        head = _head(both.ana, ana.headers["Cookie"], "Content-Length: 1000", path, "application/octet-stream")
+        head = _head(both.ana, ana.credentials, "Content-Length: 1000", path, "application/octet-stream")
         reader, writer = await asyncio.open_connection("127.0.0.1", both.ana.daemon.port)
         writer.write(head.replace("\n", "\r\n").encode())
         answered = asyncio.ensure_future(reader.read())
@@ -172,7 +172,7 @@ async def test_more_requests_than_there_are_places(tmp_path: Path) -> None:
             third = await ana.ask("GET", "/api/v1/events")
             assert (third.status, third.code) == (503, "daemon.streams")
             reader, writer = await asyncio.open_connection("127.0.0.1", both.ana.daemon.port)
-            head = _head(both.ana, ana.headers["Cookie"], "Content-Length: 5")
+            head = _head(both.ana, ana.credentials, "Content-Length: 5")
             writer.write(head.replace("\n", "\r\n").encode())
             await writer.drain()
             while (busy := await ana.ask("GET", "/api/v1/check")).status == 200:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_login_leads_to_the_page_and_to_calls(both: Town) -> None:
     async with visiting(both.ana, by="stranger") as stranger:
         login = await stranger.ask("GET", both.ana.login_url().removeprefix(both.ana.daemon.url))
-        assert (login.status, login.headers["Location"]) == (303, "/")
+        assert login.status == 303 and re.fullmatch("/#proof=[0-9a-f]{64}", login.headers["Location"])
         cookie = login.headers["Set-Cookie"]
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
         assert login.headers["Referrer-Policy"] == "no-referrer"
@@ -86,18 +87,41 @@ async def test_a_link_from_elsewhere_logs_in_without_a_redirect(both: Town) -> N
         path = both.ana.login_url().removeprefix(stranger.base)
         fetch = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
         answer = await stranger.ask("GET", path, fetch)
-        assert answer.status == 200 and b'url=/"' in answer.body and "Set-Cookie" in answer.headers
+        assert answer.status == 200 and "Set-Cookie" in answer.headers
+        assert re.search(rb'url=/#proof=[0-9a-f]{64}"', answer.body)
 
 
 async def test_the_cookie_of_one_daemon_is_none_at_the_other(both: Town) -> None:
     """SR-16: browsers send a cookie to every port of a machine."""
     async with visiting(both.ana) as ana, visiting(both.ben) as ben:
-        crossed = {"Cookie": ana.headers["Cookie"]}
+        crossed = {"Cookie": ana.headers["Cookie"], "Letterlock-Proof": ana.headers["Letterlock-Proof"]}
         assert (await ben.ask("GET", "/api/v1/check", crossed)).status == 401
         renamed = {"Cookie": ben.headers["Cookie"].split("=")[0] + "=" + ana.headers["Cookie"].split("=")[1]}
         assert (await ben.ask("GET", "/api/v1/check", renamed)).status == 401
         together = {"Cookie": f"{ana.headers['Cookie']}; {ben.headers['Cookie']}"}
         assert (await ben.ask("GET", "/api/v1/check", together)).status == 200
+
+
+async def test_sr16_a_cookie_that_another_port_saw_asks_and_hears_nothing(both: Town) -> None:
+    """Browsers send it to every port of a machine; whoever listens there sends it on, with all that a page would say."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "me"}
+    async with visiting(both.ana) as ana, visiting(both.ana) as other:
+        assert (await ana.post(call)).status == 200
+        for proof in ("", "0" * 64, other.headers["Letterlock-Proof"]):
+            seen = {"Letterlock-Proof": proof}
+            assert (await ana.post(call, seen)).status == 401
+            assert (await ana.upload(b"x", seen, chat=both.ben.number, name="x")).status == 401
+            assert (await ana.ask("GET", "/api/v1/check", seen)).status == 401
+            for path in ("/api/v1/events", f"/api/v1/events?proof={proof}"):
+                assert (await ana.ask("GET", path, seen)).status == 401
+        # Whoever can send a header does not put it into an address.
+        given = ana.headers["Letterlock-Proof"]
+        assert (await ana.ask("GET", f"/api/v1/check?proof={given}", {"Letterlock-Proof": ""})).status == 401
+        listening = ana.session.get(
+            f"{ana.base}/api/v1/events", params={"proof": given}, headers={**ana.headers, "Letterlock-Proof": ""}
+        )
+        async with listening as answer:
+            assert answer.status == 200
 
 
 async def test_programs_have_a_token_in_a_file_that_is_theirs_alone(both: Town) -> None:

@@ -147,7 +147,8 @@ async def test_a_page_that_goes_away_in_the_middle_sends_nothing(both: Town) -> 
         own = f"127.0.0.1:{both.ana.daemon.port}"
         writer.write(
             f"POST /api/v1/files?chat=%2B{both.ben.number[1:]}&name=x HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\n"
-            f"Cookie: {ana.headers['Cookie']}\r\nContent-Type: application/octet-stream\r\nContent-Length: 90000\r\n\r\n".encode()
+            f"Cookie: {ana.headers['Cookie']}\r\nLetterlock-Proof: {ana.headers['Letterlock-Proof']}\r\n"
+            "Content-Type: application/octet-stream\r\nContent-Length: 90000\r\n\r\n".encode()
             + CANARY
         )
         while not any((both.ana.folder / "uploads").glob("*")):

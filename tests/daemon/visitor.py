@@ -40,6 +40,11 @@ class Visitor:
     def __init__(self, session: aiohttp.ClientSession, base: str, headers: dict[str, str]) -> None:
         self.session, self.base, self.headers = session, base, headers
 
+    @property
+    def credentials(self) -> str:
+        """What a request that is written by hand says behind `Cookie:`, the proof in a line of its own."""
+        return f"{self.headers['Cookie']}\nLetterlock-Proof: {self.headers['Letterlock-Proof']}"
+
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> Answer:
         """Headers given as an empty text are left out."""
         sent = {name: value for name, value in {**self.headers, **(headers or {})}.items() if value}
@@ -74,7 +79,8 @@ async def visiting(person: Person, *, by: str = "browser") -> AsyncIterator[Visi
             login = await Visitor(session, "", {}).ask("GET", person.login_url())
             assert login.status == 303
             cookie = login.headers["Set-Cookie"].partition(";")[0]
-            headers = {"Cookie": cookie, "Origin": base, "Sec-Fetch-Site": "same-origin"}
+            proof = login.headers["Location"].removeprefix("/#proof=")
+            headers = {"Cookie": cookie, "Letterlock-Proof": proof, "Origin": base, "Sec-Fetch-Site": "same-origin"}
         elif by == "program":
             token = person.daemon.token_file.read_text().strip()
             headers = {"Authorization": f"Bearer {token}"}

@@ -34,6 +34,7 @@ SESSION = web.RequestKey("session", Session)
 
 _log = logging.getLogger(__name__)
 _PUBLIC = frozenset({"/login", "/favicon.ico"})
+_PROOF = "Letterlock-Proof"
 
 
 @dataclass(slots=True)
@@ -119,6 +120,13 @@ class _Door:
             session = edge.sessions.of_authorization(authorization)
         else:
             session = edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now())
+            # The page itself is nobody's secret, and the path of a file is one of its own.
+            if (
+                session is not None
+                and request.path.startswith("/api/")
+                and not edge.sessions.proven(session, _proof(request))
+            ):
+                session = None
         if session is None:
             raise Refused(401, "login", "not logged in", "letterlock web opens a page that is")
         return session
@@ -134,16 +142,18 @@ class _Pages:
         edge, token = self._edge, request.query.get("t", "")
         if "prefetch" in request.headers.get("Sec-Purpose", ""):
             raise Refused(503, "prefetch", "an address that works once is not fetched in advance")
+        told = edge.sessions.login(token, edge.now())
+        if told is None and edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now()) is None:
+            raise Refused(403, "login", "this login address was used, or is too old", "letterlock web gives a new one")
+        # Behind `#` it is sent to nobody; the page takes it from its address at once.
+        onward = f"/#proof={told.proof}" if told is not None else "/"
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
             # After a link of somebody else's a redirect still counts as theirs, and gets no SameSite=Strict cookie.
-            answer = web.Response(text=_ONWARD, content_type="text/html")
+            answer = web.Response(text=_ONWARD.format(onward), content_type="text/html")
         else:
-            answer = web.Response(status=303, headers={hdrs.LOCATION: "/"})
-        value = edge.sessions.login(token, edge.now())
-        if value is not None:
-            answer.set_cookie(edge.sessions.cookie, value, httponly=True, samesite="Strict", path="/")
-        elif edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now()) is None:
-            raise Refused(403, "login", "this login address was used, or is too old", "letterlock web gives a new one")
+            answer = web.Response(status=303, headers={hdrs.LOCATION: onward})
+        if told is not None:
+            answer.set_cookie(edge.sessions.cookie, told.cookie, httponly=True, samesite="Strict", path="/")
         return answer
 
     async def offer(self, request: web.Request) -> web.StreamResponse:
@@ -181,7 +191,7 @@ class _Pages:
         return web.Response(body=answer, content_type="application/json")
 
 
-_ONWARD = '<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>Letterlock</title>'
+_ONWARD = '<!doctype html><meta http-equiv="refresh" content="0;url={}"><title>Letterlock</title>'
 
 
 async def _page(name: str) -> web.StreamResponse:
@@ -207,6 +217,12 @@ async def _body(request: web.Request, settings: DaemonSettings) -> bytes:
     except web.RequestPayloadError:
         raise Refused(400, "body", "the body did not come whole") from None
     return bytes(body)
+
+
+def _proof(request: web.Request) -> str:
+    """An EventSource cannot send a header."""
+    given = request.query.get("proof", "") if request.path == "/api/v1/events" else ""
+    return request.headers.get(_PROOF, "") or given
 
 
 def _head(request: web.Request) -> Head:

@@ -1,5 +1,9 @@
 """Who is let in (SR-16): login addresses that work once, cookies of this instance, and the token of programs.
 
+A browser sends a cookie to every port of a machine, and whoever listens there can send it on to us with whatever headers a
+page would have. So a cookie alone reads nothing: with it goes a proof, which the page was told at its login, keeps where
+scripts of its own origin alone can read it, and sends to us alone.
+
 Pure: `now` (seconds, of a clock that never goes back) and `rng` are parameters. Of a secret only its hash is kept, and what is
 given is compared in constant time with each that is known. Everything is bounded; the oldest goes first.
 """
@@ -9,11 +13,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...ids import Rng
 
-__all__ = ["Session", "Sessions"]
+__all__ = ["LoggedIn", "Session", "Sessions"]
 
 _SECRET_BYTES = 32
 
@@ -27,6 +31,16 @@ class Session:
     until: float
     """infinity for those that do not end."""
     browser: bool = False
+    proof: bytes = b""
+    """The hash of what a page sends beside its cookie."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """What a browser is told at its login: the cookie's value, and the proof for the page."""
+
+    cookie: str = field(repr=False)
+    proof: str = field(repr=False)
 
 
 class Sessions:
@@ -54,8 +68,8 @@ class Sessions:
         del self._logins[: -self._most_logins]
         return token
 
-    def login(self, token: str, now: float) -> str | None:
-        """Take a login token and begin a session; the cookie's value. None for a token that was used, is too old or wrong."""
+    def login(self, token: str, now: float) -> LoggedIn | None:
+        """Take a login token and begin a session. None for a token that was used, is too old or wrong."""
         given, taken = _digest(token), False
         left = []
         for digest, until in self._logins:
@@ -69,9 +83,10 @@ class Sessions:
         self._expire(now)
         while len(self._browsers) >= self._most_sessions:
             self.ended(self._browsers.pop(0))
-        value = self._secret()
-        self._browsers.append(Session(self._rng(8).hex(), _digest(value), now + self._session_s, browser=True))
-        return value
+        told = LoggedIn(self._secret(), self._secret())
+        name, until = self._rng(8).hex(), now + self._session_s
+        self._browsers.append(Session(name, _digest(told.cookie), until, browser=True, proof=_digest(told.proof)))
+        return told
 
     def bearer(self) -> str:
         """A new token for programs; one that was given before is none any more."""
@@ -92,6 +107,10 @@ class Sessions:
         if found is not None:
             found.until = now + self._session_s
         return found
+
+    def proven(self, session: Session, proof: str) -> bool:
+        """Whether a request with this session's cookie comes from its page, and not from somebody who saw the cookie."""
+        return not session.browser or hmac.compare_digest(session.proof, _digest(proof))
 
     def of_authorization(self, header: str) -> Session | None:
         """The programs' session, for the right bearer token."""

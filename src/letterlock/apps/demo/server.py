@@ -166,9 +166,9 @@ class DemoServer:
     async def _login(self, request: web.Request) -> web.StreamResponse:
         now = time.monotonic()
         answer = web.Response(status=303, headers={"Location": "/"})
-        value = self._sessions.login(request.query.get("t", ""), now)
-        if value is not None:
-            answer.set_cookie(self._sessions.cookie, value, httponly=True, samesite="Strict", path="/")
+        told = self._sessions.login(request.query.get("t", ""), now)
+        if told is not None:
+            answer.set_cookie(self._sessions.cookie, told.cookie, httponly=True, samesite="Strict", path="/")
         elif self._sessions.of_cookies(request.headers.get("Cookie", ""), now) is None:
             raise Refused(403, "login", "this address was used; start the demo again for a new one")
         return answer

@@ -1,6 +1,7 @@
 // Talking to the daemon: JSON-RPC with typed errors, and uploads with progress. Events are in stream.js.
 
 import { locale } from "../base/strings.js";
+import { currentProof } from "./proof.js";
 
 let next = 1;
 
@@ -52,7 +53,7 @@ export async function rpc(method, params = {}, { signal } = {}) {
     // What the daemon phrases, states, refusals, notices, is in the language of the page.
     response = await fetch(`/api/v1/rpc?locale=${encodeURIComponent(locale)}`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", "letterlock-proof": currentProof() },
       body: JSON.stringify({ jsonrpc: "2.0", id, method, params }),
       credentials: "same-origin",
       signal,
@@ -76,18 +77,19 @@ export async function rpc(method, params = {}, { signal } = {}) {
  * Give a file to the daemon, which seals and sends it. Raises RpcError; an aborted one has the code `upload.cancelled`.
  * @param {string} chat
  * @param {Blob} file
- * @param {{name?: string, type?: string, reply_to?: string, allow?: string, signal?: AbortSignal,
+ * @param {{name?: string, type?: string, allow?: string, signal?: AbortSignal,
  *   onprogress?: (done: number, size: number) => void}} [options] progress is of the way to the daemon alone
  * @returns {Promise<{transfer: string}>}
  */
 export function upload(chat, file, { signal, onprogress, name = file.name ?? "", type = file.type, ...rest } = {}) {
-  const query = new URLSearchParams({ chat, name, type });
+  const query = new URLSearchParams({ chat, name, type, locale });
   for (const [key, value] of Object.entries(rest)) if (value) query.set(key, value);
   // fetch cannot tell how far an upload is.
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
     request.open("POST", `/api/v1/files?${query}`);
     request.setRequestHeader("content-type", "application/octet-stream");
+    request.setRequestHeader("letterlock-proof", currentProof());
     request.responseType = "json";
     request.upload.onprogress = (event) => onprogress?.(event.loaded, event.total);
     request.onerror = () => reject(unreachable());
