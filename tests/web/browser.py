@@ -11,13 +11,16 @@ import contextlib
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import playwright
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, async_playwright
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+_DRIVER = Path(playwright.__file__).parent / "driver" / "node"
 PHONE, DESKTOP = (390, 844), (1280, 800)
 
 _SWITCHES = (
@@ -49,6 +52,10 @@ def missing() -> str:
     """Why there is no browser here, empty when there is one."""
     if not Path(CHROMIUM).exists():
         return "chromium is not installed (apt-get install chromium fonts-dejavu fonts-noto-color-emoji ffmpeg)"
+    # Seen on a bare Debian: the driver is linked against a library that nothing else there had brought along.
+    driver = subprocess.run([_DRIVER, "--version"], capture_output=True, text=True, check=False)
+    if driver.returncode:
+        return f"Playwright's driver does not start (apt-get install libatomic1): {driver.stderr.strip()}"
     return ""
 
 
