@@ -27,6 +27,7 @@ const alarms = new Set();
 export class Banner extends View {
   #chat = /** @type {any} */ (null);
   #shown = "";
+  #words = "";
   #later = "";
   #seen = 0;
   #wait = 0;
@@ -119,9 +120,11 @@ export class Banner extends View {
 
   #say(what) {
     const key = what?.key ?? "";
-    if (key === this.#shown && key !== "") return;
+    const words = what ? `${what.label}/${what.text}` : "";
+    if (key === this.#shown && words === this.#words && key !== "") return;
     clearTimeout(this.#seen);
     this.#shown = key;
+    this.#words = words;
     this.hidden = what === null;
     this.className = what ? `banner ${what.kind}` : "banner";
     if (!what) return void fill(this);
