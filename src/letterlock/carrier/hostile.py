@@ -74,7 +74,7 @@ class Struck:
 
 class HostileHand:
     """`tap` and `msrp_tap` are for the carrier. `inject` gives a phone a request of our own making, soon and not at once;
-    `struck` hears of each message that something was done to."""
+    `struck` hears of each message that something was done to. `delay_ms` is how long one is held back."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class HostileHand:
         self._rng = rng
         self._inject = inject
         self._struck = struck
-        self._delay_ms = delay_ms
+        self.delay_ms = delay_ms
         self._orders: dict[Attack, Order] = {}
 
     # --- orders ------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class HostileHand:
             case Attack.DROP:
                 return Interference((), answer=200)
             case Attack.DELAY:
-                return _each(done, lambda message, after: ((message, after + self._delay_ms),))
+                return _each(done, lambda message, after: ((message, after + self.delay_ms),))
             case Attack.DUPLICATE:
                 return _each(done, lambda message, after: ((message, after),) * _COPIES)
             case Attack.TAMPER:

@@ -98,14 +98,22 @@ async def _say(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _tour(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     step = asked.get("step")
-    does = _STEPS.get(step) if isinstance(step, int) else None
+    does = _STEPS.get(step) if type(step) is int else None
     if does is None:
         raise InputError("no such step", code="input.step")
     return await does(scene)
 
 
 async def _hello(scene: Scene) -> dict[str, Any]:
+    """So that there is something to look at; whoever comes later finds it said."""
+    if scene.greeted:
+        return {}
+    scene.greeted = True
     return await _talk(scene, "hello")
+
+
+async def _more(scene: Scene) -> dict[str, Any]:
+    return await _talk(scene, "more")
 
 
 async def _talk(scene: Scene, about: str) -> dict[str, Any]:
@@ -163,7 +171,8 @@ _ATTACKS = frozenset(attack.value for attack in Attack)
 _OVERTAKEN = frozenset({Attack.DROP.value, Attack.DELAY.value})
 _LIES = frozenset(lie.value for lie in Lie)
 _STEPS: Mapping[int, Callable[[Scene], Awaitable[dict[str, Any]]]] = {
-    1: _hello,
+    0: _hello,
+    1: _more,
     2: _inside,
     3: _secret,
     4: _tampered,

@@ -107,8 +107,11 @@ class Handset:
     async def call(self, method: str, **params: Any) -> Any:
         """Do one of the daemon's verbs. Raises PhoneRefused."""
         call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        async with self._talk.post("/api/v1/rpc", json=call) as answer:
-            said = await answer.json()
+        try:
+            async with self._talk.post("/api/v1/rpc", json=call) as answer:
+                said = await answer.json()
+        except (aiohttp.ClientError, TimeoutError):
+            raise PhoneRefused(f"{self.name}'s phone does not answer", {}) from None
         if "error" in said:
             raise PhoneRefused(str(said["error"].get("message")), said["error"].get("data") or {})
         return said["result"]

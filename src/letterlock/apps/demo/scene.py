@@ -21,6 +21,7 @@ from ...carrier.wirelog import WireLogTail
 from ...client.environment import system_clock
 from ...codec.sip import Request
 from ...crypto.pyca import Pyca
+from ...engine.limits import DEFAULTS
 from ...ids import Number
 from .forms import brief, finding
 from .frames import Frame, Frames
@@ -29,7 +30,7 @@ from .ledger import Ledger
 from .lying_directory import Lie, LyingDirectory
 from .network import Network
 from .phone import Phone
-from .secrets_search import look_for
+from .secrets_search import SecretsSearch
 from .trial import Trial
 
 __all__ = ["NOBODY", "Scene"]
@@ -63,6 +64,7 @@ class Scene:
         self.sayings: list[dict[str, Any]] = []
         self.written: dict[str, None] = {}
         self.trial: Trial | None = None
+        self.greeted = False
         self._verdict: dict[str, Any] = {"texts": 0, "short": 0, "size": 0, "found": []}
         self._published = published
         self._stack = AsyncExitStack()
@@ -160,6 +162,7 @@ class Scene:
             "orders": self.orders(),
             "sayings": self.sayings,
             "trial": None if self.trial is None else self.trial.to_json(),
+            "waits": {"again": DEFAULTS.retry_accepted_ms, "late": self.hand.delay_ms},
         }
 
     def orders(self) -> dict[str, Any]:
@@ -274,12 +277,16 @@ class Scene:
                 self._published("trial", self.trial.to_json())
 
     async def _search(self) -> None:
-        while True:
-            await self._search_wanted.wait()
-            await asyncio.sleep(_SEARCH_SECONDS)  # what was said is then on its way, too
-            self._search_wanted.clear()
-            self._verdict = finding(await look_for(self.log, self.written))
-            self._published("search", self._verdict)
+        search = SecretsSearch(self.log)
+        try:
+            while True:
+                await self._search_wanted.wait()
+                await asyncio.sleep(_SEARCH_SECONDS)  # what was said is then on its way, too
+                self._search_wanted.clear()
+                self._verdict = finding(await search.look_for(self.written))
+                self._published("search", self._verdict)
+        finally:
+            search.close()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -18,7 +18,14 @@ const SHAPES = {
 };
 const LIES = new Set(["ghost", "impostor", "hide"]);
 const BAD = new Set(["believed", "doubled", "accepted"]);
-const OPEN = new Set(["armed", "hit", "received", "unread"]);
+const OPEN = new Set(["armed", "hit", "received", "unread", "relabelled"]);
+/** After these the message is on no phone but its sender's, who sends it again when no receipt comes. */
+const SENT_AGAIN = new Set(["drop", "rename", "strip", "forge"]);
+/** In sessions there are parts to lose, repeat and change, and no envelope of each message. */
+const OF_SESSIONS = new Set(["drop", "duplicate", "tamper"]);
+const SECOND_MS = 1000;
+const SOON_S = 3;
+const GRACE_S = 5;
 
 export class Hostile {
   #feed;
@@ -28,6 +35,7 @@ export class Hostile {
   #buttons = new Map();
   #detail = el("div", { class: "attack-detail" });
   #outcome = el("div", { class: "outcome" });
+  #wait = el("p", { class: "aside waits" });
 
   constructor(feed, say) {
     this.#feed = feed;
@@ -47,6 +55,7 @@ export class Hostile {
     this.element = el("section", { class: "rack hostile-rack", id: "hostile" }, el("div", { class: "rack-head" }, el("h2", {}, t("demo.hostile"))), grid, this.#detail, this.#outcome);
     feed.addEventListener("orders", () => this.#render());
     feed.addEventListener("trial", () => this.#render());
+    setInterval(() => this.#tick(), SECOND_MS);
     this.#chosen = feed.state.trial?.attack ?? "";
     this.#render();
   }
@@ -98,8 +107,23 @@ export class Hostile {
         !lie && act(t("demo.hostile.always"), "always", "order", { once: false }),
         order && act(t("demo.hostile.stop"), "stop", lie ? "honest" : "withdraw", {}),
       ),
+      !lie && !OF_SESSIONS.has(attack) && el("p", { class: "aside" }, t("demo.hostile.sessions")),
       order && !lie && el("p", { class: "aside" }, t(order.times === null ? "demo.hostile.is.always" : "demo.hostile.is.once")),
     ];
+  }
+
+  /** What is waited for, and for how long already: a page on which nothing moves says why. */
+  #tick() {
+    const { trial, waits, people } = this.#feed.state ?? {};
+    if (!trial) return;
+    const seconds = Math.floor((Date.now() - trial.hit_at) / 1000);
+    this.#wait.hidden = !trial.hit_at || !OPEN.has(trial.verdict) || seconds < SOON_S;
+    if (this.#wait.hidden) return;
+    const kind = SENT_AGAIN.has(trial.attack) ? "again" : trial.attack === "delay" ? "late" : "";
+    const limit = kind ? waits[kind] / 1000 : 0;
+    const sender = nameOf(this.#feed.state, trial.sender || people[0].number);
+    const due = kind && seconds <= limit + GRACE_S;
+    this.#wait.textContent = t(`demo.verdict.wait.${due ? kind : "open"}`, { sender, limit, seconds: due ? Math.min(seconds, limit) : seconds });
   }
 
   #trial(trial) {
@@ -114,9 +138,11 @@ export class Hostile {
     }
     const tone = BAD.has(trial.verdict) ? "bad" : OPEN.has(trial.verdict) ? "" : trial.verdict === "noticed" || trial.verdict === "relabelled" ? "info" : "ok";
     const begin = trial.hit_at || trial.at;
+    this.#tick();
     return [
       trial.misses > 0 && trial.verdict === "armed" && el("p", { class: "aside" }, t("demo.hostile.missed", { count: trial.misses })),
       el("p", { class: `note verdict ${tone}` }, icon(tone === "ok" ? "check" : tone === "bad" ? "warning" : tone === "info" ? "info" : "ring"), el("span", {}, text)),
+      this.#wait,
       trial.steps.length > 0 && [
         el("h3", {}, t("demo.says")),
         el(

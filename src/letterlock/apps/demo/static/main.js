@@ -87,13 +87,16 @@ function phone(person, id) {
   );
 }
 
-/** Give each frame the address that logs it in, once; the chat with the other one is open. */
+/** Give each frame the address that logs it in, once; then the chat with the other one is opened. */
 async function connect(places) {
   const { phones } = await (await fetch("/demo/phones")).json();
   const [ana, ben] = feed.state.people;
   [places[0], places[2]].forEach((place, at) => {
-    const other = at === 0 ? ben : ana;
-    place.querySelector("iframe").src = `${phones[at]}#/chat/${encodeURIComponent(other.number)}`;
+    const [own, other] = at === 0 ? [ana, ben] : [ben, ana];
+    const frame = place.querySelector("iframe");
+    // Not before: what stands behind the `#` of the address that logs in is the login's own.
+    frame.addEventListener("load", () => show(place, own, other.number), { once: true });
+    frame.src = phones[at];
   });
 }
 

@@ -4,6 +4,8 @@ import { button, el, fill } from "../base/dom.js";
 import { t } from "../base/strings.js";
 
 const LAST = 5;
+/** Texts that are said before anybody has pressed a button. */
+const OPENING = 2;
 const LOOK_AT = { 1: ".wire", 2: ".frames-rack", 3: ".ledger", 4: ".hostile-rack", 5: "#ana" };
 
 export class Tour {
@@ -27,9 +29,15 @@ export class Tour {
     });
   }
 
-  /** Offer it to whoever comes to a demo in which nothing has been said. */
-  begin() {
-    if (!this.#feed.state.search.texts) this.#show(0, false);
+  /** Offer it to whoever comes to a demo in which nothing has been said, and have the phones begin to talk. */
+  async begin() {
+    if (this.#feed.state.trial || this.#feed.state.search.texts > OPENING) return;
+    this.#show(0, false);
+    try {
+      await this.#feed.act("tour", { step: 0 });
+    } catch (error) {
+      this.#say(t("demo.failed", { reason: error.message }));
+    }
   }
 
   #show(step, focus, extra = null) {
@@ -93,6 +101,7 @@ export class Tour {
   #end() {
     this.element.hidden = true;
     this.#frames.close();
+    document.querySelector(".racks").scrollTop = 0;
     if (this.#step === LAST) this.#open(this.#feed.state.people[1].number);
     for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
     this.opener.focus();
