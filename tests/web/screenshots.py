@@ -108,7 +108,11 @@ async def talk(page: Page, *, narrow: bool) -> None:
 
 async def main(names: list[str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    async with chromium() as browser:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            browser = await stack.enter_async_context(chromium())
+        except RuntimeError as reason:
+            sys.exit(f"run: error: {reason}\nrun: hint: a container without user namespaces runs it as root only")
         if phones := [name for name in names if name != "demo"]:
             await of_phones(browser, phones, folder)
         if "demo" in names:
