@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import struct
+import subprocess
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -150,3 +151,20 @@ def test_a_long_path_has_its_socket_elsewhere() -> None:
     assert socket_path(Path("/home/ana/p")) == Path("/home/ana/p/daemon.sock")
     deep = Path("/home") / ("deep" * 40)
     assert len(os.fsencode(socket_path(deep))) <= 100 and socket_path(deep) == socket_path(deep)
+
+
+def test_where_it_is_does_not_depend_on_tmpdir(tmp_path: Path) -> None:
+    """Two programs of a user may have two; and one that is long has no room for a socket, so that no daemon started."""
+    deep = Path("/home") / ("deep" * 40)
+    long = tmp_path / ("long" * 40)
+    long.mkdir()
+    said = "from pathlib import Path; from letterlock.apps.daemon.unix import socket_path; import sys"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part), "TMPDIR": str(long)}
+    answer = subprocess.run(
+        [sys.executable, "-c", f"{said}; print(socket_path(Path(sys.argv[1])))", str(deep)],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert answer.stdout.strip() == str(socket_path(deep))

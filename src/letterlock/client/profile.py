@@ -13,9 +13,10 @@ import platformdirs
 from ..errors import InputError, StoreError
 from ..keystore import KeyFile, Passphrase, Unlock
 
-__all__ = ["ProfilePaths", "unlock_with"]
+__all__ = ["MAX_SOCKET_PATH", "ProfilePaths", "socket_of", "unlock_with"]
 
-_MAX_SOCKET_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS, with a closing zero
+MAX_SOCKET_PATH = 100
+"""sun_path has 108 bytes on Linux, 104 on macOS, with a closing zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,7 @@ class ProfilePaths:
     @property
     def socket(self) -> Path:
         """The owner's socket: in the profile, or where its path is short enough, always the same for a profile."""
-        inside = self.folder / "owner.sock"
-        if len(os.fsencode(inside)) <= _MAX_SOCKET_PATH:
-            return inside
-        name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:24] + ".sock"
-        return Path(tempfile.gettempdir()) / f"letterlock-{os.getuid()}" / name
+        return socket_of(self.folder, "owner")
 
     def exists(self) -> bool:
         """Whether a profile was set up here, at least in part."""
@@ -71,6 +68,19 @@ class ProfilePaths:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"the profile folder cannot be made: {error.strerror}", code="store.io") from error
+
+
+def socket_of(folder: Path, name: str) -> Path:
+    """A profile's socket: in its folder, or, where that path is too long, always at the same other place."""
+    inside = folder / f"{name}.sock"
+    if len(os.fsencode(inside)) <= MAX_SOCKET_PATH:
+        return inside
+    # Not where TMPDIR says: it differs from program to program, which would not find each other, and may be long itself.
+    # Whoever makes a socket there looks first whether the folder is this user's alone.
+    place = "/tmp"  # noqa: S108
+    place = place if os.path.isdir(place) else tempfile.gettempdir()
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:24]
+    return Path(place) / f"letterlock-{os.getuid()}" / f"{digest}-{name}.sock"
 
 
 def unlock_with(passphrase: str | None, key_file: str | os.PathLike[str] | None) -> Unlock | None:

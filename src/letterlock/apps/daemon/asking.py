@@ -7,8 +7,9 @@ from pathlib import Path
 
 import aiohttp
 
+from ...client.profile import MAX_SOCKET_PATH
 from ...errors import StoreError
-from .unix import MAX_PATH, is_answered, socket_path
+from .unix import is_answered, socket_path
 
 __all__ = ["ask_login"]
 
@@ -18,7 +19,7 @@ _SECONDS = 10.0
 async def ask_login(folder: Path, socket: Path | None = None) -> dict[str, str] | None:
     """`{url, login, socket}` of the daemon of the profile in this folder; None when none runs. Raises StoreError."""
     path = socket or socket_path(folder)
-    if len(os.fsencode(path)) > MAX_PATH or not await is_answered(path):
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH or not await is_answered(path):
         return None
     try:
         async with (

@@ -8,29 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import socket
 import stat
-import tempfile
 from pathlib import Path
 
 from ...client.peer import same_user
+from ...client.profile import MAX_SOCKET_PATH, socket_of
 from ...errors import InputError, StoreError
 
-__all__ = ["MAX_PATH", "already_running", "bound", "is_answered", "same_user", "socket_path"]
-
-MAX_PATH = 100
-"""sun_path has 108 bytes on Linux, 104 on macOS, with a closing zero."""
+__all__ = ["already_running", "bound", "is_answered", "same_user", "socket_path"]
 
 
 def socket_path(folder: Path) -> Path:
-    """The daemon's socket of a profile: in its folder, or, where that path is too long, always at the same other place."""
-    inside = folder / "daemon.sock"
-    if len(os.fsencode(inside)) <= MAX_PATH:
-        return inside
-    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:24] + "-daemon.sock"
-    return Path(tempfile.gettempdir()) / f"letterlock-{os.getuid()}" / name
+    """The daemon's socket of a profile."""
+    return socket_of(folder, "daemon")
 
 
 async def is_answered(path: Path) -> bool:
@@ -51,7 +43,7 @@ async def bound(path: Path) -> socket.socket:
 
     Raises InputError when a daemon answers there, StoreError when there is something else, or the folder is not ours.
     """
-    if len(os.fsencode(path)) > MAX_PATH:
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
         raise InputError(
             f"a path of {len(os.fsencode(path))} bytes is too long for a socket",
             code="input.socket",
