@@ -76,7 +76,7 @@ _ELSEWHERE = {
     "answer",  # tests/chatbots: needs a chatbot
     "encryption.end", "encryption.revive", "encryption.retry",  # tests/e2e: need RCC.16; refused here
     "resend",  # refused here, of what has not failed; tests/client sends failed ones again
-    "release", "typing",  # below, where nothing can be encrypted
+    "keep", "release", "typing",  # below, where nothing can be encrypted
     "devices.add", "devices.vouch", "devices.remove",  # refused here; tests/client has second devices
 }  # fmt: skip
 
@@ -88,6 +88,8 @@ async def _who(ana: Caller) -> None:
     assert (await ana("check"))["ok"] is True
     assert (await ana("strings", locale="ar-XB"))["dir"] == "rtl"
     assert await ana("certificate") is None
+    told = await ana("alarms")
+    assert (told["alarms"], (await ana("alarms", seen=told["cursor"]))["alarms"]) == ([], [])
     assert await ana("chats") == []
 
 
@@ -321,7 +323,16 @@ async def test_sr01_unencrypted_by_the_token_of_a_refusal_alone(tmp_path: Path) 
             with pytest.raises(Failed) as forged:
                 await ana("release", chat=BEN, allow=made_up)
             assert forged.value.data["code"] == "input.allow"
-        assert await ana("release", chat=BEN, allow=option["token"]) == {"released": 1}
+        assert (await ana("chat", chat=BEN))["security"]["composer"] == "closed"
+        assert (await ana("send", chat=BEN, text="this too", keep=True))["security"] == "no-keys-found"
+        assert (await ana("keep", chat=BEN))["composer"] == "waiting"
+        await ana("location", chat=BEN, latitude=1.0, longitude=2.0)  # asked once in a transition
+        waiting = (await ana("chat", chat=BEN))["waiting"]
+        assert waiting == 3
+        assert await ana("release", chat=BEN, allow=option["token"]) == {"released": 3}
+        with pytest.raises(Failed) as refused:
+            await ana("send", chat=BEN, text="wait", keep=True)
+        assert refused.value.data["reason"] == "plain-rcs"
         sent = await ana("send", chat=BEN, text="then unencrypted")
         assert sent["security"] == "plain-rcs"
         with pytest.raises(Failed):
@@ -332,6 +343,7 @@ async def test_sr01_unencrypted_by_the_token_of_a_refusal_alone(tmp_path: Path) 
         said = [each for each in (await ana("messages", chat=BEN))["messages"] if each["kind"] == "text"]
         assert [(each["encrypted"], each["text"]) for each in said] == [
             (False, "kept until there are keys"),
+            (False, "this too"),
             (False, "then unencrypted"),
         ]
 

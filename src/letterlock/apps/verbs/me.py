@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from ...carriage import Medium
+from ...engine.events import Event, NumberReset, OwnListMismatch, StoreRolledBack
 from ...errors import InputError
 from ...files import MAX_SIZE
 from ...version import __version__
 from ...words import direction, locales, table
 from .context import Context
-from .schemas import ANY, BOOLEAN, INTEGER, STRING, nullable, record
+from .schemas import ANY, BOOLEAN, INTEGER, STRING, array, nullable, record, words
 from .verb import Example, Kind, Param, Verb
 
 __all__ = ["VERBS"]
+
+_ALARMS: dict[type[Event], str] = {
+    NumberReset: "number-reset",
+    OwnListMismatch: "own-list",
+    StoreRolledBack: "rolled-back",
+}
+_SEEN = "alarms"
+"""The consumer whose cursor says up to where they were seen."""
 
 
 async def _me(context: Context) -> dict[str, Any]:
@@ -30,6 +40,25 @@ async def _me(context: Context) -> dict[str, Any]:
         "locale": context.locale,
         "limits": {"text_bytes": client.limits.max_text, "file_bytes": MAX_SIZE},
     }
+
+
+async def _alarms(context: Context, seen: int) -> dict[str, Any]:
+    client = context.client
+    newest, at = await client.cursor(), await client.recall(_SEEN) or 0
+    if at < seen <= newest:
+        at = seen
+        await client.keep(_SEEN, at)
+    found: dict[str, None] = {}
+    if at < newest:
+        async with contextlib.aclosing(client.events(at)) as events:
+            async for recorded in events:
+                if name := _ALARMS.get(type(recorded.event)):
+                    found[name] = None
+                if recorded.cursor >= newest:
+                    break
+    if at < newest and not found:
+        await client.keep(_SEEN, newest)  # not looked through again
+    return {"alarms": list(found), "cursor": newest}
 
 
 async def _check(context: Context) -> dict[str, Any]:
@@ -73,6 +102,17 @@ VERBS = (
         description="The number, account and device of this profile; whether a carrier is set up for RCS and for SMS; and "
         "the bounds of what can be sent, in bytes.",
         examples=(Example("who am I"),),
+    ),
+    Verb(
+        "alarms",
+        "what happened to the account that was not put away yet",
+        _alarms,
+        record(alarms=array(words(*_ALARMS.values())), cursor=INTEGER),
+        (Param("seen", Kind.INTEGER, "the cursor of an answer: what it told is put away", default=0),),
+        description="What happened to the account and is no matter of one chat: somebody else claimed the number, strangers "
+        "are shown other keys for it, the profile was an older copy. Each is told until it is put away.",
+        instead="doctor",
+        examples=(Example("is there anything"), Example("they were read", {"seen": 4711})),
     ),
     Verb(
         "check",

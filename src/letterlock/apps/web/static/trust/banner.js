@@ -18,10 +18,27 @@ import { t } from "../base/strings.js";
 
 const SEEN_MS = 5_000;
 const LONG_MS = 15_000;
-/** Events of this device that no chat tells of. @type {Record<string, string>} */
-const ALARMS = { "number-reset": "number-reset", "own-list-mismatch": "own-list", "store-rolled-back": "rolled-back" };
-/** @type {Set<string>} those that happened while this page is open and were not put away */
+/** Events of this device that no chat tells of. */
+const ALARMS = new Set(["number-reset", "own-list-mismatch", "store-rolled-back"]);
+/** @type {Set<string>} those that were not put away yet; the daemon knows them, because they happen while no page is open */
 const alarms = new Set();
+const alarmed = new EventTarget();
+let alarmsAt = 0;
+
+async function askAlarms() {
+  try {
+    const { alarms: told, cursor } = await rpc("alarms");
+    for (const alarm of told) alarms.add(alarm);
+    alarmsAt = cursor;
+  } catch {
+    return; // asked again when the daemon answers
+  }
+  alarmed.dispatchEvent(new Event("change"));
+}
+
+store.addEventListener("connection", () => store.connection === "live" && askAlarms());
+store.addEventListener("event", ({ detail }) => ALARMS.has(detail.kind) && askAlarms());
+askAlarms();
 
 /** Placed with `chat`. Hidden when there is nothing to say. */
 export class Banner extends View {
@@ -49,7 +66,7 @@ export class Banner extends View {
   connected() {
     this.setAttribute("role", "status");
     this.listen(store, "chat", ({ detail }) => this.#chat && detail.chat === chatName(this.#chat) && this.render());
-    this.listen(store, "event", ({ detail }) => this.#alarm(detail));
+    this.listen(alarmed, "change", () => this.render());
     this.listen(document, "visibilitychange", () => this.#look());
     this.render();
   }
@@ -185,15 +202,10 @@ export class Banner extends View {
     if (sure) await this.#encryption("end");
   }
 
-  #alarm({ kind }) {
-    if (!ALARMS[kind]) return;
-    alarms.add(ALARMS[kind]);
-    this.render();
-  }
-
-  #putAway(alarm) {
+  async #putAway(alarm) {
+    if (alarms.size === 1) await rpc("alarms", { seen: alarmsAt });
     alarms.delete(alarm);
-    this.render();
+    alarmed.dispatchEvent(new Event("change"));
   }
 }
 
