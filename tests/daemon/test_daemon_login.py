@@ -124,6 +124,21 @@ async def test_sr16_a_cookie_that_another_port_saw_asks_and_hears_nothing(both: 
             assert answer.status == 200
 
 
+async def test_a_page_logs_out(both: Town) -> None:
+    """SR-16: its cookie is worth nothing from then on, and another browser's still is."""
+    async with visiting(both.ana) as ana, visiting(both.ana) as other, visiting(both.ana, by="program") as program:
+        assert (await ana.ask("POST", "/api/v1/logout", {"Letterlock-Proof": ""})).status == 401
+        assert (await ana.ask("POST", "/api/v1/logout", {"Sec-Fetch-Site": "same-site"})).status == 403
+        assert (await ana.ask("GET", "/api/v1/logout")).status == 405
+        left = await ana.ask("POST", "/api/v1/logout")
+        assert left.status == 204 and "Max-Age=0" in left.headers["Set-Cookie"]
+        for path in ("/", "/api/v1/check", "/api/v1/events"):
+            assert (await ana.ask("GET", path)).status == 401
+        assert (await other.ask("GET", "/api/v1/check")).status == 200
+        assert (await program.ask("POST", "/api/v1/logout")).status == 403
+        assert (await program.ask("GET", "/api/v1/check")).status == 200
+
+
 async def test_programs_have_a_token_in_a_file_that_is_theirs_alone(both: Town) -> None:
     """SR-16."""
     token = both.ana.daemon.token_file

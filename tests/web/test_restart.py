@@ -63,3 +63,22 @@ async def test_a_message_that_the_daemon_never_got_is_shown_as_that(both: Town, 
     await mine.get_by_role("button", name=say("page.try_again"), exact=True).click()
     await expect(ana.bubble("into the void")).to_contain_text(say("page.status_delivered"))
     await expect(ana.bubble("into the void")).to_have_count(1)
+
+
+async def test_who_logs_out_leaves_nothing_on_the_screen(both: Town, visitors: Visitors) -> None:
+    """SR-16: nor in another tab a way to ask for more."""
+    await acquainted(both)
+    visit = await visitors(both.ana.login_url())
+    visit.expect(_GONE)
+    ana = Screen(visit.page)
+    await expect(ana.row(both.ben.number)).to_be_visible()
+    assert "proof" not in ana.page.url
+    tab = await visit.context.new_page()
+    await tab.goto(both.ana.daemon.url)
+    other = Screen(tab)
+    await expect(other.row(both.ben.number)).to_be_visible()
+    await ana.button("page.settings").click()
+    await ana.button("dialog.settings.logout").click()
+    await expect(ana.page.get_by_text("not logged in")).to_be_visible()
+    assert both.ben.number not in await ana.page.content()
+    await expect(other.page.get_by_text(say("page.session_ended")).first).to_be_visible(timeout=15_000)

@@ -74,6 +74,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     app.router.add_get("/media/{key:[0-9a-f]+}/{name:[^/]+}", pages.media)
     app.router.add_get("/api/v1/check", pages.check)
     app.router.add_post("/api/v1/login", pages.offer)
+    app.router.add_post("/api/v1/logout", pages.logout)
     return app
 
 
@@ -162,6 +163,16 @@ class _Pages:
             raise Refused(403, "socket", "only over the daemon's socket")
         url = self._edge.url()
         return web.json_response({"url": url, "login": f"{url}/login?t={self._edge.sessions.offer(self._edge.now())}"})
+
+    async def logout(self, request: web.Request) -> web.StreamResponse:
+        """The page's own session ends: its streams, its files, its cookie."""
+        session = request[SESSION]
+        if not session.browser:
+            raise Refused(403, "session", "only a page logs out", "a program's token ends with the daemon")
+        self._edge.sessions.end(session)
+        answer = web.Response(status=204)
+        answer.del_cookie(self._edge.sessions.cookie, path="/", httponly=True, samesite="Strict")
+        return answer
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         return await _page("index.html")

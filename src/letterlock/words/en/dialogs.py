@@ -294,6 +294,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "dialog.settings.linked": "linked device {device}",
     "dialog.settings.device": "Device {device}",
     "dialog.settings.this": "this one",
+    "dialog.settings.logout": "Log out in this browser",
     "dialog.settings.added": "Added: {day}",
     "dialog.settings.remove": "Remove",
     "dialog.settings.remove-name": "Remove {name}",

@@ -106,6 +106,17 @@ export function upload(chat, file, { signal, onprogress, name = file.name ?? "",
   });
 }
 
+/** End this browser's session, in all its tabs. Raises RpcError. */
+export async function logout() {
+  let response;
+  try {
+    response = await fetch("/api/v1/logout", { method: "POST", headers: { "letterlock-proof": currentProof() }, credentials: "same-origin" });
+  } catch {
+    throw unreachable();
+  }
+  if (response.status >= 500) throw refusal({ message: `${response.status} ${response.statusText}` });
+}
+
 function refusal({ message = "", data = {} }) {
   const { class: family, code, exit, hint, ...rest } = data;
   return new RpcError({ message, family, code, exit, hint, data: rest });

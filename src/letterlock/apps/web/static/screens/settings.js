@@ -1,7 +1,7 @@
 /** The settings: how the page looks, which devices there are, what lies in the cache, how this device stands, what is where. */
 
 import { chosenLocale, setLocale, setTheme, theme } from "../base/appearance.js";
-import { rpc } from "../daemon/api.js";
+import { logout, rpc } from "../daemon/api.js";
 import { confirm, Dialog, field, reasonOf } from "../base/dialog.js";
 import { bdi, button, el, fill, icon } from "../base/dom.js";
 import { SHORTCUTS } from "./shortcuts.js";
@@ -45,11 +45,15 @@ export class Settings extends Dialog {
   // --- parts -------------------------------------------------------------------------------------------------------
   async #fillMe() {
     const { number, name, device, primary, version } = store.me ?? (await rpc("me"));
-    return facts([
+    const leave = async () => {
+      if (await this.run(logout)) location.replace("/"); // where nothing of the chats is any more
+    };
+    const about = facts([
       ["number", bdi(number, { dir: "ltr" })],
       ["this-device", [bdi(name), " ", el("span", { class: "faint" }, t(primary ? "dialog.settings.primary" : "dialog.settings.linked", { device }))]],
       ["version", version],
     ]);
+    return [about, button({ label: t("dialog.settings.logout"), class: "choice", onclick: leave })];
   }
 
   #looks() {
