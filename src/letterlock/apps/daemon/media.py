@@ -115,16 +115,19 @@ class Media:
         piece = await opened.source.read(span.start, min(_PIECE, span.length)) if span.length else b""
         await answer.prepare(request)
         sent = 0
-        # A player that seeks hangs up in the middle of an answer; that is how it says that it wants something else.
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            while piece:
-                async with asyncio.timeout(self._settings.media_stalled_s):
-                    await answer.write(piece)
-                sent += len(piece)
-                left = span.length - sent
-                piece = await opened.source.read(span.start + sent, min(_PIECE, left)) if left else b""
-        if sent < span.length and request.transport is not None:
-            request.transport.close()  # before its end: never a whole answer with less in it
+        try:
+            # A player that seeks hangs up in the middle of an answer; that is how it says that it wants something else.
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                while piece:
+                    async with asyncio.timeout(self._settings.media_stalled_s):
+                        await answer.write(piece)
+                    sent += len(piece)
+                    left = span.length - sent
+                    piece = await opened.source.read(span.start + sent, min(_PIECE, left)) if left else b""
+        finally:
+            # Before its end: never a whole answer with less in it, nor an error among the bytes of the file.
+            if sent < span.length and request.transport is not None:
+                request.transport.close()
         return answer
 
 
