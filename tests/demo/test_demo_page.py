@@ -18,7 +18,9 @@ import aiohttp
 import pytest
 
 from cli.terminals import clean_environment, command
+from letterlock.apps.cli.terminal import Terminal
 from letterlock.apps.demo.server import DemoServer
+from letterlock.apps.demo.show import show
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
@@ -207,6 +209,36 @@ async def test_both_phones_forget(page: Page) -> None:
         phones = (await answer.json())["phones"]
     assert all(phone.startswith(handset.url) for phone, handset in zip(phones, page.server.scene.handsets, strict=True))
     assert before != [handset.url for handset in page.server.scene.handsets]
+
+
+async def test_how_long_nobody_has_looked_is_counted_from_the_last_look(tmp_path: Path) -> None:
+    """A clock of our own: nobody yet, somebody, nobody any more."""
+    clock = [0.0]
+    async with (
+        DemoServer(tmp_path, None, now=lambda: clock[0]) as server,
+        aiohttp.ClientSession(server.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
+    ):
+        clock[0] = 500.0
+        assert server.unwatched_seconds() == 500.0
+        async with session.get(server.login_url()):
+            pass
+        async with asyncio.timeout(PATIENCE_SECONDS), session.get("/demo/events") as stream:
+            assert await stream.content.readline() == b"retry: 1000\n"
+            clock[0] = 2_000.0
+            assert server.unwatched_seconds() == 0.0
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while server.unwatched_seconds() == 0.0:
+                clock[0] += 1.0
+                await asyncio.sleep(0.01)
+        assert server.unwatched_seconds() < 2_000.0
+
+
+async def test_it_ends_when_nobody_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten minutes in life; here less than a second."""
+    async with asyncio.timeout(2 * PATIENCE_SECONDS):
+        code = await show(tmp_path, None, Terminal(as_json=False), say=[], browser=False, unwatched_s=0.3)
+    assert code == 0
+    assert "nobody had the page open for 0.005 minutes: the demo ends" in capsys.readouterr().err
 
 
 def test_the_command_says_where_it_is_and_ends_with_its_phones(tmp_path: Path) -> None:

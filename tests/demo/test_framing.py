@@ -153,6 +153,21 @@ def test_look_ups_and_files_are_told_apart() -> None:
     log.put("r", FIRST_PASSAGE, b"PUT /f HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
     assert log.last.kind == "file"
     assert log.ledger.to_json()["files"] == len(log.last.data)
+    assert log.ledger.to_json()["each_file"] == [], "what is so small is talk about files"
+
+
+def test_the_ledger_knows_when_a_file_went_and_how_large_it_was() -> None:
+    log = Log()
+    log.put("O", FIRST_PASSAGE, b"tcp 127.0.0.1:1")
+    log.put("r", FIRST_PASSAGE, b"PUT /f HTTP/1.1\r\nContent-Length: 300000\r\n\r\n" + bytes(300_000))
+    up = log.at
+    log.put("r", FIRST_PASSAGE, b"GET /f HTTP/1.1\r\n\r\n")
+    log.put("s", FIRST_PASSAGE, b"HTTP/1.1 206 Partial\r\nContent-Length: 500000\r\n\r\n" + bytes(500_000))
+    assert log.ledger.to_json()["each_file"] == [
+        {"at": up, "up": True, "size": 300_000},
+        {"at": log.at, "up": False, "size": 500_000},
+    ]
+    assert log.ledger.to_json()["files"] > 800_000
 
 
 def test_garbage_is_a_frame_of_its_own_or_waits() -> None:

@@ -126,7 +126,7 @@ class Frames:
     # --- what comes out of the carrier -------------------------------------------------------------------
     def _outward(self, connection: _Connection, raw: RawFrame, at: Instant) -> Iterator[Change]:
         if connection.how == "http":
-            if raw.how == "piece" or raw.head < len(raw.data):
+            if raw.how == "piece" or raw.head < len(raw.data) or connection.outward.within_body:
                 yield self._keep(_answer(connection, raw, at, self._next))
             return
         if connection.how != "sip" or raw.how == "ping" or raw.data.startswith(b"SIP/2.0"):

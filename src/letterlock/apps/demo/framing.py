@@ -35,6 +35,11 @@ class Framing:
         self._buffer = bytearray()
         self._body_left = 0
 
+    @property
+    def within_body(self) -> bool:
+        """Whether pieces of a body follow."""
+        return self._body_left > 0
+
     def feed(self, data: bytes) -> Iterator[RawFrame]:
         """What is whole now."""
         self._buffer += data

@@ -5,6 +5,7 @@ Counted from the frames alone. Receipts and typing are in the counts of messages
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +15,11 @@ from .frames import Change, Closed, Frame
 __all__ = ["Ledger"]
 
 _BEATS = 240
+_KEPT_FILES = 8
+_SMALLEST_FILE = 1_000
+"""What is smaller is talk about files."""
+_HEAD = 4_096
+_SIZE = re.compile(rb"(?im)^content-length[ \t]*:[ \t]*([0-9]{1,12})[ \t]*\r?$")
 
 
 @dataclass(slots=True)
@@ -32,13 +38,12 @@ class _Pair:
 
 @dataclass(slots=True)
 class _Line:
-    """A number: whether it is registered, since when, and how much it has moved to and from the content server."""
+    """A number: whether it is registered, since when, and how much it has said in sessions."""
 
     number: str
     online: bool = False
     since: Instant = 0
-    times: int = 0
-    files: int = 0
+    sessions: int = 0
 
 
 class Ledger:
@@ -48,7 +53,8 @@ class Ledger:
         self._pairs: dict[frozenset[str], _Pair] = {}
         self._lines: dict[str, _Line] = {}
         self._look_ups: dict[tuple[str, str], int] = {}
-        self._files = 0
+        self._files: list[dict[str, Any]] = []
+        self._bytes_of_files = 0
         self._bytes = 0
 
     def note(self, change: Change) -> None:
@@ -64,12 +70,14 @@ class Ledger:
         if frame.kind == "registration" and frame.sender:
             line = self._line(frame.sender)
             if not line.online:
-                line.online, line.since, line.times = True, frame.at, line.times + 1
+                line.online, line.since = True, frame.at
         elif frame.kind == "look-up" and frame.sender and frame.sender != frame.recipient:
             key = frame.sender, frame.recipient
             self._look_ups[key] = self._look_ups.get(key, 0) + 1
         elif frame.kind in ("file", "file-answer"):
-            self._files += len(frame.data)
+            self._file(frame)
+        elif frame.how == "msrp" and frame.kind in ("sealed", "plain", "chunk") and frame.sender:
+            self._line(frame.sender).sessions += len(frame.data)
         elif frame.kind in ("sealed", "plain", "receipt") and frame.sender and frame.recipient:
             pair = self._pairs.setdefault(
                 frozenset((frame.sender, frame.recipient)), _Pair(frame.sender, frame.recipient, first=frame.at)
@@ -81,6 +89,17 @@ class Ledger:
             pair.size, pair.last = pair.size + len(frame.data), frame.at
             pair.beats = [*pair.beats[1 - _BEATS :], frame.at]
 
+    def _file(self, frame: Frame) -> None:
+        """No number is on the way to the content server; what is there is that a file of this size went up or down."""
+        self._bytes_of_files += len(frame.data)
+        if frame.how == "piece":
+            return
+        up = frame.kind == "file"
+        found = _SIZE.search(frame.data[:_HEAD])
+        size = int(found[1]) if found is not None else 0
+        if size >= _SMALLEST_FILE and (not up or frame.line.startswith(("PUT ", "POST "))):
+            self._files = [*self._files[1 - _KEPT_FILES :], {"at": frame.at, "up": up, "size": size}]
+
     def _line(self, number: str) -> _Line:
         return self._lines.setdefault(number, _Line(number))
 
@@ -90,6 +109,7 @@ class Ledger:
             "pairs": [asdict(pair) for pair in self._pairs.values()],
             "lines": [asdict(line) for line in self._lines.values()],
             "look_ups": [{"asker": a, "about": b, "times": n} for (a, b), n in self._look_ups.items()],
-            "files": self._files,
+            "files": self._bytes_of_files,
+            "each_file": self._files,
             "bytes": self._bytes,
         }

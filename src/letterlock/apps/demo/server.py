@@ -41,7 +41,9 @@ _BEAT_SECONDS = 10.0
 class DemoServer:
     """`start` takes a free port and brings up the first scene. `watched_until` is when somebody last had the page open."""
 
-    def __init__(self, folder: Path, log: Path | None) -> None:
+    def __init__(self, folder: Path, log: Path | None, *, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` in seconds, of a clock that never goes back."""
+        self._now = now
         self._folder, self._log = folder, log
         self._sessions = Sessions(
             f"demo-{os.getpid()}",
@@ -56,7 +58,7 @@ class DemoServer:
         self._runner: web.AppRunner | None = None
         self._listeners: set[asyncio.Queue[tuple[str, dict[str, Any]] | None]] = set()
         self._changing = asyncio.Lock()
-        self._seen = time.monotonic()
+        self._seen = self._now()
         self.port = 0
 
     @property
@@ -70,11 +72,11 @@ class DemoServer:
 
     def login_url(self) -> str:
         """An address that logs a browser in, once."""
-        return f"{self.url}/login?t={self._sessions.offer(time.monotonic())}"
+        return f"{self.url}/login?t={self._sessions.offer(self._now())}"
 
     def unwatched_seconds(self) -> float:
         """For how long nobody has had the page open."""
-        return 0.0 if self._listeners else time.monotonic() - self._seen
+        return 0.0 if self._listeners else self._now() - self._seen
 
     async def __aenter__(self) -> DemoServer:
         try:
@@ -142,7 +144,7 @@ class DemoServer:
                 if refused is not None:
                     raise refused
                 if request.path != "/login" and (
-                    self._sessions.of_cookies(request.headers.get("Cookie", ""), time.monotonic()) is None
+                    self._sessions.of_cookies(request.headers.get("Cookie", ""), self._now()) is None
                 ):
                     raise Refused(401, "login", "open the address that the terminal shows")
                 return await handler(request)
@@ -164,7 +166,7 @@ class DemoServer:
         answer.headers["Permissions-Policy"] = "geolocation=(), camera=(), microphone=()"
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
-        now = time.monotonic()
+        now = self._now()
         answer = web.Response(status=303, headers={"Location": "/"})
         told = self._sessions.login(request.query.get("t", ""), now)
         if told is not None:
@@ -252,7 +254,7 @@ class DemoServer:
             pass  # the page was closed
         finally:
             self._listeners.discard(queue)
-            self._seen = time.monotonic()
+            self._seen = self._now()
         return answer
 
 

@@ -38,7 +38,9 @@ export class Ledger {
       online.length > 0 && t("demo.learns.online", { names: listOf(online.map((line) => name(line.number))), time: time(Math.min(...online.map((line) => line.since))) }),
       ...ledger.lines.filter((line) => !line.online).map((line) => t("demo.learns.offline", { name: name(line.number), time: time(line.since) })),
       asked.length > 0 && t("demo.learns.asked", { who: asked.join(", ") }),
+      ...ledger.lines.filter((line) => line.sessions > 0).map((line) => t("demo.learns.sessions", { name: name(line.number), size: bytesOf(line.sessions) })),
       ledger.files > 0 && t("demo.learns.files", { size: bytesOf(ledger.files) }),
+      ...ledger.each_file.map((file) => t(file.up ? "demo.learns.file.up" : "demo.learns.file.down", { size: bytesOf(file.size), time: time(file.at) })),
     ].filter(Boolean);
     fill(
       this.#learns,
