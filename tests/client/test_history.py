@@ -154,8 +154,10 @@ async def test_search_finds_shows_and_pages(tmp_path: Path) -> None:
             with pytest.raises(InputError) as caught:
                 await ana.search(wrong)
             assert caught.value.code == "input.search"
-        with pytest.raises(InputError):
-            await ana.search("x", before="-1")
+        for wrong in ("-1", "9" * 19, "\u0663"):
+            with pytest.raises(InputError) as caught:
+                await ana.search("x", before=wrong)
+            assert caught.value.code == "input.cursor"
 
 
 async def test_sr18_a_search_sends_nothing(tmp_path: Path) -> None:

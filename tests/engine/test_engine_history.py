@@ -85,6 +85,9 @@ def test_what_was_deleted_or_edited_is_found_no_more() -> None:
     world.run()
     alice.do(alice.engine.send, BOB, Edit(first, "salmon"))
     alice.do(alice.engine.send, BOB, Delete(second))
+    third = alice.send(BOB, "plaice")
+    alice.do(alice.engine.send, BOB, Edit(third, "turbot"))
+    alice.do(alice.engine.send, BOB, Delete(third))
     world.run()
     for phone, chat in ((alice, BOB), (bob, ALICE)):
         assert list(kept(phone, chat)[1].values()) == ["salmon"]
@@ -304,6 +307,24 @@ def test_sending_again_sends_the_same_and_marks_the_old_one() -> None:
         with pytest.raises(InputError) as caught:
             alice.do(alice.engine.resend, BOB, message_id)
         assert caught.value.code == "input.resend"
+
+
+def test_sending_again_answers_what_is_still_there() -> None:
+    """A message that answered one which was deleted meanwhile is sent without the reference, and is not refused."""
+    for gone in (False, True):
+        world, alice, _ = two()
+        first = alice.send(BOB, "hi")
+        world.run()
+        world.on_transmit = lambda phone, outbound: NetworkResult(False, 403, "Forbidden")
+        answer = alice.do(alice.engine.send, BOB, Text("about that", Reference(first)))
+        world.run()
+        world.on_transmit = None
+        if gone:
+            alice.do(alice.engine.send, BOB, Delete(first))
+            world.run()
+        new = alice.do(alice.engine.resend, BOB, answer)
+        (view,) = alice.engine.find(alice.state, BOB, new)
+        assert (view.reply is None) == gone
 
 
 def test_sr01_sending_again_asks_as_sending_does() -> None:

@@ -38,6 +38,7 @@ def request(method: str = "strings", **more: Any) -> dict[str, Any]:
         (b'{"jsonrpc":"2.0","id":NaN,"method":"me"}', -32_700, "rpc.json"),
         (b'{"jsonrpc":"2.0","id":1,"method":"me","method":"chats"}', -32_700, "rpc.json"),
         (b'{"jsonrpc":"2.0","id":' + b"9" * 5_000 + b',"method":"me"}', -32_700, "rpc.json"),
+        (b'{"jsonrpc":"2.0","id":' + b"9" * 65 + b',"method":"me"}', -32_700, "rpc.json"),
         (b"[]", -32_600, "rpc.batch"),
         (b"1", -32_600, "rpc.request"),
         (b'"me"', -32_600, "rpc.request"),

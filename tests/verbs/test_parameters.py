@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
 from letterlock.apps.daemon.rpc import INVALID_PARAMS, answer
-from letterlock.apps.verbs import METHODS, Context, Kind, Param, Verb, checked
+from letterlock.apps.verbs import METHODS, Context, Kind, Param, Verb, WrongParameter, checked
 
 NOBODY = Context(client=None)  # type: ignore[arg-type]
 
@@ -101,3 +102,13 @@ def test_what_the_verb_does_not_have_is_refused_by_name(verb: Verb) -> None:
 
 def test_a_whole_number_is_a_number() -> None:
     assert checked(METHODS["location"], {"chat": "+1", "latitude": 1, "longitude": -2})["latitude"] == 1.0
+
+
+def test_a_number_without_end_is_none() -> None:
+    """JSON has 1e999, which is no constant and becomes infinity; it must not be one where a bound is on one side alone."""
+    param = Param("far", Kind.DECIMAL, "how far", lowest=0)
+    verb = dataclasses.replace(METHODS["check"], params=(param,))
+    assert checked(verb, {"far": 2})["far"] == 2.0
+    for value in (float("inf"), float("-inf"), float("nan")):
+        with pytest.raises(WrongParameter):
+            checked(verb, {"far": value})
