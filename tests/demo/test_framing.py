@@ -10,6 +10,8 @@ from letterlock.apps.demo.ledger import Ledger
 from letterlock.apps.demo.network import DIRECTORY_PASSAGE
 from letterlock.carrier.passage import FIRST_PASSAGE
 from letterlock.carrier.wirelog import Record
+from letterlock.codec.frame import FrameCopy, WireFrame, encode_frame
+from letterlock.ids import AccountId, DeviceId
 
 ANA, BEN = "+15550100", "+15550199"
 
@@ -113,6 +115,18 @@ def test_what_cannot_be_read_is_marked_and_nothing_else() -> None:
     assert (log.last.kind, log.last.sealed) == ("plain", (0, 0))
     log.put("r", 1, message("message/imdn+xml", b"<imdn/>", call="c"))
     assert log.last.kind == "receipt"
+
+
+def test_of_a_frame_only_the_ciphertext_is_marked() -> None:
+    """Accounts, device numbers and the list of devices are for everybody to read, and the page does not claim otherwise."""
+    ciphertext = bytes(range(200))
+    copies = (FrameCopy(DeviceId(2), 2, ciphertext),)
+    frame = WireFrame(AccountId(bytes(16)), DeviceId(1), AccountId(bytes(16)), b"a signed list", copies)
+    log = Log()
+    log.put("r", 1, message(SEALED, encode_frame(frame)))
+    begin, size = log.last.sealed
+    assert log.last.data[begin : begin + size] == ciphertext
+    assert (log.last.device, log.last.devices) == (1, (2,))
 
 
 def test_what_was_passed_on_is_known_and_whether_it_was_changed() -> None:

@@ -43,6 +43,8 @@ def whole(frame: Frame) -> dict[str, Any]:
         "line": frame.line,
         "headers": frame.headers,
         "inner": frame.inner,
+        "device": frame.device,
+        "devices": frame.devices,
         "sealed_at": frame.sealed[0],
         "data": base64.b64encode(frame.data[:_SHOWN]).decode(),
         "cut": max(0, len(frame.data) - _SHOWN),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ...carrier.passage import FIRST_PASSAGE
 from ...carrier.wirelog import Record
+from ...codec.frame import MEDIA_TYPE, decode_frame
 from ...codec.sip import NameAddr
 from ...errors import DecodeError
 from ...ids import Instant
@@ -22,8 +23,11 @@ from .network import DIRECTORY_PASSAGE
 __all__ = ["Change", "Closed", "Copy", "Frame", "Frames"]
 
 _KEPT = 3_000
+_MOST = 1 << 20
+_MOST_COPIES = 256
+_COPY_HEAD = 8
 _HEADER_LINE = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*([^\r\n]*)")
-_SEALED = ("application/vnd.letterlock.signal", "message/mls", "application/octet-stream")
+_SEALED = (MEDIA_TYPE, "message/mls", "application/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class Frame:
     message_id: str = ""
     made: bool = False
     detail: str = ""
+    devices: tuple[int, ...] = ()
+    """For which devices of the recipient there is a copy inside: a frame says so, outside of what is encrypted."""
+    device: int = 0
+    """Which device sent it; 0 where nothing says so."""
     copies: list[Copy] = field(default_factory=list)
 
 
@@ -256,8 +264,25 @@ def _read_cpim(frame: Frame, head: int) -> None:
         end = frame.data.rfind(b"\r\n-------")
     if content_type.startswith(_SEALED):
         frame.kind, frame.sealed = "sealed", (head + inner_end + 4, end - head - inner_end - 4)
+        if content_type.startswith(MEDIA_TYPE):
+            _read_frame(frame)
         return
     frame.kind = "receipt" if content_type.startswith("message/imdn") else "plain"
+
+
+def _read_frame(frame: Frame) -> None:
+    """Accounts, device numbers and a signed list of devices stand before the ciphertexts, for everybody to read."""
+    begin, size = frame.sealed
+    content = frame.data[begin : begin + size]
+    try:
+        found = decode_frame(content, max_frame=_MOST, max_list=_MOST, max_copies=_MOST_COPIES)
+    except DecodeError:
+        return
+    if found.copies:
+        behind = sum(len(copy.ciphertext) + _COPY_HEAD for copy in found.copies)
+        at = content.find(found.copies[0].ciphertext, max(0, size - behind))
+        frame.sealed = begin + at, size - at
+        frame.device, frame.devices = found.sender_device, tuple(copy.device for copy in found.copies)
 
 
 # --- headers ---------------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "demo.frame.msrp": "MSRP, the envelope",
     "demo.frame.http": "HTTP, the envelope",
     "demo.frame.cpim": "CPIM, the sheet around the content",
+    "demo.frame.devices": "Before the ciphertext stand both accounts and device numbers: from device {device}, for device {devices}.",
     "demo.frame.cannot": "What it cannot read",
     "demo.frame.cannot.size": "{size} of ciphertext, marked below. The key is on the two phones, and nowhere else.",
     "demo.frame.all.readable": "Nothing: all of this frame can be read.",

@@ -69,6 +69,7 @@ export class Inspector {
         el("h3", {}, t("demo.frame.reads")),
         el("code", { class: "first-line" }, frame.line),
         headers([...frame.headers, ...frame.inner].filter(([name]) => TELLING.has(name.toLowerCase()))),
+        frame.device > 0 && el("p", { class: "aside" }, t("demo.frame.devices", { device: frame.device, devices: frame.devices.join(", ") })),
         el(
           "details",
           {},
