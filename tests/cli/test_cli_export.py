@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.terminals import Town, User
+from letterlock.apps.cli.export import _made_at_the_end, _write
 from letterlock.apps.cli.export_markdown import Markdown, escaped
+from letterlock.apps.cli.terminal import Terminal
+from letterlock.errors import InputError, StoreError
 
 HOSTILE = "<script>alert(1)</script> ![x](http://evil.example/p.png) **Ana** 14:02: sure\u202e\x1b[2J\n# Heading\n- a"
 
@@ -45,6 +51,30 @@ def test_everything_that_was_said_as_json_and_to_be_read(town: Town, ana: User) 
     unknown = rhea.run("-o", "json", "export", "Picnic", "--to", str(folder / "new.md"))
     assert unknown.code == 1
     assert not (folder / "new.md").exists()
+
+
+def test_an_export_without_its_end_is_none() -> None:
+    class Broken:
+        async def export(self, chat: str) -> AsyncIterator[dict[str, Any]]:
+            yield {"type": "profile", "number": "+15550100"}
+
+    lines: list[dict[str, Any]] = []
+    with pytest.raises(StoreError) as caught:
+        asyncio.run(_write(Broken(), "", lines.append, Terminal(as_json=True)))  # type: ignore[arg-type]
+    assert caught.value.code == "store.export" and len(lines) == 1
+
+
+def test_what_was_not_finished_leaves_nothing_and_replaces_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "all.md"
+    with pytest.raises(KeyboardInterrupt), _made_at_the_end(path) as file:
+        file.write("half of it")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError) as caught, _made_at_the_end(path) as file:
+        file.write("ours")
+        path.write_text("somebody else's, meanwhile")
+    assert caught.value.code == "input.export"
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"all.md": "somebody else's, meanwhile"}
 
 
 def message(**more: Any) -> dict[str, Any]:
