@@ -203,6 +203,22 @@ async def test_every_answer_has_the_headers(both: Town) -> None:
         assert answer.headers["Server"] == "letterlock"
 
 
+@pytest.mark.parametrize(
+    "head", ["NOTHING\n\n", "GET / HTTP/1.1\nHost: a\nCookie: {long}\n\n", "GET / HTTP/1.1\nno header\n\n"]
+)
+async def test_sr16_what_is_no_request_is_answered_as_strictly_and_without_its_bytes(both: Town, head: str) -> None:
+    answer = await raw(both.ana, head.format(long="secret" * 4000))
+    said, _, body = answer.partition(b"\r\n\r\n")
+    assert said.split(b" ")[1] == b"400" and b"Server: letterlock" in said and b"aiohttp" not in answer
+    for header in (
+        b"Content-Security-Policy: default-src 'none'",
+        b"X-Content-Type-Options: nosniff",
+        b"Cache-Control: no-store",
+    ):
+        assert header in said
+    assert body and not any(word in body for word in (b"secret", b"NOTHING", b"no header"))
+
+
 async def test_only_who_was_named_may_frame_the_page(tmp_path: Path) -> None:
     """SR-16: for the demo, whose page shows two phones."""
     frames = ("http://127.0.0.1:9",)

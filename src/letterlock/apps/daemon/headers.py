@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["FILE_POLICY", "page_policy", "security_headers"]
+__all__ = ["FILE_POLICY", "SERVER", "page_policy", "security_headers"]
+
+SERVER = "letterlock"
+"""Not of which version of what."""
 
 FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 """Of what somebody sent: opened as a page, it is one that can do nothing (SR-14)."""

@@ -20,7 +20,7 @@ from ..web import CONTENT_TYPES
 from ..web import files as page_files
 from .events import EventStreams
 from .guard import Head, Refused, Rules, refusal
-from .headers import security_headers
+from .headers import SERVER, security_headers
 from .media import Media
 from .sessions import Session, Sessions
 from .settings import DaemonSettings
@@ -60,7 +60,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
         for name, value in common.items():
             answer.headers.setdefault(name, value)
-        answer.headers[hdrs.SERVER] = "letterlock"  # not of which version of what
+        answer.headers[hdrs.SERVER] = SERVER
 
     app.on_response_prepare.append(add_headers)
     pages = _Pages(edge)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from aiohttp import web
 
@@ -179,23 +180,25 @@ class Daemon:
         await self._serve(rules, listener)
 
     async def _serve(self, rules: Rules, listener: sockets.socket) -> None:
+        options: dict[str, Any] = {
+            "access_log": None,
+            "logger": _wire_log,
+            "keepalive_timeout": 75.0,
+            "lingering_time": 0.0,
+            "max_line_size": _MAX_LINE,
+            "auto_decompress": False,
+        }
         runner = web.AppRunner(
-            application(self._edge, rules),
-            access_log=None,
-            handle_signals=False,
-            logger=_wire_log,
-            keepalive_timeout=75.0,
-            lingering_time=0.0,
-            max_line_size=_MAX_LINE,
-            auto_decompress=False,
-            shutdown_timeout=_SHUTDOWN_SECONDS,
+            application(self._edge, rules), handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS, **options
         )
         self._runners.append(runner)
         await runner.setup()
         loop = asyncio.get_running_loop()
         server = runner.server
         assert server is not None
-        self._servers.append(await loop.create_server(bounded(server, self._settings.connections), sock=listener))
+        self._servers.append(
+            await loop.create_server(bounded(server, self._settings.connections, options), sock=listener)
+        )
 
     def _write_token(self) -> None:
         """A new one each time, in a file that nobody else can read at any moment."""
