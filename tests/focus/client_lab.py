@@ -118,11 +118,14 @@ class Lab:
         await self.focus.start()
         return self.focus
 
-    async def phone(self, index: int, device: int = 1, kept: dict[str, str] | None = None) -> Phone:
+    async def phone(
+        self, index: int, device: int = 1, kept: dict[str, str] | None = None, *, registered: bool = True
+    ) -> Phone:
         phone = Phone(index, self.carrier.port, device, {} if kept is None else kept, self._ca)
         await self._phones.enter_async_context(phone.transport)
-        async with asyncio.timeout(5):
-            await phone.transport.registered()
+        if registered:
+            async with asyncio.timeout(5):
+                await phone.transport.registered()
         return phone
 
     async def close(self) -> None:

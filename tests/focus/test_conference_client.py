@@ -146,6 +146,18 @@ async def test_after_a_restart_a_conference_is_found_again(lab: Lab) -> None:
     assert kept.views[-1].focus == focus
 
 
+async def test_after_a_restart_a_change_may_be_first(lab: Lab) -> None:
+    """What was left to be done when a program ended is begun before it is registered again."""
+    ana, bob, carla = [await lab.phone(i) for i in (1, 2, 3)]
+    await ana.transport.sync_conference(Conference(GROUP, "", (bob.number,)), False)
+    await until(lambda: bob.members == {ana.number, bob.number})
+    await bob.transport.__aexit__(None, None, None)
+    again = await lab.phone(2, kept=bob.kept, registered=False)
+    async with asyncio.timeout(10):
+        await again.transport.sync_conference(Conference(GROUP, "", (ana.number, carla.number)), False)
+    await until(lambda: carla.members == {ana.number, bob.number, carla.number})
+
+
 async def test_a_restart_of_the_focus_is_survived(lab: Lab) -> None:
     ana, bob = [await lab.phone(i) for i in (1, 2)]
     await ana.transport.sync_conference(Conference(GROUP, "", (bob.number,)), False)

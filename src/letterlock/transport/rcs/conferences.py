@@ -253,6 +253,9 @@ class Conferences:
         if not group.end.focus:
             await group.end.create(conference.members, subject)
             self._found(group)
+        elif group.roster is None:
+            # Remembered from before, and wanted before the connection is there, with which its roster would begin.
+            self._found(group)
         assert group.roster is not None
         view = await group.roster.whole(self._limits.roster_s)
         there = set(participants(view)) - {self._config.number}
