@@ -211,3 +211,24 @@ def test_a_profile_without_sessions_needs_no_directory() -> None:
     states = [event.state for event in alice.told(SecurityChanged)]
     assert states[-1] == "encrypted"
     assert CAROL not in world.claims and TOY not in world.claims
+
+
+def test_sr01_what_is_kept_waits_and_the_key_server_is_asked_again() -> None:
+    """Without a refusal a second time, and without another transition by each look-up."""
+    world = ConversationWorld()
+    (alice,) = world.person(ALICE, capability=BOTH)
+    alice.send(BOB, "is anybody there")
+    world.run()
+    with pytest.raises(NotEncrypted):
+        alice.send(BOB, "refused")
+    alice.send(BOB, "kept", keep=True)
+    transition = alice.chat(BOB).transition
+    alice.restart()
+    world.run_for(world.limits.absent_refresh_ms * 2)
+    alice.send(BOB, "and this")
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.NO_KEYS_FOUND
+    assert (alice.chat(BOB).transition, world.plaintexts_sent, world.sent) == (transition, 0, [])
+    (bob,) = world.person(BOB, capability=BOTH)
+    world.run_for(world.limits.absent_refresh_ms * 2)
+    assert bob.shown() == ["is anybody there", "kept", "and this"]
+    assert all(message.encrypted for message in bob.history(ALICE))

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from engine.world import ALICE, BOB, CAROL, Phone, World
+from engine.world import ALICE, BOB, CAROL, Crash, Phone, World
 from letterlock.carriage import NetworkResult, Outbound
+from letterlock.engine.content import Delete
 from letterlock.engine.events import (
     MessageDelivered,
     MessageExpired,
@@ -16,6 +17,8 @@ from letterlock.engine.events import (
     SecurityChanged,
 )
 from letterlock.engine.policy import PlainOption
+from letterlock.engine.record_forms import decode_chat, encode_chat
+from letterlock.engine.record_values import Status
 from letterlock.engine.security import WORDS, Security
 from letterlock.errors import InputError, NotEncrypted
 from letterlock.ids import MessageId
@@ -388,3 +391,99 @@ def test_states_are_told_as_they_change() -> None:
     (alice,), _ = world.person(ALICE), world.person(BOB)
     looked_up(world, alice)
     assert [event.state for event in alice.told(SecurityChanged)] == ["checking", "encrypted"]
+
+
+# --- waiting by the user's decision -------------------------------------------------------------------------------
+def nobody_there() -> tuple[World, Phone]:
+    """Alice has been told that the directory knows no keys of Bob's."""
+    world = World(1)
+    (alice,) = world.person(ALICE)
+    alice.do(alice.engine.open_chat, BOB)
+    world.run()
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.NO_KEYS_FOUND
+    return world, alice
+
+
+def statuses(phone: Phone) -> list[Status]:
+    return [message.status for message in phone.history(BOB)]
+
+
+def test_sr01_what_is_kept_waits_through_kills_and_is_encrypted_when_there_are_keys() -> None:
+    world, alice = nobody_there()
+    with pytest.raises(NotEncrypted):
+        alice.send(BOB, "refused")
+    alice.send(BOB, "kept", keep=True)
+    alice.send(BOB, "and so is this")  # asked once in a transition
+    alice.restart()
+    alice.send(BOB, "and this")
+    world.run_for(DAY)
+    alice.restart()
+    assert statuses(alice) == [Status.WAITING] * 3
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.NO_KEYS_FOUND
+    assert not world.sent
+    (bob,) = world.person(BOB)
+    world.run_for(world.limits.fetch_longest_ms * 2)
+    assert bob.shown() == ["kept", "and so is this", "and this"]
+    assert all(message.encrypted for message in (*bob.history(ALICE), *alice.history(BOB)))
+
+
+def test_sr01_a_crash_at_any_commit_neither_loses_nor_lets_out_what_is_kept() -> None:
+    world, alice = nobody_there()
+    commits = iter(range(1 << 30))
+    world.crash_plan = lambda phone, _: phone is alice and next(commits) % 3 == 1
+    for n in range(6):
+        while True:
+            try:
+                alice.send(BOB, f"{n}", keep=True, message_id=MessageId(f"m-{n}"))
+                break
+            except Crash:
+                alice.state.forget_cache()
+    world.crash_plan = None
+    alice.restart()
+    world.run()
+    assert not world.sent
+    (bob,) = world.person(BOB)
+    bob.send(ALICE, "here I am")  # her first message brings the keys
+    world.run()
+    assert bob.shown() == [f"{n}" for n in range(6)]
+
+
+def test_sr01_what_is_kept_is_let_out_by_release_alone_or_taken_back() -> None:
+    world, alice = nobody_there()
+    first = alice.send(BOB, "kept", keep=True)
+    alice.send(BOB, "let out")
+    alice.do(alice.engine.send, BOB, Delete(first))
+    with pytest.raises(NotEncrypted):  # `wait=False` is to know at once
+        alice.send(BOB, "now", wait=False)
+    (option, *_) = alice.engine.options(alice.state, BOB)
+    alice.do(alice.engine.release, BOB, option)
+    world.run()
+    assert [bytes(sent.body) for _, sent in world.sent] == [b"let out"]
+    # A standing decision to send unencrypted is not what whoever wants to wait asked for.
+    with pytest.raises(NotEncrypted):
+        alice.send(BOB, "no", keep=True)
+    with pytest.raises(NotEncrypted):
+        alice.do(alice.engine.keep_waiting, BOB)
+
+
+def test_the_first_message_can_be_taken_back_without_a_decision() -> None:
+    world = World(1)
+    (alice,) = world.person(ALICE)
+    first = alice.send(BOB, "before anything was known")
+    world.run()
+    assert statuses(alice) == [Status.WAITING]
+    alice.do(alice.engine.send, BOB, Delete(first))
+    assert alice.history(BOB)[0].text is None
+
+
+def test_the_decision_to_wait_ends_with_its_transition() -> None:
+    world, alice = nobody_there()
+    alice.do(alice.engine.keep_waiting, BOB)
+    assert alice.chat(BOB).kept == alice.chat(BOB).transition
+    assert decode_chat(encode_chat(alice.chat(BOB))) == alice.chat(BOB)
+    world.person(BOB)
+    world.run_for(world.limits.absent_refresh_ms)
+    alice.do(alice.engine.open_chat, BOB)
+    world.run()
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.ENCRYPTED
+    assert alice.chat(BOB).kept != alice.chat(BOB).transition

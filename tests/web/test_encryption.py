@@ -178,3 +178,19 @@ async def test_a_message_that_failed_says_why_and_is_sent_again(both: Town, visi
     await mine.get_by_role("button", name=say("page.try_again"), exact=True).click()
     again = ana.bubble("through thick and thin").last
     await expect(again).to_contain_text(say("page.status_delivered"))
+
+
+async def test_what_is_kept_waits_asks_no_more_and_is_encrypted_when_keys_come(both: Town, visitors: Visitors) -> None:
+    ana = await begun(both, visitors)
+    dialog = ana.dialog(say("security.no-keys-found.label"))
+    await dialog.get_by_role("button", name=say("dialog.fallback.keep"), exact=True).click()
+    first = await ana.sees("is this your number?")
+    await expect(first).to_contain_text(say("page.status_waiting"))
+    await ana.write("second")
+    await expect(await ana.sees("second")).to_contain_text(say("page.status_waiting"))
+    await expect(dialog).to_be_hidden()
+    dora = await both.person("dora", STRANGER)
+    await (await dora.client.chat(both.ana.number)).send("now with keys")
+    await heard(dora, "message-received", text="second")
+    await expect(first).not_to_contain_text(say("page.plain_rcs"))
+    await expect(ana.chip).to_contain_text(say("security.encrypted.label"))

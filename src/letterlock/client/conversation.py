@@ -62,7 +62,9 @@ class Conversation(Reading):
         return self._asks.profile.security(self.name)
 
     # --- talking -------------------------------------------------------------------------------------------
-    async def send(self, text: str, *, allow: PlainOption | None = None, wait: bool = True) -> MessageId:
+    async def send(
+        self, text: str, *, allow: PlainOption | None = None, wait: bool = True, keep: bool = False
+    ) -> MessageId:
         """Send a message; when this returns it is on disk and on its way, and survives a crash (SR-06).
 
         While the contact's keys are being looked up the message waits and is encrypted later; with `wait=False`
@@ -70,14 +72,27 @@ class Conversation(Reading):
         the user may choose, and `allow` takes one of them (SR-01). Raises TrustRequired when a verified contact's
         keys have changed, InputError for a text that is empty or too long, or when we are no member of the group. A
         group is never unencrypted: members whose keys are missing get the message later, and there are no options.
+        `keep` is the user's decision to wait where no keys were found, as in `keep_waiting`.
         """
-        return await self._send(Text(text), allow, wait)
+        return await self._send(Text(text), allow, wait, keep=keep)
+
+    async def keep_waiting(self) -> None:
+        """The user decided to wait where no keys were found: until that changes, messages of this chat are kept and
+        encrypted when there are keys. They leave unencrypted by `Chat.release` alone, and a `delete` takes one back.
+        Raises NotEncrypted where the user left the chat unencrypted (SR-01)."""
+        await self._asks.ask(lambda profile: profile.keep_waiting(self.name))
 
     async def reply(
-        self, message_id: str, text: str, *, allow: PlainOption | None = None, wait: bool = True
+        self,
+        message_id: str,
+        text: str,
+        *,
+        allow: PlainOption | None = None,
+        wait: bool = True,
+        keep: bool = False,
     ) -> MessageId:
         """Answer a message. As `send`; raises InputError too when there is no such message in this chat."""
-        return await self._send(Text(text, Reference(ids.message_id(message_id))), allow, wait)
+        return await self._send(Text(text, Reference(ids.message_id(message_id))), allow, wait, keep=keep)
 
     async def react(
         self, message_id: str, emoji: str, *, remove: bool = False, allow: PlainOption | None = None, wait: bool = True
@@ -222,6 +237,7 @@ class Conversation(Reading):
         wait: bool,
         message_id: str = "",
         only_encrypted: bool = False,
+        keep: bool = False,
     ) -> MessageId:
         # When the owner dies before it answers, the next one is asked again: by this name it knows what was sent.
         request = uuid.uuid4().hex
@@ -231,7 +247,7 @@ class Conversation(Reading):
             nonlocal asked
             name = request if asked or profile.shared else ""
             asked = True
-            return profile.send(self.name, content, allow, wait, name, message_id, only_encrypted)
+            return profile.send(self.name, content, allow, wait, name, message_id, only_encrypted, keep)
 
         return await self._asks.ask(call)
 

@@ -51,6 +51,8 @@ class ChatSummary:
     """When the first of them was written; 0 if none waits."""
     verified_at: Instant = 0
     """When the user compared codes with the contact; 0 if never for these keys."""
+    kept: bool = False
+    """The user decided to wait where no keys were found, and what is written waits."""
 
 
 class Window(NamedTuple):

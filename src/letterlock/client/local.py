@@ -292,6 +292,7 @@ class LocalProfile(LocalHistory):
         request: str,
         message_id: str = "",
         only_encrypted: bool = False,
+        keep: bool = False,
     ) -> MessageId:
         engine, chosen = self._engine, MessageId(message_id) if message_id else None
 
@@ -306,6 +307,7 @@ class LocalProfile(LocalHistory):
                 wait=wait,
                 message_id=chosen,
                 only_encrypted=only_encrypted,
+                keep=keep,
             )
 
         return MessageId(await self._once(step, request, heavy=group_of(number) is not None))
@@ -328,6 +330,9 @@ class LocalProfile(LocalHistory):
 
     async def options(self, number: ChatName) -> Sequence[PlainOption]:
         return self._engine.options(self._store, number)
+
+    async def keep_waiting(self, number: ChatName) -> None:
+        await self._driver.submit(lambda s, now, rng: self._engine.keep_waiting(s, number, now, rng))
 
     async def release(self, number: Number, allow: PlainOption) -> int:
         return await self._driver.submit(lambda s, now, rng: self._engine.release(s, number, allow, now, rng))

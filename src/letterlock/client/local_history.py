@@ -106,6 +106,7 @@ class LocalHistory:
             waiting,
             since,
             self._engine.verified_at(self._store, name),
+            self._engine.keeps_waiting(self._store, name),
         )
 
     def _of_group(self, name: ChatName) -> tuple[str, bool, int]:

@@ -107,6 +107,7 @@ class RemoteProfile(RemoteHistory):
         request: str,
         message_id: str = "",
         only_encrypted: bool = False,
+        keep: bool = False,
     ) -> MessageId:
         sent: MessageId = await self._call(
             "send",
@@ -117,6 +118,7 @@ class RemoteProfile(RemoteHistory):
             request=request,
             message_id=message_id,
             only_encrypted=only_encrypted,
+            keep=keep,
         )
         if group_of(number) is None and (allow is not None or not self.security(number).encrypted):
             await self.open_chat(peer_name(number))
@@ -132,6 +134,9 @@ class RemoteProfile(RemoteHistory):
     async def options(self, number: ChatName) -> Sequence[PlainOption]:
         options: list[PlainOption] = await self._call("options", number=number)
         return options
+
+    async def keep_waiting(self, number: ChatName) -> None:
+        await self._call("keep_waiting", number=number)
 
     async def release(self, number: Number, allow: PlainOption) -> int:
         released = int(await self._call("release", number=number, allow=allow))

@@ -190,6 +190,7 @@ METHODS: dict[str, Method] = {
             "allow": _OPTION,
             "message_id": (same, lambda text: message_id(text) if text else ""),
             "only_encrypted": (same, bool),  # whatever stands there but nothing: encrypted (SR-01)
+            "keep": (same, bool),
         },
         same,
         MessageId,
@@ -199,6 +200,7 @@ METHODS: dict[str, Method] = {
     "set_push": Method({"push": (_push_to_json, _push_from_json)}, same, same),
     "capabilities": Method(_NUMBER, same, lambda names: None if names is None else tuple(map(str, names))),
     "options": Method(_CHAT, each(_option_to_json), each(_option_from_json)),
+    "keep_waiting": Method(_CHAT, same, same),
     "release": Method({**_NUMBER, "allow": _OPTION}, same, same),
     "typing": _BY_NUMBER,
     "mark_displayed": Method(_CHAT, same, same),

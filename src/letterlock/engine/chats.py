@@ -88,7 +88,7 @@ def _changed(turn: Turn, chat: Chat, state: Security) -> Chat:
     if after != before and not state.plain:
         nonce = b"" if after == "encrypted" else turn.rng(16)
         # A new transition: what the user decided in the one before no longer counts (SR-01).
-        chat = replace(chat, transition=chat.transition + 1, nonce=nonce, plain=-1)
+        chat = replace(chat, transition=chat.transition + 1, nonce=nonce, plain=-1, kept=-1)
     # Keys were found: from now on this chat never becomes plain by itself (SR-01).
     chat = replace(chat, shown=state.value, sticky=chat.sticky or after == "encrypted")
     turn.tell(SecurityChanged(chat.number, state.value))

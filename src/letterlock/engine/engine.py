@@ -148,6 +148,7 @@ class Engine(GroupSteps, ConversationSteps, HistorySteps):
         wait: bool = True,
         message_id: MessageId | None = None,
         only_encrypted: bool = False,
+        keep: bool = False,
     ) -> Step[MessageId]:
         """Store a message, or a change of one, for sending; with the effects performed it is on its way.
 
@@ -160,9 +161,10 @@ class Engine(GroupSteps, ConversationSteps, HistorySteps):
 
         `message_id` is an id of the caller's choice; InputError (`input.message_id_used`) for one that was used.
         `only_encrypted`: NotEncrypted also where the user left the chat unencrypted; one that waits is never released.
+        `keep`: the user decided as `keep_waiting` says, in the same commit.
         """
         turn = Turn(state, now, rng, message_id, only_encrypted)
-        if only_encrypted and allow is not None:
+        if (only_encrypted or keep) and allow is not None:
             raise InputError("either encrypted in any case, or unencrypted by decision", code="input.allow")
         if only_encrypted and (stands := self.security(state, chat, now)) in (Security.PLAIN_RCS, Security.PLAIN_SMS):
             raise NotEncrypted("not sent: this chat is not encrypted", reason=stands.value)
@@ -171,12 +173,25 @@ class Engine(GroupSteps, ConversationSteps, HistorySteps):
         if isinstance(content, ToBot):
             raise InputError("this is for chatbots alone", code="input.chatbot")
         if group_of(chat) is None:
-            return turn.finish(sending.send(self._core, turn, Number(chat), content, allow, wait))
+            return turn.finish(sending.send(self._core, turn, Number(chat), content, allow, wait, keep))
         if allow is not None:
             raise NotEncrypted("a group is never unencrypted", reason=Security.ENCRYPTED.value)
+        if keep:
+            sending.keep_waiting(self._core, turn, chats.load(turn, chat))
         if (keeping := choosing.of(self._core, turn, chat)) is not None:
             return turn.finish(letters.send(self._core, turn, keeping, chat, content, wait))
         return turn.finish(groups.send(self._core, turn, GroupName(chat), content))
+
+    def keep_waiting(self, state: State, chat: ChatName, now: Instant, rng: Rng) -> Step[None]:
+        """The user decided to wait where no keys were found: from here to the next transition of this chat, messages are
+        stored and wait. They are encrypted as soon as there are keys, which the directory is asked for from time to time;
+        unencrypted only by `release`. Raises NotEncrypted where the user left the chat unencrypted (SR-01).
+        """
+        turn = Turn(state, now, rng)
+        if not chats.exists(turn, chat):
+            raise InputError("there is no such chat", code="input.chat", hint="open the chat first: letterlock chats")
+        sending.keep_waiting(self._core, turn, chats.load(turn, chat))
+        return turn.finish(None)
 
     def release(self, state: State, number: Number, allow: PlainOption, now: Instant, rng: Rng) -> Step[int]:
         """Send the messages that wait in this chat unencrypted, by the user's decision; gives their number.

@@ -110,6 +110,11 @@ class HistorySteps:
         """Newest message, time and unread messages of a chat."""
         return state.get(summary_key(chat)) or Summary()
 
+    def keeps_waiting(self, state: State, chat: ChatName) -> bool:
+        """Whether the user decided, in the present transition of this chat, to wait where no keys were found."""
+        known = state.get(chat_key(chat))
+        return known is not None and known.kept == known.transition
+
     def transition(self, state: State, chat: ChatName) -> tuple[int, int, Instant]:
         """How often the kind of protection changed; how many messages wait for keys, and since when (0: none)."""
         known = state.get(chat_key(chat)) or Chat(chat)

@@ -16,7 +16,7 @@ from .record_values import Chat, Contact, Standing
 from .security import WORDS, Security
 from .step import Turn
 
-__all__ = ["PlainOption", "accepts", "chosen", "encrypting", "keeping", "options_of", "refusal", "state_of"]
+__all__ = ["PlainOption", "accepts", "chosen", "encrypting", "keeping", "options_of", "patient", "refusal", "state_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,12 @@ def chosen(core: Core, turn: Turn, chat: Chat, option: PlainOption) -> Chat:
         return replace(chat, nonce=turn.rng(_NONCE_BYTES))
     # There may be another way to choose, now or once there is an account for SMS.
     return replace(chat, nonce=turn.rng(_NONCE_BYTES), plain=chat.transition, medium=option.medium)
+
+
+def patient(chat: Chat, state: Security) -> bool:
+    """Whether a message waits where it cannot be encrypted now: while keys are looked for, and where none were found by
+    the user's decision. Nothing that waits by it leaves unencrypted without another one (SR-01)."""
+    return state is Security.CHECKING or (state is Security.NO_KEYS_FOUND and chat.kept == chat.transition)
 
 
 def refusal(core: Core, chat: Chat, state: Security) -> NotEncrypted:

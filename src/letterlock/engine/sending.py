@@ -10,9 +10,9 @@ from dataclasses import replace
 from .. import ids
 from ..carriage import Medium, Outbound
 from ..errors import InputError, TrustRequired
-from ..ids import MessageId, Number
+from ..ids import MessageId, Number, group_of
 from . import chats, drafts, fetching, outbox, plain, policy, posting, queue, sealing, sms, waiting
-from .content import File, FileFormat, Sendable, check, encode_typing, is_sealed_file
+from .content import Delete, Emptied, File, FileFormat, Sendable, check, encode_typing, is_sealed_file, read
 from .conversations import choosing, files
 from .conversations import sending as letters
 from .core import Core, media_type_of
@@ -20,16 +20,24 @@ from .effects import Transmit
 from .events import MessageFailed
 from .policy import PlainOption
 from .record_values import Chat, Contact, Message, Status, Task, Waiting
-from .records import order_of, order_parts
+from .records import chat_key, order_of, order_parts
 from .sealing import Letter, NotReady
 from .security import Security
 from .shelf import lookup, put
 from .step import Turn
 
-__all__ = ["look_up", "release", "send", "typing"]
+__all__ = ["keep_waiting", "look_up", "release", "send", "typing"]
 
 
-def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: PlainOption | None, wait: bool) -> MessageId:
+def send(
+    core: Core,
+    turn: Turn,
+    number: Number,
+    content: Sendable,
+    allow: PlainOption | None,
+    wait: bool,
+    keep: bool = False,
+) -> MessageId:
     """See Engine.send."""
     chat = chats.load_peer(core, turn, number)
     own = chats.own_list(core, turn)
@@ -40,6 +48,8 @@ def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: Plain
             "the keys of a verified contact have changed",
             hint="compare security codes again, or accept the new keys",
         )
+    if keep:
+        chat = keep_waiting(core, turn, chat)
     if allow is not None:
         return plain.send(core, turn, _choose(core, turn, chat, allow), content, allow.medium)
     protocol = policy.encrypting(core, contact, turn.now)
@@ -49,7 +59,9 @@ def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: Plain
             return plain.send(core, turn, chat, content, chat.medium)
         if (keeping := choosing.of(core, turn, number)) is not None:
             return letters.send(core, turn, keeping, number, content, wait)
-        if state is not Security.CHECKING or not wait:
+        # What waits already can be taken back without a word about whom it was for.
+        taken_back = isinstance(content, Delete) and chat.waiting and state is Security.NO_KEYS_FOUND
+        if not (wait and (policy.patient(chat, state) or taken_back)):
             raise policy.refusal(core, chat, state)
         look_up(core, turn, chat, contact, waiting=True)
         return _queue(core, turn, chat, content)
@@ -75,11 +87,25 @@ def send(core: Core, turn: Turn, number: Number, content: Sendable, allow: Plain
     return _queue(core, turn, chat, content)
 
 
+def keep_waiting(core: Core, turn: Turn, chat: Chat) -> Chat:
+    """See Engine.keep_waiting."""
+    chat = chats.save(core, turn, chat)
+    contact = None if group_of(chat.number) is not None else chats.contact_of(turn, Number(chat.number))
+    state = policy.state_of(core, chat, contact, turn.now)
+    if state.plain or state is Security.BUSINESS:
+        # It would leave unencrypted at once, which is not what was decided (SR-01).
+        raise policy.refusal(core, chat, state)
+    chat = replace(chat, kept=chat.transition)
+    turn.staged.put(chat_key(chat.number), chat)
+    return chat
+
+
 def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
     """See Engine.release."""
     chat = _choose(core, turn, chats.load_peer(core, turn, number), allow)
     count = 0
     sequence = chat.sequence
+    taken_back: set[str] = set()
     for key, task in queue.tasks(turn, number):
         message = lookup(turn, number, task.order) if task.task is Task.CONTENT else None
         if message is None:
@@ -87,6 +113,12 @@ def release(core: Core, turn: Turn, number: Number, allow: PlainOption) -> int:
         turn.staged.delete(key)
         # Its number in the encrypted order was never used, and all that wait are the last ones.
         sequence = min(sequence, order_parts(task.order)[3] - 1)
+        content = read(message.entity, core.limits).content if message.entity else None
+        if isinstance(content, Emptied) or (isinstance(content, Delete) and content.target in taken_back):
+            # Nobody was sent what was deleted, and nobody needs to hear that it was.
+            taken_back.add(message.message_id)
+            put(turn, number, replace(message, status=Status.EXPIRED))
+            continue
         if task.only_encrypted:
             put(turn, number, replace(message, status=Status.FAILED))
             turn.tell(MessageFailed(number, message.message_id, "only-encrypted"))

@@ -63,6 +63,7 @@ _VERBS = {
     "verify": "trust",
     "security": "encryption",
     "options": "plain_verbs",
+    "keep": "plain_verbs",
     "release": "plain_verbs",
     "accept-keys": "plain_verbs",
     "withdraw": "plain_verbs",

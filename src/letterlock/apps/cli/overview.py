@@ -16,7 +16,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "files and history": ("download", "upload", "transfers", "transfer", "cache", "export"),
     "who can read it": (
-        "verify", "withdraw", "accept-keys", "security", "encryption", "options", "release", "certificate",
+        "verify", "withdraw", "accept-keys", "security", "encryption", "options", "keep", "release", "certificate",
         "capabilities", "sms",
     ),
     "run the network": (

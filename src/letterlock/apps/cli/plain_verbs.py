@@ -17,6 +17,7 @@ _NAMES = (
     "name",
     "capabilities",
     "options",
+    "keep",
     "release",
     "accept-keys",
     "withdraw",

@@ -118,6 +118,7 @@ _WRITERS: Mapping[str, Callable[[Any], str]] = {
     "capabilities": _capabilities,
     "resend": sent_text,
     "options": _option,
+    "keep": security_text,
     "release": _released,
     "security": security_text,
     "accept-keys": security_text,

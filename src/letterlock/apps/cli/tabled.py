@@ -20,7 +20,7 @@ __all__ = ["Run", "add_params", "add_verb", "given_params", "run_table_verb"]
 
 Commands = argparse._SubParsersAction
 
-_SPEAK = ("displayed", "release", "accept-keys")
+_SPEAK = ("displayed", "keep", "release", "accept-keys")
 """After these something leaves for the network, and we wait until it has."""
 _ANSWER_SECONDS = 5.0
 

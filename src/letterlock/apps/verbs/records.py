@@ -100,7 +100,7 @@ def security_record(summary: ChatSummary, info: EncryptionInfo | None, locale: s
         "encrypted": state.encrypted,
         "plain": state.plain,
         "verified_at": summary.verified_at or None,
-        "composer": _composer(state) if summary.joined else "closed",
+        "composer": _composer(state, summary.kept) if summary.joined else "closed",
         "protocol": "" if info is None else info.protocol,
         "era": 0 if info is None else info.era,
         "epoch": 0 if info is None else info.epoch,
@@ -121,11 +121,13 @@ def encryption_record(info: EncryptionInfo) -> dict[str, Any]:
     }
 
 
-def _composer(state: Security) -> str:
+def _composer(state: Security, kept: bool) -> str:
     if state.encrypted:
         return "encrypted"
     if state.plain:
         return "plain"
+    if state is Security.NO_KEYS_FOUND and kept:
+        return "waiting"
     return {Security.CHECKING: "waiting", Security.NO_LONGER_VERIFIED: "paused"}.get(state, "closed")
 
 

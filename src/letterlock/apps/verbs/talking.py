@@ -13,7 +13,7 @@ from ...client import BotChat, Chat
 from ...codec.chatbot.model import Action, DeviceData, DeviceSpecifics, ShareLocation
 from ...errors import InputError
 from ...version import __version__
-from .answers import allowed, conversation, sent
+from .answers import allowed, conversation, security_of, sent
 from .chats import CHAT, MESSAGE
 from .context import Context
 from .errors import option_record
@@ -29,19 +29,25 @@ ALLOW = Param(
 )
 # At the terminal --wait has its own sense: to wait for the receipt, so many seconds.
 _WAIT = Param("wait", Kind.FLAG, "false: refuse rather than keep it until keys are here", default=True, terminal=False)
+_KEEP = Param("keep", Kind.FLAG, "where no keys were found: keep it, and encrypt it when there are some", default=False)
 _SENT = ref("Sent")
 
 
-async def _send(context: Context, chat: str, text: str, reply_to: str, allow: str, wait: bool) -> dict[str, Any]:
+async def _send(
+    context: Context, chat: str, text: str, reply_to: str, allow: str, wait: bool, keep: bool
+) -> dict[str, Any]:
     talk = await conversation(context, chat)
     option = await allowed(talk, allow)
     if not reply_to:
-        return sent(talk, await talk.send(text, allow=option, wait=wait))
-    return sent(talk, await talk.reply(await message_named(talk, reply_to), text, allow=option, wait=wait))
+        return sent(talk, await talk.send(text, allow=option, wait=wait, keep=keep))
+    target = await message_named(talk, reply_to)
+    return sent(talk, await talk.reply(target, text, allow=option, wait=wait, keep=keep))
 
 
-async def _reply(context: Context, chat: str, message_id: str, text: str, allow: str, wait: bool) -> dict[str, Any]:
-    return await _send(context, chat, text, message_id, allow, wait)
+async def _reply(
+    context: Context, chat: str, message_id: str, text: str, allow: str, wait: bool, keep: bool
+) -> dict[str, Any]:
+    return await _send(context, chat, text, message_id, allow, wait, keep)
 
 
 async def _react(context: Context, chat: str, message_id: str, emoji: str, remove: bool, allow: str) -> dict[str, Any]:
@@ -109,6 +115,12 @@ async def _options(context: Context, chat: str) -> list[dict[str, str]]:
     return [option_record(option, context.locale) for option in await talk.options()]
 
 
+async def _keep(context: Context, chat: str) -> dict[str, Any]:
+    talk = await conversation(context, chat)
+    await talk.keep_waiting()
+    return await security_of(context, talk)
+
+
 async def _release(context: Context, chat: str, allow: str) -> dict[str, Any]:
     talk = await conversation(context, chat)
     option = await allowed(talk, allow)
@@ -133,6 +145,7 @@ VERBS = (
             Param("reply_to", Kind.MESSAGE, "the message that it answers", default="", metavar="MESSAGE"),
             ALLOW,
             _WAIT,
+            _KEEP,
         ),
         description="Send a message. It is encrypted or it is not sent: exit code 7 says that it would not have been, "
         "and the error carries the token of what you may choose instead.",
@@ -140,6 +153,7 @@ VERBS = (
             Example("to a number", {"chat": "+15550199", "text": "See you at eight?"}),
             Example("to a group, by its subject", {"chat": "Picnic", "text": "Who brings the bread?"}),
             Example("in answer", {"chat": "+15550199", "text": "Yes", "reply_to": "0a1b2c3d"}),
+            Example("when there are keys", {"chat": "+15550199", "text": "Write to me", "keep": True}),
         ),
     ),
     Verb(
@@ -147,7 +161,7 @@ VERBS = (
         "answer a message",
         _reply,
         _SENT,
-        (CHAT, MESSAGE, _TEXT, ALLOW, _WAIT),
+        (CHAT, MESSAGE, _TEXT, ALLOW, _WAIT, _KEEP),
         description="Answer a message. Sent like any other: encrypted or not at all.",
         examples=(Example("answer", {"chat": "+15550199", "message_id": "0a1b2c3d", "text": "At nine, then"}),),
     ),
@@ -261,6 +275,16 @@ VERBS = (
         description="What you may choose in this chat now, who can read what is sent so, and the token of the choice. Empty "
         "while the chat is encrypted.",
         examples=(Example("is there a choice", {"chat": "+15550199"}),),
+    ),
+    Verb(
+        "keep",
+        "keep messages waiting where no keys were found",
+        _keep,
+        ref("Security"),
+        (CHAT,),
+        description="What you write in this chat is kept from now on, and encrypted when there are keys, until that changes. "
+        "Nothing of it leaves unencrypted but by release; delete takes a message back.",
+        examples=(Example("wait for the keys", {"chat": "+15550199"}),),
     ),
     Verb(
         "release",

@@ -93,7 +93,7 @@ def file_format(core: Core, state: State, name: ChatName, now: ids.Instant, wait
         raise only_text()
     if policy.keeping(core, chat, contact, now) is not None:
         return FileFormat.RCC16
-    if wait and security is Security.CHECKING and core.protocols:
+    if wait and policy.patient(chat, security) and core.protocols:
         return FileFormat.SEALED
     raise policy.refusal(core, chat, security)
 

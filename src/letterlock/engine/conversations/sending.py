@@ -13,7 +13,7 @@ from ...conversation_seam import ConversationProtocol, Letter, Refusal, Waits
 from ...errors import InputError, NotEncrypted, TrustRequired
 from ...ids import ChatName, GroupName, Instant, MessageId, Number, group_of
 from .. import chats, drafts, ordering, policy, posting, queue
-from ..content import File, FileFormat, Sendable, check
+from ..content import Delete, File, FileFormat, Sendable, check
 from ..core import Core
 from ..events import MessageExpired, MessageResent
 from ..record_values import Chat, Delivery, Message, Standing, Status, Task, Waiting
@@ -60,7 +60,11 @@ def send(
             code="input.group_left",
             hint="somebody in the group can add you again",
         )
-    if chat.standing in _CLOSED:
+    # What waits already can be taken back without a word about whom it was for.
+    kept = chat.standing is Standing.NO_KEYS and (
+        policy.patient(chat, Security.NO_KEYS_FOUND) or (isinstance(content, Delete) and chat.waiting > 0)
+    )
+    if chat.standing in _CLOSED and not kept:
         raise refusal(core, chat, _CLOSED[chat.standing])
     if isinstance(content, File):
         files.check_format(content, FileFormat.RCC16)
@@ -71,10 +75,11 @@ def send(
     if chat.waiting:
         flush(core, turn, protocol, name)
         chat = chats.load(turn, name)
+        kept = kept and chat.standing is Standing.NO_KEYS
     order = order_of(chat.lamport + 1, core.me.account, core.me.device, chat.sequence + 1)
     message = drafts.draft(core, turn, chat, content, order, Status.SENDING, encrypted=True)
     held: Waits | Refusal | None = Waits.SETTING_UP
-    if not chat.waiting:
+    if not chat.waiting and not kept:
         held = _seal(core, turn, protocol, name, message)
         # What the protocol said along the way may have changed the chat.
         chat = chats.load(turn, name)
@@ -87,7 +92,7 @@ def send(
     if isinstance(held, Refusal) and held not in _PATIENT:
         raise refusal(core, chat, _REFUSED[held])
     if not wait:
-        raise refusal(core, chat, Security.CHECKING)
+        raise refusal(core, chat, Security.NO_KEYS_FOUND if kept else Security.CHECKING)
     if chat.waiting >= core.limits.max_waiting:
         raise InputError("too many messages wait in this chat", code="input.waiting", hint="wait for the keys")
     expires = turn.now + core.limits.expiry_ms
@@ -96,10 +101,25 @@ def send(
     )
     queue.wait_for(turn, name, waiting)
     turn.wake(expires)
+    if kept:
+        turn.wake(max(turn.now, chat.absent_at + core.limits.absent_refresh_ms))
     message = replace(message, status=Status.WAITING)
     chat = drafts.store(core, turn, replace(chat, waiting=chat.waiting + 1), message, waiting=True)
     chats.save(core, turn, chat)
     return message.message_id
+
+
+def _asked_again(core: Core, turn: Turn, protocol: ConversationProtocol, chat: Chat) -> bool:
+    """Something waits where nobody had keys: ask once more, from time to time. The chat stays as it stands until there is
+    an answer, so that the user's decision does, too. Whether there was any."""
+    again = chat.absent_at + core.limits.absent_refresh_ms
+    if chat.absent_at <= turn.now < again:
+        turn.wake(again)
+        return False
+    chats.save(core, turn, replace(chat, absent_at=turn.now))
+    turn.wake(turn.now + core.limits.absent_refresh_ms)
+    _upgrade(core, turn, protocol, chat.number)
+    return chats.load(turn, chat.number).standing is not Standing.NO_KEYS
 
 
 def flush_all(core: Core, turn: Turn) -> None:
@@ -124,6 +144,8 @@ def flush(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName
         _upgrade(core, turn, protocol, name)
     else:
         chats.save(core, turn, chat)
+        if chat.standing is Standing.NO_KEYS and not _asked_again(core, turn, protocol, chat):
+            return
     for key, waiting in tasks:
         if waiting.expires <= turn.now or waiting.task is not Task.CONTENT or turn.staged.get(key) is None:
             continue

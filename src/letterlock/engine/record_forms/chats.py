@@ -17,9 +17,16 @@ _CHAT = struct.Struct(">BQIIIqqQQQ")
 
 
 def encode_chat(chat: Chat) -> bytes:
+    keeps = chat.kept == chat.transition
     out = [
         _CHAT.pack(
-            chat.sticky | chat.accepted << 1 | bool(chat.pending) << 2 | bool(chat.protocol) << 3 | chat.medium << 4 | bool(chat.floor) << 5,
+            chat.sticky
+            | chat.accepted << 1
+            | bool(chat.pending) << 2
+            | bool(chat.protocol) << 3
+            | chat.medium << 4
+            | bool(chat.floor) << 5
+            | keeps << 6,
             chat.lamport,
             chat.sequence,
             chat.base,
@@ -37,7 +44,10 @@ def encode_chat(chat: Chat) -> bytes:
         tls.varint(len(chat.heads)),
     ]
     for head in chat.heads:
-        out.append(head.account + struct.pack(">BIIB", head.device, head.sequence, head.quiet, len(head.gaps) | bool(head.floor) << 7))
+        out.append(
+            head.account
+            + struct.pack(">BIIB", head.device, head.sequence, head.quiet, len(head.gaps) | bool(head.floor) << 7)
+        )
         out.append(tls.u64(head.floor) if head.floor else b"")
         out.extend(struct.pack(">IIQ", gap.first, gap.last, gap.lamport) for gap in head.gaps)
     out.append(tls.varint(len(chat.held)))
@@ -102,6 +112,7 @@ def decode_chat(data: bytes) -> Chat:
         standing=standing,
         medium=Medium(flags >> 4 & 1),
         floor=floor,
+        kept=transition if flags & 64 else -1,
     )
 
 

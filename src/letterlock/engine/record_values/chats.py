@@ -111,6 +111,8 @@ class Chat:
     """Of the choice in `plain`."""
     floor: int = 0
     """The Lamport time up to which nobody whom we have not met yet can have known this chat."""
+    kept: int = -1
+    """The transition for which the user chose to keep messages waiting where no keys were found."""
 
 
 @dataclass(frozen=True, slots=True)

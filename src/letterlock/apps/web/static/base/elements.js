@@ -7,7 +7,7 @@
 //   ll-uploads     chat                       above the composer: what is on its way, with progress and cancel
 //   ll-voice       chat, allow                in place of the composer's row while it records; event `done` when it ends
 //   ll-viewer      message                    presented; a picture or video large
-//   ll-fallback    chat, error, waiting       presented; result {allow: token} or null (keep waiting, Escape)
+//   ll-fallback    chat, error, waiting       presented; result {allow: token}, {keep: true} or null (Escape)
 //   ll-code        chat                       presented; comparing the security code
 //   ll-group       chat                       presented; the roster and what may be changed
 //   ll-new-chat                               presented; result {chat} or null

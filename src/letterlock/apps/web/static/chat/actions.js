@@ -23,8 +23,8 @@ export async function withDecision(chat, attempt) {
   } catch (error) {
     if (error.notEncrypted && error.data.options?.length) {
       const chosen = await present("ll-fallback", { chat, error, waiting: 0 });
-      if (!chosen?.allow) return { done: false };
-      return { done: true, answer: await attempt({ allow: chosen.allow }) };
+      if (!chosen) return { done: false };
+      return { done: true, answer: await attempt(chosen.allow ? { allow: chosen.allow } : {}) };
     }
     if (error.needsTrust) {
       await present("ll-code", { chat });

@@ -232,11 +232,11 @@ export class Composer extends View {
     }
   }
 
-  /** SR-01: asked once; with the option that was chosen it is sent, otherwise it is given back to be kept or changed. */
+  /** SR-01: asked once; with the option that was chosen it is sent, or waits; undecided, it is given back. */
   async #ask(error, message) {
     const chosen = await present("ll-fallback", { chat: this.chat, error, waiting: 0 });
-    if (!chosen?.allow) return this.#giveBack(message);
-    const { allow } = chosen;
+    if (!chosen) return this.#giveBack(message);
+    const { allow = "" } = chosen;
     try {
       // What failed stands in the history and is tried again there; sent anew it would be there twice.
       if (message.unsaved) await store.send(this.chat, { text: message.text, reply: message.reply ?? null, allow });

@@ -17,6 +17,6 @@ export async function decided(chat, send, allow = "") {
     if (!error.notEncrypted || !error.data?.options?.length) throw error;
     const chosen = await present("ll-fallback", { chat, error, waiting: 0 });
     if (!chosen) throw error;
-    return send(chosen.allow);
+    return send(chosen.allow ?? "");
   }
 }

@@ -1,9 +1,10 @@
 /**
  * The question that is asked when a chat cannot be encrypted: keep waiting, send unencrypted, invite.
  *
- * Rules (SR-01): it names who will be able to read. Nothing is chosen beforehand; the first focus, Escape and the cross
- * keep waiting. One button for each option that the daemon offers, and its token is all that an answer holds. A choice
- * holds for the transition: the daemon asks no more, and refuses no more, until the state of the chat is another one.
+ * Rules (SR-01): it names who will be able to read. Nothing is chosen beforehand; the first focus keeps waiting, Escape
+ * and the cross decide nothing. One button for each option that the daemon offers, and its token is all that an answer
+ * holds. A choice, to keep waiting too, holds for the transition: the daemon asks no more, and refuses no more, until the
+ * state of the chat is another one.
  */
 
 import { aboutChat, called, chatName, chatOf } from "../screens/about.js";
@@ -11,6 +12,7 @@ import { rpc } from "../daemon/api.js";
 import { ask, Dialog } from "../base/dialog.js";
 import { bdi, button, el, fill, icon } from "../base/dom.js";
 import { invite } from "./invite.js";
+import { store } from "../daemon/store.js";
 import { t } from "../base/strings.js";
 
 const MOST_LISTED = 20;
@@ -18,7 +20,8 @@ const ICONS = { "plain-rcs": "lock-open", "plain-sms": "lock-struck", business: 
 
 /**
  * Presented with `chat`, `error` (the refusal, with its options) and `waiting` (messages that wait, how many, or true: ask).
- * Its result is `{allow: token, name}`, or null: keep waiting.
+ * Its result is `{allow: token, name}`; `{keep: true}`, what was refused can be sent and will wait; or null: nothing was
+ * decided, or nothing was refused.
  */
 export class Fallback extends Dialog {
   /** @type {any} */ error = null;
@@ -35,7 +38,8 @@ export class Fallback extends Dialog {
     const lead = aboutChat(why.sentence || security.sentence || "", this.chat);
     fill(this.body, lead && el("p", { class: "fallback-why" }, lead), this.queue, this.ways);
     this.frame.setAttribute("aria-describedby", this.describe());
-    this.actions([{ label: t(business ? "dialog.fallback.not-now" : "dialog.fallback.keep"), first: true, kind: "primary" }, !business && !group && { label: t("dialog.fallback.invite"), act: () => this.#invite() }]);
+    const act = (this.error?.data?.reason ?? security.state) === "no-keys-found" ? () => this.#keep() : undefined;
+    this.actions([{ label: t(business ? "dialog.fallback.not-now" : "dialog.fallback.keep"), first: true, kind: "primary", act }, !business && !group && { label: t("dialog.fallback.invite"), act: () => this.#invite() }]);
     this.#offer(why.options ?? null);
     this.#list();
   }
@@ -77,6 +81,12 @@ export class Fallback extends Dialog {
       waiting.length > MOST_LISTED && el("p", {}, t("dialog.fallback.more", { count: waiting.length - MOST_LISTED })),
       el("p", { class: "fallback-all" }, t("dialog.fallback.all", { count: waiting.length })),
     );
+  }
+
+  async #keep() {
+    await rpc("keep", { chat: chatName(this.chat) });
+    store.refreshChat(chatName(this.chat));
+    this.close(this.error ? { keep: true } : null);
   }
 
   #invite() {
