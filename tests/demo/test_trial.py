@@ -64,6 +64,15 @@ def test_what_the_sender_cannot_read_is_not_about_what_was_hit() -> None:
     assert followed.verdict == "unread"
 
 
+def test_an_impostor_who_is_known_has_not_come_to_nothing() -> None:
+    for again, verdict in ((False, "unchanged"), (True, "known")):
+        followed = trial("impostor")
+        followed.settled(again)
+        assert followed.verdict == verdict
+    followed.heard(saying("keys-changed", ANA, chat=BEN))
+    assert followed.verdict == "noticed"
+
+
 def test_hidden_keys_have_worked_when_the_chat_is_plain_and_not_when_it_says_anything_else() -> None:
     followed = trial("hide")
     followed.settled()

@@ -39,9 +39,9 @@ async def _order(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     what = asked.get("attack")
     once = asked.get("once") is True
     if what in _LIES:
-        scene.lie(Lie(what))
+        again = scene.lie(Lie(what))
         await _look(scene, asked)
-        scene.settle_trial()
+        scene.settle_trial(again)
     elif what in _ATTACKS:
         scene.order(Attack(what), 1 if once else None)
     else:

@@ -179,10 +179,12 @@ class Scene:
         self.hand.order(Order(attack, times))
         self.begin_trial(attack.value)
 
-    def lie(self, lie: Lie) -> None:
-        """About Ben."""
+    def lie(self, lie: Lie) -> bool:
+        """About Ben. Whether it was this one already."""
+        again = self.directory.lie is lie
         self.directory.about, self.directory.lie = Number(self.ben.number), lie
         self.begin_trial(lie.value)
+        return again
 
     def withdraw(self, name: str) -> None:
         """This one no more."""
@@ -204,10 +206,10 @@ class Scene:
         self._published("orders", self.orders())
         self._published("trial", self.trial.to_json())
 
-    def settle_trial(self) -> None:
+    def settle_trial(self, again: bool) -> None:
         """The phones were asked, and answered."""
         if self.trial is not None:
-            self.trial.settled()
+            self.trial.settled(again)
             self._published("trial", self.trial.to_json())
 
     def _struck(self, struck: Struck) -> None:

@@ -70,10 +70,11 @@ class Trial:
         self.verdict = self._of_message()
         return True
 
-    def settled(self) -> None:
-        """The phones were asked, and said nothing: there was nothing to say."""
+    def settled(self, again: bool = False) -> None:
+        """The phones were asked, and said nothing: there was nothing to say. `again`: of this lie they had been told."""
         if self.verdict == "armed":
-            self.verdict = "unchanged"
+            # Whoever has an impostor's keys already learns nothing new, and it has not come to nothing either.
+            self.verdict = "known" if again and self.attack == "impostor" else "unchanged"
 
     def to_json(self) -> dict[str, Any]:
         """For the page."""

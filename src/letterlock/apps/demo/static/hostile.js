@@ -89,7 +89,10 @@ export class Hostile {
     const focused = document.activeElement?.dataset?.does;
     fill(this.#detail, attack ? this.#about(attack, orders) : el("p", { class: "aside" }, t("demo.hostile.choose")));
     if (focused) this.#detail.querySelector(`[data-does="${focused}"]`)?.focus();
+    const before = this.#spoken.verdict;
     fill(this.#outcome, trial && trial.attack === attack ? this.#trial(trial) : null);
+    // What it came to is what was waited for: it does not stay below the edge.
+    if (this.#spoken.verdict !== before && this.#spoken.verdict !== "armed") this.#outcome.querySelector(".verdict")?.scrollIntoView({ block: "nearest" });
   }
 
   #about(attack, orders) {
@@ -136,7 +139,7 @@ export class Hostile {
       this.#spoken.verdict = trial.verdict;
       if (!OPEN.has(trial.verdict)) this.#say(text);
     }
-    const tone = BAD.has(trial.verdict) ? "bad" : OPEN.has(trial.verdict) ? "" : trial.verdict === "noticed" || trial.verdict === "relabelled" ? "info" : "ok";
+    const tone = BAD.has(trial.verdict) ? "bad" : OPEN.has(trial.verdict) ? "" : trial.verdict === "noticed" || trial.verdict === "known" || trial.verdict === "relabelled" ? "info" : "ok";
     const begin = trial.hit_at || trial.at;
     this.#tick();
     return [

@@ -12,13 +12,13 @@ import { Wire } from "./wire.js";
 
 const narrow = matchMedia("(max-width: 1099px)");
 const feed = new Feed();
+const locale = new URLSearchParams(location.search).get("locale") ?? "en";
 let started = false;
 let scene = 0;
 
 await begin();
 
 async function begin() {
-  const locale = new URLSearchParams(location.search).get("locale") ?? "en";
   useStrings(await (await fetch(`/demo/strings?locale=${encodeURIComponent(locale)}`)).json());
   document.title = t("demo.title");
   feed.addEventListener("state", () => {
@@ -100,9 +100,10 @@ async function connect(places) {
   });
 }
 
-/** Another chat on a phone: its page hears of it as of any other address. */
+/** Another chat on a phone: its page hears of it as of any other address. The phones speak the language of this page. */
 function show(place, person, chat) {
-  place.querySelector("iframe").src = `${person.url}/#/chat/${encodeURIComponent(chat)}`;
+  const own = locale === "en" ? "" : `?locale=${encodeURIComponent(locale)}`;
+  place.querySelector("iframe").src = `${person.url}/${own}#/chat/${encodeURIComponent(chat)}`;
 }
 
 /** Tabs for one column at a time; on a wide screen all three are there and the tabs are not. */
