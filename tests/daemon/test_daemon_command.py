@@ -133,8 +133,9 @@ async def test_where_another_process_owns_the_profile(tmp_path: Path) -> None:
             for name in ("lake.jpg", "again.jpg"):
                 answer = await daemon.program.upload(picture, chat=BEN, name=name, type="image/jpeg")
                 assert answer.status == 202, answer
-            while len(found := await (await ben.client.chat(ANA)).messages()) < 2:
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(20):
+                while len(found := await (await ben.client.chat(ANA)).messages()) < 2:
+                    await asyncio.sleep(0.01)
             file = found[0].content
             assert isinstance(file, File) and file.pointer is not None and file.pointer.thumbnail is not None
             async with await ben.client.open_file(file) as reader:
