@@ -10,7 +10,9 @@ from letterlock.engine.security import WORDS, Security
 from letterlock.words import ENGLISH, MIRRORED, direction, filled, locales, table, text
 from letterlock.words.en import _FAMILIES, STRINGS
 
-_FORBIDDEN = re.compile(r"\b(secure|insecure|securely|safe|safely|unsafe|fingerprints?|mitm|identity|identities)\b", re.IGNORECASE)
+_FORBIDDEN = re.compile(
+    r"\b(secure|insecure|securely|safe|safely|unsafe|fingerprints?|mitm|identity|identities)\b", re.IGNORECASE
+)
 
 
 def forms(entry: object) -> list[str]:
