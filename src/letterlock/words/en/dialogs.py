@@ -192,6 +192,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "dialog.attach.file": "File",
     "dialog.attach.place": "Place",
     "dialog.attach.name": {"one": "Send a file", "other": "Send {count} files"},
+    "dialog.attach.nothing": "Nothing to send",
     "dialog.attach.send": {"one": "Send", "other": "Send {count} files"},
     "dialog.attach.send-plain": {"one": "Send unencrypted", "other": "Send {count} files unencrypted"},
     "dialog.attach.text": "Text",

@@ -126,7 +126,8 @@ export class Attach extends Dialog {
 
   #draw() {
     const plain = chatOf(this.chat).security?.composer === "plain";
-    this.name = t("dialog.attach.name", { count: this.files.length });
+    const count = this.files.length;
+    this.name = count ? t("dialog.attach.name", { count }) : t("dialog.attach.nothing");
     fill(this.list, this.files.map((file) => this.#file(file)));
     this.text.closest(".field").hidden = this.files.length === 0;
     this.actions([

@@ -205,11 +205,14 @@ export class Uploads extends View {
 
   render() {
     const mine = [...uploads].filter((one) => this.#chat && one.chat === chatName(this.#chat));
+    const held = this.contains(document.activeElement);
     for (const [one, { row }] of this.#rows) {
       if (mine.includes(one)) continue;
       row.remove();
       this.#rows.delete(one);
     }
+    // Who cancelled one goes on writing; the focus must not fall to the page.
+    if (held && !this.contains(document.activeElement)) this.closest("ll-conversation")?.composer?.focusText();
     for (const one of mine) {
       if (!this.#rows.has(one)) {
         const made = rowOf(one);

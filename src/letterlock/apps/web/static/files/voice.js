@@ -141,6 +141,8 @@ export class Voice extends View {
       button({ label: t("dialog.voice.again"), class: "choice", onclick: () => this.start() }),
       button({ label: t("dialog.close"), icon: "close", class: "bare", onclick: () => this.#end(false) }),
     );
+    // What had the focus has gone; without it Escape would not be heard.
+    this.querySelector("button")?.focus();
   }
 
   #typing(active) {

@@ -92,7 +92,9 @@ export class Code extends Dialog {
     const name = called(this.chat);
     this.scanner = new Scanner();
     this.scanSaid = el("p", { role: "status", class: "dialog-said" });
-    this.picture = el("input", { type: "file", accept: "image/*", class: "picker", tabindex: -1, "aria-label": t("dialog.scan.picture"), onchange: () => this.#read() });
+    // A button beside it has its name, and is the one that is told of.
+    const named = { "aria-label": t("dialog.scan.picture"), "aria-hidden": "true", tabindex: -1 };
+    this.picture = el("input", { type: "file", accept: "image/*", class: "picker", ...named, onchange: () => this.#read() });
     this.camera = button({ label: t("dialog.scan.camera"), icon: "camera", text: true, class: "choice", onclick: () => this.#film() });
     const { row, input } = field({
       label: t("dialog.code.last", { name }),
