@@ -222,5 +222,6 @@ async def test_who_wants_no_motion_gets_none(both: Town, visitors: Visitors) -> 
         screen = Screen(page)
         for name in ("chat", "menu", "new chat", "code", "group"):
             await SCREENS[name](screen, both)
-        await page.wait_for_timeout(100)
+        # A transition is announced with the frame that begins it.
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert await still.evaluate("moved") == []
