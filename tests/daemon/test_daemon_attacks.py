@@ -206,3 +206,20 @@ async def test_what_is_no_call_is_answered_as_json_rpc_says(both: Town) -> None:
         notification = await ana.post({"jsonrpc": "2.0", "method": "me"})
         assert (notification.status, notification.body) == (204, b"")
         assert await ana.call("me")
+
+
+async def test_more_files_at_once_than_there_are_places(tmp_path: Path) -> None:
+    """SR-08: each takes memory, or a place on the disk, until it is sealed; the place is free again when its sender goes away."""
+    async with town(tmp_path, DaemonSettings(uploads=1)) as both, visiting(both.ana) as ana:
+        path = f"/api/v1/files?chat=%2B{both.ben.number[1:]}&name=x"
+        head = _head(both.ana, ana.credentials, "Content-Length: 1000", path, "application/octet-stream")
+        _, writer = await asyncio.open_connection("127.0.0.1", both.ana.daemon.port)
+        writer.write(head.replace("\n", "\r\n").encode() + b"x")
+        while not list((both.ana.folder / "uploads").glob("*")):
+            await asyncio.sleep(0)
+        refused = await ana.upload(b"y", chat=both.ben.number, name="y")
+        assert (refused.status, refused.code) == (503, "daemon.busy")
+        writer.close()
+        while list((both.ana.folder / "uploads").glob("*")):
+            await asyncio.sleep(0)
+        assert (await ana.upload(b"y", chat=both.ben.number, name="y")).status == 202
