@@ -109,8 +109,12 @@ def test_sr14_what_people_wrote_is_text_in_markdown() -> None:
 
 
 def test_dividers_say_where_protection_changed() -> None:
+    # What the chat was at that time is written down, too: a divider is not told twice.
+    changed = {"type": "notice", "chat": "+15550199", "at": 1_790_000_000_000, "key": "security-changed"}
     text = rendered(
+        {**changed, "values": {"state": "encrypted"}},
         message(text="one"),
+        {**changed, "values": {"state": "plain-sms"}},
         message(text="two", encrypted=False, medium="sms"),
         message(text="three", encrypted=False, medium="sms"),
         message(text="four"),

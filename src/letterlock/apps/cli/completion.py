@@ -55,7 +55,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="print what makes a shell complete this command",
         description="Print a script that completes verbs, options, files and the names of profiles. For bash it goes into "
         "~/.local/share/bash-completion/completions/letterlock, for zsh into a file _letterlock in a folder of $fpath, for "
-        "tcsh into ~/.tcshrc; a new shell has it.",
+        "tcsh into ~/.tcshrc; a new shell has it. Without the package bash-completion: source it in ~/.bashrc.",
     )
     parser.add_argument("shell", choices=_SHELLS)
     parser.set_defaults(run=run_completion)

@@ -21,6 +21,10 @@ __all__ = ["Markdown"]
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:&$@=])")
 
 
+_REPEATED = frozenset(("encrypted", "keys-new", "plain-rcs", "plain-sms", "checking"))
+"""States of the chat that the dividers tell, of each message by itself; told twice they would contradict each other."""
+
+
 class Markdown:
     """Writes records of `Client.export` as they come."""
 
@@ -45,6 +49,8 @@ class Markdown:
             case "message":
                 self._date(record["at"])
                 self._message(record)
+            case "notice" if record["key"] == "security-changed" and record["values"].get("state") in _REPEATED:
+                pass
             case "notice":
                 self._date(record["at"])
                 notice = Notice(record["key"], record["values"])
