@@ -2,8 +2,9 @@
  * What has to be known about a chat before one writes on: a line between its header and its messages.
  *
  * Rules: only a broken verification is red and read out at once. New keys of somebody who was never compared are a note
- * that stays until it was on the screen for some seconds; "not verified" alone says nothing here. Receiving goes on
- * whatever this shows. "Send anyway" is a decision; "Later" and leaving the chat are none.
+ * that stays, as does the state it tells of, until it was on the screen for some seconds and the chat is left; "not
+ * verified" alone says nothing here. Receiving goes on whatever this shows. "Send anyway" is a decision; "Later", and
+ * leaving a chat whose verification is broken, are none.
  */
 
 import { aboutChat, called, chatName, chatOf } from "../screens/about.js";
@@ -57,6 +58,7 @@ export class Banner extends View {
     if (this.#chat && chat && chatName(chat) === chatName(this.#chat)) {
       this.#chat = chat;
     } else {
+      this.#left();
       this.#chat = chat;
       this.#later = this.#shown = "";
     }
@@ -72,6 +74,7 @@ export class Banner extends View {
   }
 
   disconnected() {
+    this.#left();
     clearTimeout(this.#seen);
     clearTimeout(this.#wait);
   }
@@ -87,8 +90,6 @@ export class Banner extends View {
     // The state of a group is that of one of its members: who, and what can be done, is on its own screen.
     const about = kind === "group" && OF_MEMBERS.has(state) ? "group" : state;
     if (this.#later === state) return this.#say(null);
-    // The note on new keys stays while it is being read, although the chat has no such state any more once it was seen.
-    if (this.#shown === "keys-new" && state === "encrypted" && !this.hidden) return undefined;
     return this.#say(this.#of(about, state, security));
   }
 
@@ -170,14 +171,22 @@ export class Banner extends View {
   #look() {
     clearTimeout(this.#seen);
     if (this.#shown !== "keys-new" || document.visibilityState !== "visible") return;
-    this.#seen = setTimeout(() => document.visibilityState === "visible" && this.#accept(false).catch(() => {}), SEEN_MS);
+    this.#seen = setTimeout(() => this.toggleAttribute("data-read", document.visibilityState === "visible"), SEEN_MS);
+  }
+
+  /** It stays, and so does the state that it tells of, until somebody who has seen it leaves the chat. */
+  #left() {
+    // Nobody waits for the answer: unanswered, the note is there again.
+    if ("read" in this.dataset && this.#shown === "keys-new") this.#accept(false).catch(() => {});
+    delete this.dataset.read;
   }
 
   async #accept(hide) {
     clearTimeout(this.#seen);
-    await rpc("accept_keys", { chat: chatName(this.#chat) });
+    const chat = chatName(this.#chat);
+    await rpc("accept_keys", { chat });
     if (hide || this.#shown === "no-longer-verified") this.#say(null);
-    store.refreshChat(chatName(this.#chat));
+    store.refreshChat(chat);
   }
 
   #postpone(state) {
