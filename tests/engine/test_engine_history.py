@@ -187,6 +187,26 @@ def test_a_divider_stands_where_the_protection_changed() -> None:
     assert len(notices(alice, BOB)) == 2
 
 
+def test_a_chat_that_was_always_encrypted_has_no_divider() -> None:
+    """Also where its first messages were written before there were keys: they are encrypted, too."""
+    world = World()
+    (alice,) = world.person(ALICE)
+    alice.send(BOB, "waits")
+    world.run()
+    (bob,) = world.person(BOB)
+    world.run_for(world.limits.fetch_longest_ms)
+    assert bob.shown() == ["waits"]
+    assert (notices(alice, BOB), notices(bob, ALICE)) == ([], [])
+
+
+def test_encryption_after_somebody_wrote_unencrypted_is_a_divider() -> None:
+    world, alice, _ = two()
+    alice.do(alice.engine.received, Inbound(BOB, ALICE, MessageId("m-1"), "text/plain", b"in the clear", 0))
+    alice.send(BOB, "encrypted")
+    world.run()
+    assert notices(alice, BOB) == [("security-changed", "encrypted")]
+
+
 def test_verification_and_its_end_are_in_the_history() -> None:
     world, alice, _ = two()
     alice.send(BOB, "hi")
@@ -198,7 +218,7 @@ def test_verification_and_its_end_are_in_the_history() -> None:
     assert alice.engine.verified_at(alice.state, BOB) == 0
     assert alice.told(VerificationWithdrawn) == [VerificationWithdrawn(BOB)]
     assert alice.told(SecurityChanged)[-1].state == "encrypted"
-    assert [state for _, state in notices(alice, BOB)] == ["encrypted", "verified", "encrypted"]
+    assert [state for _, state in notices(alice, BOB)] == ["verified", "encrypted"]
     alice.do(alice.engine.withdraw, BOB)
     assert len(alice.told(VerificationWithdrawn)) == 1
 
@@ -418,6 +438,6 @@ def test_withdrawing_and_dividers_in_a_conversation_of_rcc16(foreign: bool) -> N
     world.run_for(60_000)
     assert bob.shown() == ["one", "two", "three"]
     kinds = [key if state is None else state for key, state in notices(alice, BOB)]
-    assert kinds == ["encrypted", "verified", "encrypted", "encryption-ended", "encrypted"]
+    assert kinds == ["verified", "encrypted", "encryption-ended", "encrypted"]
     for phone, chat in ((alice, BOB), (bob, ALICE)):
         assert kept(phone, chat) == naive(phone, chat)

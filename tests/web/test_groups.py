@@ -116,7 +116,7 @@ async def test_the_weakest_member_is_named(both: Town, visitors: Visitors) -> No
     await ana.write("hello all")
     new = await both.person("ben-new", both.ben.number)
     await (await new.client.chat(both.ana.number)).send("my new phone")
-    await expect(ana.chip).to_contain_text("keys are new")
+    await expect(ana.chip).to_contain_text(say("security.group.keys-new.label"))
     dialog = await details(ana)
     member = dialog.get_by_role("listitem").filter(has_text=both.ben.number)
     await expect(member).to_contain_text(re.compile(f"{say('dialog.group.other-keys')}|keys are new"))

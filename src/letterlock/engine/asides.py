@@ -61,7 +61,9 @@ def note(staged: Staged, recorded: Recorded) -> None:
             _card(staged, chat, recorded, unreadable)
         case SecurityChanged(chat=chat, state=state):
             known = staged.get(asides_key(chat)) or Asides()
-            if state in _ENDS:
+            first = not known.shown and state == Security.ENCRYPTED.value and not _after_plain(staged, chat)
+            if state in _ENDS or first:
+                # What was encrypted from its first message on has nothing to be divided from.
                 staged.put(asides_key(chat), replace(known, shown=state))
             elif state in _NAMED and state != known.shown:
                 _divider(staged, chat, replace(known, shown=state), recorded)
@@ -71,6 +73,11 @@ def note(staged: Staged, recorded: Recorded) -> None:
             _divider(staged, chat, staged.get(asides_key(chat)) or Asides(), recorded)
         case _:
             pass
+
+
+def _after_plain(staged: Staged, chat: ChatName) -> bool:
+    known = staged.get(chat_key(chat))
+    return known is not None and known.floor > 0  # each unencrypted message raises it
 
 
 def _divider(staged: Staged, chat: ChatName, known: Asides, recorded: Recorded) -> None:

@@ -14,6 +14,7 @@ from ...engine import events as ev
 from ...engine.policy import PlainOption
 from ...engine.security import Security
 from ...errors import NotEncrypted
+from ...ids import group_of
 from ..verbs import Context
 from ..verbs.names import conversation_named
 from ..verbs.records import event_record, sent_record
@@ -61,15 +62,16 @@ async def say(arguments: argparse.Namespace, terminal: Terminal, what: Say) -> i
         state = chat.security
         terminal.data(
             sent_record(message, chat.name, state),
-            f"{message}  {security_label(state, chat.name)}",
+            f"{message}  {security_label(state, chat.name, group=group_of(chat.name) is not None)}",
         )
-        if state is Security.CHECKING:
+        waits = state in (Security.CHECKING, Security.NO_KEYS_FOUND)
+        if waits:
             terminal.say(f"it waits for the keys of {chat.name}, and is {_LATER}")
         if arguments.wait > 0:
             return await _until_delivered(me, message, cursor, arguments.wait, terminal)
         else:
             await within(_ANSWER_SECONDS, me.settled())
-            if state is not Security.CHECKING and not await _taken(me, message, cursor):
+            if not waits and not await _taken(me, message, cursor):
                 terminal.say(f"the network has not taken it yet; it is {_LATER}")
     return 0
 
@@ -127,6 +129,8 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> str:
         raise error
     tokens = "; as SMS: ".join(f"--allow {option_token(option)}" for option in options.values())
     error.hint = f"to send it unencrypted, readable for {readers[0].lower()}{readers[1:]}: {tokens}"
+    if error.reason == Security.NO_KEYS_FOUND.value:
+        error.hint += "; to wait for keys: letterlock keep CHAT, then send again"
     raise error
 
 

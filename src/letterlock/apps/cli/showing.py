@@ -45,9 +45,11 @@ def group_text(group: Record) -> str:
 
 def sent_text(sent: Record) -> str:
     from ...engine.security import Security
+    from ...ids import group_of
     from .words import chat_label, security_label
 
-    return f"{sent['message_id']}  {security_label(Security(sent['security']), chat_label(sent['chat']))}"
+    state, group = Security(sent["security"]), group_of(sent["chat"]) is not None
+    return f"{sent['message_id']}  {security_label(state, chat_label(sent['chat']), group=group)}"
 
 
 def member_text(member: Record) -> str:

@@ -12,7 +12,9 @@ from ...engine.events import Event, Recorded, event_to_json
 from ...engine.groups.events import GroupEvent
 from ...engine.outcomes import outcome
 from ...engine.security import WORDS, Security, words
+from ...ids import group_of
 from ..verbs.names import chat_label
+from ..verbs.records import security_words
 from .bot_words import bot_lines
 from .group_words import group_event_text
 from .terminal import visible
@@ -28,9 +30,10 @@ __all__ = [
 ]
 
 
-def security_label(state: Security, name: str) -> str:
-    """At most four words, with the contact's name filled in."""
-    return words(state, name).label.format(name=name)
+def security_label(state: Security, name: str, *, group: bool = False) -> str:
+    """At most four words, with the contact's name filled in; of a group without one."""
+    label, _ = security_words(state, name, group=group)
+    return label
 
 
 def security_sentence(state: Security, name: str, date: str = "an earlier day") -> str:
@@ -135,7 +138,8 @@ def _text(event: Event) -> str:
             return f"devices of {event.chat} changed: {', '.join(changes) or 'renewed'}"
         case ev.SecurityChanged():
             label = chat_label(event.chat)
-            return f"chat with {label}: {security_label(Security(event.state), label)}"
+            said = security_label(Security(event.state), label, group=group_of(event.chat) is not None)
+            return f"chat with {label}: {said}"
         case ev.CapabilitiesChanged():
             new = [f"+{name}" for name in event.features if name not in event.before]
             gone = [f"-{name}" for name in event.before if name not in event.features]

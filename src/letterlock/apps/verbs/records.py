@@ -20,7 +20,7 @@ from ...engine.record_values import Status
 from ...engine.security import Security
 from ...engine.view import MessageView
 from ...ids import ChatName, bot_of, group_of
-from ...words import ENGLISH, text
+from ...words import ENGLISH, table, text
 from .names import chat_label
 from .notices import notice_text
 
@@ -52,6 +52,8 @@ class Names:
 
 
 _NUMBERS = Names()
+_WORDS = table()
+_PARTS = ("label", "sentence")
 
 
 # --- chats -------------------------------------------------------------------------------------------------
@@ -75,15 +77,20 @@ def chat_record(summary: ChatSummary, info: EncryptionInfo | None, names: Names 
     }
 
 
-def security_words(state: Security, name: str, verified_at: int = 0, locale: str = ENGLISH) -> tuple[str, str]:
-    """Label and sentence of a state: who can read, with the contact's name and the day of the comparison filled in."""
+def security_words(
+    state: Security, name: str, verified_at: int = 0, locale: str = ENGLISH, group: bool = False
+) -> tuple[str, str]:
+    """Label and sentence of a state: who can read, with the contact's name and the day of the comparison filled in. The
+    state of a group is that of one of its members, and its own name is not who that is."""
     business = state is Security.PLAIN_RCS and name.startswith("sip:")
     key = "security.business-chosen" if business else f"security.{state.value}"
+    own = f"security.group.{state.value}"
+    keys = {part: f"{own}.{part}" if group and f"{own}.{part}" in _WORDS else f"{key}.{part}" for part in _PARTS}
     day = datetime.fromtimestamp(verified_at / 1000, UTC).astimezone() if verified_at else None
     date = f"{day.day} {day:%B %Y}" if day is not None else text("security.earlier", locale)
-    label = text(f"{key}.label", locale, name=name)
+    label = text(keys["label"], locale, name=name)
     # How long has been waited is a number that goes on: `since` says from when.
-    return label, text(f"{key}.sentence", locale, name=name, date=date).replace(" ({wait})", "")
+    return label, text(keys["sentence"], locale, name=name, date=date).replace(" ({wait})", "")
 
 
 def security_record(summary: ChatSummary, info: EncryptionInfo | None, locale: str = ENGLISH) -> dict[str, Any]:
@@ -91,7 +98,7 @@ def security_record(summary: ChatSummary, info: EncryptionInfo | None, locale: s
     state = summary.security
     bot = bot_of(summary.chat) is not None
     name = summary.chat if bot else summary.name or summary.subject or chat_label(summary.chat)
-    label, sentence = security_words(state, name, summary.verified_at, locale)
+    label, sentence = security_words(state, name, summary.verified_at, locale, group_of(summary.chat) is not None)
     return {
         "chat": summary.chat,
         "state": state.value,

@@ -44,6 +44,6 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "unreadable.device.reason": "it came from a device that {name} has not listed",
     "unreadable.content.reason": "it was decrypted, and its content is of no kind that this version can read",
     "unreadable.too-large.reason": "it is larger than what is taken in",
-    "unreadable.asked.next": "nothing: the app of {name} was asked to encrypt it again",
+    "unreadable.asked.next": "wait a moment: {name}'s app was asked to send it again",
     "unreadable.ask.next": "if you expected something, ask {name} to send it again",
 }

@@ -36,6 +36,12 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "security.no-keys-found.sentence": "No keys of {name} were found. Nothing is sent unless you choose to send it unencrypted.",
     "security.business-chosen.label": "Not encrypted (business)",
     "security.business-chosen.sentence": "You chose to write to a business. It, its platform and the carriers can read these messages.",
+    "security.group.verified.sentence": "You compared security codes with every member of this group.",
+    "security.group.keys-new.label": "A member's keys are new",
+    "security.group.keys-new.sentence": "Usually a new phone. The list of members says whose; compare codes to be sure.",
+    "security.group.no-longer-verified.sentence": "You verified a member whose keys have changed. The list of members says whose. Sending is paused.",
+    "security.group.checking.sentence": "Waiting for the members' keys ({wait}).",
+    "security.group.no-keys-found.sentence": "No keys of some members were found. Nothing is sent until there are.",
     "security.earlier": "an earlier day",
     "security.contact": "the contact",
 }
