@@ -102,8 +102,9 @@ export class Tour {
     this.element.hidden = true;
     this.#frames.close();
     document.querySelector(".racks").scrollTop = 0;
-    if (this.#step === LAST) this.#open(this.#feed.state.people[1].number);
     for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
     this.opener.focus();
+    // After it, for a phone that opens a chat leaves the focus where it was.
+    if (this.#step === LAST) this.#open(this.#feed.state.people[1].number);
   }
 }
