@@ -88,7 +88,8 @@ KINDS = ("added", "changed", "fixed", "security")
 
 def _entries(fragment: str) -> list[str]:
     """What a fragment tells: one thing, or a list of them."""
-    return [entry.strip() for entry in re.split(r"^- ", fragment, flags=re.MULTILINE) if entry.strip()]
+    entries = [entry.strip() for entry in re.split(r"^- ", fragment, flags=re.MULTILINE)]
+    return [re.sub(r"\n[ \t]*(?=\S)", "\n  ", entry) for entry in entries if entry]
 
 
 def changelog() -> str:
