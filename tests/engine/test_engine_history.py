@@ -441,3 +441,26 @@ def test_withdrawing_and_dividers_in_a_conversation_of_rcc16(foreign: bool) -> N
     assert kinds == ["verified", "encrypted", "encryption-ended", "encrypted"]
     for phone, chat in ((alice, BOB), (bob, ALICE)):
         assert kept(phone, chat) == naive(phone, chat)
+
+
+@pytest.mark.parametrize("kind", ["sessions", "rcc16", "group"])
+def test_what_is_seen_after_its_id_was_forgotten_is_unread_no_more(kind: str) -> None:
+    """Ids are remembered for three weeks; who comes back later reads all the same."""
+    world: World = Rcc16World() if kind == "rcc16" else World()
+    speaks = BOTH if kind == "rcc16" else None
+    (alice,), (bob,) = world.person(ALICE, capability=speaks), world.person(BOB, capability=speaks)
+    chat: ChatName = ALICE
+    if kind == "group":
+        alice.do(alice.engine.open_chat, BOB)
+        bob.do(bob.engine.open_chat, ALICE)
+        world.run()
+        chat = alice.do(alice.engine.create_group, [BOB], "Picnic")
+        world.run()
+        said = alice.do(alice.engine.send, chat, Text("hi"))
+    else:
+        said = alice.send(BOB, "hi")
+    world.run()
+    assert summary(bob, chat).unread == 1
+    world.run_for(world.limits.remember_ms + 2 * world.limits.prune_ms)
+    bob.do(bob.engine.mark_displayed, chat, said)
+    assert summary(bob, chat).unread == 0

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..ids import MessageId, Number
+from ..ids import ChatName, MessageId, Number
 from . import chats, plain, receipts
 from .core import Core
 from .record_values import Status
 from .records import INBOX, message_key
+from .shelf import others, put
 from .step import Turn
 
-__all__ = ["mark"]
+__all__ = ["forgotten", "mark"]
 
 
 def mark(core: Core, turn: Turn, number: Number, message_id: MessageId) -> None:
@@ -32,3 +33,10 @@ def mark(core: Core, turn: Turn, number: Number, message_id: MessageId) -> None:
                 plain.displayed_here(core, turn, chat, message)
         elif contact is not None:
             receipts.displayed_here(core, turn, chat, contact, message_id, message.sent_at)
+
+
+def forgotten(turn: Turn, chat: ChatName, message_id: MessageId) -> None:
+    """What came so long ago that its id is not remembered is seen all the same; nobody waits for its receipt."""
+    for message, _ in others(turn, chat, message_id):
+        if not message.mine and message.status is Status.RECEIVED:
+            put(turn, chat, dataclasses.replace(message, status=Status.SEEN))

@@ -229,12 +229,12 @@ class Engine(GroupSteps, ConversationSteps, HistorySteps):
     def mark_displayed(self, state: State, chat: ChatName, message_id: MessageId, now: Instant, rng: Rng) -> Step[None]:
         """The user has seen a received message: send the display receipt, once. Nothing for an unknown id."""
         turn = Turn(state, now, rng)
-        if receiving.displayed(self._core, turn, chat, message_id):
-            return turn.finish(None)
-        if group_of(chat) is None:
-            displaying.mark(self._core, turn, Number(chat), message_id)
-        else:
-            groups.mark_displayed(self._core, turn, GroupName(chat), message_id)
+        if not receiving.displayed(self._core, turn, chat, message_id):
+            if group_of(chat) is None:
+                displaying.mark(self._core, turn, Number(chat), message_id)
+            else:
+                groups.mark_displayed(self._core, turn, GroupName(chat), message_id)
+        displaying.forgotten(turn, chat, message_id)
         return turn.finish(None)
 
     # --- the world answers ---------------------------------------------------------------------------------
