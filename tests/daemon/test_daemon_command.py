@@ -71,6 +71,13 @@ async def test_from_start_to_sigterm(tmp_path: Path) -> None:
             browser = tmp_path / "browser"
             browser.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {seen}\n")
             browser.chmod(0o755)
+            # One of a terminal would take this one over: without a screen the address is enough.
+            (tmp_path / "bin").mkdir()
+            (tmp_path / "bin" / "w3m").symlink_to(browser)
+            bare = {"TERM": "xterm", "DISPLAY": "", "WAYLAND_DISPLAY": "", "BROWSER": ""}
+            path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+            code, _, err = await run(both, "web", "--profile", str(folder), PATH=path, **bare)
+            assert code == 0 and "no browser could be opened" in err and not seen.exists()
             code, _, _ = await run(both, "web", "--profile", str(folder), BROWSER=str(browser))
             async with asyncio.timeout(20):
                 while not (seen.exists() and seen.read_text()):

@@ -19,7 +19,7 @@ from pathlib import Path
 from ...client.profile import ProfilePaths
 from .options import add_profile, open_client, profile_path
 from .stopping import stop_signals
-from .terminal import Terminal
+from .terminal import Terminal, has_display
 
 __all__ = ["add_parsers"]
 
@@ -141,5 +141,5 @@ async def _open(folder: Path, login: str, terminal: Terminal) -> None:
             file.write(text)
         return webbrowser.open(page.as_uri())
 
-    if not await asyncio.to_thread(write):
+    if not (has_display() and await asyncio.to_thread(write)):
         terminal.say("no browser could be opened; the address works in any, once and within two minutes")

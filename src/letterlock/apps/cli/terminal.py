@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +17,19 @@ from ...engine.policy import PlainOption
 from ...errors import LetterlockError, NotEncrypted
 from ..verbs.errors import EXIT, exit_code, option_record, option_token
 
-__all__ = ["EXIT", "Terminal", "exit_code", "option_token", "visible"]
+__all__ = ["EXIT", "Terminal", "exit_code", "has_display", "option_token", "visible"]
 
 
 def visible(text: str) -> str:
     """Text from a peer, safe for a terminal: control and direction-changing characters become escapes (SR-14)."""
     return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
+
+
+def has_display() -> bool:
+    """Whether a browser would have somewhere to show itself, or the user named one; one of a terminal would take ours over."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
 class Terminal:

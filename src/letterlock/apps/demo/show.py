@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
-import os
-import sys
 import time
 import webbrowser
 from pathlib import Path
 
 from ..cli.stopping import stop_signals
-from ..cli.terminal import EXIT, Terminal
+from ..cli.terminal import EXIT, Terminal, has_display
 from .server import DemoServer
 
 __all__ = ["show"]
@@ -40,7 +38,7 @@ async def show(
             terminal.say(f"up after {time.monotonic() - began:.1f} s; the address works once; stop with Ctrl-C")
             for text in say:
                 await server.scene.say(server.scene.ana, server.scene.ben.number, text)
-            if browser and _has_display():
+            if browser and has_display():
                 await _open(folder, login, terminal)
             while not stopped.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -51,13 +49,6 @@ async def show(
                     terminal.say(f"nobody had the page open for {minutes:g} minutes: the demo ends")
                     break
     return EXIT["ok"]
-
-
-def _has_display() -> bool:
-    """Whether a browser would have somewhere to show itself; one of a terminal would take this one over."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 async def _open(folder: Path, login: str, terminal: Terminal) -> None:
