@@ -70,7 +70,8 @@ def test_what_the_terminal_does_not_have_says_what_it_has_instead(
     missing = {verb.name for verb in VERBS.values() if verb.instead}
     assert not missing & set(parsers)
     assert missing == {
-        "check", "strings", "open", "typing", "code", "file open", "file save", "file send", "subscribe", "unsubscribe",
+        "alarms", "check", "strings", "open", "typing", "code", "file open", "file save", "file send", "subscribe",
+        "unsubscribe",
     }  # fmt: skip
     for name in missing:
         first = shlex.split(VERBS[name].instead)[0]
