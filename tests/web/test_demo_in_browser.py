@@ -45,3 +45,24 @@ async def test_two_phones_in_frames_talk_and_the_carrier_reads_nothing(demo: Dem
     await writing.press("Enter")
     await expect(ben.get_by_role("article").filter(has_text="under the blue pot")).to_be_visible()
     assert await page.locator("main, #demo").get_by_text("under the blue pot").count() == 0
+
+
+async def test_the_tour_by_keyboard_to_the_control(demo: DemoServer, visitors: Visitors) -> None:
+    """The phones have said hello; the focus stays with the tour, also when it opens a chat on a phone; then the control is found."""
+    page = (await visitors(demo.login_url())).page
+    start = page.get_by_role("button", name=say("demo.tour.start"), exact=True)
+    await start.wait_for()
+    greeting = page.frames[1].get_by_role("article").filter(has_text=say("demo.tour.ben.hello"))
+    await expect(greeting).to_be_visible(timeout=15_000)
+    await start.focus()
+    for step in range(1, 6):
+        await page.keyboard.press("Enter")
+        title = page.locator("#tour-title")
+        await expect(title).to_have_text(say(f"demo.tour.{step}.title"), timeout=15_000)
+        if step == 5:
+            await expect(page.frames[1].locator("ll-composer textarea")).to_be_visible()
+        await expect(title).to_be_focused()
+        await page.keyboard.press("Tab")
+    await expect(page.get_by_role("button", name=say("demo.tour.5.plain"), exact=True)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".learns-not q")).to_have_text(say("demo.tour.ana.plain"), timeout=15_000)
