@@ -160,7 +160,7 @@ async def test_a_message_that_cannot_be_read_says_why_and_what_next(
     await (await both.ben.client.chat(both.ana.number)).send("see you at nine")
     card = ana.page.get_by_role("article").filter(has_text=say("page.unreadable", name=both.ben.number))
     if times is None:
-        await expect(card).to_contain_text(re.compile(r"damaged on its way.*asked to encrypt it again", re.DOTALL))
+        await expect(card).to_contain_text(re.compile(r"damaged on its way.*asked to send it again", re.DOTALL))
         await expect(ana.bubble("see you at nine")).to_have_count(0)
     else:
         await ana.sees("see you at nine")
