@@ -1,4 +1,5 @@
-// What a screen reader is told without being asked: new messages and changes of state, politely, in the order they came.
+// What a screen reader is told without being asked: new messages and changes of state, politely, in the order they
+// came.
 
 const PAUSE = 400;
 /** So many wait to be read; of a flood the newest are told. */

@@ -1,10 +1,11 @@
 /**
  * What every dialogue has: a name, a harmless way out, and one place where trouble is told.
  *
- * Rules: Escape, the cross and the browser's own "back" all mean the harmless answer, which is `null`: never yes. The first
- * focus is on what does nothing, unless there is something to type. While a request runs the buttons wait, and what it
- * came to is said inside the dialogue. One native <dialog>, so that the rest of the page is inert and focus stays inside.
- * `elements.js` presents it: `show()` opens it, its event `closed` has the answer, and the focus goes back to where it was.
+ * Rules: Escape, the cross and the browser's own "back" all mean the harmless answer, which is `null`: never yes. The
+ * first focus is on what does nothing, unless there is something to type. While a request runs the buttons wait, and
+ * what it came to is said inside the dialogue. One native <dialog>, so that the rest of the page is inert and focus
+ * stays inside. `elements.js` presents it: `show()` opens it, its event `closed` has the answer, and the focus goes
+ * back to where it was.
  */
 
 import { aboutChat } from "../screens/about.js";
@@ -37,7 +38,12 @@ export class Dialog extends HTMLElement {
     this.frame = el(
       "dialog",
       { class: "dialog", "aria-labelledby": this.heading.id },
-      el("header", { class: "dialog-head" }, this.heading, button({ label: t("dialog.close"), icon: "close", class: "bare dialog-cross", onclick: () => this.close() })),
+      el(
+        "header",
+        { class: "dialog-head" },
+        this.heading,
+        button({ label: t("dialog.close"), icon: "close", class: "bare dialog-cross", onclick: () => this.close() }),
+      ),
       this.body,
       this.trouble,
       this.footer,
@@ -86,7 +92,12 @@ export class Dialog extends HTMLElement {
     fill(
       this.footer,
       wanted.map(({ label, answer = null, act, kind = "plain", first = false }) =>
-        button({ label, class: `choice ${kind}`, dataset: first ? { first: "" } : {}, onclick: () => (act ? this.run(act) : this.close(answer)) }),
+        button({
+          label,
+          class: `choice ${kind}`,
+          dataset: first ? { first: "" } : {},
+          onclick: () => (act ? this.run(act) : this.close(answer)),
+        }),
       ),
     );
     this.footer.hidden = wanted.length === 0;
@@ -168,13 +179,20 @@ export function field({ label, note = "", tag = "input", ...props }) {
   return { row: el("div", { class: "field" }, el("label", { htmlFor: id }, label), input, noted), input };
 }
 
-/** Why something was refused, in a sentence or two. The daemon phrases it, but for what keeps us from asking it; `chat` is whose name is put into it. */
+/**
+ * Why something was refused, in a sentence or two. The daemon phrases it, but for what keeps us from asking it; `chat`
+ * is whose name is put into it.
+ */
 export function reasonOf(error, chat = null) {
   const own = `dialog.trouble.${error.code}`;
   if (has(own)) return t(own);
   // One of our own, in the words of the table.
   if (!error.code && error instanceof Error) return error.message || t("dialog.trouble");
-  if (error.data?.sentence) return [error.data.label, error.data.sentence].filter(Boolean).map((part) => closed(chat ? aboutChat(part, chat) : part)).join(" ");
+  if (error.data?.sentence)
+    return [error.data.label, error.data.sentence]
+      .filter(Boolean)
+      .map((part) => closed(chat ? aboutChat(part, chat) : part))
+      .join(" ");
   // A hint may name a command line, which is of no use here.
   const hint = error.hint && !/letterlock |--\w/.test(error.hint) ? error.hint : "";
   return [error.message || t("dialog.trouble"), hint].filter(Boolean).map(closed).join(" ");

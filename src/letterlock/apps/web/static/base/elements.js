@@ -5,7 +5,8 @@
 //   ll-attachment  message                    in a bubble: a file, its picture, video or voice
 //   ll-location    message                    in a bubble: a place
 //   ll-uploads     chat                       above the composer: what is on its way, with progress and cancel
-//   ll-voice       chat, allow                in place of the composer's row while it records; event `done` when it ends
+//   ll-voice       chat, allow                in place of the composer's row while it records; event `done` when it
+//   ends
 //   ll-viewer      message                    presented; a picture or video large
 //   ll-fallback    chat, error, waiting       presented; result {allow: token}, {keep: true} or null (Escape)
 //   ll-code        chat                       presented; comparing the security code
@@ -45,8 +46,8 @@ export function place(name, props = {}) {
 }
 
 /**
- * Show an element as a dialogue and wait for its answer: the element goes to the end of the page, its `show()` opens it, and
- * its event `closed` (detail: the result, null for Escape) ends it. The focus goes back to where it was.
+ * Show an element as a dialogue and wait for its answer: the element goes to the end of the page, its `show()` opens
+ * it, and its event `closed` (detail: the result, null for Escape) ends it. The focus goes back to where it was.
  * @param {string} name
  * @param {Record<string, any>} [props]
  * @returns {Promise<any>}

@@ -10,13 +10,16 @@ import { roving } from "./roving.js";
 /**
  * Open a menu and wait until it closes.
  * @param {HTMLElement} anchor what it belongs to; the focus returns there
- * @param {{label: string, items: (Item|false|null)[], above?: HTMLElement|null, box?: HTMLElement, at?: {x: number, y: number}}} options
- *   `above`: a row on top of the items, of buttons with the role menuitemcheckbox; `box`: what it stands beside, if that is
- *   not the anchor; `at`: where a pointer asked for it
+ * @param {{label: string, items: (Item|false|null)[], above?: HTMLElement|null, box?: HTMLElement, at?: {x: number, y:
+ *   number}}} options `above`: a row on top of the items, of buttons with the role menuitemcheckbox; `box`: what it
+ *   stands beside, if that is not the anchor; `at`: where a pointer asked for it
  */
 export function openMenu(anchor, { label, items, above = null, box = anchor, at }) {
   const life = new AbortController();
-  const back = document.activeElement instanceof HTMLElement && document.activeElement !== document.body ? document.activeElement : anchor;
+  const back =
+    document.activeElement instanceof HTMLElement && document.activeElement !== document.body
+      ? document.activeElement
+      : anchor;
   let chosen = null;
   const menu = el(
     "div",

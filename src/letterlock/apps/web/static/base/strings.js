@@ -25,7 +25,14 @@ export function useStrings(table) {
     date: format({ day: "numeric", month: "long" }),
     shortDate: format({ day: "numeric", month: "short" }),
     year: format({ day: "numeric", month: "long", year: "numeric" }),
-    full: format({ weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" }),
+    full: format({
+      weekday: "long",
+      day: "numeric",
+      month: "long",
+      year: "numeric",
+      hour: "2-digit",
+      minute: "2-digit",
+    }),
     number: new Intl.NumberFormat(spoken),
     byte: new Intl.NumberFormat(spoken, { maximumFractionDigits: 1 }),
     list: new Intl.ListFormat(spoken, { style: "long", type: "conjunction" }),
@@ -51,9 +58,13 @@ export function t(key, values = {}) {
   });
 }
 
-/** Isolated where it could turn its surroundings; elsewhere the marks would only be in the way of copying and searching. */
+/**
+ * Isolated where it could turn its surroundings; elsewhere the marks would only be in the way of copying and searching.
+ */
 function isolated(value) {
-  const turns = document.documentElement.dir === "rtl" || /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/.test(value);
+  const turns =
+    document.documentElement.dir === "rtl" ||
+    /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/.test(value);
   return turns ? `\u2068${value}\u2069` : value;
 }
 

@@ -30,5 +30,7 @@ export function textOf(error) {
   if (!(error instanceof RpcError)) throw error;
   if (has(`page.trouble.${error.code}`)) return t(`page.trouble.${error.code}`);
   const sentences = [error.data?.sentence || error.message, error.hint].filter(Boolean);
-  return sentences.map((part) => part.charAt(0).toLocaleUpperCase() + part.slice(1).replace(/[^.!?…]$/, "$&.")).join(" ");
+  return sentences
+    .map((part) => part.charAt(0).toLocaleUpperCase() + part.slice(1).replace(/[^.!?…]$/, "$&."))
+    .join(" ");
 }

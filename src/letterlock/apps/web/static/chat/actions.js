@@ -48,7 +48,12 @@ export async function react(message, emoji, remove = false) {
 async function remove(message) {
   const { chat, message_id } = message;
   const { confirm } = await import("../base/dialog.js");
-  const sure = await confirm({ name: t("page.delete_ask"), text: t("page.delete_hint"), yes: t("page.delete"), danger: true });
+  const sure = await confirm({
+    name: t("page.delete_ask"),
+    text: t("page.delete_hint"),
+    yes: t("page.delete"),
+    danger: true,
+  });
   if (!sure) return;
   try {
     await withDecision(chat, (allowed) => rpc("delete", { chat, message_id, ...allowed }));
@@ -85,20 +90,28 @@ export function openActions(shown, at) {
     items: [
       isFailed(message) && { label: t("page.try_again"), icon: "retry", act: () => tell("again") },
       settled && { label: t("page.reply"), icon: "reply", act: () => tell("reply") },
-      message.reply && !message.reply.missing && {
-        label: t("page.to_answered"),
-        icon: "up",
-        act: () => shown.dispatchEvent(new CustomEvent("jump", { bubbles: true, detail: message.reply.message_id })),
-      },
+      message.reply &&
+        !message.reply.missing && {
+          label: t("page.to_answered"),
+          icon: "up",
+          act: () => shown.dispatchEvent(new CustomEvent("jump", { bubbles: true, detail: message.reply.message_id })),
+        },
       message.edited_at != null && {
         label: t("page.show_original"),
         icon: "clock",
         act: () => shown.querySelector(".edited")?.toggleAttribute("open"),
       },
       message.text && { label: t("page.copy"), icon: "copy", act: () => copy(message) },
-      settled && message.mine && message.kind === "text" && { label: t("page.edit"), icon: "edit", act: () => tell("edit") },
+      settled &&
+        message.mine &&
+        message.kind === "text" && { label: t("page.edit"), icon: "edit", act: () => tell("edit") },
       settled && message.mine && { label: t("page.delete"), icon: "delete", danger: true, act: () => remove(message) },
-      !settled && { label: t("page.discard"), icon: "delete", danger: true, act: () => store.window(message.chat).settle(message, null) },
+      !settled && {
+        label: t("page.discard"),
+        icon: "delete",
+        danger: true,
+        act: () => store.window(message.chat).settle(message, null),
+      },
     ],
   });
 }

@@ -11,7 +11,9 @@ export function avatar({ name, kind = "number", named = true }, size = "") {
   return el("span", { class: `avatar ${size}`, "aria-hidden": "true" }, letters || icon(shape));
 }
 
-/** At most two letters; a name of marks, digits or emoji has none, and hostile stacks of marks are cut to the letter. */
+/**
+ * At most two letters; a name of marks, digits or emoji has none, and hostile stacks of marks are cut to the letter.
+ */
 function initials(name) {
   const words = name.slice(0, 200).split(/\s+/).filter(Boolean);
   const chosen = words.length > 1 ? [words[0], words.at(-1)] : words.slice(0, 1);

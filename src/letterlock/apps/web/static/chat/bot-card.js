@@ -1,5 +1,5 @@
-// What a chatbot sends beside text: cards and suggestions, as text and as buttons that ask the daemon (SR-14: no picture is
-// fetched from an address that somebody else chose, nothing is opened by itself).
+// What a chatbot sends beside text: cards and suggestions, as text and as buttons that ask the daemon (SR-14: no
+// picture is fetched from an address that somebody else chose, nothing is opened by itself).
 
 import { withDecision } from "./actions.js";
 import { rpc } from "../daemon/api.js";
@@ -29,7 +29,13 @@ export class BotCard extends HTMLElement {
       "section",
       { class: "bot-card" },
       title && el("p", { class: "card-title", dir: "auto" }, cut(title, 300)),
-      media && el("p", { class: "gone" }, icon("image"), bdi(cut(media.description || media.content_type || "", 160) || t("page.picture"))),
+      media &&
+        el(
+          "p",
+          { class: "gone" },
+          icon("image"),
+          bdi(cut(media.description || media.content_type || "", 160) || t("page.picture")),
+        ),
       description && longText(description),
       this.#choices(suggestions),
     );

@@ -78,7 +78,8 @@ export class ChatList extends View {
       if (row === at) at = at.nextElementSibling;
       else this.list.insertBefore(row, at);
     }
-    if (focused instanceof HTMLElement && this.list.contains(focused) && document.activeElement !== focused) focused.focus();
+    if (focused instanceof HTMLElement && this.list.contains(focused) && document.activeElement !== focused)
+      focused.focus();
     keepStop(this.list, ITEM);
     this.empty.hidden = chats.length > 0 || !store.chatsLoaded;
     if (!this.empty.hidden) {
@@ -95,7 +96,11 @@ export class ChatList extends View {
     let row = this.#rows.get(chat.chat);
     if (row && row.signature.every((part, at) => part === signature[at])) return row;
     if (!row) {
-      row = el("li", {}, el("a", { class: "chat", href: chatAddress(chat.chat), tabindex: -1, dataset: { chat: chat.chat } }));
+      row = el(
+        "li",
+        {},
+        el("a", { class: "chat", href: chatAddress(chat.chat), tabindex: -1, dataset: { chat: chat.chat } }),
+      );
       this.#rows.set(chat.chat, row);
     }
     row.signature = signature;
@@ -122,7 +127,9 @@ function lines(chat, typing) {
       { class: "chat-top" },
       bdi(cut(chat.name, 80), { class: "chat-name clip" }),
       chat.security && glyph(chat.security),
-      chat.at ? el("time", { class: "chat-time", dir: "auto", dateTime: new Date(chat.at).toISOString() }, briefly(chat.at)) : null,
+      chat.at
+        ? el("time", { class: "chat-time", dir: "auto", dateTime: new Date(chat.at).toISOString() }, briefly(chat.at))
+        : null,
     ),
     el(
       "span",
@@ -138,7 +145,13 @@ function lines(chat, typing) {
               : null,
             last ? bdi(previewOf(last)) : null,
           ),
-      unread && el("span", { class: "badge" }, spoken(t("page.unread", { count: chat.unread })), el("span", { "aria-hidden": "true" }, chat.unread > 999 ? "999+" : String(chat.unread))),
+      unread &&
+        el(
+          "span",
+          { class: "badge" },
+          spoken(t("page.unread", { count: chat.unread })),
+          el("span", { "aria-hidden": "true" }, chat.unread > 999 ? "999+" : String(chat.unread)),
+        ),
     ),
   ];
 }

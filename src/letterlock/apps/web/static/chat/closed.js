@@ -1,5 +1,5 @@
-// What stands in the composer's place where nothing can be written. What is to be decided stands in the banner; when that was
-// put off there, the way back is here.
+// What stands in the composer's place where nothing can be written. What is to be decided stands in the banner; when
+// that was put off there, the way back is here.
 
 import { rpc } from "../daemon/api.js";
 import { button, el, fill } from "../base/dom.js";

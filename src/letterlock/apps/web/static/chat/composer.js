@@ -1,5 +1,6 @@
-// Where one writes. The button says what it does: "Send" with a lock, "Send unencrypted", or that it waits for keys; where
-// the user has to decide first, the decision stands in its place. Escape takes a reply or an edit back, and never sends.
+// Where one writes. The button says what it does: "Send" with a lock, "Send unencrypted", or that it waits for keys;
+// where the user has to decide first, the decision stands in its place. Escape takes a reply or an edit back, and never
+// sends.
 
 import { rpc } from "../daemon/api.js";
 import { withDecision } from "./actions.js";
@@ -45,8 +46,20 @@ export class Composer extends View {
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#pressed(event),
     });
-    this.attach = button({ label: t("page.attach"), icon: "attach", class: "bare", "aria-haspopup": "menu", onclick: () => this.#attach() });
-    this.emoji = button({ label: t("page.emoji"), icon: "emoji", class: "bare", "aria-haspopup": "dialog", onclick: () => this.#emoji() });
+    this.attach = button({
+      label: t("page.attach"),
+      icon: "attach",
+      class: "bare",
+      "aria-haspopup": "menu",
+      onclick: () => this.#attach(),
+    });
+    this.emoji = button({
+      label: t("page.emoji"),
+      icon: "emoji",
+      class: "bare",
+      "aria-haspopup": "dialog",
+      onclick: () => this.#emoji(),
+    });
     this.voice = button({ label: t("page.voice_record"), icon: "mic", class: "bare", onclick: () => this.#record() });
     this.submit = el("button", { type: "submit", class: "send primary" });
     this.note = el("p", { class: "composer-note", hidden: true });
@@ -63,9 +76,13 @@ export class Composer extends View {
     this.listen(store, "chat", ({ detail }) => detail.chat === this.chat && this.render());
     this.listen(store, "connection", () => this.render());
     const conversation = this.closest("ll-conversation");
-    import("../files/attachments.js").then(({ watchDrops }) => watchDrops(conversation, () => this.#target, { signal: this.life }));
+    import("../files/attachments.js").then(({ watchDrops }) =>
+      watchDrops(conversation, () => this.#target, { signal: this.life }),
+    );
     // Whether the banner is there decides what is offered here.
-    const watch = new MutationObserver((changes) => changes.some(({ target }) => target === this.banner) && this.render());
+    const watch = new MutationObserver(
+      (changes) => changes.some(({ target }) => target === this.banner) && this.render(),
+    );
     watch.observe(conversation, { subtree: true, attributeFilter: ["hidden"] });
     this.life.addEventListener("abort", () => watch.disconnect());
     this.render();
@@ -75,7 +92,7 @@ export class Composer extends View {
     this.typing.stop();
   }
 
-  // --- what others ask of it -------------------------------------------------------------------------------------------
+  // --- what others ask of it -----------------------------------------------------------------------------------------
   /** Answer a message. */
   replyTo(message) {
     if (this.#editing) this.#endEdit();
@@ -112,13 +129,13 @@ export class Composer extends View {
     }
   }
 
-  // --- what it shows ---------------------------------------------------------------------------------------------------
+  // --- what it shows -------------------------------------------------------------------------------------------------
   render() {
     const chat = store.chat(this.chat);
     const security = chat?.security;
     const state = security?.composer ?? "waiting";
     const asks = state === "closed" && ASKS.has(security.state) && chat.joined && chat.kind !== "group";
-    const mode = asks ? "asks" : (MODES[state] ? state : "");
+    const mode = asks ? "asks" : MODES[state] ? state : "";
     // Focus in a row that is about to go must not fall to the page.
     const held = this.contains(document.activeElement);
     this.row.hidden = mode === "" || this.#recording;
@@ -146,7 +163,8 @@ export class Composer extends View {
     this.submit.setAttribute("aria-disabled", String(empty));
     this.voice.hidden = !empty || Boolean(this.#editing);
     this.attach.hidden = Boolean(this.#editing);
-    if (mode === "waiting") fill(this.note, icon("ring"), bdi(chat?.security?.sentence ?? t("page.opening")), " ", t("page.queued_note"));
+    if (mode === "waiting")
+      fill(this.note, icon("ring"), bdi(chat?.security?.sentence ?? t("page.opening")), " ", t("page.queued_note"));
     grow(this.text);
   }
 
@@ -161,10 +179,19 @@ export class Composer extends View {
       el(
         "div",
         { class: "context-what" },
-        el("span", { class: "context-title" }, this.#editing ? t("page.editing") : t("page.replying", { name: name.slice(0, 60) })),
+        el(
+          "span",
+          { class: "context-title" },
+          this.#editing ? t("page.editing") : t("page.replying", { name: name.slice(0, 60) }),
+        ),
         bdi(previewOf(message, 120), { class: "clip" }),
       ),
-      button({ label: this.#editing ? t("page.edit_cancel") : t("page.reply_cancel"), icon: "close", class: "bare", onclick: () => this.#dropContext() }),
+      button({
+        label: this.#editing ? t("page.edit_cancel") : t("page.reply_cancel"),
+        icon: "close",
+        class: "bare",
+        onclick: () => this.#dropContext(),
+      }),
     );
   }
 
@@ -172,7 +199,7 @@ export class Composer extends View {
     return this.closest("ll-conversation")?.querySelector("ll-banner");
   }
 
-  // --- writing ---------------------------------------------------------------------------------------------------------
+  // --- writing -------------------------------------------------------------------------------------------------------
   #typed() {
     this.#complain("");
     if (!this.#editing) drafts.set(this.chat, this.text.value);
@@ -289,7 +316,7 @@ export class Composer extends View {
     this.trouble.textContent = text;
   }
 
-  // --- more than text --------------------------------------------------------------------------------------------------
+  // --- more than text ------------------------------------------------------------------------------------------------
   get #target() {
     const sent = () => {
       this.#reply = null;

@@ -39,7 +39,8 @@ export class Conversation extends View {
     this.listen(this, "past-end", () => this.composer.focusText());
     this.listen(this, "to-messages", () => this.timeline.focusLast());
     this.listen(this, "keydown", (event) => {
-      if (event.key === "Escape" && !event.defaultPrevented && event.target.closest("ll-timeline")) this.composer.focusText();
+      if (event.key === "Escape" && !event.defaultPrevented && event.target.closest("ll-timeline"))
+        this.composer.focusText();
     });
     this.render();
     if (!store.chat(this.chat)) store.openChat(this.chat).catch((error) => this.#unknown(error));
@@ -52,7 +53,13 @@ export class Conversation extends View {
   }
 
   render() {
-    const chat = store.chat(this.chat) ?? { chat: this.chat, name: this.chat, kind: "number", named: false, security: null };
+    const chat = store.chat(this.chat) ?? {
+      chat: this.chat,
+      name: this.chat,
+      kind: "number",
+      named: false,
+      security: null,
+    };
     const typing = store.isTyping(this.chat);
     if (this.shown?.chat === chat && this.shown.typing === typing) return;
     this.shown = { chat, typing };
@@ -66,9 +73,18 @@ export class Conversation extends View {
         "div",
         { class: "head-who" },
         el("h2", { class: "clip" }, bdi(cut(chat.name, 80))),
-        el("p", { class: "head-sub clip", role: typing ? "status" : null }, typing ? t("page.typing_short") : this.#sub(chat)),
+        el(
+          "p",
+          { class: "head-sub clip", role: typing ? "status" : null },
+          typing ? t("page.typing_short") : this.#sub(chat),
+        ),
       ),
-      chat.security && chip(chat.security, { onclick: (event) => this.#explain(event.currentTarget), dataset: { part: "chip" }, "aria-haspopup": "dialog" }),
+      chat.security &&
+        chip(chat.security, {
+          onclick: (event) => this.#explain(event.currentTarget),
+          dataset: { part: "chip" },
+          "aria-haspopup": "dialog",
+        }),
       button({
         label: group ? t("page.chat_menu_group") : t("page.chat_menu"),
         icon: "more",
@@ -117,7 +133,11 @@ export class Conversation extends View {
         { label: t("page.search_here"), icon: "search", act: () => go(searchAddress("", this.chat)) },
         group && { label: t("page.group_details"), icon: "group", act: () => present("ll-group", { chat: this.chat }) },
         chat?.kind === "number" &&
-          COMPARABLE.has(chat.security?.state) && { label: t("page.compare"), icon: "shield-check", act: () => present("ll-code", { chat: this.chat }) },
+          COMPARABLE.has(chat.security?.state) && {
+            label: t("page.compare"),
+            icon: "shield-check",
+            act: () => present("ll-code", { chat: this.chat }),
+          },
         chat?.kind !== "group" && { label: t("page.rename"), icon: "edit", act: () => this.#rename(chat) },
       ],
     });
@@ -126,7 +146,13 @@ export class Conversation extends View {
   async #rename(chat) {
     const { Dialog, ask, field } = await import("../base/dialog.js");
     const dialog = new Dialog();
-    const { row, input } = field({ label: t("page.rename_label"), note: t("page.rename_note"), value: chat.named ? chat.name : "", maxLength: 64, autocomplete: "off" });
+    const { row, input } = field({
+      label: t("page.rename_label"),
+      note: t("page.rename_note"),
+      value: chat.named ? chat.name : "",
+      maxLength: 64,
+      autocomplete: "off",
+    });
     dialog.name = t("page.rename");
     const save = () => rpc("name", { chat: this.chat, name: input.value.trim() }).then(() => dialog.close(true));
     fill(dialog.body, el("form", { onsubmit: (event) => (event.preventDefault(), dialog.run(save)) }, row));
@@ -136,7 +162,10 @@ export class Conversation extends View {
 
   #unknown(error) {
     if (error.unreachable || error.sessionEnded) return;
-    fill(this, el("div", { class: "welcome" }, el("h2", {}, t("page.no_such_chat")), el("a", { href: "#/" }, t("page.back"))));
+    fill(
+      this,
+      el("div", { class: "welcome" }, el("h2", {}, t("page.no_such_chat")), el("a", { href: "#/" }, t("page.back"))),
+    );
   }
 }
 

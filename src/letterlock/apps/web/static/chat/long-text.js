@@ -1,6 +1,6 @@
 // What somebody wrote, as text and nothing else: isolated, with addresses as links, and cut where it is very long.
-// A text may be built to hurt: no markup is read, marks stacked on one letter stay inside their message (message.css), and
-// nobody's 100,000 characters are laid out before somebody asks for them (SR-14, SR-08).
+// A text may be built to hurt: no markup is read, marks stacked on one letter stay inside their message (message.css),
+// and nobody's 100,000 characters are laid out before somebody asks for them (SR-14, SR-08).
 
 import { button, el, fill } from "../base/dom.js";
 import { t } from "../base/strings.js";
@@ -37,7 +37,7 @@ export function longText(text) {
 /** Pieces of their own boxes, which the browser lays out when they come into view. */
 function pieces(text) {
   const found = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const line = text.indexOf("\n", at + PIECE / 2);
     let end = line >= 0 && line < at + PIECE ? line + 1 : Math.min(text.length, at + PIECE);
     if (inPair(text, end)) end += 1;
@@ -62,7 +62,8 @@ function endOf(text) {
   return inPair(text, end) ? end - 1 : end;
 }
 
-const inPair = (text, at) => at < text.length && /[\udc00-\udfff]/.test(text[at]) && /[\ud800-\udbff]/.test(text[at - 1] ?? "");
+const inPair = (text, at) =>
+  at < text.length && /[\udc00-\udfff]/.test(text[at]) && /[\ud800-\udbff]/.test(text[at - 1] ?? "");
 
 function linked(text) {
   const parts = [];
@@ -79,5 +80,9 @@ function linked(text) {
 
 /** Opened only by whoever presses it, and told nothing of this page. */
 function link(address) {
-  return el("a", { href: address, target: "_blank", rel: "noopener noreferrer nofollow" }, el("bdi", { dir: "ltr" }, address));
+  return el(
+    "a",
+    { href: address, target: "_blank", rel: "noopener noreferrer nofollow" },
+    el("bdi", { dir: "ltr" }, address),
+  );
 }

@@ -11,9 +11,9 @@ import { store } from "../daemon/store.js";
 import { dayOf, listOf, momentOf, t, timeOf } from "../base/strings.js";
 
 /**
- * @typedef {{day: boolean, from: "encrypted"|"rcs"|"sms"|"", unread: boolean, first: boolean, last: boolean, group: boolean,
- *   latest: boolean}} Surroundings what the neighbours make of it: a new day, a transition of encryption, where the unread
- *   ones begin, first and last of one sender's run, in a group, our latest
+ * @typedef {{day: boolean, from: "encrypted"|"rcs"|"sms"|"", unread: boolean, first: boolean, last: boolean, group:
+ *   boolean, latest: boolean}} Surroundings what the neighbours make of it: a new day, a transition of encryption,
+ *   where the unread ones begin, first and last of one sender's run, in a group, our latest
  */
 
 /** `show(message, surroundings)`; it renders when either is another one than before. */
@@ -74,10 +74,21 @@ export class Message extends HTMLElement {
           { class: "bubble" },
           named && bdi(cut(message.sender_name || message.sender, 60), { class: "sender clip" }),
           message.reply && this.#quote(message.reply),
-          el("div", { class: "line" }, el("div", { class: "content" }, contentOf(message, this.querySelector("ll-attachment"))), meta(message, around)),
+          el(
+            "div",
+            { class: "line" },
+            el("div", { class: "content" }, contentOf(message, this.querySelector("ll-attachment"))),
+            meta(message, around),
+          ),
         ),
         this.#hasActions() &&
-          button({ label: t("page.actions"), icon: "more", class: "bare more", tabindex: -1, onclick: () => openActions(this) }),
+          button({
+            label: t("page.actions"),
+            icon: "more",
+            class: "bare more",
+            tabindex: -1,
+            onclick: () => openActions(this),
+          }),
       ),
       message.reactions?.length > 0 && reactions(message),
       isFailed(message) && this.#failure(message),
@@ -85,11 +96,20 @@ export class Message extends HTMLElement {
   }
 
   #hasActions() {
-    return this.message && !isSystem(this.message) && this.message.kind !== "deleted" && !(this.message.local && !isFailed(this.message));
+    return (
+      this.message &&
+      !isSystem(this.message) &&
+      this.message.kind !== "deleted" &&
+      !(this.message.local && !isFailed(this.message))
+    );
   }
 
   #quote(reply) {
-    const who = reply.missing ? "" : reply.sender === store.me?.number ? t("page.you") : reply.sender_name || reply.sender || "";
+    const who = reply.missing
+      ? ""
+      : reply.sender === store.me?.number
+        ? t("page.you")
+        : reply.sender_name || reply.sender || "";
     return el(
       "button",
       {
@@ -111,7 +131,11 @@ export class Message extends HTMLElement {
       "div",
       { class: "failure" },
       icon("warning"),
-      el("div", {}, [reason, next].filter(Boolean).map((part) => [el("p", { dir: "auto" }, sentenceOf(part)), " "])),
+      el(
+        "div",
+        {},
+        [reason, next].filter(Boolean).map((part) => [el("p", { dir: "auto" }, sentenceOf(part)), " "]),
+      ),
       button({
         label: t("page.try_again"),
         class: "link",
@@ -148,7 +172,12 @@ function contentOf(message, held) {
     case "deleted":
       return el("p", { class: "gone" }, icon("delete"), t(message.mine ? "page.deleted_by_you" : "page.deleted"));
     case "file":
-      return [held?.message?.message_id === message.message_id ? Object.assign(held, { message }) : place("ll-attachment", { message }), message.text ? longText(message.text) : null];
+      return [
+        held?.message?.message_id === message.message_id
+          ? Object.assign(held, { message })
+          : place("ll-attachment", { message }),
+        message.text ? longText(message.text) : null,
+      ];
     case "location":
       return place("ll-location", { message });
     case "bot":
@@ -156,7 +185,9 @@ function contentOf(message, held) {
     case "text":
       return longText(message.text ?? "");
     default:
-      return message.text ? longText(message.text) : el("p", { class: "gone" }, icon("file"), t("page.unknown", { type: cut(message.content_type, 60) }));
+      return message.text
+        ? longText(message.text)
+        : el("p", { class: "gone" }, icon("file"), t("page.unknown", { type: cut(message.content_type, 60) }));
   }
 }
 
@@ -172,17 +203,34 @@ function meta(message, around) {
         "details",
         { class: "edited" },
         el("summary", { tabindex: -1 }, t("page.edited")),
-        el("div", { class: "original" }, el("span", { class: "original-label" }, t("page.original")), longText(message.original ?? "")),
+        el(
+          "div",
+          { class: "original" },
+          el("span", { class: "original-label" }, t("page.original")),
+          longText(message.original ?? ""),
+        ),
       ),
-    !message.encrypted && el("span", { class: "carried" }, icon(message.medium === "sms" ? "lock-struck" : "lock-open"), t(message.medium === "sms" ? "page.plain_sms" : "page.plain_rcs")),
-    el("time", { dir: "auto", dateTime: new Date(message.at).toISOString(), title: momentOf(message.at) }, timeOf(message.at)),
+    !message.encrypted &&
+      el(
+        "span",
+        { class: "carried" },
+        icon(message.medium === "sms" ? "lock-struck" : "lock-open"),
+        t(message.medium === "sms" ? "page.plain_sms" : "page.plain_rcs"),
+      ),
+    el(
+      "time",
+      { dir: "auto", dateTime: new Date(message.at).toISOString(), title: momentOf(message.at) },
+      timeOf(message.at),
+    ),
     message.encrypted && el("span", { class: "glyph locked", title: t("page.encrypted") }, icon("lock")),
     status &&
       el(
         "span",
         { class: `status tone-${status.tone}`, title: status.label },
         icon(status.shape),
-        around.latest || failed || message.superseded_by || message.status === "waiting" ? el("span", {}, status.label) : spoken(status.label),
+        around.latest || failed || message.superseded_by || message.status === "waiting"
+          ? el("span", {}, status.label)
+          : spoken(status.label),
       ),
   );
 }
@@ -210,7 +258,10 @@ function reactions(message) {
           tabindex: -1,
           "aria-pressed": String(mine),
           "aria-label": t(mine ? "page.reaction_mine" : "page.reaction", { emoji: cut(emoji, 8), count }),
-          title: count > who.length ? t("page.reaction_more", { names: who.join(", "), count: count - who.length }) : listOf(who),
+          title:
+            count > who.length
+              ? t("page.reaction_more", { names: who.join(", "), count: count - who.length })
+              : listOf(who),
           onclick: () => react(message, emoji, mine),
         },
         el("span", { class: "emoji" }, cut(emoji, 8)),
@@ -241,7 +292,13 @@ function transition(from) {
 /** What is no message: a change of the group or of keys, a gap, something that could not be read. */
 function system(message) {
   if (message.kind === "notice") {
-    return el("p", { class: "notice" }, bdi(message.notice?.text ?? message.text ?? ""), " ", el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)));
+    return el(
+      "p",
+      { class: "notice" },
+      bdi(message.notice?.text ?? message.text ?? ""),
+      " ",
+      el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)),
+    );
   }
   const { reason, next_step: next } = message.outcome ?? {};
   const missing = message.kind === "missing";
@@ -253,7 +310,11 @@ function system(message) {
     el(
       "div",
       {},
-      el("p", { class: "card-title" }, missing ? t("page.missing", { name: cut(who, 60) }) : t("page.unreadable", { name: cut(who, 60) })),
+      el(
+        "p",
+        { class: "card-title" },
+        missing ? t("page.missing", { name: cut(who, 60) }) : t("page.unreadable", { name: cut(who, 60) }),
+      ),
       [reason, next].filter(Boolean).map((part) => [el("p", { dir: "auto" }, sentenceOf(part)), " "]),
       missing && !reason && el("p", {}, t("page.missing_hint")),
       message.at ? el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)) : null,
@@ -263,7 +324,9 @@ function system(message) {
 
 /** Of what could not be read nobody has proven who wrote it: then it is of the chat that it came in. */
 function whoseCard(message) {
-  return message.mine ? t("page.you") : message.sender_name || message.sender || store.chat(message.chat)?.name || message.chat;
+  return message.mine
+    ? t("page.you")
+    : message.sender_name || message.sender || store.chat(message.chat)?.name || message.chat;
 }
 
 /** All that matters of it in one line, for whoever moves through the conversation by ear. */

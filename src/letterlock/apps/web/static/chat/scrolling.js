@@ -1,5 +1,5 @@
-// Where a conversation is scrolled to: at its end it stays there, elsewhere what is read stays in its place, whatever comes
-// above or below, and whatever changes its size.
+// Where a conversation is scrolled to: at its end it stays there, elsewhere what is read stays in its place, whatever
+// comes above or below, and whatever changes its size.
 
 /** How near the end counts as at the end, in CSS pixels. */
 const NEAR = 48;

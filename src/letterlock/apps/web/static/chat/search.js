@@ -34,13 +34,24 @@ export class Search extends View {
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#pressed(event),
     });
-    this.clear = button({ label: t("page.search_clear"), icon: "close", class: "bare", hidden: true, onclick: () => this.end() });
+    this.clear = button({
+      label: t("page.search_clear"),
+      icon: "close",
+      class: "bare",
+      hidden: true,
+      onclick: () => this.end(),
+    });
     this.scope = el("div", { class: "search-scope", hidden: true });
     this.count = el("p", { class: "search-count", role: "status" });
     this.results = el("ul", { class: "results", role: "list", "aria-label": t("page.search_results") });
     this.more = button({ label: t("page.search_more"), text: true, hidden: true, onclick: () => this.#more() });
     this.panel = el("div", { class: "search-panel", hidden: true }, this.count, this.results, this.more);
-    fill(this, el("div", { class: "search-box", role: "search" }, icon("search"), this.field, this.clear), this.scope, this.panel);
+    fill(
+      this,
+      el("div", { class: "search-box", role: "search" }, icon("search"), this.field, this.clear),
+      this.scope,
+      this.panel,
+    );
     roving(this.results, "a", { signal: this.life, edge: (forward) => !forward && this.field.focus() });
   }
 
@@ -105,7 +116,11 @@ export class Search extends View {
       this.#typed();
       this.field.focus();
     };
-    fill(this.scope, el("span", { class: "clip" }, t("page.search_in", { name })), button({ label: t("page.search_everywhere"), class: "link", onclick: everywhere }));
+    fill(
+      this.scope,
+      el("span", { class: "clip" }, t("page.search_in", { name })),
+      button({ label: t("page.search_everywhere"), class: "link", onclick: everywhere }),
+    );
   }
 
   async #find(text) {
@@ -113,7 +128,11 @@ export class Search extends View {
     const found = await this.#ask(text, "");
     if (!found || serial !== this.#serial) return;
     const chats = this.#chat ? [] : chatsNamed(text);
-    fill(this.results, chats.map((chat) => chatRow(chat)), found.hits.map((hit) => hitRow(hit)));
+    fill(
+      this.results,
+      chats.map((chat) => chatRow(chat)),
+      found.hits.map((hit) => hitRow(hit)),
+    );
     this.#showEnd(text, found, chats.length + found.hits.length);
   }
 
@@ -130,7 +149,11 @@ export class Search extends View {
   async #ask(text, before) {
     this.#running = new AbortController();
     try {
-      return await rpc("search", { text, ...(this.#chat && { chat: this.#chat }), ...(before && { before }) }, { signal: this.#running.signal });
+      return await rpc(
+        "search",
+        { text, ...(this.#chat && { chat: this.#chat }), ...(before && { before }) },
+        { signal: this.#running.signal },
+      );
     } catch (error) {
       if (error.name === "AbortError") return null;
       this.count.textContent = error.unreachable ? t("page.not_loaded") : textOf(error);
@@ -143,21 +166,35 @@ export class Search extends View {
   #showEnd(text, { before }, held) {
     this.rest = { text, before, held };
     this.more.hidden = !before;
-    this.count.textContent = held === 0 ? t("page.search_none") : before ? t("page.search_many", { count: held }) : t("page.search_found", { count: held });
+    this.count.textContent =
+      held === 0
+        ? t("page.search_none")
+        : before
+          ? t("page.search_many", { count: held })
+          : t("page.search_found", { count: held });
     keepStop(this.results, "a");
   }
 }
 
 function chatsNamed(text) {
   const wanted = text.toLocaleLowerCase();
-  return store.sorted().filter((chat) => chat.name.toLocaleLowerCase().includes(wanted) || chat.chat.includes(wanted)).slice(0, MOST_CHATS);
+  return store
+    .sorted()
+    .filter((chat) => chat.name.toLocaleLowerCase().includes(wanted) || chat.chat.includes(wanted))
+    .slice(0, MOST_CHATS);
 }
 
 function chatRow(chat) {
   return el(
     "li",
     {},
-    el("a", { class: "result", href: chatAddress(chat.chat), tabindex: -1 }, avatar(chat, "small"), el("span", { class: "result-body" }, bdi(cut(chat.name, 80), { class: "chat-name clip" })), chat.security && glyph(chat.security)),
+    el(
+      "a",
+      { class: "result", href: chatAddress(chat.chat), tabindex: -1 },
+      avatar(chat, "small"),
+      el("span", { class: "result-body" }, bdi(cut(chat.name, 80), { class: "chat-name clip" })),
+      chat.security && glyph(chat.security),
+    ),
   );
 }
 
@@ -177,9 +214,19 @@ function hitRow({ message, text, ranges }) {
           "span",
           { class: "result-top" },
           bdi(cut(chat?.name ?? message.chat, 60), { class: "chat-name clip" }),
-          el("time", { class: "chat-time", dir: "auto", dateTime: new Date(message.at).toISOString() }, briefly(message.at)),
+          el(
+            "time",
+            { class: "chat-time", dir: "auto", dateTime: new Date(message.at).toISOString() },
+            briefly(message.at),
+          ),
         ),
-        el("span", { class: "result-text" }, bdi(cut(who, 40)), ": ", el("bdi", { dir: "auto" }, excerpt(text || message.text || "", ranges))),
+        el(
+          "span",
+          { class: "result-text" },
+          bdi(cut(who, 40)),
+          ": ",
+          el("bdi", { dir: "auto" }, excerpt(text || message.text || "", ranges)),
+        ),
       ),
     ),
   );
@@ -202,6 +249,11 @@ function excerpt(text, ranges) {
 }
 
 /** Space that matters stays: a word and the mark beside it are not to run together. */
-const plain = (points, from, to) => points.slice(from, to).join("").replace(/(\p{M}{4})\p{M}+/gu, "$1").replace(/\s+/g, " ");
+const plain = (points, from, to) =>
+  points
+    .slice(from, to)
+    .join("")
+    .replace(/(\p{M}{4})\p{M}+/gu, "$1")
+    .replace(/\s+/g, " ");
 
 customElements.define("ll-search", Search);

@@ -25,7 +25,8 @@ export function statusOf(message) {
 }
 
 /** Whether it did not arrive, and can be tried again. */
-export const isFailed = (message) => message.mine && !message.superseded_by && (message.status === "failed" || message.status === "expired");
+export const isFailed = (message) =>
+  message.mine && !message.superseded_by && (message.status === "failed" || message.status === "expired");
 
 // In a group one word cannot say it.
 function countOf({ receipts, status }) {

@@ -1,5 +1,5 @@
-// A conversation's messages: the window of the store as elements, paged at both ends while one scrolls or moves through it.
-// Nothing here is proportional to the history: the window is bounded, and only what changed is rendered.
+// A conversation's messages: the window of the store as elements, paged at both ends while one scrolls or moves through
+// it. Nothing here is proportional to the history: the window is bounded, and only what changed is rendered.
 
 import { View, button, el, fill, icon } from "../base/dom.js";
 import { keepStop, makeStop } from "../base/roving.js";
@@ -87,7 +87,8 @@ export class Timeline extends View {
     if (reason === "state") return;
     if (reason === "reset") this.#markUnread();
     if (reason !== "reset") this.scrolling.hold();
-    // The end of a page that goes on below is not the end: who came there stays there, rather than running on to the newest.
+    // The end of a page that goes on below is not the end: who came there stays there, rather than running on to the
+    // newest.
     if (reason === "newer") this.scrolling.stuck = false;
     this.render();
     if (reason === "reset" && !this.message) this.#begin();
@@ -143,7 +144,8 @@ export class Timeline extends View {
     // The Tab key comes to the newest first; a message that was paged away hands the focus to its neighbour.
     const lastNode = this.feed.lastElementChild;
     keepStop(this.feed, ITEM, lastNode);
-    if (focused && !focused.isConnected) (focused.dataset.edge === "start" ? this.feed.firstElementChild : lastNode)?.focus();
+    if (focused && !focused.isConnected)
+      (focused.dataset.edge === "start" ? this.feed.firstElementChild : lastNode)?.focus();
     // A feed without articles is none.
     if (items.length) {
       this.feed.setAttribute("role", "feed");
@@ -208,8 +210,9 @@ export class Timeline extends View {
     let target;
     if (step) target = event.target[step];
     else if (event.key === "Home") target = this.feed.firstElementChild;
-    else if (event.key === "End") return event.preventDefault(), this.toEnd().then(() => this.focusLast());
-    else if (event.key === "PageUp" || event.key === "PageDown") target = this.#page(event.target, event.key === "PageUp");
+    else if (event.key === "End") return (event.preventDefault(), this.toEnd().then(() => this.focusLast()));
+    else if (event.key === "PageUp" || event.key === "PageDown")
+      target = this.#page(event.target, event.key === "PageUp");
     else return;
     event.preventDefault();
     if (!target && event.key === "ArrowDown") this.dispatchEvent(new CustomEvent("past-end", { bubbles: true }));
@@ -246,17 +249,23 @@ export class Timeline extends View {
     this.trouble.hidden = !error;
     if (!error) return;
     const retry = () => (this.window.loaded ? this.#moved() : this.window.load());
-    fill(this.trouble, el("p", {}, error.unreachable ? t("page.not_loaded") : textOf(error)), button({ label: t("page.try_again"), class: "link", onclick: retry }));
+    fill(
+      this.trouble,
+      el("p", {}, error.unreachable ? t("page.not_loaded") : textOf(error)),
+      button({ label: t("page.try_again"), class: "link", onclick: retry }),
+    );
   }
 }
 
-const isUnread = (message) => !message.mine && message.status === "received" && message.kind !== "notice" && message.kind !== "missing";
+const isUnread = (message) =>
+  !message.mine && message.status === "received" && message.kind !== "notice" && message.kind !== "missing";
 
 /**
- * Whether a notice says of the chat's state what the messages around it say of themselves: each of them carries how it was
- * sent, and the divider between them is true even where they were written before the state changed (SR-01).
+ * Whether a notice says of the chat's state what the messages around it say of themselves: each of them carries how it
+ * was sent, and the divider between them is true even where they were written before the state changed (SR-01).
  */
-const repeats = ({ kind, notice }) => kind === "notice" && notice?.key === "security-changed" && REPEATED.has(notice.values.state);
+const repeats = ({ kind, notice }) =>
+  kind === "notice" && notice?.key === "security-changed" && REPEATED.has(notice.values.state);
 const REPEATED = new Set(["encrypted", "keys-new", "plain-rcs", "plain-sms", "checking"]);
 
 const isCarried = (message) => !["notice", "missing", "unreadable"].includes(message.kind);
@@ -269,7 +278,10 @@ function lastCarried(items, index) {
   return null;
 }
 
-/** What the history says where the way of carrying changes; the very first message says it only when it is not encrypted. */
+/**
+ * What the history says where the way of carrying changes; the very first message says it only when it is not
+ * encrypted.
+ */
 function transitionTo(message, previous, before) {
   if (!isCarried(message)) return "";
   const way = wayOf(message);
@@ -281,14 +293,14 @@ function transitionTo(message, previous, before) {
 function runs(one, other) {
   return Boolean(
     one &&
-      other &&
-      isCarried(one) &&
-      isCarried(other) &&
-      one.sender === other.sender &&
-      one.mine === other.mine &&
-      wayOf(one) === wayOf(other) &&
-      other.at - one.at < RUN &&
-      sameDay(one.at, other.at),
+    other &&
+    isCarried(one) &&
+    isCarried(other) &&
+    one.sender === other.sender &&
+    one.mine === other.mine &&
+    wayOf(one) === wayOf(other) &&
+    other.at - one.at < RUN &&
+    sameDay(one.at, other.at),
   );
 }
 

@@ -1,4 +1,5 @@
-// Telling the contact that one is typing: now and then while it lasts, and once when it ends. It is never worth an error.
+// Telling the contact that one is typing: now and then while it lasts, and once when it ends. It is never worth an
+// error.
 
 import { rpc } from "../daemon/api.js";
 

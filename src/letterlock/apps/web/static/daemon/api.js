@@ -5,7 +5,9 @@ import { currentProof } from "./proof.js";
 
 let next = 1;
 
-/** What a method came to, or why the daemon could not be asked. `code` is stable (`input.number`), `exit` its family. */
+/**
+ * What a method came to, or why the daemon could not be asked. `code` is stable (`input.number`), `exit` its family.
+ */
 export class RpcError extends Error {
   /** @param {{message: string, code?: string, family?: string, exit?: number, hint?: string, data?: any}} what */
   constructor({ message, code = "bug", family = "Bug", exit = 2, hint = "", data = {} }) {
@@ -93,7 +95,8 @@ export function upload(chat, file, { signal, onprogress, name = file.name ?? "",
     request.responseType = "json";
     request.upload.onprogress = (event) => onprogress?.(event.loaded, event.total);
     request.onerror = () => reject(unreachable());
-    request.onabort = () => reject(new RpcError({ message: "cancelled", code: "upload.cancelled", family: "", exit: 0 }));
+    request.onabort = () =>
+      reject(new RpcError({ message: "cancelled", code: "upload.cancelled", family: "", exit: 0 }));
     request.onload = () => {
       const answer = request.response ?? {};
       if (request.status === 401 || (request.status === 403 && !answer.error)) reject(sessionEnded());
@@ -110,7 +113,11 @@ export function upload(chat, file, { signal, onprogress, name = file.name ?? "",
 export async function logout() {
   let response;
   try {
-    response = await fetch("/api/v1/logout", { method: "POST", headers: { "letterlock-proof": currentProof() }, credentials: "same-origin" });
+    response = await fetch("/api/v1/logout", {
+      method: "POST",
+      headers: { "letterlock-proof": currentProof() },
+      credentials: "same-origin",
+    });
   } catch {
     throw unreachable();
   }

@@ -1,5 +1,5 @@
-// The proof that a request comes from this page: told by the login behind `#`, where nobody else sees it. A cookie goes to
-// every port of this computer, so the daemon answers none that comes alone.
+// The proof that a request comes from this page: told by the login behind `#`, where nobody else sees it. A cookie goes
+// to every port of this computer, so the daemon answers none that comes alone.
 
 const NAME = "letterlock-proof";
 let proof = "";

@@ -1,6 +1,6 @@
 // What the page knows: one source of truth, from JSON-RPC and from the daemon's events.
-// Rules: an event never becomes state by itself; it names what to ask for again, so that what is shown is what the daemon
-// says, and an event that comes twice changes nothing. Elements hear of changes and render; they keep no copies.
+// Rules: an event never becomes state by itself; it names what to ask for again, so that what is shown is what the
+// daemon says, and an event that comes twice changes nothing. Elements hear of changes and render; they keep no copies.
 
 import { rpc } from "./api.js";
 import { Stream } from "./stream.js";
@@ -15,8 +15,9 @@ const MANY = 12;
 const NEW_IN_LIST = new Set(["message-received", "message-sent", "message-missing", "message-unreadable"]);
 
 /**
- * Says `connection`, `me`, `chats` (the list or its order), `chat` (detail: {chat}), `typing` (detail: {chat}), `transfers`
- * (detail: {transfer}), `arrived` (detail: {chat, message}: somebody's new message), `event` (detail: the daemon's event).
+ * Says `connection`, `me`, `chats` (the list or its order), `chat` (detail: {chat}), `typing` (detail: {chat}),
+ * `transfers` (detail: {transfer}), `arrived` (detail: {chat, message}: somebody's new message), `event` (detail: the
+ * daemon's event).
  */
 class Store extends EventTarget {
   /** What `me` answered: number, name, limits, carried ... */
@@ -217,7 +218,11 @@ class Store extends EventTarget {
   #types(chat, active) {
     clearTimeout(this.#typing.get(chat));
     const before = this.#typing.has(chat);
-    if (active) this.#typing.set(chat, setTimeout(() => this.#types(chat, false), TYPING_LASTS));
+    if (active)
+      this.#typing.set(
+        chat,
+        setTimeout(() => this.#types(chat, false), TYPING_LASTS),
+      );
     else this.#typing.delete(chat);
     if (before !== active) this.#tell("typing", { chat });
   }

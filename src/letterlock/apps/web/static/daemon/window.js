@@ -1,6 +1,6 @@
 // The part of a chat's history that is on the page: a run of messages without a gap, bounded, that slides both ways.
-// Rules: nothing here grows with the history; the daemon's `order` sorts; a message of ours is shown before the daemon has
-// it (`pending`), and becomes the stored one in its place without a flicker.
+// Rules: nothing here grows with the history; the daemon's `order` sorts; a message of ours is shown before the daemon
+// has it (`pending`), and becomes the stored one in its place without a flicker.
 
 import { rpc } from "./api.js";
 
@@ -10,8 +10,9 @@ export const MOST = 150;
 const ANSWERED_WITHIN = 60_000;
 
 /**
- * Says `change` (detail: `{reason}`): `reset` (other messages than before), `older` and `newer` (a page came there), `live`
- * (something new at the end), `sent` (ours, just now), `update` (what was there changed), `state` (loading began, ended or failed).
+ * Says `change` (detail: `{reason}`): `reset` (other messages than before), `older` and `newer` (a page came there),
+ * `live` (something new at the end), `sent` (ours, just now), `update` (what was there changed), `state` (loading
+ * began, ended or failed).
  */
 export class Window extends EventTarget {
   /** @type {any[]} oldest first */
@@ -24,7 +25,9 @@ export class Window extends EventTarget {
   loaded = false;
   /** @type {Error|null} why the last page did not come */
   error = null;
-  /** Whether whoever looks at it is at its end: then what is new pushes out the oldest; otherwise what is read stays. */
+  /**
+   * Whether whoever looks at it is at its end: then what is new pushes out the oldest; otherwise what is read stays.
+   */
   following = true;
   #busy = null;
   #keys = new Map();
@@ -60,7 +63,9 @@ export class Window extends EventTarget {
     const limit = Math.min(Math.max(PAGE, this.messages.length), MOST);
     const middle = this.messages[this.messages.length >> 1]?.order;
     const place = middle && (this.after || !this.following) ? { around: middle } : {};
-    return this.#page({ limit, ...place }, ({ messages, before, after }) => this.#reset(messages, before, after, "update"));
+    return this.#page({ limit, ...place }, ({ messages, before, after }) =>
+      this.#reset(messages, before, after, "update"),
+    );
   }
 
   /** The page before the first. */
@@ -95,7 +100,10 @@ export class Window extends EventTarget {
   upsert(message) {
     if (!this.loaded) return;
     // What could not be read at first has come after all, and stands where it belongs.
-    this.messages = this.messages.filter((other) => other.kind !== "unreadable" || other.message_id !== message.message_id || other.order === message.order);
+    this.messages = this.messages.filter(
+      (other) =>
+        other.kind !== "unreadable" || other.message_id !== message.message_id || other.order === message.order,
+    );
     const list = this.messages;
     const place = this.#place(message.order);
     const known = list[place]?.order === message.order;

@@ -1,8 +1,9 @@
 /**
  * A file in a conversation: a picture, a film, a sound, or a card with its name.
  *
- * Rules: a small picture is shown by itself, because its sender made it for that; the file is fetched when somebody asks.
- * What cannot be shown here says why, and can be saved. A file is what its type says, and never opened by itself (SR-14).
+ * Rules: a small picture is shown by itself, because its sender made it for that; the file is fetched when somebody
+ * asks. What cannot be shown here says why, and can be saved. A file is what its type says, and never opened by itself
+ * (SR-14).
  */
 
 import { reasonOf } from "../base/dialog.js";
@@ -62,12 +63,21 @@ export class Attachment extends View {
   // --- pictures and films ------------------------------------------------------------------------------------------
   #visual(kind) {
     const { file } = this.#message;
-    const named = t(kind === "picture" ? "dialog.media.picture" : "dialog.media.film", { name: file.name || t("dialog.media.unnamed") });
+    const named = t(kind === "picture" ? "dialog.media.picture" : "dialog.media.film", {
+      name: file.name || t("dialog.media.unnamed"),
+    });
     this.still = el("span", { class: "still" }, icon(kind === "picture" ? "image" : "video"));
-    const facts = [kind === "film" && file.duration_ms ? lengthOf(file.duration_ms) : "", bytesOf(file.size)].filter(Boolean).join(" · ");
+    const facts = [kind === "film" && file.duration_ms ? lengthOf(file.duration_ms) : "", bytesOf(file.size)]
+      .filter(Boolean)
+      .join(" · ");
     const open = el(
       "button",
-      { type: "button", class: "visual", "aria-label": `${named}, ${facts}`, onclick: () => (kind === "picture" ? this.#enlarge() : this.#play()) },
+      {
+        type: "button",
+        class: "visual",
+        "aria-label": `${named}, ${facts}`,
+        onclick: () => (kind === "picture" ? this.#enlarge() : this.#play()),
+      },
       this.still,
       kind === "film" && el("span", { class: "visual-play" }, icon("play")),
       el("span", { class: "visual-facts" }, facts),
@@ -155,7 +165,22 @@ export class Attachment extends View {
     this.trouble = el("p", { class: "media-trouble", role: "status", hidden: true });
     fill(
       this,
-      el("div", { class: "file-card" }, icon("file"), el("div", { class: "file-words" }, el("span", { class: "clip", title: file.name }, bdi(file.save_as || t("dialog.media.unnamed"))), el("span", { class: "faint", title: file.content_type }, [ending(file.save_as), bytesOf(file.size)].filter(Boolean).join(" · "))), this.#saver("")),
+      el(
+        "div",
+        { class: "file-card" },
+        icon("file"),
+        el(
+          "div",
+          { class: "file-words" },
+          el("span", { class: "clip", title: file.name }, bdi(file.save_as || t("dialog.media.unnamed"))),
+          el(
+            "span",
+            { class: "faint", title: file.content_type },
+            [ending(file.save_as), bytesOf(file.size)].filter(Boolean).join(" · "),
+          ),
+        ),
+        this.#saver(""),
+      ),
       this.trouble,
     );
   }

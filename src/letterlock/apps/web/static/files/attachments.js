@@ -1,8 +1,8 @@
 /**
  * Choosing what to attach: from a picker, by dropping or by pasting; several at once, looked at before they are sent.
  *
- * Rules: nothing is given to the daemon before Send. What is too large, or is not what its name says, is told of here. The
- * files go one after another (uploads.js), so that they arrive in the order in which they were chosen.
+ * Rules: nothing is given to the daemon before Send. What is too large, or is not what its name says, is told of here.
+ * The files go one after another (uploads.js), so that they arrive in the order in which they were chosen.
  */
 
 import "./attachment.js";
@@ -21,8 +21,8 @@ import { begin } from "./uploads.js";
 const MOST_FILES = 30;
 
 /**
- * Where it goes: `reply` is the message that a text beside the files answers (a file by itself is no answer), `sent` hears
- * that something went.
+ * Where it goes: `reply` is the message that a text beside the files answers (a file by itself is no answer), `sent`
+ * hears that something went.
  * @typedef {{chat: any, reply?: any, sent?: () => void}} To
  */
 
@@ -33,7 +33,11 @@ export function attachMenu(anchor, to) {
     items: [
       { label: t("dialog.attach.picture"), icon: "image", act: () => pick("image/*,video/*", to) },
       { label: t("dialog.attach.file"), icon: "file", act: () => pick("", to) },
-      { label: t("dialog.attach.place"), icon: "location", act: () => import("./location.js").then(() => shown("ll-send-place", to)) },
+      {
+        label: t("dialog.attach.place"),
+        icon: "location",
+        act: () => import("./location.js").then(() => shown("ll-send-place", to)),
+      },
     ],
   });
 }
@@ -77,7 +81,14 @@ export function watchDrops(target, to, { signal } = {}) {
 }
 
 function pick(accept, to) {
-  const input = el("input", { type: "file", multiple: true, accept, class: "picker", tabindex: -1, "aria-hidden": "true" });
+  const input = el("input", {
+    type: "file",
+    multiple: true,
+    accept,
+    class: "picker",
+    tabindex: -1,
+    "aria-hidden": "true",
+  });
   input.addEventListener("change", () => (input.remove(), attachFiles(input.files, to)));
   input.addEventListener("cancel", () => input.remove());
   document.body.append(input);
@@ -103,12 +114,42 @@ export class Attach extends Dialog {
     const empty = this.files.filter((file) => file.size === 0);
     this.files = this.files.filter((file) => file.size <= most && file.size > 0).slice(0, MOST_FILES);
     this.list = el("ul", { class: "attach-list" });
-    const text = field({ tag: "textarea", label: t("dialog.attach.text"), note: t("dialog.attach.text-note"), rows: 2, dir: "auto" });
+    const text = field({
+      tag: "textarea",
+      label: t("dialog.attach.text"),
+      note: t("dialog.attach.text-note"),
+      rows: 2,
+      dir: "auto",
+    });
     this.text = text.input;
     fill(
       this.body,
-      this.large.length > 0 && el("p", { class: "attach-trouble", role: "alert" }, icon("warning"), el("span", {}, t("dialog.attach.large", { count: this.large.length, names: this.large.map((file) => file.name).join(", "), most: bytesOf(most) }))),
-      empty.length > 0 && el("p", { class: "attach-trouble", role: "alert" }, icon("warning"), el("span", {}, t("dialog.attach.empty", { count: empty.length, names: empty.map((file) => file.name).join(", ") }))),
+      this.large.length > 0 &&
+        el(
+          "p",
+          { class: "attach-trouble", role: "alert" },
+          icon("warning"),
+          el(
+            "span",
+            {},
+            t("dialog.attach.large", {
+              count: this.large.length,
+              names: this.large.map((file) => file.name).join(", "),
+              most: bytesOf(most),
+            }),
+          ),
+        ),
+      empty.length > 0 &&
+        el(
+          "p",
+          { class: "attach-trouble", role: "alert" },
+          icon("warning"),
+          el(
+            "span",
+            {},
+            t("dialog.attach.empty", { count: empty.length, names: empty.map((file) => file.name).join(", ") }),
+          ),
+        ),
       this.list,
       text.row,
     );
@@ -128,11 +169,18 @@ export class Attach extends Dialog {
     const plain = chatOf(this.chat).security?.composer === "plain";
     const count = this.files.length;
     this.name = count ? t("dialog.attach.name", { count }) : t("dialog.attach.nothing");
-    fill(this.list, this.files.map((file) => this.#file(file)));
+    fill(
+      this.list,
+      this.files.map((file) => this.#file(file)),
+    );
     this.text.closest(".field").hidden = this.files.length === 0;
     this.actions([
       { label: t("dialog.cancel") },
-      this.files.length > 0 && { label: t(plain ? "dialog.attach.send-plain" : "dialog.attach.send", { count: this.files.length }), kind: "primary", act: () => this.#send() },
+      this.files.length > 0 && {
+        label: t(plain ? "dialog.attach.send-plain" : "dialog.attach.send", { count: this.files.length }),
+        kind: "primary",
+        act: () => this.#send(),
+      },
     ]);
   }
 
@@ -153,14 +201,25 @@ export class Attach extends Dialog {
       "li",
       { class: "attach-file" },
       this.#preview(file),
-      el("div", { class: "attach-words" }, el("span", { class: "clip" }, bdi(file.name)), el("span", { class: "faint" }, bytesOf(file.size)), note),
+      el(
+        "div",
+        { class: "attach-words" },
+        el("span", { class: "clip" }, bdi(file.name)),
+        el("span", { class: "faint" }, bytesOf(file.size)),
+        note,
+      ),
       button({ label: t("dialog.attach.drop", { name: file.name }), icon: "close", class: "bare", onclick: drop }),
     );
   }
 
   #preview(file) {
     // An SVG is a program to a browser: as a picture it cannot run, but it need not be looked at here.
-    if (!/^image\/(?:jpeg|png|gif|webp|avif)$/.test(file.type)) return el("span", { class: "attach-icon" }, icon(file.type.startsWith("video/") ? "video" : file.type.startsWith("audio/") ? "mic" : "file"));
+    if (!/^image\/(?:jpeg|png|gif|webp|avif)$/.test(file.type))
+      return el(
+        "span",
+        { class: "attach-icon" },
+        icon(file.type.startsWith("video/") ? "video" : file.type.startsWith("audio/") ? "mic" : "file"),
+      );
     const address = URL.createObjectURL(file);
     this.#addresses.push(address);
     const picture = el("img", { class: "attach-preview", src: address, alt: "" });

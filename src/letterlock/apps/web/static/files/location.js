@@ -1,9 +1,9 @@
 /**
  * Places: the card of a message, and sending one's own.
  *
- * Rules: no map is fetched, because whoever serves maps would learn the place (SR-14). What is drawn is to scale: the lines
- * of latitude and longitude around it, the circle that its sender gave, a bar for the distance. "Open in maps" hands a geo:
- * link to the system, on a click alone.
+ * Rules: no map is fetched, because whoever serves maps would learn the place (SR-14). What is drawn is to scale: the
+ * lines of latitude and longitude around it, the circle that its sender gave, a bar for the distance. "Open in maps"
+ * hands a geo: link to the system, on a click alone.
  */
 
 import { chatName, chatOf } from "../screens/about.js";
@@ -65,7 +65,9 @@ export function coordinates(latitude, longitude) {
 }
 
 function distance(metres) {
-  return metres < 1000 ? t("dialog.place.metres", { count: Math.round(metres) }) : t("dialog.place.kilometres", { count: Math.round(metres / 100) / 10 });
+  return metres < 1000
+    ? t("dialog.place.metres", { count: Math.round(metres) })
+    : t("dialog.place.kilometres", { count: Math.round(metres / 100) / 10 });
 }
 
 /** One, two or five times a power of ten, not above what is asked for. */
@@ -84,10 +86,19 @@ function drawing(latitude, longitude, radius) {
   const step = round(across / METRES_OF_A_DEGREE / 2);
   const grid = (value, metresOfADegree, vertical) => {
     const wide = vertical ? round(across / metresOfADegree / 2) : step;
-    for (let line = Math.ceil((value - across / metresOfADegree) / wide) * wide; line <= value + across / metresOfADegree; line += wide) {
+    for (
+      let line = Math.ceil((value - across / metresOfADegree) / wide) * wide;
+      line <= value + across / metresOfADegree;
+      line += wide
+    ) {
       const at = middle + (vertical ? 1 : -1) * (line - value) * metresOfADegree * scale;
       if (at < 0 || at > SIZE) continue;
-      lines.push(svg("path", { class: "place-line", d: vertical ? `M${at.toFixed(1)} 0V${SIZE}` : `M0 ${at.toFixed(1)}H${SIZE}` }));
+      lines.push(
+        svg("path", {
+          class: "place-line",
+          d: vertical ? `M${at.toFixed(1)} 0V${SIZE}` : `M0 ${at.toFixed(1)}H${SIZE}`,
+        }),
+      );
     }
   };
   grid(latitude, METRES_OF_A_DEGREE, false);
@@ -100,7 +111,9 @@ function drawing(latitude, longitude, radius) {
       "g",
       { transform: `translate(0 ${-SIZE * 0.15})` },
       ...lines,
-      ...(radius > 0 ? [svg("circle", { class: "place-circle", cx: middle, cy: middle, r: Math.max(4, radius * scale) })] : []),
+      ...(radius > 0
+        ? [svg("circle", { class: "place-circle", cx: middle, cy: middle, r: Math.max(4, radius * scale) })]
+        : []),
       svg("path", { class: "place-pin", d: `M${middle} ${middle}c-7-9-11-14-11-20a11 11 0 0 1 22 0c0 6-4 11-11 20z` }),
       svg("circle", { class: "place-pin-hole", cx: middle, cy: middle - 20, r: 4 }),
       svg("path", { class: "place-bar", d: `M12 ${SIZE * 0.8}v4h${(bar * scale).toFixed(1)}v-4` }),
@@ -111,27 +124,60 @@ function drawing(latitude, longitude, radius) {
   );
 }
 
-/** Sending a place: where this device is, or what is typed. Presented with `chat`; its result is `{message_id}`, or null. */
+/**
+ * Sending a place: where this device is, or what is typed. Presented with `chat`; its result is `{message_id}`, or
+ * null.
+ */
 export class SendPlace extends Dialog {
   /** @type {string} */ allow = "";
 
   build() {
     this.name = t("dialog.place.name");
-    const at = field({ label: t("dialog.place.at"), note: t("dialog.place.at-note"), autocomplete: "off", dir: "ltr", inputMode: "text" });
+    const at = field({
+      label: t("dialog.place.at"),
+      note: t("dialog.place.at-note"),
+      autocomplete: "off",
+      dir: "ltr",
+      inputMode: "text",
+    });
     const label = field({ label: t("dialog.place.label"), autocomplete: "off", maxLength: 200, dir: "auto" });
-    const radius = field({ label: t("dialog.place.radius"), type: "number", min: 0, max: 100_000, step: 1, value: "", dir: "ltr" });
+    const radius = field({
+      label: t("dialog.place.radius"),
+      type: "number",
+      min: 0,
+      max: 100_000,
+      step: 1,
+      value: "",
+      dir: "ltr",
+    });
     this.at = at.input;
     this.label = label.input;
     this.radius = radius.input;
     this.said = el("p", { role: "status", class: "dialog-said" });
     fill(
       this.body,
-      button({ label: t("dialog.place.here"), icon: "location", text: true, class: "choice", onclick: () => this.#here() }),
+      button({
+        label: t("dialog.place.here"),
+        icon: "location",
+        text: true,
+        class: "choice",
+        onclick: () => this.#here(),
+      }),
       this.said,
-      el("form", { onsubmit: (event) => (event.preventDefault(), this.run(() => this.#send())) }, at.row, label.row, radius.row, el("button", { type: "submit", hidden: true })),
+      el(
+        "form",
+        { onsubmit: (event) => (event.preventDefault(), this.run(() => this.#send())) },
+        at.row,
+        label.row,
+        radius.row,
+        el("button", { type: "submit", hidden: true }),
+      ),
     );
     const plain = chatOf(this.chat).security?.composer === "plain";
-    this.actions([{ label: t("dialog.cancel") }, { label: t(plain ? "dialog.place.send-plain" : "dialog.place.send"), kind: "primary", act: () => this.#send() }]);
+    this.actions([
+      { label: t("dialog.cancel") },
+      { label: t(plain ? "dialog.place.send-plain" : "dialog.place.send"), kind: "primary", act: () => this.#send() },
+    ]);
   }
 
   get start() {
@@ -142,7 +188,13 @@ export class SendPlace extends Dialog {
     this.said.textContent = t("dialog.place.asking");
     if (!navigator.geolocation) return void (this.said.textContent = t("dialog.place.unknown"));
     try {
-      const { coords } = await new Promise((resolve, reject) => navigator.geolocation.getCurrentPosition(resolve, reject, { enableHighAccuracy: true, timeout: 20_000, maximumAge: 60_000 }));
+      const { coords } = await new Promise((resolve, reject) =>
+        navigator.geolocation.getCurrentPosition(resolve, reject, {
+          enableHighAccuracy: true,
+          timeout: 20_000,
+          maximumAge: 60_000,
+        }),
+      );
       this.at.value = `${coords.latitude.toFixed(6)}, ${coords.longitude.toFixed(6)}`;
       this.radius.value = String(Math.round(coords.accuracy));
       this.said.textContent = t("dialog.place.found", { distance: distance(coords.accuracy) });
@@ -169,7 +221,10 @@ customElements.define("ll-send-place", SendPlace);
 
 /** Two numbers of degrees, as people copy them from elsewhere; null where they are none. @param {string} text */
 export function placeIn(text) {
-  const found = /^\s*(?:geo:)?\s*([+-]?\d{1,3}(?:\.\d+)?)\s*°?\s*([NS])?\s*[,;\s]\s*([+-]?\d{1,3}(?:\.\d+)?)\s*°?\s*([EW])?\s*(?:[;?].*)?$/i.exec(text);
+  const found =
+    /^\s*(?:geo:)?\s*([+-]?\d{1,3}(?:\.\d+)?)\s*°?\s*([NS])?\s*[,;\s]\s*([+-]?\d{1,3}(?:\.\d+)?)\s*°?\s*([EW])?\s*(?:[;?].*)?$/i.exec(
+      text,
+    );
   if (!found) return null;
   const latitude = Number(found[1]) * (/s/i.test(found[2] ?? "") ? -1 : 1);
   const longitude = Number(found[3]) * (/w/i.test(found[4] ?? "") ? -1 : 1);

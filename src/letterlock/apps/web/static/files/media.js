@@ -1,9 +1,9 @@
 /**
  * Showing pictures and films: which can be, playing, and one at a time in full.
  *
- * A film plays from the daemon's address with ranges, so it begins before all of it is there and seeks by itself. Whether
- * a browser can play it is asked first and seen when it begins: a format that it lacks often is announced by nothing but a
- * film without pictures.
+ * A film plays from the daemon's address with ranges, so it begins before all of it is there and seeks by itself.
+ * Whether a browser can play it is asked first and seen when it begins: a format that it lacks often is announced by
+ * nothing but a film without pictures.
  */
 
 import { chatName } from "../screens/about.js";
@@ -15,7 +15,11 @@ import { bytesOf, momentOf, t } from "../base/strings.js";
 
 const PICTURES = new Set(["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"]);
 
-/** How a file is shown. @param {{content_type: string, width?: number|null, name?: string}} file @returns {"picture"|"film"|"sound"|"file"} */
+/**
+ * How a file is shown.
+ * @param {{content_type: string, width?: number|null, name?: string}} file
+ * @returns {"picture"|"film"|"sound"|"file"}
+ */
 export function kindOf({ content_type, width, name }) {
   const type = content_type.split(";")[0].trim().toLowerCase();
   if (PICTURES.has(type)) return "picture";
@@ -46,7 +50,14 @@ export async function film(message, { poster, onbroken }) {
     onbroken(t("dialog.media.no-format", { type: file.content_type }));
     return null;
   }
-  const video = el("video", { controls: true, preload: "metadata", playsInline: true, src: path, "aria-label": t("dialog.media.film", { name: file.name || t("dialog.media.unnamed") }), tabindex: 0 });
+  const video = el("video", {
+    controls: true,
+    preload: "metadata",
+    playsInline: true,
+    src: path,
+    "aria-label": t("dialog.media.film", { name: file.name || t("dialog.media.unnamed") }),
+    tabindex: 0,
+  });
   if (poster) video.poster = poster;
   let told = false;
   const broken = (reason) => {
@@ -80,10 +91,31 @@ export class Viewer extends Dialog {
     this.frame.classList.add("viewer");
     this.stage = el("div", { class: "viewer-stage", role: "group", "aria-label": t("dialog.viewer.stage") });
     this.facts = el("p", { class: "viewer-facts" });
-    this.back = button({ label: t("dialog.viewer.earlier"), icon: "back", class: "bare viewer-step", onclick: () => this.#step(-1) });
-    this.forth = button({ label: t("dialog.viewer.later"), icon: "forward", class: "bare viewer-step", onclick: () => this.#step(1) });
-    this.zoom = button({ label: t("dialog.viewer.zoom"), icon: "search", class: "bare", "aria-pressed": "false", onclick: () => this.#enlarge() });
-    const saver = button({ label: t("dialog.media.save"), icon: "download", class: "bare", onclick: () => this.run(() => save(this.message)) });
+    this.back = button({
+      label: t("dialog.viewer.earlier"),
+      icon: "back",
+      class: "bare viewer-step",
+      onclick: () => this.#step(-1),
+    });
+    this.forth = button({
+      label: t("dialog.viewer.later"),
+      icon: "forward",
+      class: "bare viewer-step",
+      onclick: () => this.#step(1),
+    });
+    this.zoom = button({
+      label: t("dialog.viewer.zoom"),
+      icon: "search",
+      class: "bare",
+      "aria-pressed": "false",
+      onclick: () => this.#enlarge(),
+    });
+    const saver = button({
+      label: t("dialog.media.save"),
+      icon: "download",
+      class: "bare",
+      onclick: () => this.run(() => save(this.message)),
+    });
     fill(this.body, this.back, this.stage, this.forth);
     this.body.before(el("div", { class: "viewer-bar" }, this.facts, this.zoom, saver));
     this.frame.addEventListener("keydown", (event) => this.#key(event));
@@ -97,7 +129,9 @@ export class Viewer extends Dialog {
   /** Pictures of the part of the conversation that is loaded. */
   get #row() {
     const { chat } = this.message;
-    const near = store.window(chatName(chat)).messages.filter((message) => message.file && kindOf(message.file) === "picture");
+    const near = store
+      .window(chatName(chat))
+      .messages.filter((message) => message.file && kindOf(message.file) === "picture");
     return near.some((other) => other.message_id === this.message.message_id) ? near : [this.message];
   }
 
@@ -115,12 +149,24 @@ export class Viewer extends Dialog {
     this.complain("");
     fill(this.stage, el("p", { class: "viewer-wait", role: "status" }, t("dialog.viewer.opening")));
     // The small one at once, the file itself when it is there.
-    if (file.thumbnail) opened(message, true).then(({ path }) => turn === this.#serial && !this.full && fill(this.stage, el("img", { class: "viewer-picture small", src: path, alt: "" }))).catch(() => {});
+    if (file.thumbnail)
+      opened(message, true)
+        .then(
+          ({ path }) =>
+            turn === this.#serial &&
+            !this.full &&
+            fill(this.stage, el("img", { class: "viewer-picture small", src: path, alt: "" })),
+        )
+        .catch(() => {});
     this.full = false;
     try {
       const { path, inline } = await opened(message);
       if (!inline) throw new Error(t("dialog.media.no-format", { type: file.content_type }));
-      const picture = el("img", { class: "viewer-picture", src: path, alt: t("dialog.media.picture", { name: file.name || t("dialog.media.unnamed") }) });
+      const picture = el("img", {
+        class: "viewer-picture",
+        src: path,
+        alt: t("dialog.media.picture", { name: file.name || t("dialog.media.unnamed") }),
+      });
       await picture.decode();
       if (turn !== this.#serial) return;
       this.full = true;
@@ -158,7 +204,13 @@ export class Viewer extends Dialog {
     const rtl = document.documentElement.dir === "rtl";
     // Moving about in one that is larger than the window.
     if (event.target === this.stage && event.key.startsWith("Arrow")) return;
-    const act = { ArrowLeft: () => this.#step(rtl ? 1 : -1), ArrowRight: () => this.#step(rtl ? -1 : 1), "+": () => this.#enlarge(), "-": () => this.#fit(), 0: () => this.#fit() }[event.key];
+    const act = {
+      ArrowLeft: () => this.#step(rtl ? 1 : -1),
+      ArrowRight: () => this.#step(rtl ? -1 : 1),
+      "+": () => this.#enlarge(),
+      "-": () => this.#fit(),
+      0: () => this.#fit(),
+    }[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     act();

@@ -1,11 +1,22 @@
 /**
  * Opus from WebM into Ogg (RFC 7845): the same packets in another container, nothing is encoded again.
  *
- * A browser records sound into WebM, which everybody else takes for a film, and without a length. Only what MediaRecorder
- * writes is read here; for anything else there is no result, and the WebM goes as it is.
+ * A browser records sound into WebM, which everybody else takes for a film, and without a length. Only what
+ * MediaRecorder writes is read here; for anything else there is no result, and the WebM goes as it is.
  */
 
-const ID = { ebml: 0x1a45dfa3, segment: 0x18538067, tracks: 0x1654ae6b, track: 0xae, codec: 0x86, head: 0x63a2, cluster: 0x1f43b675, block: 0xa3, group: 0xa0, inner: 0xa1 };
+const ID = {
+  ebml: 0x1a45dfa3,
+  segment: 0x18538067,
+  tracks: 0x1654ae6b,
+  track: 0xae,
+  codec: 0x86,
+  head: 0x63a2,
+  cluster: 0x1f43b675,
+  block: 0xa3,
+  group: 0xa0,
+  inner: 0xa1,
+};
 const PARENTS = new Set([ID.segment, ID.tracks, ID.track, ID.cluster, ID.group]);
 const SECOND = 48_000; // samples that a page holds at most, unless one packet has more: the specification advises that
 const SEGMENTS = 255; // of a page, of 255 bytes each
@@ -73,7 +84,12 @@ const ascii = (bytes) => String.fromCharCode(...bytes);
 /** How many samples at 48 kHz a packet holds (RFC 6716, 3.1). */
 function samples(packet) {
   const config = packet[0] >> 3;
-  const each = config < 12 ? [480, 960, 1920, 2880][config & 3] : config < 16 ? [480, 960][config & 1] : [120, 240, 480, 960][config & 3];
+  const each =
+    config < 12
+      ? [480, 960, 1920, 2880][config & 3]
+      : config < 16
+        ? [480, 960][config & 1]
+        : [120, 240, 480, 960][config & 3];
   const frames = [1, 2, 2, packet[1] & 0x3f][packet[0] & 3];
   return each * frames;
 }
@@ -100,7 +116,10 @@ function pages(head, packets) {
 /** How many parts of 255 bytes a packet takes in a page; its last one is shorter, if only by having nothing. */
 const segments = (packet) => Math.floor(packet.length / 255) + 1;
 
-/** Packets page by page. A recorder may put several frames into one, so that neither their length nor their time is fixed. */
+/**
+ * Packets page by page. A recorder may put several frames into one, so that neither their length nor their time is
+ * fixed.
+ */
 function groups(packets) {
   const all = [];
   let room = 0;
@@ -119,8 +138,24 @@ function groups(packets) {
 }
 
 function page(packets, granule, serial, flags) {
-  const lacing = packets.flatMap((packet) => [...new Array(Math.floor(packet.length / 255)).fill(255), packet.length % 255]);
-  const header = [...text("OggS"), 0, flags, ...little(granule, 8), ...little(SERIAL, 4), ...little(serial, 4), 0, 0, 0, 0, lacing.length, ...lacing];
+  const lacing = packets.flatMap((packet) => [
+    ...new Array(Math.floor(packet.length / 255)).fill(255),
+    packet.length % 255,
+  ]);
+  const header = [
+    ...text("OggS"),
+    0,
+    flags,
+    ...little(granule, 8),
+    ...little(SERIAL, 4),
+    ...little(serial, 4),
+    0,
+    0,
+    0,
+    0,
+    lacing.length,
+    ...lacing,
+  ];
   const out = new Uint8Array(header.length + packets.reduce((sum, packet) => sum + packet.length, 0));
   out.set(header);
   let at = header.length;

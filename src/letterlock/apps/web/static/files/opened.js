@@ -1,8 +1,8 @@
 /**
  * The daemon's address of a received or sent file: unguessable, of this session, decrypted while it is read.
  *
- * Each is asked for once; nothing is fetched that nobody looks at. What a page could run comes with `inline` false, and is
- * only ever saved.
+ * Each is asked for once; nothing is fetched that nobody looks at. What a page could run comes with `inline` false, and
+ * is only ever saved.
  */
 
 import { rpc } from "../daemon/api.js";
@@ -18,7 +18,11 @@ export function opened(message, thumbnail = false) {
   const key = `${message.chat} ${message.message_id} ${thumbnail}`;
   if (!known.has(key)) {
     if (known.size > MOST_KNOWN) known.delete(known.keys().next().value);
-    const asked = rpc("file.open", { chat: message.chat, message_id: message.message_id, ...(thumbnail && { thumbnail }) });
+    const asked = rpc("file.open", {
+      chat: message.chat,
+      message_id: message.message_id,
+      ...(thumbnail && { thumbnail }),
+    });
     // What failed may work the next time.
     asked.catch(() => known.delete(key));
     known.set(key, asked);

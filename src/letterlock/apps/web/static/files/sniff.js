@@ -1,6 +1,6 @@
 /**
- * What a file is by its first bytes, before it is sent: a program that is called a picture is told of while one can still
- * take it out. The daemon looks more closely, and what it finds goes to the receiver (SR-14).
+ * What a file is by its first bytes, before it is sent: a program that is called a picture is told of while one can
+ * still take it out. The daemon looks more closely, and what it finds goes to the receiver (SR-14).
  */
 
 export const PROGRAM = "application/x-executable";

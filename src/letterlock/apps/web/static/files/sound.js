@@ -1,8 +1,8 @@
 /**
  * A sound or a voice message: play, seek by its waveform, see how long it is.
  *
- * The slider is a real one, so that arrow keys and screen readers have it; the waveform behind it is a drawing. Where its
- * sender gave none it is worked out when it is first played, if it is short.
+ * The slider is a real one, so that arrow keys and screen readers have it; the waveform behind it is a drawing. Where
+ * its sender gave none it is worked out when it is first played, if it is short.
  */
 
 import { reasonOf } from "../base/dialog.js";
@@ -23,16 +23,37 @@ export class Sound extends View {
   connected() {
     if (this.toggle) return;
     const { file } = this.message;
-    this.toggle = button({ label: t("dialog.sound.play"), icon: "play", class: "sound-toggle", onclick: () => this.#toggle() });
+    this.toggle = button({
+      label: t("dialog.sound.play"),
+      icon: "play",
+      class: "sound-toggle",
+      onclick: () => this.#toggle(),
+    });
     this.wave = el("span", { class: "sound-wave", "aria-hidden": "true" });
-    this.slider = el("input", { type: "range", min: 0, max: Math.max(1, file.duration_ms ?? 1), step: 100, value: 0, class: "sound-seek", "aria-label": t("dialog.sound.seek"), disabled: true, oninput: () => this.#seek() });
+    this.slider = el("input", {
+      type: "range",
+      min: 0,
+      max: Math.max(1, file.duration_ms ?? 1),
+      step: 100,
+      value: 0,
+      class: "sound-seek",
+      "aria-label": t("dialog.sound.seek"),
+      disabled: true,
+      oninput: () => this.#seek(),
+    });
     this.time = el("span", { class: "sound-time" }, file.duration_ms ? lengthOf(file.duration_ms) : "–:––");
     this.trouble = el("p", { class: "media-trouble", role: "status", hidden: true });
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", t("dialog.sound.name", { name: file.name || t("dialog.media.unnamed") }));
     fill(
       this,
-      el("div", { class: "sound" }, this.toggle, el("span", { class: "sound-track" }, this.wave, this.slider), this.time),
+      el(
+        "div",
+        { class: "sound" },
+        this.toggle,
+        el("span", { class: "sound-track" }, this.wave, this.slider),
+        this.time,
+      ),
       // What is called a voice message needs no name; a song does.
       file.name && !/^voice[-_ ]/.test(file.name) && el("span", { class: "sound-name clip" }, bdi(file.name)),
       this.trouble,
@@ -112,7 +133,12 @@ export class Sound extends View {
   }
 
   #broken(reason) {
-    const saver = button({ label: t("dialog.media.save"), text: true, class: "link", onclick: () => save(this.message).catch(() => {}) });
+    const saver = button({
+      label: t("dialog.media.save"),
+      text: true,
+      class: "link",
+      onclick: () => save(this.message).catch(() => {}),
+    });
     fill(this.trouble, icon("info"), el("span", {}, reason), " ", saver);
     this.trouble.hidden = false;
     this.#tell();
@@ -127,8 +153,11 @@ export class Sound extends View {
       const to = Math.max(from + 1, Math.floor(((at + 1) * levels.length) / BARS));
       return Math.max(0.08, Math.max(...levels.slice(from, to)) / 255);
     });
-    const path = bars.map((level, at) => `M${at * 4 + 2} ${(16 - level * 14).toFixed(1)}V${(16 + level * 14).toFixed(1)}`).join("");
-    const drawing = (name) => svg("svg", { viewBox: `0 0 ${BARS * 4} 32`, preserveAspectRatio: "none", class: name }, svg("path", { d: path }));
+    const path = bars
+      .map((level, at) => `M${at * 4 + 2} ${(16 - level * 14).toFixed(1)}V${(16 + level * 14).toFixed(1)}`)
+      .join("");
+    const drawing = (name) =>
+      svg("svg", { viewBox: `0 0 ${BARS * 4} 32`, preserveAspectRatio: "none", class: name }, svg("path", { d: path }));
     fill(this.wave, drawing("wave-all"), drawing("wave-heard"));
   }
 
@@ -141,7 +170,8 @@ export class Sound extends View {
       const each = Math.max(1, Math.floor(samples.length / BARS));
       const peaks = Array.from({ length: BARS }, (_, bar) => {
         let peak = 0;
-        for (let at = bar * each; at < (bar + 1) * each && at < samples.length; at += 1) peak = Math.max(peak, Math.abs(samples[at]));
+        for (let at = bar * each; at < (bar + 1) * each && at < samples.length; at += 1)
+          peak = Math.max(peak, Math.abs(samples[at]));
         return peak;
       });
       const loudest = Math.max(...peaks, 0.01);

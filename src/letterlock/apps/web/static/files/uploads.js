@@ -1,8 +1,9 @@
 /**
  * Files on their way: from this page to the daemon, sealed there, and on to the content server.
  *
- * Those of one chat go one after another. Each shows how far it is and can be cancelled; one that failed says why and can be
- * tried again from where it was. When a file is through, its message stands in the conversation and it is gone from here.
+ * Those of one chat go one after another. Each shows how far it is and can be cancelled; one that failed says why and
+ * can be tried again from where it was. When a file is through, its message stands in the conversation and it is gone
+ * from here.
  */
 
 import { chatName } from "../screens/about.js";
@@ -54,7 +55,10 @@ export function begin(chat, file, { name = /** @type {File} */ (file).name ?? ""
 }
 
 function enqueue(one) {
-  queues.set(one.chat, (queues.get(one.chat) ?? Promise.resolve()).then(() => give(one)));
+  queues.set(
+    one.chat,
+    (queues.get(one.chat) ?? Promise.resolve()).then(() => give(one)),
+  );
 }
 
 async function give(one) {
@@ -89,7 +93,11 @@ function heard(one, event) {
   if (event.state === "done") return void (Object.assign(one, { stage: "moving", done: one.size }), tell(one));
   if (event.state === "cancelled") return drop(one);
   if (event.state === "failed" || event.state === "interrupted") return void explain(one);
-  Object.assign(one, { stage: event.stage === "sealing" ? "sealing" : "moving", done: event.done, size: event.size ?? one.size });
+  Object.assign(one, {
+    stage: event.stage === "sealing" ? "sealing" : "moving",
+    done: event.done,
+    size: event.size ?? one.size,
+  });
   tell(one);
 }
 
@@ -168,7 +176,9 @@ async function heal() {
   }
 }
 
-/** What became of the message: it stands in the conversation, or this says why not and what is given again is the file. */
+/**
+ * What became of the message: it stands in the conversation, or this says why not and what is given again is the file.
+ */
 function settle(one) {
   const outcome = outcomes.get(one.transfer);
   if (outcome === undefined) return;
@@ -231,9 +241,33 @@ customElements.define("ll-uploads", Uploads);
 function rowOf(one) {
   const bar = el("progress", { "aria-label": t("dialog.upload.progress", { name: one.name }) });
   const words = el("span", { class: "upload-words" });
-  const retry = button({ label: t("dialog.upload.retry"), icon: "retry", text: true, class: "choice small", onclick: () => again(one) });
-  const stop = button({ label: t("dialog.upload.cancel", { name: one.name }), icon: "close", class: "bare", onclick: () => cancel(one) });
-  const row = el("li", { class: "upload" }, icon("file"), el("div", { class: "upload-middle" }, el("span", { class: "clip" }, bdi(one.name || t("dialog.upload.unnamed"))), bar, words), retry, stop);
+  const retry = button({
+    label: t("dialog.upload.retry"),
+    icon: "retry",
+    text: true,
+    class: "choice small",
+    onclick: () => again(one),
+  });
+  const stop = button({
+    label: t("dialog.upload.cancel", { name: one.name }),
+    icon: "close",
+    class: "bare",
+    onclick: () => cancel(one),
+  });
+  const row = el(
+    "li",
+    { class: "upload" },
+    icon("file"),
+    el(
+      "div",
+      { class: "upload-middle" },
+      el("span", { class: "clip" }, bdi(one.name || t("dialog.upload.unnamed"))),
+      bar,
+      words,
+    ),
+    retry,
+    stop,
+  );
   const update = () => {
     const ended = one.stage === "failed";
     row.classList.toggle("failed", ended);
@@ -241,7 +275,9 @@ function rowOf(one) {
     retry.hidden = !ended;
     if (one.stage === "queued" || one.size === 0) bar.removeAttribute("value");
     else Object.assign(bar, { max: one.size, value: Math.min(one.done, one.size) });
-    words.textContent = ended ? one.reason : t(`dialog.upload.${one.stage}`, { done: bytesOf(one.done), size: bytesOf(one.size) });
+    words.textContent = ended
+      ? one.reason
+      : t(`dialog.upload.${one.stage}`, { done: bytesOf(one.done), size: bytesOf(one.size) });
   };
   return { row, update };
 }

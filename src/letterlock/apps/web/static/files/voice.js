@@ -1,8 +1,10 @@
 /**
- * Recording a voice message, in place of the composer's row: a level that shows that it hears, the time, cancel and send.
+ * Recording a voice message, in place of the composer's row: a level that shows that it hears, the time, cancel and
+ * send.
  *
  * The microphone is on only while this is in the page. Nothing is sent by leaving or by Escape. Opus in Ogg where the
- * browser writes it; else what it writes in WebM is put into Ogg (ogg.js), because phones and the daemon know that as sound.
+ * browser writes it; else what it writes in WebM is put into Ogg (ogg.js), because phones and the daemon know that as
+ * sound.
  */
 
 import { rpc } from "../daemon/api.js";
@@ -40,11 +42,19 @@ export class Voice extends View {
 
   async start() {
     this.#ended = false;
-    fill(this, el("p", { class: "voice-asking", role: "status" }, t("dialog.voice.asking")), button({ label: t("dialog.cancel"), class: "choice", onclick: () => this.#end(false) }));
+    fill(
+      this,
+      el("p", { class: "voice-asking", role: "status" }, t("dialog.voice.asking")),
+      button({ label: t("dialog.cancel"), class: "choice", onclick: () => this.#end(false) }),
+    );
     this.querySelector("button")?.focus();
     try {
-      if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder) throw new DOMException("", "NotSupportedError");
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true }, video: false });
+      if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
+        throw new DOMException("", "NotSupportedError");
+      const stream = await navigator.mediaDevices.getUserMedia({
+        audio: { echoCancellation: true, noiseSuppression: true },
+        video: false,
+      });
       if (this.#ended || !this.isConnected) return stream.getTracks().forEach((track) => track.stop());
       this.#stream = stream;
       this.#record();
@@ -61,11 +71,16 @@ export class Voice extends View {
     recorder.addEventListener("dataavailable", (event) => event.data.size > 0 && this.#chunks.push(event.data));
     recorder.addEventListener("error", () => this.#refused(new DOMException("", "NotReadableError")));
     // The microphone was pulled out, or taken away by the system.
-    for (const track of this.#stream.getTracks()) track.addEventListener("ended", () => this.#recorder?.state === "recording" && this.#recorder.pause());
+    for (const track of this.#stream.getTracks())
+      track.addEventListener("ended", () => this.#recorder?.state === "recording" && this.#recorder.pause());
     recorder.start(1_000);
     this.#began = performance.now();
     this.time = el("span", { class: "voice-time", role: "timer" }, "0:00");
-    this.level = el("span", { class: "voice-level", "aria-hidden": "true" }, Array.from({ length: BARS }, () => el("i")));
+    this.level = el(
+      "span",
+      { class: "voice-level", "aria-hidden": "true" },
+      Array.from({ length: BARS }, () => el("i")),
+    );
     fill(
       this,
       button({ label: t("dialog.voice.cancel"), icon: "delete", class: "bare", onclick: () => this.#end(false) }),
@@ -73,7 +88,12 @@ export class Voice extends View {
       this.time,
       this.level,
       el("span", { class: "spoken", role: "status" }, t("dialog.voice.recording")),
-      button({ label: t("dialog.voice.send"), icon: "send", class: "primary voice-send", onclick: () => this.#end(true) }),
+      button({
+        label: t("dialog.voice.send"),
+        icon: "send",
+        class: "primary voice-send",
+        onclick: () => this.#end(true),
+      }),
     );
     this.querySelector(".voice-send")?.focus();
     this.#meter();
@@ -95,7 +115,9 @@ export class Voice extends View {
       const peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample - 128)), 0) / 128;
       levels.shift();
       levels.push(peak);
-      [...this.level.children].forEach((bar, at) => bar.style.setProperty("--level", String(Math.max(0.06, Math.min(1, levels[at] * 1.6)))));
+      [...this.level.children].forEach((bar, at) =>
+        bar.style.setProperty("--level", String(Math.max(0.06, Math.min(1, levels[at] * 1.6)))),
+      );
       if (lasted >= LONGEST_MS && this.#recorder?.state === "recording") this.#recorder.pause();
     }, 80);
   }
@@ -133,7 +155,8 @@ export class Voice extends View {
 
   #refused(error) {
     this.#quiet();
-    const key = { NotAllowedError: "refused", NotFoundError: "none", NotSupportedError: "unsupported" }[error.name] ?? "busy";
+    const key =
+      { NotAllowedError: "refused", NotFoundError: "none", NotSupportedError: "unsupported" }[error.name] ?? "busy";
     fill(
       this,
       icon("mic"),
@@ -156,7 +179,10 @@ customElements.define("ll-voice", Voice);
 
 async function named(recorded) {
   const [form] = recorded.type.split(";");
-  const at = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 16).replace(/[T:]/g, "-");
+  const at = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000)
+    .toISOString()
+    .slice(0, 16)
+    .replace(/[T:]/g, "-");
   if (form === "audio/webm") {
     const ogg = oggFromWebm(new Uint8Array(await recorded.arrayBuffer()));
     if (ogg) return { blob: new Blob([ogg], { type: "audio/ogg" }), name: `voice-${at}.ogg` };

@@ -9,7 +9,9 @@ export function chatName(chat) {
 
 /** What the store knows of it, or at least its name. */
 export function chatOf(chat) {
-  return store.chat(chatName(chat)) ?? (typeof chat === "string" ? { chat, name: chat, kind: "number", security: {} } : chat);
+  return (
+    store.chat(chatName(chat)) ?? (typeof chat === "string" ? { chat, name: chat, kind: "number", security: {} } : chat)
+  );
 }
 
 /** What the user calls it. */

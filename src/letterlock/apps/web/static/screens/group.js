@@ -1,9 +1,9 @@
 /**
- * A group: who is in it and how each of them is encrypted to, why the group's state is what it is, what has changed, and
- * the changes that one may make.
+ * A group: who is in it and how each of them is encrypted to, why the group's state is what it is, what has changed,
+ * and the changes that one may make.
  *
- * The roster is what the members have signed; the daemon says it, and which members may be removed. The state of a group
- * is that of its weakest member, so the roster begins with who that is.
+ * The roster is what the members have signed; the daemon says it, and which members may be removed. The state of a
+ * group is that of its weakest member, so the roster begins with who that is.
  */
 
 import { called, chatName, chatOf } from "./about.js";
@@ -16,12 +16,20 @@ import { look } from "../trust/security.js";
 import { store } from "../daemon/store.js";
 import { briefly, momentOf, t } from "../base/strings.js";
 
-const WEAKEST = ["no-longer-verified", "encryption-ended", "stalled", "no-keys-found", "checking", "keys-new", "encrypted", "verified"];
+const WEAKEST = [
+  "no-longer-verified",
+  "encryption-ended",
+  "stalled",
+  "no-keys-found",
+  "checking",
+  "keys-new",
+  "encrypted",
+  "verified",
+];
 const LONGEST_LOG = 200;
 
 /** Presented with `chat`. */
 export class Group extends Dialog {
-
   build() {
     this.name = called(this.chat);
     this.frame.classList.add("wide");
@@ -36,7 +44,12 @@ export class Group extends Dialog {
       this.count,
       this.roster,
       this.changes,
-      el("details", { class: "group-log", ontoggle: (event) => event.target.open && this.#fetchLog() }, el("summary", {}, t("dialog.group.log")), this.log),
+      el(
+        "details",
+        { class: "group-log", ontoggle: (event) => event.target.open && this.#fetchLog() },
+        el("summary", {}, t("dialog.group.log")),
+        this.log,
+      ),
     );
     this.actions([{ label: t("dialog.close"), first: true }]);
     this.run(() => this.#fetch());
@@ -73,33 +86,72 @@ export class Group extends Dialog {
     const state = WEAKEST[weakest] ?? security.state;
     const { shape, tone } = look(this.info.security);
     const who = others.filter((member) => rank(member) === weakest).map((member) => member.name);
-    const because = ["encrypted", "verified"].includes(state) || others.length === 0 ? security.sentence : t(`dialog.group.because.${state}`, { names: who.slice(0, 4).join(", "), count: who.length });
+    const because =
+      ["encrypted", "verified"].includes(state) || others.length === 0
+        ? security.sentence
+        : t(`dialog.group.because.${state}`, { names: who.slice(0, 4).join(", "), count: who.length });
     this.why.className = `group-why tone-${tone}`;
     fill(this.why, icon(shape), el("span", {}, el("strong", {}, ended(security.label ?? "")), " ", because));
   }
 
   #people() {
     this.count.textContent = t("dialog.group.members", { count: this.members.length });
-    fill(this.roster, this.members.map((member) => this.#member(member)));
+    fill(
+      this.roster,
+      this.members.map((member) => this.#member(member)),
+    );
   }
 
   #member(member) {
     const { name, number, me, current, security, removable } = member;
     const state = current ? security : "no-longer-verified";
     const { shape, tone } = look(state);
-    const words = me ? t("dialog.group.you") : current ? t(`security.${security}.label`, { name }) : t("dialog.group.other-keys");
+    const words = me
+      ? t("dialog.group.you")
+      : current
+        ? t(`security.${security}.label`, { name })
+        : t("dialog.group.other-keys");
     return el(
       "li",
       { class: "member" },
       el("span", { class: `member-state tone-${me ? "quiet" : tone}` }, icon(me ? "person" : shape)),
-      el("div", { class: "member-who" }, el("span", { class: "clip" }, el("strong", {}, bdi(name)), name === number ? null : [" ", bdi(number, { class: "faint" })]), el("span", { class: `member-words tone-${me ? "quiet" : tone}` }, words)),
+      el(
+        "div",
+        { class: "member-who" },
+        el(
+          "span",
+          { class: "clip" },
+          el("strong", {}, bdi(name)),
+          name === number ? null : [" ", bdi(number, { class: "faint" })],
+        ),
+        el("span", { class: `member-words tone-${me ? "quiet" : tone}` }, words),
+      ),
       !me && this.info.joined
         ? el(
             "div",
             { class: "member-acts" },
-            current && security !== "no-keys-found" && button({ label: t("dialog.group.code", { name }), icon: "qr", class: "bare", onclick: () => this.#code(number) }),
-            !current && button({ label: t("dialog.group.again"), class: "choice small", "aria-label": t("dialog.group.again-name", { name }), onclick: () => this.run(() => this.#add([number])) }),
-            removable && button({ label: t("dialog.group.remove-name", { name }), icon: "delete", class: "bare", onclick: () => this.#remove(member) }),
+            current &&
+              security !== "no-keys-found" &&
+              button({
+                label: t("dialog.group.code", { name }),
+                icon: "qr",
+                class: "bare",
+                onclick: () => this.#code(number),
+              }),
+            !current &&
+              button({
+                label: t("dialog.group.again"),
+                class: "choice small",
+                "aria-label": t("dialog.group.again-name", { name }),
+                onclick: () => this.run(() => this.#add([number])),
+              }),
+            removable &&
+              button({
+                label: t("dialog.group.remove-name", { name }),
+                icon: "delete",
+                class: "bare",
+                onclick: () => this.#remove(member),
+              }),
           )
         : null,
     );
@@ -110,19 +162,49 @@ export class Group extends Dialog {
     if (this.changes.contains(document.activeElement) && this.info.joined) return;
     if (!this.info.joined) return void fill(this.changes, el("p", { class: "field-note" }, t("dialog.group.gone")));
     const people = Object.assign(new People(), { taken: this.members.map((member) => member.number) });
-    const add = button({ label: t("dialog.group.add"), class: "choice primary", disabled: true, onclick: () => people.take() && this.run(() => this.#add(people.numbers)) });
+    const add = button({
+      label: t("dialog.group.add"),
+      class: "choice primary",
+      disabled: true,
+      onclick: () => people.take() && this.run(() => this.#add(people.numbers)),
+    });
     people.addEventListener("changed", () => {
       add.disabled = people.numbers.length === 0;
     });
-    const { row, input } = field({ label: t("dialog.group.subject"), value: this.info.subject, maxLength: 200, dir: "auto" });
-    const save = button({ label: t("dialog.group.rename"), class: "choice", disabled: true, onclick: () => this.run(() => this.#rename(input.value)) });
+    const { row, input } = field({
+      label: t("dialog.group.subject"),
+      value: this.info.subject,
+      maxLength: 200,
+      dir: "auto",
+    });
+    const save = button({
+      label: t("dialog.group.rename"),
+      class: "choice",
+      disabled: true,
+      onclick: () => this.run(() => this.#rename(input.value)),
+    });
     input.addEventListener("input", () => {
       save.disabled = input.value === this.info.subject;
     });
     fill(
       this.changes,
-      el("details", {}, el("summary", {}, icon("plus"), t("dialog.group.add-people")), el("div", { class: "group-form" }, people, el("p", { class: "field-note" }, t("dialog.group.add-note")), add)),
-      el("details", {}, el("summary", {}, icon("edit"), t("dialog.group.name-it")), el("form", { class: "group-form", onsubmit: (event) => (event.preventDefault(), save.disabled || save.click()) }, row, save)),
+      el(
+        "details",
+        {},
+        el("summary", {}, icon("plus"), t("dialog.group.add-people")),
+        el("div", { class: "group-form" }, people, el("p", { class: "field-note" }, t("dialog.group.add-note")), add),
+      ),
+      el(
+        "details",
+        {},
+        el("summary", {}, icon("edit"), t("dialog.group.name-it")),
+        el(
+          "form",
+          { class: "group-form", onsubmit: (event) => (event.preventDefault(), save.disabled || save.click()) },
+          row,
+          save,
+        ),
+      ),
       button({ label: t("dialog.group.leave"), class: "choice danger", onclick: () => this.#leave() }),
     );
   }
@@ -140,7 +222,12 @@ export class Group extends Dialog {
   }
 
   async #remove({ name, number }) {
-    const sure = await confirm({ name: t("dialog.group.remove-title", { name }), text: t("dialog.group.remove-text", { name }), yes: t("dialog.group.remove"), danger: true });
+    const sure = await confirm({
+      name: t("dialog.group.remove-title", { name }),
+      text: t("dialog.group.remove-text", { name }),
+      yes: t("dialog.group.remove"),
+      danger: true,
+    });
     if (!sure) return;
     await this.run(async () => {
       await rpc("group.remove", { chat: chatName(this.chat), member: number });
@@ -149,7 +236,12 @@ export class Group extends Dialog {
   }
 
   async #leave() {
-    const sure = await confirm({ name: t("dialog.group.leave-title"), text: t("dialog.group.leave-text"), yes: t("dialog.group.leave"), danger: true });
+    const sure = await confirm({
+      name: t("dialog.group.leave-title"),
+      text: t("dialog.group.leave-text"),
+      yes: t("dialog.group.leave"),
+      danger: true,
+    });
     if (!sure) return;
     await this.run(async () => {
       await rpc("group.leave", { chat: chatName(this.chat) });
@@ -180,7 +272,21 @@ export class Group extends Dialog {
     });
     fill(
       this.log,
-      found.reverse().map((message) => el("li", {}, el("time", { dateTime: new Date(message.at).toISOString(), title: momentOf(message.at) }, briefly(message.at)), " ", el("span", { dir: "auto" }, message.notice?.text ?? ""))),
+      found
+        .reverse()
+        .map((message) =>
+          el(
+            "li",
+            {},
+            el(
+              "time",
+              { dateTime: new Date(message.at).toISOString(), title: momentOf(message.at) },
+              briefly(message.at),
+            ),
+            " ",
+            el("span", { dir: "auto" }, message.notice?.text ?? ""),
+          ),
+        ),
       found.length === 0 && el("li", {}, t("dialog.group.log-empty")),
     );
   }

@@ -18,16 +18,30 @@ export class NewChat extends Dialog {
       el(
         "label",
         { class: "kind" },
-        el("input", { type: "radio", name: "kind", checked: group === this.#group, onchange: () => this.#choose(group) }),
+        el("input", {
+          type: "radio",
+          name: "kind",
+          checked: group === this.#group,
+          onchange: () => this.#choose(group),
+        }),
         icon(shape),
         el("span", {}, label),
       );
     fill(
       this.body,
-      el("fieldset", { class: "kinds" }, el("legend", { class: "spoken" }, t("dialog.new.kind")), kind(false, "person", t("dialog.new.one")), kind(true, "group", t("dialog.new.group"))),
+      el(
+        "fieldset",
+        { class: "kinds" },
+        el("legend", { class: "spoken" }, t("dialog.new.kind")),
+        kind(false, "person", t("dialog.new.one")),
+        kind(true, "group", t("dialog.new.group")),
+      ),
       this.form,
     );
-    this.actions([{ label: t("dialog.cancel") }, { label: t("dialog.new.begin"), kind: "primary", act: () => this.#make() }]);
+    this.actions([
+      { label: t("dialog.cancel") },
+      { label: t("dialog.new.begin"), kind: "primary", act: () => this.#make() },
+    ]);
     this.#choose(false);
   }
 
@@ -43,8 +57,23 @@ export class NewChat extends Dialog {
   }
 
   #forOne() {
-    const number = field({ label: t("dialog.new.number"), note: t("dialog.new.number-note"), type: "tel", inputMode: "tel", autocomplete: "off", placeholder: "+1 555 0100", dir: "ltr", required: true });
-    const name = field({ label: t("dialog.new.called"), note: t("dialog.new.called-note"), autocomplete: "off", maxLength: 100, dir: "auto" });
+    const number = field({
+      label: t("dialog.new.number"),
+      note: t("dialog.new.number-note"),
+      type: "tel",
+      inputMode: "tel",
+      autocomplete: "off",
+      placeholder: "+1 555 0100",
+      dir: "ltr",
+      required: true,
+    });
+    const name = field({
+      label: t("dialog.new.called"),
+      note: t("dialog.new.called-note"),
+      autocomplete: "off",
+      maxLength: 100,
+      dir: "auto",
+    });
     this.number = number.input;
     this.called = name.input;
     number.input.addEventListener("blur", () => {

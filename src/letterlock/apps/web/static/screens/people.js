@@ -1,4 +1,6 @@
-/** Choosing people: numbers are typed, or taken from chats that there are; each is checked before it is put on the list. */
+/**
+ * Choosing people: numbers are typed, or taken from chats that there are; each is checked before it is put on the list.
+ */
 
 import { field } from "../base/dialog.js";
 import { bdi, button, el, fill, icon } from "../base/dom.js";
@@ -8,7 +10,8 @@ import { t } from "../base/strings.js";
 const NUMBER = /^\+[1-9]\d{4,14}$/;
 
 /**
- * A number as it is dialled from anywhere, or "" for what is none. Blanks, hyphens and brackets are how people write one.
+ * A number as it is dialled from anywhere, or "" for what is none. Blanks, hyphens and brackets are how people write
+ * one.
  * @param {string} text
  */
 export function numberIn(text) {
@@ -30,14 +33,37 @@ export class People extends HTMLElement {
   connectedCallback() {
     if (this.input) return;
     const list = `people-${Math.random().toString(36).slice(2)}`;
-    const { row, input } = field({ label: t("dialog.people.label"), note: t("dialog.people.note"), type: "tel", autocomplete: "off", dir: "ltr", onkeydown: (event) => this.#key(event) });
+    const { row, input } = field({
+      label: t("dialog.people.label"),
+      note: t("dialog.people.note"),
+      type: "tel",
+      autocomplete: "off",
+      dir: "ltr",
+      onkeydown: (event) => this.#key(event),
+    });
     this.input = input;
     input.setAttribute("list", list);
     this.trouble = el("p", { class: "field-trouble", role: "alert", hidden: true });
     this.chosen = el("ul", { class: "people-chosen", "aria-label": t("dialog.people.chosen") });
-    const adder = button({ label: t("dialog.people.add"), icon: "plus", text: true, class: "choice", onclick: () => this.take() });
+    const adder = button({
+      label: t("dialog.people.add"),
+      icon: "plus",
+      text: true,
+      class: "choice",
+      onclick: () => this.take(),
+    });
     const known = [...store.chats.values()].filter((chat) => chat.kind === "number");
-    fill(this, el("div", { class: "people-row" }, row, adder), el("datalist", { id: list }, known.map((chat) => el("option", { value: chat.chat }, chat.name))), this.trouble, this.chosen);
+    fill(
+      this,
+      el("div", { class: "people-row" }, row, adder),
+      el(
+        "datalist",
+        { id: list },
+        known.map((chat) => el("option", { value: chat.chat }, chat.name)),
+      ),
+      this.trouble,
+      this.chosen,
+    );
   }
 
   /** Puts what was typed on the list. False, and why, where it is no number. */
@@ -45,7 +71,12 @@ export class People extends HTMLElement {
     const text = this.input.value;
     if (text.trim() === "") return true;
     const number = numberIn(text);
-    const refused = number === store.me?.number ? t("dialog.people.self") : this.taken.includes(number) ? t("dialog.people.taken") : numberTrouble(text);
+    const refused =
+      number === store.me?.number
+        ? t("dialog.people.self")
+        : this.taken.includes(number)
+          ? t("dialog.people.taken")
+          : numberTrouble(text);
     this.trouble.textContent = refused;
     this.trouble.hidden = refused === "";
     this.input.setAttribute("aria-invalid", String(refused !== ""));
@@ -67,7 +98,18 @@ export class People extends HTMLElement {
       this.chosen,
       this.numbers.map((number) => {
         const name = store.chat(number)?.name ?? number;
-        return el("li", {}, icon("person"), el("span", { class: "clip" }, bdi(name)), button({ label: t("dialog.people.remove", { name }), icon: "close", class: "bare", onclick: () => this.#drop(number) }));
+        return el(
+          "li",
+          {},
+          icon("person"),
+          el("span", { class: "clip" }, bdi(name)),
+          button({
+            label: t("dialog.people.remove", { name }),
+            icon: "close",
+            class: "bare",
+            onclick: () => this.#drop(number),
+          }),
+        );
       }),
     );
     this.dispatchEvent(new CustomEvent("changed"));

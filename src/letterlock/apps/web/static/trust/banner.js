@@ -21,7 +21,10 @@ const SEEN_MS = 5_000;
 const LONG_MS = 15_000;
 /** Events of this device that no chat tells of. */
 const ALARMS = new Set(["number-reset", "own-list-mismatch", "store-rolled-back"]);
-/** @type {Set<string>} those that were not put away yet; the daemon knows them, because they happen while no page is open */
+/**
+ * @type {Set<string>} those that were not put away yet; the daemon knows them, because they happen while no page is
+ * open
+ */
 const alarms = new Set();
 const alarmed = new EventTarget();
 let alarmsAt = 0;
@@ -85,8 +88,24 @@ export class Banner extends View {
     const state = security?.state ?? "";
     clearTimeout(this.#wait);
     const [alarm] = alarms;
-    if (alarm) return this.#say({ key: alarm, kind: "bad", shape: "warning", label: t(`dialog.alarm.${alarm}`), text: t(`dialog.alarm.${alarm}-text`), acts: [[t("dialog.banner.seen"), () => this.#putAway(alarm)]] });
-    if (kind === "group" && joined === false) return this.#say({ key: "left", kind: "calm", shape: "info", label: t("dialog.banner.left"), text: t("dialog.banner.left-text"), acts: [] });
+    if (alarm)
+      return this.#say({
+        key: alarm,
+        kind: "bad",
+        shape: "warning",
+        label: t(`dialog.alarm.${alarm}`),
+        text: t(`dialog.alarm.${alarm}-text`),
+        acts: [[t("dialog.banner.seen"), () => this.#putAway(alarm)]],
+      });
+    if (kind === "group" && joined === false)
+      return this.#say({
+        key: "left",
+        kind: "calm",
+        shape: "info",
+        label: t("dialog.banner.left"),
+        text: t("dialog.banner.left-text"),
+        acts: [],
+      });
     // The state of a group is that of one of its members: who, and what can be done, is on its own screen.
     const about = kind === "group" && OF_MEMBERS.has(state) ? "group" : state;
     if (this.#later === state) return this.#say(null);
@@ -106,16 +125,39 @@ export class Banner extends View {
         return {
           ...common,
           kind: "bad",
-          acts: [compare, [t("dialog.banner.anyway"), () => this.#accept(false)], [t("dialog.banner.later"), () => this.#postpone(state)]],
+          acts: [
+            compare,
+            [t("dialog.banner.anyway"), () => this.#accept(false)],
+            [t("dialog.banner.later"), () => this.#postpone(state)],
+          ],
         };
       case "group":
-        return { ...common, kind: state === "no-longer-verified" ? "bad" : "info", acts: [[t("dialog.banner.members"), () => present("ll-group", { chat: this.#chat })]] };
+        return {
+          ...common,
+          kind: state === "no-longer-verified" ? "bad" : "info",
+          acts: [[t("dialog.banner.members"), () => present("ll-group", { chat: this.#chat })]],
+        };
       case "encryption-ended":
-        return { ...common, kind: "warn", acts: [[t("dialog.banner.revive"), () => this.#encryption("revive")], unencrypted] };
+        return {
+          ...common,
+          kind: "warn",
+          acts: [[t("dialog.banner.revive"), () => this.#encryption("revive")], unencrypted],
+        };
       case "stalled":
-        return { ...common, kind: "warn", acts: [[t("dialog.banner.retry"), () => this.#encryption("retry")], [t("dialog.banner.end"), () => this.#end()]] };
+        return {
+          ...common,
+          kind: "warn",
+          acts: [
+            [t("dialog.banner.retry"), () => this.#encryption("retry")],
+            [t("dialog.banner.end"), () => this.#end()],
+          ],
+        };
       case "no-keys-found":
-        return { ...common, kind: "calm", acts: [[t("dialog.banner.invite"), () => ask(invite(this.#chat))], unencrypted] };
+        return {
+          ...common,
+          kind: "calm",
+          acts: [[t("dialog.banner.invite"), () => ask(invite(this.#chat))], unencrypted],
+        };
       case "checking":
         return this.#checking(common, unencrypted);
       default:
@@ -133,7 +175,12 @@ export class Banner extends View {
       this.#wait = setTimeout(() => this.render(), left + 50);
       return null;
     }
-    return { ...common, kind: "calm", text: t("dialog.banner.checking", { name: called(this.#chat), count: waiting }), acts: kind === "group" ? [] : [unencrypted] };
+    return {
+      ...common,
+      kind: "calm",
+      text: t("dialog.banner.checking", { name: called(this.#chat), count: waiting }),
+      acts: kind === "group" ? [] : [unencrypted],
+    };
   }
 
   #say(what) {
@@ -151,8 +198,18 @@ export class Banner extends View {
     fill(
       this,
       icon(what.shape),
-      el("div", { class: "banner-words" }, el("p", {}, el("strong", {}, ended(what.label)), " ", what.text), this.trouble),
-      what.acts.length > 0 && el("div", { class: "banner-acts" }, what.acts.map(([label, act]) => button({ label, class: "choice", onclick: () => this.#do(act) }))),
+      el(
+        "div",
+        { class: "banner-words" },
+        el("p", {}, el("strong", {}, ended(what.label)), " ", what.text),
+        this.trouble,
+      ),
+      what.acts.length > 0 &&
+        el(
+          "div",
+          { class: "banner-acts" },
+          what.acts.map(([label, act]) => button({ label, class: "choice", onclick: () => this.#do(act) })),
+        ),
     );
     this.#look();
   }
@@ -207,7 +264,12 @@ export class Banner extends View {
   }
 
   async #end() {
-    const sure = await confirm({ name: t("dialog.end.name"), text: t("dialog.end.text"), yes: t("dialog.end.yes"), danger: true });
+    const sure = await confirm({
+      name: t("dialog.end.name"),
+      text: t("dialog.end.text"),
+      yes: t("dialog.end.yes"),
+      danger: true,
+    });
     if (sure) await this.#encryption("end");
   }
 

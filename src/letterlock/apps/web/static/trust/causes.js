@@ -9,7 +9,11 @@ export function causes(name, why = "new") {
     "div",
     { class: "causes" },
     el("p", {}, t(`dialog.causes.${why}`, { name })),
-    el("ul", {}, ["phone", "reinstalled", "moved", "expired"].map((cause) => el("li", {}, t(`dialog.causes.${cause}`)))),
+    el(
+      "ul",
+      {},
+      ["phone", "reinstalled", "moved", "expired"].map((cause) => el("li", {}, t(`dialog.causes.${cause}`))),
+    ),
     el("p", {}, t("dialog.causes.else", { name })),
     el("p", {}, t("dialog.causes.call", { name })),
   );

@@ -1,9 +1,9 @@
 /**
  * The security code of a chat: shown, compared, marked, withdrawn.
  *
- * Rules: both ends' keys are fetched before anything is shown. "They match" takes a scan, or the last group as the other
- * person reads it out: a click alone proves nothing. Where codes differ, the first advice is to look whether both screens
- * are up to date; only then what else it may mean, harmless causes first. Escape never means that they match.
+ * Rules: both ends' keys are fetched before anything is shown. "They match" takes a scan, or the last group as the
+ * other person reads it out: a click alone proves nothing. Where codes differ, the first advice is to look whether both
+ * screens are up to date; only then what else it may mean, harmless causes first. Escape never means that they match.
  */
 
 import { called, chatName, chatOf } from "../screens/about.js";
@@ -29,7 +29,13 @@ export class Code extends Dialog {
     this.shown = el("div", { class: "code-shown" });
     this.compare = el("section", { class: "code-compare", hidden: true });
     this.status = el("p", { class: "code-status", role: "status" });
-    fill(this.body, el("p", { class: "code-purpose" }, t("dialog.code.purpose", { name: called(this.chat) })), this.status, this.shown, this.compare);
+    fill(
+      this.body,
+      el("p", { class: "code-purpose" }, t("dialog.code.purpose", { name: called(this.chat) })),
+      this.status,
+      this.shown,
+      this.compare,
+    );
     this.#security = chatOf(this.chat).security;
     this.#fetch();
   }
@@ -60,11 +66,31 @@ export class Code extends Dialog {
   // --- showing ---------------------------------------------------------------------------------------------------
   #show() {
     const { groups, qr: rows, me, them, me_name, them_name, fetched_at, fresh } = this.code;
-    const names = el("p", { class: "code-names" }, person(me_name === me ? t("dialog.viewer.mine") : me_name, me), icon("forward"), person(them_name || called(this.chat), them));
+    const names = el(
+      "p",
+      { class: "code-names" },
+      person(me_name === me ? t("dialog.viewer.mine") : me_name, me),
+      icon("forward"),
+      person(them_name || called(this.chat), them),
+    );
     const numbers = el(
       "div",
       { class: "code-groups", dir: "ltr", role: "list", "aria-label": t("dialog.code.digits") },
-      groups.map((digits, at) => el("span", { role: "listitem" }, el("span", { role: "group", class: "code-group", "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }) }, digits))),
+      groups.map((digits, at) =>
+        el(
+          "span",
+          { role: "listitem" },
+          el(
+            "span",
+            {
+              role: "group",
+              class: "code-group",
+              "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }),
+            },
+            digits,
+          ),
+        ),
+      ),
     );
     fill(
       this.shown,
@@ -77,9 +103,18 @@ export class Code extends Dialog {
         el(
           "p",
           { class: "code-fetched" },
-          t(fresh === false ? "dialog.code.stale" : "dialog.code.fetched", { day: dayOf(fetched_at), time: timeOf(fetched_at) }),
+          t(fresh === false ? "dialog.code.stale" : "dialog.code.fetched", {
+            day: dayOf(fetched_at),
+            time: timeOf(fetched_at),
+          }),
           " ",
-          button({ label: t("dialog.code.refresh"), icon: "retry", text: true, class: "link", onclick: () => this.#fetch() }),
+          button({
+            label: t("dialog.code.refresh"),
+            icon: "retry",
+            text: true,
+            class: "link",
+            onclick: () => this.#fetch(),
+          }),
         ),
       ),
     );
@@ -94,8 +129,20 @@ export class Code extends Dialog {
     this.scanSaid = el("p", { role: "status", class: "dialog-said" });
     // A button beside it has its name, and is the one that is told of.
     const named = { "aria-label": t("dialog.scan.picture"), "aria-hidden": "true", tabindex: -1 };
-    this.picture = el("input", { type: "file", accept: "image/*", class: "picker", ...named, onchange: () => this.#read() });
-    this.camera = button({ label: t("dialog.scan.camera"), icon: "camera", text: true, class: "choice", onclick: () => this.#film() });
+    this.picture = el("input", {
+      type: "file",
+      accept: "image/*",
+      class: "picker",
+      ...named,
+      onchange: () => this.#read(),
+    });
+    this.camera = button({
+      label: t("dialog.scan.camera"),
+      icon: "camera",
+      text: true,
+      class: "choice",
+      onclick: () => this.#film(),
+    });
     const { row, input } = field({
       label: t("dialog.code.last", { name }),
       note: t("dialog.code.last-note", { name }),
@@ -106,11 +153,22 @@ export class Code extends Dialog {
       dir: "ltr",
     });
     this.last = input;
-    const match = button({ label: t("dialog.code.match"), class: "choice primary", disabled: true, onclick: () => this.#verify({ last_group: typed(input) }) });
+    const match = button({
+      label: t("dialog.code.match"),
+      class: "choice primary",
+      disabled: true,
+      onclick: () => this.#verify({ last_group: typed(input) }),
+    });
     input.addEventListener("input", () => {
       match.disabled = !GROUP.test(typed(input));
     });
-    const form = el("form", { class: "code-way", onsubmit: (event) => event.preventDefault() }, el("h4", {}, icon("check"), t("dialog.code.by-voice")), row, match);
+    const form = el(
+      "form",
+      { class: "code-way", onsubmit: (event) => event.preventDefault() },
+      el("h4", {}, icon("check"), t("dialog.code.by-voice")),
+      row,
+      match,
+    );
     form.addEventListener("submit", () => match.disabled || match.click());
     fill(
       this.compare,
@@ -124,7 +182,19 @@ export class Code extends Dialog {
           { class: "code-way" },
           el("h4", {}, icon("qr"), t("dialog.code.by-scan")),
           el("p", { class: "field-note" }, t("dialog.code.scan-note", { name })),
-          el("div", { class: "row" }, this.camera, button({ label: t("dialog.scan.picture"), icon: "image", text: true, class: "choice", onclick: () => this.picture.click() }), this.picture),
+          el(
+            "div",
+            { class: "row" },
+            this.camera,
+            button({
+              label: t("dialog.scan.picture"),
+              icon: "image",
+              text: true,
+              class: "choice",
+              onclick: () => this.picture.click(),
+            }),
+            this.picture,
+          ),
           this.scanner,
           this.scanSaid,
         ),
@@ -139,7 +209,18 @@ export class Code extends Dialog {
     const { verified_at } = this.#security;
     fill(
       this.compare,
-      el("p", { class: "code-verified" }, icon("shield-check"), el("span", {}, verified_at ? t("dialog.code.verified-on", { name, day: dayOf(verified_at), time: timeOf(verified_at) }) : t("dialog.code.verified", { name }))),
+      el(
+        "p",
+        { class: "code-verified" },
+        icon("shield-check"),
+        el(
+          "span",
+          {},
+          verified_at
+            ? t("dialog.code.verified-on", { name, day: dayOf(verified_at), time: timeOf(verified_at) })
+            : t("dialog.code.verified", { name }),
+        ),
+      ),
     );
     this.actions([
       { label: t("dialog.code.withdraw"), act: () => this.#withdraw() },
@@ -174,7 +255,13 @@ export class Code extends Dialog {
       el("p", {}, t("dialog.code.differs-first", { name })),
       // Not at once: a screen that is out of date, or a digit that was not heard well, is by far the likeliest.
       this.#differed > 1 && causes(name, "differ"),
-      button({ label: t("dialog.code.again"), icon: "retry", text: true, class: "choice", onclick: () => this.#fetch() }),
+      button({
+        label: t("dialog.code.again"),
+        icon: "retry",
+        text: true,
+        class: "choice",
+        onclick: () => this.#fetch(),
+      }),
     );
     this.compare.querySelector(".code-differs")?.remove();
     this.compare.prepend(note);
@@ -185,7 +272,12 @@ export class Code extends Dialog {
 
   async #withdraw() {
     const name = called(this.chat);
-    const sure = await confirm({ name: t("dialog.code.withdraw-name"), text: t("dialog.code.withdraw-text", { name }), yes: t("dialog.code.withdraw"), danger: true });
+    const sure = await confirm({
+      name: t("dialog.code.withdraw-name"),
+      text: t("dialog.code.withdraw-text", { name }),
+      yes: t("dialog.code.withdraw"),
+      danger: true,
+    });
     if (!sure) return;
     this.#security = await rpc("withdraw", { chat: chatName(this.chat) });
     store.refreshChat(chatName(this.chat));
@@ -221,5 +313,10 @@ customElements.define("ll-code", Code);
 const typed = (input) => input.value.replace(/\s/g, "");
 
 function person(name, number) {
-  return el("span", { class: "code-person" }, name && name !== number ? [el("strong", {}, bdi(name)), " "] : null, bdi(number));
+  return el(
+    "span",
+    { class: "code-person" },
+    name && name !== number ? [el("strong", {}, bdi(name)), " "] : null,
+    bdi(number),
+  );
 }

@@ -1,4 +1,6 @@
-/** A text that invites somebody to encrypt, to be copied or shared by whatever the user has. It is sent by nobody here. */
+/**
+ * A text that invites somebody to encrypt, to be copied or shared by whatever the user has. It is sent by nobody here.
+ */
 
 import { called } from "../screens/about.js";
 import { Dialog, field } from "../base/dialog.js";
@@ -10,7 +12,13 @@ class Invite extends Dialog {
   build() {
     this.name = t("dialog.invite.name", { name: called(this.chat) });
     const plain = t("dialog.invite.text", { number: store.me?.number ?? "" }).replace(/[\u2068\u2069]/g, "");
-    const { row, input } = field({ tag: "textarea", label: t("dialog.invite.label"), rows: 6, value: plain, note: t("dialog.invite.note") });
+    const { row, input } = field({
+      tag: "textarea",
+      label: t("dialog.invite.label"),
+      rows: 6,
+      value: plain,
+      note: t("dialog.invite.note"),
+    });
     this.text = input;
     this.said = el("p", { role: "status", class: "dialog-said" });
     fill(this.body, row, this.said);
@@ -42,7 +50,10 @@ export function invite(chat) {
   return Object.assign(new Invite(), { chat });
 }
 
-/** Whether a field's text is on the clipboard now; else it is selected. @param {HTMLTextAreaElement|HTMLInputElement} input */
+/**
+ * Whether a field's text is on the clipboard now; else it is selected.
+ * @param {HTMLTextAreaElement|HTMLInputElement} input
+ */
 export async function copied(input) {
   try {
     await navigator.clipboard.writeText(input.value);

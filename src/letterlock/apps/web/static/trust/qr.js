@@ -15,11 +15,19 @@ const QUIET = 4;
  */
 export function qr(rows, label) {
   // The matrix may have brought its own quiet zone.
-  const around = Math.max(0, QUIET - Math.max(0, rows.findIndex((row) => row.includes("1"))));
+  const around = Math.max(
+    0,
+    QUIET -
+      Math.max(
+        0,
+        rows.findIndex((row) => row.includes("1")),
+      ),
+  );
   const size = rows.length + 2 * around;
   let path = "";
   rows.forEach((row, y) => {
-    for (const run of row.matchAll(/1+/g)) path += `M${run.index + around} ${y + around}h${run[0].length}v1h-${run[0].length}z`;
+    for (const run of row.matchAll(/1+/g))
+      path += `M${run.index + around} ${y + around}h${run[0].length}v1h-${run[0].length}z`;
   });
   return svg(
     "svg",

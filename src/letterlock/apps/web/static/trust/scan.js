@@ -1,8 +1,8 @@
 /**
  * Reads a QR code from a picture or the camera, here in the page: no picture leaves it.
  *
- * The decoder is jsQR as published (vendor/), loaded when it is first needed. A security code is bytes, not text, so only
- * the bytes of the code are taken; whether they are a code of ours is for the daemon to say.
+ * The decoder is jsQR as published (vendor/), loaded when it is first needed. A security code is bytes, not text, so
+ * only the bytes of the code are taken; whether they are a code of ours is for the daemon to say.
  */
 
 import { el } from "../base/dom.js";

@@ -31,7 +31,12 @@ export function look(state) {
 export function chip(security, { onclick = null, ...props } = {}) {
   const { shape, tone, border } = look(security.state);
   const looks = { class: `chip tone-${tone} ${border}`, title: security.sentence, ...props };
-  return el(onclick ? "button" : "span", onclick ? { type: "button", onclick, ...looks } : looks, icon(shape), bdi(security.label));
+  return el(
+    onclick ? "button" : "span",
+    onclick ? { type: "button", onclick, ...looks } : looks,
+    icon(shape),
+    bdi(security.label),
+  );
 }
 
 /** The state as its icon alone, with its words for screen readers. */
