@@ -74,5 +74,6 @@ export async function present(name, props = {}) {
 /** Fetch what the page will need soon, once it has nothing better to do. */
 export function preload() {
   const idle = window.requestIdleCallback ?? ((f) => setTimeout(f, 200));
-  idle(() => Object.values(MODULES).forEach((load) => load()));
+  // What does not come now is asked for again when it is needed.
+  idle(() => Object.values(MODULES).forEach((load) => load().catch(() => {})));
 }
