@@ -7,7 +7,7 @@ import itertools
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -17,8 +17,11 @@ from daemon.town import Town, town
 from daemon.visitor import visiting
 from letterlock.apps.daemon import DaemonSettings
 from letterlock.apps.daemon.events import EventStreams, _Stream
+from letterlock.apps.daemon.guard import Rules
+from letterlock.apps.daemon.http import Edge, application
 from letterlock.apps.daemon.sessions import Session
 from letterlock.engine.events import Recorded, SmsFromUnknownSender
+from letterlock.errors import StoreError
 from letterlock.ids import MessageId
 
 pytestmark = pytest.mark.anyio
@@ -187,3 +190,34 @@ async def test_a_flood_is_told_in_order_to_the_end(both: Town) -> None:
                 told.append(frame.data["text"])
         await sending
         assert told == texts and all(b == a + 1 for a, b in itertools.pairwise(ids))
+
+
+async def test_what_goes_wrong_in_the_middle_ends_the_stream() -> None:
+    """No second answer behind the first one: whoever reads would take its head and its JSON for an event."""
+
+    class Serving:
+        async def serve(self, *given: Any) -> web.StreamResponse:
+            (*_, request) = given
+            answer = web.StreamResponse()
+            await answer.prepare(request)
+            await answer.write(b"data: {}\n\n")
+            raise StoreError("the disk is full", code="store.full")
+
+    class Anybody:
+        def of_authorization(self, given: str) -> Session:
+            return Session("x", b"", 0)
+
+    unused: Any = None
+    serving, anybody = cast(Any, Serving()), cast(Any, Anybody())
+    edge = Edge(anybody, DaemonSettings(), serving, serving, serving, unused, unused, lambda: 0.0)
+    runner = web.AppRunner(application(edge, Rules(frozenset({"letterlock"}), frozenset(), {})), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+    writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: letterlock\r\nAuthorization: x\r\n\r\n")
+    async with asyncio.timeout(10):
+        heard = await reader.read()
+    assert heard.startswith(b"HTTP/1.1 200 ") and heard.count(b"HTTP/1.1") == 1
+    assert heard.endswith(b"data: {}\n\n\r\n") and b"store.full" not in heard
+    writer.close()
+    await runner.cleanup()

@@ -31,6 +31,7 @@ __all__ = ["SESSION", "Edge", "Handler", "application"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SESSION = web.RequestKey("session", Session)
+_BEGUN = web.RequestKey("begun", bool)
 
 _log = logging.getLogger(__name__)
 _PUBLIC = frozenset({"/login", "/favicon.ico"})
@@ -60,6 +61,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
         for name, value in common.items():
             answer.headers.setdefault(name, value)
+        request[_BEGUN] = True
         answer.headers[hdrs.SERVER] = SERVER
 
     app.on_response_prepare.append(add_headers)
@@ -86,6 +88,15 @@ class _Door:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = await self._answer(request, handler)
+        if request.get(_BEGUN) and not answer.prepared:
+            # What went wrong behind the first byte of a stream is said by its end: an answer behind it would be read as more of it.
+            if request.transport is not None:
+                request.transport.close()
+            raise ConnectionResetError("ended in the middle of its answer")
+        return answer
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         edge = self._edge
         if edge.in_flight >= edge.settings.in_flight:
             return _refused(Refused(503, "busy", "too many requests at the same time", "try again"))
