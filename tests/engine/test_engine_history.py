@@ -18,9 +18,10 @@ from letterlock.engine.history_records import ASIDE, SUMMARY, Summary, asides_ke
 from letterlock.engine.record_values import Message, Status
 from letterlock.engine.records import thread_key
 from letterlock.engine.security import Security
-from letterlock.engine.view import MessageView
+from letterlock.engine.view import MessageView, _cause
 from letterlock.errors import InputError, NotEncrypted
 from letterlock.ids import ChatName, MessageId, Number, account_id
+from letterlock.words import table
 
 
 def two(**named: object) -> tuple[World, Phone, Phone]:
@@ -240,6 +241,24 @@ def test_sr01_withdrawing_does_not_let_out_what_changed_keys_hold_back() -> None
 def garbage(n: int, message_id: str = "", sender: Number = ALICE) -> Inbound:
     body, name = b"not a frame %d" % n, MessageId(message_id or f"garbage-{n}")
     return Inbound(sender, BOB, name, "application/vnd.letterlock.toy", body, 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("no_copy", "other-keys"),
+        ("other_keys", "sender-keys"),
+        ("unknown_device", "device"),
+        ("content:mime", "content"),
+        ("malformed", "damaged"),
+        ("envelope_mismatch", "damaged"),
+        ("of a later version", "damaged"),
+    ],
+)
+def test_the_cause_is_the_one_that_a_person_can_do_something_about(reason: str, cause: str) -> None:
+    """Who sees "damaged" looks for a fault of the network; other keys are something to ask the sender about."""
+    assert _cause(reason) == cause
+    assert f"unreadable.{cause}.reason" in table()
 
 
 def test_what_could_not_be_read_is_a_card_until_it_comes_again() -> None:

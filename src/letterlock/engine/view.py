@@ -82,8 +82,8 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Why there is no message here. `cause` is one of a few words (`other-keys`, `damaged`, `not-encrypted`, `device`,
-    `content`, `too-large`), `reason` the stable code of the event, `device` what the frame claims."""
+    """Why there is no message here. `cause` is one of a few words (`other-keys`, `sender-keys`, `damaged`, `not-encrypted`,
+    `device`, `content`, `too-large`), `reason` the stable code of the event, `device` what the frame claims."""
 
     cause: str
     reason: str
@@ -207,6 +207,9 @@ _CAUSES = {
     "identity_changed": "other-keys",
     "other_account": "other-keys",
     "too_far_ahead": "other-keys",
+    "no_copy": "other-keys",
+    "other_keys": "sender-keys",
+    "unknown_device": "device",
     "device_list": "device",
     "no_list": "device",
     "unknown_sender": "device",

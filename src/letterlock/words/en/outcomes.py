@@ -39,6 +39,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "outcome.refused.reason": "the network refuses the message to {name} (status {status})",
     "outcome.refused.next": "check the number and send it again; if it stays so, give your carrier the status {status}",
     "unreadable.other-keys.reason": "it was encrypted for other keys than those of this device",
+    "unreadable.sender-keys.reason": "it came with other keys than those that {name} is known to have, so nobody vouches for its sender",
     "unreadable.damaged.reason": "it was damaged on its way, or somebody altered it",
     "unreadable.not-encrypted.reason": "it came unencrypted, and this chat is encrypted",
     "unreadable.device.reason": "it came from a device that {name} has not listed",
