@@ -127,7 +127,8 @@ async def _history(ana: Caller, ben: Caller, first: str) -> None:
     assert hello["reactions"] == [{"sender": BEN, "mine": False, "emoji": "👍"}]
     kinds = [each["kind"] for each in page["messages"]]
     assert "deleted" in kinds and "location" in kinds
-    assert "From here: encrypted" in [each["notice"]["text"] for each in page["messages"] if "notice" in each]
+    # No divider: it was encrypted from its first message on.
+    assert "notice" not in kinds
     assert (page["before"], page["after"]) == (False, False)
     some = await ana("messages", chat=BEN, limit=2)
     assert (len(some["messages"]), some["before"]) == (2, True)

@@ -44,7 +44,9 @@ export class Conversation extends View {
     });
     this.render();
     if (!store.chat(this.chat)) store.openChat(this.chat).catch((error) => this.#unknown(error));
-    if (!this.message && matchMedia("(pointer: fine)").matches) this.composer.focusText();
+    // In a frame, as in the demo, it is somebody else's page that may have the focus, and keeps it.
+    const mine = window.parent === window || document.hasFocus();
+    if (!this.message && mine && matchMedia("(pointer: fine)").matches) this.composer.focusText();
   }
 
   /** @param {string} message_id empty: only show the conversation */
