@@ -13,7 +13,6 @@ import { Wire } from "./wire.js";
 const narrow = matchMedia("(max-width: 1099px)");
 const feed = new Feed();
 const locale = new URLSearchParams(location.search).get("locale") ?? "en";
-const FOCUS_MS = 2000;
 let started = false;
 let scene = 0;
 
@@ -105,24 +104,7 @@ async function connect(places) {
 function show(place, person, chat) {
   const own = locale === "en" ? "" : `?locale=${encodeURIComponent(locale)}`;
   const frame = place.querySelector("iframe");
-  keepFocus(frame);
   frame.src = `${person.url}/${own}#/chat/${encodeURIComponent(chat)}`;
-}
-
-/** A phone that opens a chat takes the focus into it: whoever reads the tour by keyboard keeps it, and who points there not. */
-function keepFocus(frame) {
-  const had = document.activeElement;
-  if (had === frame) return;
-  const back = () => {
-    // Where the focus went is known a moment after it left.
-    setTimeout(() => {
-      if (document.activeElement !== frame || frame.matches(":hover")) return;
-      if (had && had !== document.body) had.focus();
-      else frame.blur();
-    });
-  };
-  addEventListener("blur", back);
-  setTimeout(() => removeEventListener("blur", back), FOCUS_MS);
 }
 
 /** Tabs for one column at a time; on a wide screen all three are there and the tabs are not. */
