@@ -27,7 +27,7 @@ MIB = 1 << 20
 HOSTILE = "\x1b[2J\u202egpj.exe\r\nletterlock: all is well " + "x" * 200
 
 
-def info(done: int, stage: TransferStage = TransferStage.MOVING, name: str = "/tmp/holiday.jpg") -> TransferInfo:
+def info(done: int, stage: TransferStage = TransferStage.MOVING, name: str = "holiday.jpg") -> TransferInfo:
     task = DownloadState(url="https://content.example.net/1", target=name, part="", size=8 * MIB)
     return TransferInfo("t1", TransferState.RUNNING, 0, task, done=done, stage=stage)
 

@@ -7,7 +7,7 @@ An edit leaves the first text readable (`original`): a reader may know what was 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..carriage import Medium
@@ -143,6 +143,23 @@ def view(state: State, chat: ChatName, message: Message, me: Number, limits: Eng
     # In a group one member's copy may have failed alone.
     failed = message.mine and (message.status in (Status.FAILED, Status.EXPIRED) or group_of(chat) is not None)
     failure = state.get(failure_key(message.message_id)) if failed else None
+    return replace(
+        _facts(message),
+        text=None if deleted else text,
+        content=None if deleted else content,
+        reply=_quote(state, chat, message, limits) if message.reply_to and not deleted else None,
+        reactions=() if deleted else _reactions(thread, me),
+        edited_at=edited.sent_at if edited is not None else None,
+        original=message.text if edited is not None else None,
+        deleted=deleted,
+        outcome=None if failure is None else _outcome(state, chat, message, failure),
+        superseded_by=failure.superseded_by if failure is not None else "",
+        receipts=_receipts(state, message) if message.mine and group_of(chat) is not None else None,
+    )
+
+
+def _facts(message: Message) -> MessageView:
+    """What is stored with the message itself, without its text."""
     return MessageView(
         message.order,
         message.message_id,
@@ -153,17 +170,8 @@ def view(state: State, chat: ChatName, message: Message, me: Number, limits: Eng
         message.sent_at,
         message.at,
         message.content_type,
-        None if deleted else text,
-        None if deleted else content,
-        _quote(state, chat, message, limits) if message.reply_to and not deleted else None,
-        () if deleted else _reactions(thread, me),
-        edited.sent_at if edited is not None else None,
-        message.text if edited is not None else None,
-        deleted,
-        message.medium,
-        None if failure is None else _outcome(state, chat, message, failure),
-        failure.superseded_by if failure is not None else "",
-        _receipts(state, message) if message.mine and group_of(chat) is not None else None,
+        None,
+        medium=message.medium,
     )
 
 
@@ -178,20 +186,7 @@ def _beside(message: Message) -> MessageView:
         unreadable = Unread(_cause(reason), reason, int(values.get("device", 0)), bool(values.get("asked_again")))
     else:
         notice = Notice(str(event.get("kind", "")), values)
-    return MessageView(
-        message.order,
-        message.message_id,
-        message.sender,
-        message.mine,
-        message.encrypted,
-        message.status,
-        message.sent_at,
-        message.at,
-        message.content_type,
-        None if card else message.text,
-        notice=notice,
-        unreadable=unreadable,
-    )
+    return replace(_facts(message), text=None if card else message.text, notice=notice, unreadable=unreadable)
 
 
 def _cause(reason: str) -> str:

@@ -115,7 +115,7 @@ class Daemon:
             await self._listen_tcp()
             await self._serve(Rules(frozenset(), frozenset(), self._bodies), listener)
             self._write_token()
-        except BaseException:
+        except BaseException:  # cancelled, too: whoever did not come up leaves no socket and no lock
             if listener is not None:
                 listener.close()
             await self.close()

@@ -65,7 +65,7 @@ class Spool:
             return Waiting(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
             os.symlink(f"/proc/{os.getpid()}/fd/{descriptor}", path)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody else knows the number of this file
             os.close(descriptor)
             raise
         return Waiting(path, descriptor)

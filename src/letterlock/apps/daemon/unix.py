@@ -64,7 +64,7 @@ async def bound(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise StoreError(f"the socket {path} cannot be made: {error.strerror}", code="daemon.socket") from error
-    except BaseException:
+    except BaseException:  # our own refusals above, which say themselves what is wrong
         listener.close()
         raise
     return listener

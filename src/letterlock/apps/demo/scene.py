@@ -90,7 +90,7 @@ class Scene:
         """Bring all of it up; `origin` is the page's, which may show the phones in frames."""
         try:
             await self._start(origin)
-        except BaseException:
+        except BaseException:  # Ctrl-C above all: the phones that are up are processes of their own
             await self.close()
             raise
 

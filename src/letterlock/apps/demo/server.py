@@ -85,7 +85,7 @@ class DemoServer:
             self.port = listener.getsockname()[1]
             await self._new_scene()
             await self._serve(listener)
-        except BaseException:
+        except BaseException:  # Ctrl-C above all: nobody calls __aexit__ of what was not entered
             await self.close()
             raise
         return self
