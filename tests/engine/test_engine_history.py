@@ -18,6 +18,7 @@ from letterlock.engine.history_records import ASIDE, SUMMARY, Summary, asides_ke
 from letterlock.engine.record_values import Message, Status
 from letterlock.engine.records import thread_key
 from letterlock.engine.security import Security
+from letterlock.engine.thread import Edited, Thread
 from letterlock.engine.view import MessageView, _cause
 from letterlock.errors import InputError, NotEncrypted
 from letterlock.ids import ChatName, MessageId, Number, account_id
@@ -64,6 +65,19 @@ def kept(phone: Phone, chat: ChatName) -> tuple[Summary, dict[str, str]]:
 
 
 # --- summaries and search ----------------------------------------------------------------------------------------
+def test_a_deleted_message_is_found_by_nothing() -> None:
+    """Also by what an edit had made of it, and also while its own text still stands: the thread says what is shown."""
+    world, alice, bob = two()
+    alice.send(BOB, "the first words")
+    world.run()
+    (message,) = bob.history(ALICE)
+    edited = Edited("a", message.message_id, "other words", message.sent_at, 1)
+    assert searchable(message, None) == searchable(message, Thread()) == "the first words"
+    assert searchable(message, Thread(edited=edited)) == "other words"
+    assert searchable(message, Thread(deleted="b")) is None
+    assert searchable(message, Thread(edited=edited, deleted="b")) is None
+
+
 def test_unread_counts_what_was_received_and_not_seen() -> None:
     world, alice, bob = two()
     ids = [alice.send(BOB, f"{n}") for n in range(3)]

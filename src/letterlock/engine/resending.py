@@ -27,8 +27,8 @@ def content_again(state: State, chat: ChatName, found: tuple[MessageView, ...]) 
     if shown.superseded_by:
         raise _refused("this message was sent again already")
     content = shown.content
-    if shown.deleted or not isinstance(content, Text | File | Location | SuggestionResponse):
-        raise _refused("this message cannot be sent again")
+    if not isinstance(content, Text | File | Location | SuggestionResponse):
+        raise _refused("this message cannot be sent again")  # deleted ones, too: nothing of them is left
     if isinstance(content, Text) and shown.reply is not None:
         # What it answered may be gone by now; the text is worth more than that.
         gone = shown.reply.missing or shown.reply.deleted

@@ -116,7 +116,7 @@ class Sessions:
         """The programs' session, for the right bearer token."""
         scheme, _, token = header.partition(" ")
         right = hmac.compare_digest(self._bearer.digest, _digest(token.strip()))
-        return self._bearer if right and scheme.lower() == "bearer" and self._bearer.digest else None
+        return self._bearer if right and scheme.lower() == "bearer" else None
 
     def alive(self, session: Session, now: float) -> None:
         """It is in use, though it asks nothing."""
