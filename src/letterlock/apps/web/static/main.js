@@ -12,6 +12,7 @@ import { t, useStrings } from "./base/strings.js";
 import { watchNews } from "./chat/news.js";
 import "./chat/chat-list.js";
 import "./chat/conversation.js";
+import "./elements.js";
 
 applyTheme();
 

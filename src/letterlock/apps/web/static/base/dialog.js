@@ -8,7 +8,7 @@
  * back to where it was.
  */
 
-import { aboutChat } from "../screens/about.js";
+import { aboutChat } from "../daemon/about.js";
 import { bdi, button, el, fill } from "./dom.js";
 import { has, t } from "./strings.js";
 

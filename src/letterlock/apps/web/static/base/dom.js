@@ -158,18 +158,19 @@ const SHAPES = {
  * @param {keyof typeof SHAPES | string} name
  */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", `icon icon-${name}`);
-  for (const shape of SHAPES[name] ?? []) {
+  const paths = (SHAPES[name] ?? []).map((shape) => {
     const [, mode, line] = /^(?:(fill|dashed|flip):)?(.*)$/s.exec(shape);
-    const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", line);
-    if (mode) path.setAttribute("class", mode);
-    svg.append(path);
-  }
-  return svg;
+    return svg("path", { d: line, ...(mode && { class: mode }) });
+  });
+  return svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: `icon icon-${name}` }, ...paths);
+}
+
+/** An element of a drawing. @param {string} name @returns {SVGElement} */
+export function svg(name, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
 }
 
 /** What our custom elements share: listeners that end with the element, and one `render` for what it shows. */

@@ -4,16 +4,12 @@ let strings = {};
 let plurals = new Intl.PluralRules("en");
 let formats = {};
 
-/** The locale of the table in use. */
-export let locale = "en";
-
 /**
  * Take a table of the daemon (`strings {locale}`) into use; sets `lang` and `dir` of the page.
  * @param {{locale: string, dir: "ltr"|"rtl", strings: Record<string, string|{one: string, other: string}>}} table
  */
-export function useStrings(table) {
-  locale = table.locale;
-  strings = table.strings;
+export function useStrings({ locale, dir, strings: words }) {
+  strings = words;
   // A pseudo-locale has no words of its own for months and days; its text is English in disguise.
   const spoken = /-X[A-Z]$/.test(locale) ? "en" : locale;
   plurals = new Intl.PluralRules(spoken);
@@ -38,7 +34,7 @@ export function useStrings(table) {
     list: new Intl.ListFormat(spoken, { style: "long", type: "conjunction" }),
   };
   document.documentElement.lang = locale;
-  document.documentElement.dir = table.dir;
+  document.documentElement.dir = dir;
 }
 
 /**

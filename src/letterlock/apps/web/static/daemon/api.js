@@ -1,9 +1,11 @@
 // Talking to the daemon: JSON-RPC with typed errors, and uploads with progress. Events are in stream.js.
 
-import { locale } from "../base/strings.js";
 import { currentProof } from "./proof.js";
 
 let next = 1;
+
+/** What the daemon phrases, states, refusals, notices, is in the language of the page. */
+const locale = () => document.documentElement.lang;
 
 /**
  * What a method came to, or why the daemon could not be asked. `code` is stable (`input.number`), `exit` its family.
@@ -52,8 +54,7 @@ export async function rpc(method, params = {}, { signal } = {}) {
   const id = next++;
   let response;
   try {
-    // What the daemon phrases, states, refusals, notices, is in the language of the page.
-    response = await fetch(`/api/v1/rpc?locale=${encodeURIComponent(locale)}`, {
+    response = await fetch(`/api/v1/rpc?locale=${encodeURIComponent(locale())}`, {
       method: "POST",
       headers: { "content-type": "application/json", "letterlock-proof": currentProof() },
       body: JSON.stringify({ jsonrpc: "2.0", id, method, params }),
@@ -84,7 +85,7 @@ export async function rpc(method, params = {}, { signal } = {}) {
  * @returns {Promise<{transfer: string}>}
  */
 export function upload(chat, file, { signal, onprogress, name = file.name ?? "", type = file.type, ...rest } = {}) {
-  const query = new URLSearchParams({ chat, name, type, locale });
+  const query = new URLSearchParams({ chat, name, type, locale: locale() });
   for (const [key, value] of Object.entries(rest)) if (value) query.set(key, value);
   // fetch cannot tell how far an upload is.
   const request = new XMLHttpRequest();

@@ -8,7 +8,7 @@
 import "./attachment.js";
 import "./uploads.js";
 
-import { chatName, chatOf } from "../screens/about.js";
+import { chatName, chatOf } from "../daemon/about.js";
 import { Dialog, ask, field } from "../base/dialog.js";
 import { button, bdi, el, fill, icon } from "../base/dom.js";
 import { decided } from "../trust/deciding.js";

@@ -6,12 +6,11 @@
  * hands a geo: link to the system, on a click alone.
  */
 
-import { chatName, chatOf } from "../screens/about.js";
+import { chatName, chatOf } from "../daemon/about.js";
 import { rpc } from "../daemon/api.js";
 import { Dialog, field } from "../base/dialog.js";
-import { View, bdi, button, el, fill } from "../base/dom.js";
+import { View, bdi, button, el, fill, svg } from "../base/dom.js";
 import { decided } from "../trust/deciding.js";
-import { svg } from "../trust/qr.js";
 import { t } from "../base/strings.js";
 
 const SIZE = 220;

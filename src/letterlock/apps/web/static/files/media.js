@@ -6,7 +6,7 @@
  * nothing but a film without pictures.
  */
 
-import { chatName } from "../screens/about.js";
+import { chatName } from "../daemon/about.js";
 import { Dialog, reasonOf } from "../base/dialog.js";
 import { bdi, button, el, fill } from "../base/dom.js";
 import { opened, save } from "./opened.js";

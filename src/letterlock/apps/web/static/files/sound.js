@@ -6,9 +6,8 @@
  */
 
 import { reasonOf } from "../base/dialog.js";
-import { View, bdi, button, el, fill, icon } from "../base/dom.js";
+import { View, bdi, button, el, fill, icon, svg } from "../base/dom.js";
 import { opened, save } from "./opened.js";
-import { svg } from "../trust/qr.js";
 import { lengthOf, t } from "../base/strings.js";
 
 const BARS = 48;

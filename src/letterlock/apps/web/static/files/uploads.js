@@ -6,7 +6,7 @@
  * from here.
  */
 
-import { chatName } from "../screens/about.js";
+import { chatName } from "../daemon/about.js";
 import { RpcError, rpc, upload } from "../daemon/api.js";
 import { announce } from "../base/announce.js";
 import { decided } from "../trust/deciding.js";

@@ -6,7 +6,7 @@
  * group is that of its weakest member, so the roster begins with who that is.
  */
 
-import { called, chatName, chatOf } from "./about.js";
+import { called, chatName, chatOf } from "../daemon/about.js";
 import { rpc } from "../daemon/api.js";
 import { confirm, Dialog, ended, field } from "../base/dialog.js";
 import { bdi, button, el, fill, icon } from "../base/dom.js";

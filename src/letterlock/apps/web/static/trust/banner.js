@@ -7,7 +7,7 @@
  * leaving a chat whose verification is broken, are none.
  */
 
-import { aboutChat, called, chatName, chatOf } from "../screens/about.js";
+import { aboutChat, called, chatName, chatOf } from "../daemon/about.js";
 import { rpc } from "../daemon/api.js";
 import { ask, confirm, ended, reasonOf } from "../base/dialog.js";
 import { View, button, el, fill, icon } from "../base/dom.js";

@@ -6,7 +6,7 @@
  * screens are up to date; only then what else it may mean, harmless causes first. Escape never means that they match.
  */
 
-import { called, chatName, chatOf } from "../screens/about.js";
+import { called, chatName, chatOf } from "../daemon/about.js";
 import { rpc } from "../daemon/api.js";
 import { causes } from "./causes.js";
 import { Dialog, confirm, field } from "../base/dialog.js";

@@ -7,7 +7,7 @@
  * state of the chat is another one.
  */
 
-import { aboutChat, called, chatName, chatOf } from "../screens/about.js";
+import { aboutChat, called, chatName, chatOf } from "../daemon/about.js";
 import { rpc } from "../daemon/api.js";
 import { ask, Dialog } from "../base/dialog.js";
 import { bdi, button, el, fill, icon } from "../base/dom.js";

@@ -2,7 +2,7 @@
  * A text that invites somebody to encrypt, to be copied or shared by whatever the user has. It is sent by nobody here.
  */
 
-import { called } from "../screens/about.js";
+import { called } from "../daemon/about.js";
 import { Dialog, field } from "../base/dialog.js";
 import { el, fill } from "../base/dom.js";
 import { store } from "../daemon/store.js";

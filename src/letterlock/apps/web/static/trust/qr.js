@@ -5,7 +5,8 @@
  * its quiet zone, is not read by many cameras.
  */
 
-const SPACE = "http://www.w3.org/2000/svg";
+import { svg } from "../base/dom.js";
+
 const QUIET = 4;
 
 /**
@@ -35,12 +36,4 @@ export function qr(rows, label) {
     svg("rect", { width: size, height: size, class: "qr-plate" }),
     svg("path", { d: path, class: "qr-dark" }),
   );
-}
-
-/** An element of a drawing. @param {string} name @returns {SVGElement} */
-export function svg(name, attributes = {}, ...children) {
-  const element = document.createElementNS(SPACE, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-  element.append(...children);
-  return element;
 }

@@ -1,6 +1,6 @@
 /** Which chat a dialogue is about: it is given its name or the whole of it, and wants what the store knows now. */
 
-import { store } from "../daemon/store.js";
+import { store } from "./store.js";
 
 /** @param {string|{chat: string}} chat */
 export function chatName(chat) {
