@@ -9,7 +9,7 @@ __all__ = ["choices"]
 HEAD: Final = """\
 # RCC.16: what we chose
 
-<!-- Written by docs/generate.py from letterlock/rcc16/choices.py. Do not edit. -->
+<!-- Written by docs/generate.py from letterlock/rcc16/open_points. Do not edit. -->
 
 The text of RCC.16 was not available; what is deployed was read by others, from captures and from an open client. Where nobody says
 what goes over the wire, or where it was only inferred, we had to choose. These are all the places. A row with a switch
@@ -25,7 +25,7 @@ W: seen on the wire. The number is the section of the summary (`rcc16.md`), *ite
 
 
 def choices() -> str:
-    from letterlock.rcc16.choices import CHOICES
+    from letterlock.rcc16.open_points import CHOICES
 
     rows = sorted(CHOICES, key=lambda row: (row.item or 99, row.id))
     return HEAD + "".join(

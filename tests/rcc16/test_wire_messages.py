@@ -17,8 +17,9 @@ from letterlock.conversation_seam import PacketHeader
 from letterlock.errors import DecodeError, InputError
 from letterlock.ids import GroupId, MessageId, Number, message_id
 from letterlock.mls.wire.extensions import Extension
-from letterlock.rcc16.choices import CHOICES, OURS, Choices, Revision
+from letterlock.rcc16.choices import OURS, Choices, Revision
 from letterlock.rcc16.identity_hash import identity_hash
+from letterlock.rcc16.open_points import CHOICES
 from letterlock.rcc16.policy import OURS_V3, OURS_V4, capabilities
 from letterlock.rcc16.wire import content_types
 from letterlock.rcc16.wire.authenticated_data import decode_authenticated_data, encode_authenticated_data
