@@ -16,7 +16,7 @@ from letterlock.carriage import NetworkResult
 from letterlock.codec.ft_http import RemoteFile
 from letterlock.codec.mime import MimePart, encode
 from letterlock.conversation_seam import ClaimOutcome, Conversation, LetterReceived, PacketHeader
-from letterlock.engine.content import Delete, File, FileFormat
+from letterlock.engine.content import Delete, File, FileFormat, Reference
 from letterlock.engine.content.file import express_file
 from letterlock.engine.content.parts import LETTERLOCK
 from letterlock.engine.conversations import arriving
@@ -30,6 +30,7 @@ from letterlock.engine.events import (
 )
 from letterlock.engine.record_values import Status
 from letterlock.engine.step import Step, Turn
+from letterlock.engine.view import Quote
 from letterlock.errors import InputError, NotEncrypted
 from letterlock.ids import Instant, MessageId, Rng
 from letterlock.rcc16.files import SealedFile, describe, seal_file
@@ -90,6 +91,18 @@ def test_a_file_with_its_thumbnail_has_its_real_name_type_and_size() -> None:
     assert alice.told(MessageDelivered)[-1].message_id == message_id
     assert len(alice.told(MessageDelivered)) == 2  # of the text and of the file; that a key came says nothing
     assert not left(alice, "packet/") and not left(bob, "key-came/", "key-waited-for/")
+
+
+def test_a_file_answers_a_message() -> None:
+    world, alice, bob = settled()
+    asked = history(bob)[0].message_id
+    file = sealed(world, "a.png")
+    answer = bob.do(bob.engine.send, ALICE, replace(file, reply_to=Reference(asked)))
+    world.run()
+    for phone, other in ((alice, BOB), (bob, ALICE)):
+        (found,) = [phone.engine.view(phone.state, other, m) for m in history(phone) if m.message_id == answer]
+        assert found.content == replace(file, reply_to=Reference(asked, ALICE))
+        assert found.reply == Quote(asked, ALICE, "begin")
 
 
 def test_the_key_goes_first_and_apart_from_the_document() -> None:

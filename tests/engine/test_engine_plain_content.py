@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,12 @@ def test_what_rcs_has_values_for_goes_as_rcs() -> None:
     world.run()
     assert (last_sent(world).message_id, last_sent(world).body) == (reply, b"yes")
     assert ("ll.Reference-Type", "Reply") in last_sent(world).headers
+    say(alice, BOB, replace(FILE, digest="sha-256=:AA==:", reply_to=Reference(hello)))
+    world.run()
+    assert last_sent(world).content_type == FILE_TYPE
+    assert [value for name, value in last_sent(world).headers if name == "NS"] == ["ll <urn:letterlock:cpim:v1>"]
+    said = dict(last_sent(world).headers)
+    assert said["ll.Digest"] == "sha-256=:AA==:" and said["ll.Reference-ID"] == hello
 
 
 def test_what_rcs_has_no_values_for_is_a_text_for_those_who_do_not_know_better() -> None:

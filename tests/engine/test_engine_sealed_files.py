@@ -14,9 +14,11 @@ from letterlock.codec.ft_http import RemoteFile
 from letterlock.crypto.secret import Secret
 from letterlock.engine.content import Delete, File, FileFormat, Reaction, Reference, Text, Unknown, pointed
 from letterlock.engine.events import MessageFailed, MessageReceived, MessageResent, MessageSent
+from letterlock.engine.view import Quote
 from letterlock.errors import InputError, TrustRequired
 from letterlock.files.pointer import Dimensions, FilePointer, RemoteSeal, ThumbnailPointer, encode_pointer
 from letterlock.files.seal import Seal
+from letterlock.ids import MessageId
 from letterlock.seam import Content
 
 KEY = b"the key of this file, 32 bytes.."
@@ -62,6 +64,27 @@ def test_the_pointer_arrives_on_every_device_and_is_in_nothing_that_is_sent() ->
     assert [event.content == told for event in laptop.told(MessageSent) if event.message_id == sent] == [True]
     for _, outbound in world.sent:
         assert not [secret for secret in (KEY, b"Crane", b"cs.example", b"audio/ogg") if secret in outbound.body]
+
+
+def test_a_file_answers_a_message_on_every_device() -> None:
+    """As a text does: it names what it answers, and what is shown of that is the reader's own."""
+    world = World()
+    (alice, laptop), (bob, tablet) = world.person(ALICE, 2), world.person(BOB, 2)
+    asked = alice.send(BOB, "which one?")
+    world.run()
+    answer = say(bob, ALICE, replace(FILE, reply_to=Reference(asked)))
+    world.run()
+    for phone, chat in ((alice, BOB), (laptop, BOB), (bob, ALICE), (tablet, ALICE)):
+        message = shown(phone, chat)[answer]
+        assert message.content == replace(FILE, reply_to=Reference(asked, ALICE))
+        assert message.reply == Quote(asked, ALICE, "which one?")
+    assert [event.reply_to for event in alice.told(MessageReceived) if event.message_id == answer] == [asked]
+    say(alice, BOB, Delete(asked))
+    world.run()
+    assert shown(alice, BOB)[answer].reply == Quote(asked, ALICE, deleted=True)
+    with pytest.raises(InputError) as refused:
+        say(bob, ALICE, replace(FILE, reply_to=Reference(MessageId("of-another-chat"))))
+    assert refused.value.code == "input.target"
 
 
 def test_a_pointer_that_cannot_be_read_is_of_a_kind_that_cannot_be_shown() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from .. import ids
@@ -197,10 +198,12 @@ class Conversation(Reading):
         name: str = "",
         content_type: str = "",
         thumbnail: str | os.PathLike[str] | bool | None = None,
+        reply_to: str = "",
         allow: PlainOption | None = None,
         wait: bool = True,
     ) -> MessageId:
-        """Send a file: by its path, which uploads it first; or one that was uploaded, `await transfer.file()`.
+        """Send a file: by its path, which uploads it first; or one that was uploaded, `await transfer.file()`. It answers
+        the message `reply_to`; one that came as an answer answers nothing when it is sent on.
 
         What was uploaded as it is cannot go into an encrypted chat (`input.file_encrypted`), and what was encrypted not
         into one that encrypts otherwise, or not at all (`input.file_sealed`). Raises as `upload` and `send` do, and what made the upload fail.
@@ -212,7 +215,8 @@ class Conversation(Reading):
             file = await transfer.file()
         elif isinstance(file, FileDocument):
             file = File(file.file, file.thumbnail, render=file.render, playing_seconds=file.playing_seconds)
-        return await self._send(file, allow, wait)
+        answered = Reference(ids.message_id(reply_to)) if reply_to else None
+        return await self._send(replace(file, reply_to=answered), allow, wait)
 
     async def send_content(
         self,

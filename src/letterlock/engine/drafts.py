@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import ids
 from ..errors import InputError
 from ..ids import ChatName, MessageId
@@ -55,6 +57,10 @@ def draft(
             if content.reply_to is not None:
                 reply = changing.check_reply(turn, chat, content.reply_to, encrypted=encrypted)
                 reply_to, reply_author = reply.message_id, reply.author or ""
+        if isinstance(content, File) and content.reply_to is not None:
+            reply = changing.check_reply(turn, chat, content.reply_to, encrypted=encrypted)
+            reply_to, reply_author = reply.message_id, reply.author or ""
+            content = replace(content, reply_to=reply)
         parts = express(content, message_id, core.me.number, turn.now)
         entity, content_type = encode(parts, turn.now), parts.content_type
         if isinstance(content, File):

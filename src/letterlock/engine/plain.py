@@ -270,7 +270,7 @@ def _message(core: Core, turn: Turn, chat: Chat, inbound: Inbound, media_type: s
         # Ten full cards are longer than anything that people send.
         most = CHATBOT_LIMITS.max_body if isinstance(content, BotContent) else core.limits.max_entity
         entity = bounded(encode(parts, 0), most)
-    reply = content.reply_to if isinstance(content, Text) else None
+    reply = content.reply_to if isinstance(content, Text | File) else None
     return Message(
         order=order_of(chat.lamport, NOBODY, 0, 0),
         message_id=inbound.message_id,

@@ -13,6 +13,7 @@ from .content import (
     Edit,
     Emptied,
     Entity,
+    File,
     GroupChange,
     Reaction,
     Text,
@@ -44,7 +45,7 @@ def message_of(
         kept = without_chat(body, entity.to) if entity.to is not None else body
         kept = without_heads(kept, entity.heads) if entity.heads is not None else kept
         kept = bounded(kept, core.limits.max_entity)
-    reply = content.reply_to if isinstance(content, Text) else None
+    reply = content.reply_to if isinstance(content, Text | File) else None
     return Message(
         order=order_of(header.lamport, party.account, party.device, header.sequence),
         message_id=header.message_id,

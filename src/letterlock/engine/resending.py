@@ -29,8 +29,8 @@ def content_again(state: State, chat: ChatName, found: tuple[MessageView, ...]) 
     content = shown.content
     if not isinstance(content, Text | File | Location | SuggestionResponse):
         raise _refused("this message cannot be sent again")  # deleted ones, too: nothing of them is left
-    if isinstance(content, Text) and shown.reply is not None:
-        # What it answered may be gone by now; the text is worth more than that.
+    if isinstance(content, Text | File) and shown.reply is not None:
+        # What it answered may be gone by now; what was said is worth more than that.
         gone = shown.reply.missing or shown.reply.deleted
         return replace(content, reply_to=None if gone else Reference(shown.reply.message_id))
     return content

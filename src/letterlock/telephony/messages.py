@@ -128,7 +128,7 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to a message. Only a text can be sent as one."""
+    """An answer to a message. A text or a file can be sent as one."""
 
     target_message_id: RCSMessageID
     content: Text | FileTransfer | GeolocationPush

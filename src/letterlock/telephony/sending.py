@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from .. import ids
 from ..client import Client, Conversation
@@ -53,8 +54,10 @@ def sendable(content: RCSContent) -> Sendable:
             return Location(content.latitude, content.longitude, content.description or "")
         case FileTransfer():
             return _file(content)
+        case Reply(target, FileTransfer() as file):
+            return replace(_file(file), reply_to=Reference(ids.message_id(target)))
         case Reply():
-            raise unsupported("only a text can answer a message")
+            raise unsupported("only a text or a file can answer a message")
         case BusinessCard() | BusinessCardCarousel():
             raise unsupported("cards are sent by businesses")
         case _:
@@ -147,7 +150,8 @@ def _file(content: FileTransfer) -> File:
     file, thumbnail = file_of(content.file_metadata)
     if thumbnail:
         raise InputError("a thumbnail is no file by itself", code="input.file")
-    return file
+    # What came as an answer answers nothing when it is sent on.
+    return replace(file, reply_to=None)
 
 
 def _not_encrypted(state: Security) -> NotEncrypted:

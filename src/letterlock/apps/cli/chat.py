@@ -12,7 +12,7 @@ from ...engine import events as ev
 from ...errors import InputError
 from ..verbs import VERBS, Context, checked
 from ..verbs.answers import allowed, sent
-from ..verbs.names import conversation_named
+from ..verbs.names import conversation_named, message_named
 from ..verbs.records import event_record
 from .messages import run_said
 from .options import add_profile, open_client
@@ -74,6 +74,7 @@ async def run_send(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _send_file(arguments: argparse.Namespace, terminal: Terminal, context: Context, token: str) -> dict[str, Any]:
     chat = await conversation_named(context.client, arguments.chat)
+    answered = await message_named(chat, arguments.reply_to) if arguments.reply_to else ""
     allow = await allowed(chat, token)
     transfer = await chat.upload(
         arguments.file,
@@ -90,7 +91,7 @@ async def _send_file(arguments: argparse.Namespace, terminal: Terminal, context:
             await transfer.cancel()
         raise
     show_odd(transfer.info, terminal)
-    return sent(chat, await chat.send_file(file, allow=allow))
+    return sent(chat, await chat.send_file(file, reply_to=answered, allow=allow))
 
 
 async def run_listen(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -45,16 +45,17 @@ async def _save(context: Context, chat: str, message_id: str, to: str, thumbnail
 
 
 async def _send(
-    context: Context, chat: str, path: str, name: str, content_type: str, thumbnail: bool, allow: str
+    context: Context, chat: str, path: str, name: str, content_type: str, thumbnail: bool, reply_to: str, allow: str
 ) -> dict[str, Any]:
     _check_paths(context, "file.send")
     talk = await conversation(context, chat)
+    answered = await message_named(talk, reply_to) if reply_to else ""
     option = await allowed(talk, allow)
     transfer = await talk.upload(
         path, name=name, content_type=content_type, thumbnail=None if thumbnail else False, allow=option
     )
     file = await transfer.file()
-    return sent(talk, await talk.send_file(file, allow=option))
+    return sent(talk, await talk.send_file(file, reply_to=answered, allow=option))
 
 
 def _check_paths(context: Context, verb: str) -> None:
@@ -159,6 +160,7 @@ VERBS = (
             Param("name", Kind.WORD, "what the contact is told that it is called; default: as here", default=""),
             Param("content_type", Kind.WORD, "its media type; default: what it looks like", default=""),
             Param("thumbnail", Kind.FLAG, "false: no small picture of it, nor its size or duration", default=True),
+            Param("reply_to", Kind.MESSAGE, "the message that it answers", default="", metavar="MESSAGE"),
             ALLOW,
         ),
         description="Encrypt a file, upload it and send its message; answers when it is sent. `transfer-changed` events tell "

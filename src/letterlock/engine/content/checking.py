@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...codec.chatbot.checking import check_response
 from ...codec.chatbot.model import SuggestionResponse as Said
 from ...errors import InputError, InvalidRcc16
@@ -63,7 +65,7 @@ def _text(text: str, limits: EngineLimits) -> None:
 def _file(file: File) -> None:
     if file.pointer is not None:
         encode_pointer(file.pointer)
-        if file != pointed(file.pointer):
+        if replace(file, reply_to=None) != pointed(file.pointer):
             raise InputError("the file is another one than its pointer's", code="input.file")
         return
     for pointer in (file.file, *((file.thumbnail,) if file.thumbnail else ())):

@@ -23,7 +23,8 @@ from ...errors import DecodeError
 from ...files.pointer import CONTENT_TYPE as POINTER_TYPE
 from ...files.pointer import FilePointer, RemoteSeal, decode_pointer, encode_pointer
 from ...rcc16.wire.file_info import FileInfo, FileMetadata, decode_file_info, encode_file_info
-from .parts import LETTERLOCK, XML, Parts, Read, letterlock_headers
+from .parts import LETTERLOCK, XML, Parts, Read, Reference
+from .text import read_reply, reply_headers
 
 __all__ = [
     "FILE_INFO_FIELD",
@@ -66,7 +67,7 @@ class File:
 
     `pointer` says all of a sealed file. `sealed` is the key of one of RCC.16, and what it is really called;
     `sealed_thumbnail` the thumbnail's. Of both, the bytes at `file` and `thumbnail` are ciphertext; `name`,
-    `content_type` and `size` are of the file itself.
+    `content_type` and `size` are of the file itself. `reply_to` is the message that sending it answers.
     """
 
     file: RemoteFile
@@ -77,6 +78,7 @@ class File:
     sealed: FileMetadata | None = None
     sealed_thumbnail: FileMetadata | None = None
     pointer: FilePointer | None = None
+    reply_to: Reference | None = None
 
     @property
     def format(self) -> FileFormat:
@@ -122,10 +124,10 @@ class File:
 # --- the document ----------------------------------------------------------------------------------------------
 def express_file(file: File) -> Parts:
     if file.pointer is not None:
-        return Parts(POINTER_TYPE, encode_pointer(file.pointer), ())
+        return Parts(POINTER_TYPE, encode_pointer(file.pointer), reply_headers(file.reply_to))
     document = FileDocument(file.file, file.thumbnail, file.render, file.playing_seconds)
-    headers = letterlock_headers(("Digest", file.digest)) if file.digest else ()
-    return Parts(FILE_TYPE, encode_file(document), headers)
+    digest = (("Digest", file.digest),) if file.digest else ()
+    return Parts(FILE_TYPE, encode_file(document), reply_headers(file.reply_to, *digest))
 
 
 def read_file(read: Read) -> File:
@@ -134,7 +136,14 @@ def read_file(read: Read) -> File:
     digest = read.header("Digest", LETTERLOCK) or ""
     if len(digest) > _MAX_DIGEST or not digest.isascii():
         raise DecodeError("not a digest", code="content.digest")
-    return File(document.file, document.thumbnail, digest, document.render, document.playing_seconds)
+    return File(
+        document.file,
+        document.thumbnail,
+        digest,
+        document.render,
+        document.playing_seconds,
+        reply_to=read_reply(read),
+    )
 
 
 # --- the pointer -----------------------------------------------------------------------------------------------
@@ -146,7 +155,7 @@ def pointed(pointer: FilePointer) -> File:
 
 def read_pointer(read: Read) -> File:
     """Raises DecodeError."""
-    return pointed(decode_pointer(read.body))
+    return replace(pointed(decode_pointer(read.body)), reply_to=read_reply(read))
 
 
 def _remote(at: RemoteSeal) -> RemoteFile:

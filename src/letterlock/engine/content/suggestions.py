@@ -17,8 +17,8 @@ from ...errors import DecodeError
 from .card import CARD_TYPE, CHATBOT_LIMITS, Card, Carousel, read_card
 from .file import File
 from .location import Location
-from .parts import LETTERLOCK, Parts, Read, Reference
-from .text import Text, reply_headers
+from .parts import Parts, Read, Reference
+from .text import Text, read_reply, reply_headers
 from .unknown import Unknown
 
 __all__ = [
@@ -81,7 +81,7 @@ class DeviceReport:
 def express_response(response: SuggestionResponse) -> Parts:
     """Raises InputError."""
     body = maap.encode_response(Said(response.text, response.postback, response.action))
-    return Parts(RESPONSE_TYPE, body, reply_headers(response.reply_to) if response.reply_to else ())
+    return Parts(RESPONSE_TYPE, body, reply_headers(response.reply_to))
 
 
 def express_device(report: DeviceReport) -> Parts:
@@ -91,10 +91,7 @@ def express_device(report: DeviceReport) -> Parts:
 def read_response(read: Read) -> SuggestionResponse:
     """Raises DecodeError."""
     said = maap.decode_response(read.body, CHATBOT_LIMITS)
-    reply = (read.header("Reference-Type", LETTERLOCK) or "").lower() == "reply"
-    return SuggestionResponse(
-        said.text, said.postback, said.action, read.reference("Reference-ID", LETTERLOCK) if reply else None
-    )
+    return SuggestionResponse(said.text, said.postback, said.action, read_reply(read))
 
 
 def read_device(read: Read) -> DeviceReport:

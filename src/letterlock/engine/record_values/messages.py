@@ -48,7 +48,7 @@ class Message:
     """All of it, as in content/entity.py, where it is more than a text; bounded."""
     reply_to: str = ""
     reply_author: str = ""
-    """What a text answers; empty where it answers nothing, or does not say whose it is."""
+    """What a text or a file answers; empty where it answers nothing, or does not say whose it is."""
     change: bool = False
     """Not a message but what acts on one: it is kept in `change/`."""
     medium: Medium = Medium.RCS
