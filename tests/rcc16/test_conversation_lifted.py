@@ -8,8 +8,9 @@ import pytest
 
 from letterlock.conversation_seam import Ended, EndEncryption, Refusal, Revive
 from letterlock.rcc16.choices import Revision
+from letterlock.rcc16.conversation.chat import Kind
 from letterlock.rcc16.conversation.committing import change_context
-from letterlock.rcc16.conversation.records import Kind, chat_key
+from letterlock.rcc16.conversation.records import chat_key
 from letterlock.rcc16.health.states import State
 from letterlock.rcc16.wire.control import EndReason, Operation
 from letterlock.rcc16.wire.extensions import END_MLS, end_mls_extension, merge

@@ -15,7 +15,8 @@ from letterlock.conversation_seam import (
     Secured,
     Waits,
 )
-from letterlock.rcc16.conversation.records import Chat, chat_key
+from letterlock.rcc16.conversation.chat import Chat
+from letterlock.rcc16.conversation.records import chat_key
 
 from .world import ANA, BEN, CLEO, Phone, World
 

@@ -18,8 +18,9 @@ from letterlock.conversation_seam import (
 )
 from letterlock.ids import MessageId, Number
 from letterlock.mls.wire.leaf_node import LeafNode, LeafNodeSource
+from letterlock.rcc16.conversation.chat import Chat
 from letterlock.rcc16.conversation.members import device_id
-from letterlock.rcc16.conversation.records import Chat, load_chat
+from letterlock.rcc16.conversation.records import load_chat
 from letterlock.rcc16.wire.control import EpochIdentifier
 from letterlock.rcc16.wire.reasons import ServerReason
 from letterlock.rcc16.wire.secret_payload import text_entity

@@ -25,6 +25,7 @@ from ..ids import Instant, MessageId, Number, Rng
 from ..seam import Staged, State, Writes
 from .conversation import eras
 from .conversation.changing import change
+from .conversation.chat import Chat
 from .conversation.described import describe
 from .conversation.letters import seal
 from .conversation.live import LiveGroups, row_names
@@ -32,7 +33,7 @@ from .conversation.operations import overdue
 from .conversation.pins import trusted
 from .conversation.receipts import show
 from .conversation.receiving import IMDN, concerns, take_in
-from .conversation.records import CHATS, CLAIMS, Chat, chat_key, load_chat, row_key
+from .conversation.records import CHATS, CLAIMS, chat_key, load_chat, row_key
 from .conversation.running import on_time, settle
 from .conversation.settings import Settings
 from .conversation.step import Core, Work

@@ -15,13 +15,13 @@ from ..health.election import rank
 from ..health.states import State as HealthState
 from ..health.transitions import Moment
 from ..wire.extensions import end_mls_of
+from .chat import Device, HeldGroup
 from .described import show_described
 from .ending import has_ended, has_revived
 from .members import devices_of, numbers_of, show_difference
 from .metadata import keep_known
 from .operations import rollback
 from .parking import release_due
-from .records import Device, HeldGroup
 from .step import Work
 from .withdrawn import look
 

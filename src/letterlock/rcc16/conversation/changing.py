@@ -24,11 +24,11 @@ from ..wire.authenticated_data import encode_authenticated_data
 from ..wire.control import ClientMessage, RosterChange
 from ..wire.control import Operation as Request
 from ..wire.message_ids import new_message_id
+from .chat import Heal, Kind
 from .members import numbers_of
 from .metadata import check_wished_icon
 from .own_devices import unwant
 from .posting import to_focus
-from .records import Heal, Kind
 from .refusals import lost
 from .step import Work
 

@@ -16,9 +16,10 @@ from ...mls.wire.key_package import KeyPackage
 from ..credentials.leaf import participant_key
 from ..credentials.packages import check_claimed
 from ..health.budgets import Charge
+from .chat import Device, Kind
 from .members import device_id
 from .pins import broken, see_keys
-from .records import CLAIMS, Device, Kind
+from .records import CLAIMS
 from .step import Work
 
 __all__ = ["ask", "usable"]

@@ -19,10 +19,10 @@ from ..wire.control import MetadataChange, RosterChange
 from ..wire.control import Operation as Request
 from ..wire.message_ids import new_message_id
 from ..wire.proposals import SERVER_REMOVE
+from .chat import Kind
 from .continuity import committed
 from .members import leaves_of
 from .operations import Outgoing, begin, post
-from .records import Kind
 from .step import Work
 
 __all__ = ["add", "change_context", "commit", "commit_proposals", "drop_unwanted", "refresh", "remove", "wanted"]

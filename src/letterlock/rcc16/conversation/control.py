@@ -30,6 +30,7 @@ from ..wire.control import (
 from ..wire.extensions import ERA, end_mls_of, metadata_keys_requested
 from ..wire.reasons import ClientReason, ServerReason
 from .adopting import enter, follow
+from .chat import Kind
 from .committing import wanted
 from .ending import has_ended
 from .fetched import read_fetched, saw_era
@@ -40,7 +41,6 @@ from .members import device_id, numbers_of
 from .metadata import apply_own, apply_own_icon, push_keys, take_delivery
 from .operations import matches, release
 from .parking import park
-from .records import Kind
 from .recovery import came_in, is_pushed, look
 from .refusals import lost
 from .reports import report

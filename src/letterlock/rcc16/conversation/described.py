@@ -22,7 +22,7 @@ from ..metadata import Slot, check_icon, open_subject
 from ..wire.extensions import opaque_value
 from ..wire.file_info import FileMetadata, decode_file_metadata, encode_file_metadata
 from ..wire.icon_pointer import IconPointer, check_icon_url, decode_icon_pointer, encode_icon_pointer
-from .records import Metadata
+from .chat import Metadata
 from .step import Work
 from .strangers import may_begin
 

@@ -20,9 +20,9 @@ from ..health.latch import latched_after
 from ..health.states import State as HealthState
 from ..wire.control import EndReason
 from ..wire.extensions import END_MLS, EndMls, end_mls_extension, merge
+from .chat import Kind
 from .committing import change_context
 from .eras import advance
-from .records import Kind
 from .step import Work
 from .wishes import drop_revival
 

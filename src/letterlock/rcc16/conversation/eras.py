@@ -17,13 +17,13 @@ from ..wire.control import EndReason
 from ..wire.control import Operation as Request
 from ..wire.extensions import Advance, end_mls_extension, next_era
 from . import committing
+from .chat import Kind
 from .claiming import ask, usable
 from .continuity import mint
 from .groups import found
 from .members import others_of
 from .metadata import inside_welcome
 from .operations import begin, release
-from .records import Kind
 from .step import Work
 from .wishes import drop_adds
 

@@ -24,11 +24,11 @@ from ..wire.extensions import era_of
 from ..wire.group_ids import group_of_mls, is_pair
 from ..wire.message_ids import new_message_id
 from .adopting import enter
+from .chat import Kind
 from .continuity import learn
 from .described import file_keys, keys_in
 from .fetched import MOST_ERAS_AHEAD, Fetched
 from .operations import Outgoing, begin, post
-from .records import Kind
 from .refusals import lost
 from .step import Work
 

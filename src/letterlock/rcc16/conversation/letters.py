@@ -27,6 +27,7 @@ from ..wire.authenticated_data import decode_authenticated_data
 from ..wire.content_types import Arm
 from ..wire.packet_headers import find_header, judge_headers
 from ..wire.secret_payload import TEXT, Content, decode_content, decode_secret_payload, encode_content
+from .chat import Chat, Kind
 from .encrypting import encrypted
 from .heads import head_of
 from .members import device_id, others_of
@@ -36,7 +37,7 @@ from .parking import park
 from .pins import broken
 from .posting import letter_packet
 from .receipts import acknowledge, acknowledge_again
-from .records import SENT, Chat, Kind, Received, Sent, chat_text, received_key
+from .records import SENT, Received, Sent, chat_text, received_key
 from .reports import cannot_read
 from .step import Work
 from .trouble import UNREADABLE, suspect

@@ -15,7 +15,8 @@ from ...errors import DecodeError
 from ...mls.client import Client
 from ...mls.group.group import Group
 from ...seam import State
-from .records import ROWS, HeldGroup, chat_text
+from .chat import HeldGroup
+from .records import ROWS, chat_text
 
 __all__ = ["LiveGroups"]
 

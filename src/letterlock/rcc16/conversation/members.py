@@ -13,8 +13,8 @@ from ...conversation_seam import RosterChanged
 from ...ids import Number
 from ...mls.wire.leaf_node import LeafNode
 from ..credentials.leaf import certified_number, participant_key
+from .chat import Device
 from .pins import see_keys
-from .records import Device
 from .step import Work
 
 __all__ = ["device_id", "devices_of", "leaves_of", "numbers_of", "others_of", "show_difference"]

@@ -43,11 +43,11 @@ from ..wire.icon_pointer import IconPointer, check_icon_url, decode_icon_pointer
 from ..wire.message_ids import new_message_id
 from ..wire.packet_headers import application_headers, find_header
 from ..wire.secret_payload import Content, SecretPayload, encode_content, encode_secret_payload
+from .chat import Kind, Metadata
 from .committing import change_context
 from .described import file_keys, show_described
 from .encrypting import encrypted
 from .pins import broken
-from .records import Kind, Metadata
 from .step import Work
 
 __all__ = [

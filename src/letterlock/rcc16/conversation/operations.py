@@ -26,8 +26,9 @@ from ..wire.control import (
 )
 from ..wire.control import Operation as Request
 from ..wire.packet_headers import control_headers
+from .chat import HeldGroup, Kind, Operation
 from .posting import pull_packet, to_focus, to_peer
-from .records import PACKETS, HeldGroup, Kind, Operation, chat_text
+from .records import PACKETS, chat_text
 from .step import Work
 
 __all__ = ["Outgoing", "begin", "matches", "overdue", "post", "release", "rollback", "standing"]

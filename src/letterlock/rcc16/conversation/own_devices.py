@@ -12,10 +12,11 @@ from ...mls.wire.proposals import Remove
 from ...seam import RecordKind
 from ..credentials.leaf import certified_number
 from ..forms import BYTES, kind_of, many
+from .chat import Kind
 from .committing import commit
 from .members import device_id
 from .operations import begin
-from .records import Kind, chat_text
+from .records import chat_text
 from .step import Work
 
 __all__ = ["take_out", "unwant", "unwanted"]

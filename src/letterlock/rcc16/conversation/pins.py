@@ -15,7 +15,8 @@ from ...errors import TrustRequired
 from ...ids import Number
 from ...seam import Staged, State, Writes
 from ..credentials.leaf import participant_key
-from .records import PINS, VERIFIED, Device, Pin
+from .chat import Device
+from .records import PINS, VERIFIED, Pin
 from .step import Work
 
 __all__ = ["broken", "key_state", "pin_of", "see_keys", "trusted"]

@@ -19,10 +19,10 @@ from ..wire.extensions import (
     metadata_keys_request_extension,
     metadata_keys_requested,
 )
+from .chat import Kind
 from .committing import change_context
 from .members import numbers_of
 from .metadata import key_delivery
-from .records import Kind
 from .step import Work
 
 __all__ = ["ask", "came_in", "give", "is_pushed", "look"]

@@ -11,10 +11,10 @@ from ..credentials.leaf import certified_number
 from ..health.ladder import look_after
 from ..health.states import State as HealthState
 from ..wire.reasons import SERVER_REMEDIES, ServerReason, ServerRemedy, token_of
+from .chat import Kind, Operation
 from .ending import end_failed, revive_failed
 from .members import others_of
 from .operations import rollback
-from .records import Kind, Operation
 from .step import Work
 from .trouble import suspect
 from .wishes import drop_adds, drop_icon, drop_metadata, drop_removes

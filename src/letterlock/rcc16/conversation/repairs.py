@@ -16,6 +16,7 @@ from ..wire.content_types import SERVER_CONTROL
 from ..wire.control import EnhancedGroupInfo
 from ..wire.reasons import ClientReason
 from . import eras
+from .chat import Heal, Kind
 from .control import apply_control
 from .fetched import Fetched
 from .joining import come_in
@@ -23,7 +24,6 @@ from .members import numbers_of
 from .operations import standing
 from .parking import release_due, release_failed, waiting
 from .posting import pull_packet
-from .records import Heal, Kind
 from .reports import cannot_read, report
 from .step import Work
 from .strangers import is_stranger

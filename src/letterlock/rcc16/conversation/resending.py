@@ -12,8 +12,9 @@ from dataclasses import replace
 from ...conversation_seam import SendAgain
 from ...ids import Instant, MessageId, Number
 from ..health.budgets import Charge
+from .chat import Again
 from .receipts import sent_letter
-from .records import SENT, Again, Sent, chat_text
+from .records import SENT, Sent, chat_text
 from .step import Work
 from .trouble import suspect
 

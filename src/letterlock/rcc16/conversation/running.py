@@ -14,6 +14,7 @@ from ...errors import LetterlockError
 from ...ids import Instant, Number
 from ..health.states import State as HealthState
 from . import eras
+from .chat import Heal
 from .committing import commit_proposals, refresh, remove
 from .ending import end, lifted_at, revive, revive_failed
 from .healing import due as heal_due
@@ -22,7 +23,6 @@ from .metadata import set_icon, set_subject
 from .operations import overdue
 from .own_devices import take_out, unwanted
 from .pins import broken
-from .records import Heal
 from .recovery import ask, give
 from .resending import next_at, send_due
 from .step import Work

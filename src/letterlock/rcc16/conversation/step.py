@@ -32,8 +32,9 @@ from ...seam import Staged, State, Writes
 from ..credentials.authentication import CertificateAuthentication
 from ..health.states import State as HealthState
 from ..health.transitions import arrive, force, seed
+from .chat import Chat, HeldGroup, Operation
 from .live import LiveGroups, row_names
-from .records import Chat, HeldGroup, Operation, load_chat, row_key, store_chat
+from .records import load_chat, row_key, store_chat
 from .settings import Settings
 
 __all__ = ["Core", "Enrolled", "Work"]

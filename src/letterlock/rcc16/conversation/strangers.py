@@ -7,7 +7,8 @@ are only so many, each keeps a few letters, no group is made for one, and what c
 
 from __future__ import annotations
 
-from .records import CHATS, Chat
+from .chat import Chat
+from .records import CHATS
 from .step import Work
 
 __all__ = ["is_stranger", "may_begin"]

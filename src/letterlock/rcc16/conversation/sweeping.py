@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ...ids import Instant
 from ...seam import Staged
-from .records import CHATS, PARKED, PEOPLE, RECEIVED, SENT, SWEPT, Chat, chat_key, chat_text
+from .chat import Chat
+from .records import CHATS, PARKED, PEOPLE, RECEIVED, SENT, SWEPT, chat_key, chat_text
 from .settings import Settings
 from .strangers import is_stranger
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from .records import Heal
+from .chat import Heal
 from .step import Work
 
 __all__ = ["UNREADABLE", "suspect"]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ...conversation_seam import ConversationView, KeyState, MemberView
 from ...ids import Number
 from ...seam import State
+from .chat import Chat, Device
 from .pins import key_state
-from .records import Chat, Device
 
 __all__ = ["view_of"]
 
