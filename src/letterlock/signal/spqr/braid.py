@@ -1,8 +1,8 @@
 """The ML-KEM Braid: a state machine that agrees on one post-quantum secret after another.
 
 Epoch by epoch one side makes an ML-KEM-768 key and the other encapsulates to it. Key and ciphertext travel
-in chunks, one per message, both ways at once; then the roles change. The specification's eleven states are
-in `states`, its numbered transitions in `TRANSITIONS`.
+in chunks, one per message, both ways at once; then the roles change. Here is what surrounds a state, and what any
+state is; the specification's eleven are in `states`, its numbered transitions in `TRANSITIONS`.
 
 The braid knows nothing of key chains and message counters. Messages of earlier epochs end here, unused.
 """
@@ -10,7 +10,8 @@ The braid knows nothing of key chains and message counters. Messages of earlier 
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple, final
+from collections.abc import Sequence
+from typing import ClassVar, Final, NamedTuple, final
 
 from ...crypto.provider import CryptoProvider
 from ...errors import DecodeError, TooFarAhead
@@ -18,10 +19,9 @@ from ...ids import Rng
 from . import erasure
 from .authenticator import Authenticator
 from .erasure import CHUNK, EMPTY, POINTS, Received
-from .states import STATES, Ct2Sampled, KeysUnsampled, NoHeaderReceived, State
 from .wire import Message, MessageType, varint
 
-__all__ = ["TRANSITIONS", "Braid", "Transition"]
+__all__ = ["TRANSITIONS", "Braid", "State", "Transition"]
 
 
 class Transition(NamedTuple):
@@ -67,9 +67,8 @@ class Braid:
         """Chunks so far of the value being received."""
 
     @classmethod
-    def start(cls, provider: CryptoProvider, pqr_key: bytes, *, is_initiator: bool) -> Braid:
-        """Section 2.6: the initiator will make the first key."""
-        state = KeysUnsampled() if is_initiator else NoHeaderReceived()
+    def start(cls, provider: CryptoProvider, pqr_key: bytes, state: State) -> Braid:
+        """The first epoch, in its first state."""
         return cls(1, Authenticator.start(provider, pqr_key), state, 0, EMPTY)
 
     def send(self, provider: CryptoProvider, rng: Rng) -> tuple[Braid, bytes, bytes | None]:
@@ -98,10 +97,11 @@ class Braid:
             return self.state.on_receive(self, provider, message)
         if ahead < 0:
             return self, None  # late; its chunk is of no use any more
-        if ahead == 1 and isinstance(self.state, Ct2Sampled):
-            return self.next_epoch(KeysUnsampled(), self.auth), None  # transition 13
-        # Only who has our ct2 can be ahead of us, and only by one.
-        raise TooFarAhead("message of an epoch that cannot have begun", code="spqr.epoch_ahead")
+        following = self.state.on_next_epoch(self) if ahead == 1 else None
+        if following is None:
+            # Only who has our ct2 can be ahead of us, and only by one.
+            raise TooFarAhead("message of an epoch that cannot have begun", code="spqr.epoch_ahead")
+        return following, None
 
     def enter(self, state: State, *, auth: Authenticator | None = None) -> Braid:
         """Another state of the same epoch, sending and receiving new values from their beginnings."""
@@ -141,14 +141,14 @@ class Braid:
         )
 
     @classmethod
-    def unpack(cls, data: bytes, at: int) -> tuple[Braid, int]:
-        """What `pack` returned, from position `at`, and where it ends. Raises DecodeError."""
+    def unpack(cls, data: bytes, at: int, kinds: Sequence[type[State]]) -> tuple[Braid, int]:
+        """What `pack` returned, from position `at`, and where it ends; `kinds` are the states by tag. Raises DecodeError."""
         if len(data) - at < _FIXED.size:
             raise DecodeError("packed braid ends early", code="spqr.packed")
         tag, epoch, root, mac_key, sent, length = _FIXED.unpack_from(data, at)
-        if tag >= len(STATES) or not epoch:
+        if tag >= len(kinds) or not epoch:
             raise DecodeError("no such braid state", code="spqr.packed")
-        kind = STATES[tag]
+        kind = kinds[tag]
         at += _FIXED.size
         sizes = [size for _, size in kind.fields]
         if len(data) - at < length + sum(sizes):
@@ -160,6 +160,36 @@ class Braid:
             values.append(data[at : at + size])
             at += size
         return cls(epoch, Authenticator(root, mac_key), kind(*values), sent, received), at
+
+
+class State:
+    """What the eleven have in common. Fields are secrets or bulky, so none is shown (SR-10)."""
+
+    __slots__ = ()
+    tag: ClassVar[int] = 0
+    sends: ClassVar[MessageType] = MessageType.NONE
+    incoming_bytes: ClassVar[int] = 0
+    """Size of the value whose chunks are collected here; 0 if none."""
+    acts_on_send: ClassVar[bool] = False
+    fields: ClassVar[tuple[tuple[str, int], ...]] = ()
+    """Names and sizes of what is stored."""
+
+    @property
+    def outgoing(self) -> bytes:
+        """The value whose chunks are sent here; empty if none."""
+        return b""
+
+    def on_send(self, braid: Braid, provider: CryptoProvider, rng: Rng) -> tuple[Braid, bytes | None]:
+        """What happens before a message is made."""
+        return braid, None
+
+    def on_receive(self, braid: Braid, provider: CryptoProvider, message: Message) -> tuple[Braid, bytes | None]:
+        """What a message of this epoch does; by default nothing."""
+        return braid, None
+
+    def on_next_epoch(self, braid: Braid) -> Braid | None:
+        """What a message of the next epoch proves; None where there can be none."""
+        return None
 
 
 _FIXED: Final = struct.Struct(">BQ32s32sHH")

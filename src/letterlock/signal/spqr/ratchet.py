@@ -15,6 +15,7 @@ from ...ids import Rng
 from . import braid as _braid
 from . import chain as _chain
 from . import wire
+from .states import STATES, first_state
 from .wire import varint
 
 __all__ = ["LIMITS", "Spqr", "key_index"]
@@ -63,7 +64,7 @@ class Spqr:
         """
         return cls(
             provider,
-            _braid.Braid.start(provider, pqr_key, is_initiator=is_initiator),
+            _braid.Braid.start(provider, pqr_key, first_state(is_initiator=is_initiator)),
             _chain.Chains.start(provider, pqr_key, is_initiator=is_initiator),
             limits,
         )
@@ -122,7 +123,7 @@ class Spqr:
         if data[:1] != _PACKED_VERSION:
             raise DecodeError("packed ratchet of an unknown version", code="spqr.packed")
         chains, at = _chain.Chains.unpack(data, 1)
-        braid, at = _braid.Braid.unpack(data, at)
+        braid, at = _braid.Braid.unpack(data, at, STATES)
         if at != len(data):
             raise DecodeError("packed ratchet is too long", code="spqr.packed")
         return cls(provider, braid, chains, limits)

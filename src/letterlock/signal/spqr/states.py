@@ -7,49 +7,21 @@ carried into the next state (SR-10): the seed goes with the decapsulation, the c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import Final, final
 
 from ...crypto import mlkem_split
 from ...crypto.mlkem_split import CT1_BYTES, CT2_BYTES, HEADER_BYTES, SECRET_BYTES, VECTOR_BYTES
 from ...crypto.provider import CryptoProvider
 from ...ids import Rng
 from .authenticator import MAC, check_mac, epoch_secret
+from .braid import Braid, State
 from .wire import Message, MessageType
 
-if TYPE_CHECKING:
-    from .braid import Braid
-
-__all__ = ["STATES", "Ct2Sampled", "KeysUnsampled", "NoHeaderReceived", "State"]
+__all__ = ["STATES", "first_state"]
 
 _SEED: Final = 64
 _LATER: Final = bytes(HEADER_BYTES + MAC - 32)
 """Stands for the hash and the MAC of a header that are not made yet."""
-
-
-class State:
-    """What the eleven have in common. Fields are secrets or bulky, so none is shown (SR-10)."""
-
-    __slots__ = ()
-    tag: ClassVar[int] = 0
-    sends: ClassVar[MessageType] = MessageType.NONE
-    incoming_bytes: ClassVar[int] = 0
-    """Size of the value whose chunks are collected here; 0 if none."""
-    acts_on_send: ClassVar[bool] = False
-    fields: ClassVar[tuple[tuple[str, int], ...]] = ()
-    """Names and sizes of what is stored."""
-
-    @property
-    def outgoing(self) -> bytes:
-        """The value whose chunks are sent here; empty if none."""
-        return b""
-
-    def on_send(self, braid: Braid, provider: CryptoProvider, rng: Rng) -> tuple[Braid, bytes | None]:
-        """What happens before a message is made."""
-        return braid, None
-
-    def on_receive(self, braid: Braid, provider: CryptoProvider, message: Message) -> tuple[Braid, bytes | None]:
-        """What a message of this epoch does; by default nothing."""
-        return braid, None
 
 
 # --- the side that makes the key ---------------------------------------------------------------------------
@@ -311,10 +283,18 @@ class Ct2Sampled(State):
     def outgoing(self) -> bytes:
         return self.ct2
 
+    def on_next_epoch(self, braid: Braid) -> Braid | None:
+        return braid.next_epoch(KeysUnsampled(), braid.auth)  # transition 13
+
 
 def _finish(braid: Braid, provider: CryptoProvider, encapsulation: bytes, ct1: bytes, vector: bytes) -> Braid:
     ct2 = mlkem_split.encapsulate2(encapsulation, vector)
     return braid.enter(Ct2Sampled(ct2 + braid.auth.mac_ciphertext(provider, braid.epoch, ct1, ct2)))
+
+
+def first_state(*, is_initiator: bool) -> State:
+    """Section 2.6: the initiator will make the first key."""
+    return KeysUnsampled() if is_initiator else NoHeaderReceived()
 
 
 STATES: Final[tuple[type[State], ...]] = (
