@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,8 +13,19 @@ from engine.conversations import BOTH, KEEP, ConversationWorld
 from engine.toy_conversation import ToyConversations
 from engine.world import ALICE, BOB, CAROL, Phone
 from letterlock.carriage import ConferenceView
-from letterlock.conversation_seam import ClaimOutcome, Conversation, ConversationView, Progress, StrangeGroup
+from letterlock.conversation_seam import (
+    ClaimOutcome,
+    Conversation,
+    ConversationView,
+    KeysSeen,
+    LetterReceived,
+    Notice,
+    Progress,
+    StrangeGroup,
+)
+from letterlock.engine.content import Parts
 from letterlock.engine.conversations import progress
+from letterlock.engine.conversations.letters import Placed, headers_of, write_letter
 from letterlock.engine.effects import MakeConference, SyncConference
 from letterlock.engine.events import (
     ContactKeysSeen,
@@ -27,11 +40,12 @@ from letterlock.engine.events import (
     RosterMismatch,
     SubjectChanged,
 )
+from letterlock.engine.history_records import NOTICE_TYPE
 from letterlock.engine.record_values import Status
 from letterlock.engine.security import Security
 from letterlock.engine.step import Step, Turn
 from letterlock.errors import InputError, NotEncrypted
-from letterlock.ids import GroupName, Number, group_of
+from letterlock.ids import DeviceId, GroupName, MessageId, Number, Rng, group_of
 from letterlock.seam import State
 
 DAVE = Number("+15550004")
@@ -184,14 +198,7 @@ def test_a_group_that_was_not_entered_is_told() -> None:
     """SR-04."""
     world, alice, _, _ = _three()
     name = _group(world, alice, BOB, CAROL)
-    noted = Progress(notices=(StrangeGroup(Conversation(group=group_of(name)), (DAVE,)),))
-
-    def tell(state: object, now: int, rng: object) -> Step[None]:
-        turn = Turn(state, now, rng)  # type: ignore[arg-type]
-        progress.take(alice.engine._core, turn, world.keeping(alice), noted)
-        return turn.finish(None)
-
-    alice.do(tell)
+    alice.do(_told_by(alice, world, StrangeGroup(Conversation(group=group_of(name)), (DAVE,))))
     (told,) = alice.told(RosterMismatch)
     assert (told.reason, told.numbers) == ("other-group", (DAVE,))
     assert len(alice.engine.group(alice.state, name).members) == 3
@@ -260,3 +267,114 @@ def test_a_large_group_is_looked_at_a_few_times_and_not_once_for_each_of_its_key
     assert alice.engine.security(alice.state, name, world.now) is Security.ENCRYPTED
     assert len(alice.told(ContactKeysSeen)) == 200
     assert looked < 10
+
+
+# --- order ------------------------------------------------------------------------------------------------------
+def _talked(world: ConversationWorld, name: GroupName, *phones: Phone) -> None:
+    for n in range(2):
+        for phone in phones:
+            phone.send(name, f"{phone.number} {n}")
+            world.run()
+
+
+def _texts(phone: Phone, name: GroupName) -> list[str | None]:
+    return [message.text for message in phone.history(name) if message.content_type != NOTICE_TYPE]
+
+
+def test_what_a_newcomer_sends_stands_behind_what_was_there() -> None:
+    world, alice, bob, carol = _three()
+    (dave,) = world.person(DAVE, capability=KEEP)
+    name = _group(world, alice, BOB, CAROL)
+    _talked(world, name, alice, bob, carol)
+    before = _texts(alice, name)
+    bob.do(bob.engine.add_members, name, [DAVE])
+    world.run()
+    for n in range(3):  # without having heard of anything, and between them a phone is killed
+        dave.send(name, f"new {n}")
+        world.run()
+        alice.restart()
+    alice.send(name, "welcome")
+    world.run()
+    dave.send(name, "thanks")
+    world.run()
+    after = ["new 0", "new 1", "new 2", "welcome", "thanks"]
+    for phone in (alice, bob, carol):
+        assert _texts(phone, name) == [*before, *after]
+        assert [json.loads(m.text or "")["kind"] for m in phone.history(name) if m.content_type == NOTICE_TYPE][
+            -1
+        ] == "member-added"
+        orders = {m.text: m.order for m in phone.history(name)}
+        assert max(order for text, order in orders.items() if text and "member-added" in text) < orders["new 0"]
+    assert _texts(dave, name) == after
+
+
+@pytest.mark.parametrize("other_keys", [True, False])
+def test_who_comes_back_stands_behind_what_was_said_meanwhile(other_keys: bool) -> None:
+    """With the phone that he had, which has heard of nothing since, or with a new one and its new keys."""
+    world, alice, bob, carol = _three()
+    name = _group(world, alice, BOB, CAROL)
+    _talked(world, name, alice, bob, carol)
+    alice.do(alice.engine.remove_member, name, BOB)
+    world.run()
+    _talked(world, name, alice, carol)
+    before = _texts(alice, name)
+    if other_keys:
+        world.phones.remove(bob)
+        (bob,) = world.person(BOB, capability=KEEP)
+    carol.do(carol.engine.add_members, name, [BOB])
+    world.run()
+    bob.send(name, "here I am again")
+    world.run()
+    for phone in (alice, carol):
+        assert _texts(phone, name) == [*before, "here I am again"]
+
+
+def test_the_new_phone_of_a_member_stands_behind_what_was_there() -> None:
+    """Its keys are seen while its number never left the group."""
+    world, alice, bob, carol = _three()
+    name = _group(world, alice, BOB, CAROL)
+    _talked(world, name, alice, bob, carol)
+    before = _texts(alice, name)
+    conversation, protocol = Conversation(group=group_of(name)), world.keeping(alice)
+    view, spki = protocol.view, b"another participant key".ljust(91, b"\0")
+
+    def with_new_keys(state: State, asked: Conversation) -> ConversationView | None:
+        found = view(state, asked)
+        assert found is not None
+        members = (replace(m, participant_spki=spki) if m.number == BOB else m for m in found.members)
+        return replace(found, members=tuple(members))
+
+    protocol.view = with_new_keys  # type: ignore[method-assign]
+    headers = headers_of(Parts("text/plain", b"my new phone"), Placed(1, 1, DeviceId(1)))
+    entity = write_letter(Parts("text/plain", b"my new phone"))
+    letter = LetterReceived(conversation, BOB, b"leaf".ljust(16), MessageId("m1"), MessageId("m1"), headers, entity)
+    for notice in (KeysSeen(BOB, spki, b"the one before"), letter):
+        alice.do(_told_by(alice, world, notice))
+    assert _texts(alice, name) == [*before, "my new phone"]
+
+
+def _told_by(phone: Phone, world: ConversationWorld, *notices: Notice) -> Callable[[State, int, Rng], Step[None]]:
+    def tell(state: State, now: int, rng: Rng) -> Step[None]:
+        turn = Turn(state, now, rng)
+        progress.take(phone.engine._core, turn, world.keeping(phone), Progress(notices=notices))
+        return turn.finish(None)
+
+    return tell
+
+
+def test_a_member_that_was_silent_is_not_moved_behind_somebody_who_came() -> None:
+    """What it says on its way has one place everywhere, whoever came in meanwhile."""
+    world, alice, bob, carol = _three()
+    world.person(DAVE, capability=KEEP)
+    name = _group(world, alice, BOB, CAROL)
+    for n in range(3):
+        alice.send(name, f"a{n}")
+        world.run()
+    carol.send(name, "from Carol")
+    late, carol.todo = list(carol.todo), type(carol.todo)()
+    bob.do(bob.engine.add_members, name, [DAVE])
+    world.run()
+    carol.todo.extend(late)
+    world.run()
+    places = {m.order for phone in (alice, bob, carol) for m in phone.history(name) if m.text == "from Carol"}
+    assert len(places) == 1

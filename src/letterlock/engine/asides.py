@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from ..ids import AccountId, ChatName, DeviceId, MessageId, Number
+from ..ids import AccountId, ChatName, DeviceId, MessageId, Number, group_of
 from ..seam import Staged
 from .events import (
     EncryptionEnded,
@@ -77,7 +77,8 @@ def note(staged: Staged, recorded: Recorded) -> None:
 
 def _after_plain(staged: Staged, chat: ChatName) -> bool:
     known = staged.get(chat_key(chat))
-    return known is not None and known.floor > 0  # each unencrypted message raises it
+    # Each unencrypted message raises it, and in a group, which has none, whoever comes in.
+    return known is not None and known.floor > 0 and group_of(chat) is None
 
 
 def _divider(staged: Staged, chat: ChatName, known: Asides, recorded: Recorded) -> None:

@@ -10,7 +10,8 @@ that a newly linked device does not miss what was never sent to it.
 Lamport time of a device that knows nothing of a chat begins at 1, while the chat may be years old: a new phone of the
 contact, a newly linked device. What it sends then stands behind what was there when it was met (its floor), on each
 device that was there before; its own order, and that of others that came later, may be another one. It ends with its
-first message that says it has seen something. The wire is the same.
+first message that says it has seen something. The wire is the same. The same holds for whoever comes into a group that
+was there before, or comes back into it, or comes with other keys.
 """
 
 from __future__ import annotations
@@ -30,7 +31,17 @@ from .records import held_key, message_key, order_of, order_parts
 from .showing import show
 from .step import Turn
 
-__all__ = ["admit", "admit_unplaced", "begin_again", "meet", "next_due", "overdue", "reset_account", "seen_of"]
+__all__ = [
+    "admit",
+    "admit_unplaced",
+    "begin_again",
+    "come_in",
+    "meet",
+    "next_due",
+    "overdue",
+    "reset_account",
+    "seen_of",
+]
 
 Address = tuple[AccountId, DeviceId]
 
@@ -59,7 +70,12 @@ def meet(core: Core, chat: Chat, header: Header) -> tuple[Chat, Header]:
     head = _head(chat, address)
     if head is None:
         base = next((seen.sequence for seen in header.seen if (seen.account, seen.device) == address), 0)
-        floor = chat.lamport if _is_late(core, chat, header) else chat.floor
+        if _is_late(core, chat, header):
+            floor = chat.lamport
+        elif group_of(chat.number) is not None and _has_seen_others(header):
+            floor = 0  # a member that was there all the time and is silent no more: its own time is the group's
+        else:
+            floor = chat.floor
         head = Head(*address, min(base, header.sequence - 1), floor=floor)
         chat = _with_head(chat, head)
     return chat, replace(header, lamport=max(header.lamport, head.floor + 1 if head.floor else 0))
@@ -68,13 +84,24 @@ def meet(core: Core, chat: Chat, header: Header) -> tuple[Chat, Header]:
 def _is_late(core: Core, chat: Chat, header: Header) -> bool:
     """Whether a device, met now, knows nothing of a chat that others of its side have spoken in before."""
     sender, me = header.sender, core.me.account
-    if any((seen.account, seen.device) != (sender.account, sender.device) for seen in header.seen):
+    if _has_seen_others(header):
         return False
     if sender.account == me:
         return chat.sequence > 0 or any(head.account == me for head in chat.heads)
     if group_of(chat.number) is None:
         return any(head.account != me for head in chat.heads)
     return any(head.account == sender.account for head in chat.heads)
+
+
+def _has_seen_others(header: Header) -> bool:
+    sender = header.sender
+    return any((seen.account, seen.device) != (sender.account, sender.device) for seen in header.seen)
+
+
+def come_in(chat: Chat, accounts: Collection[AccountId]) -> Chat:
+    """These are in the group from now on: nothing of theirs stands before what was there."""
+    heads = tuple(replace(head, floor=chat.lamport) if head.account in accounts else head for head in chat.heads)
+    return replace(chat, heads=heads, floor=chat.lamport)
 
 
 def admit(core: Core, turn: Turn, chat: Chat, peers: Collection[AccountId], header: Header, message: Message) -> Chat:

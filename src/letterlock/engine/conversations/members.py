@@ -11,8 +11,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ...conversation_seam import ConversationProtocol, KeysSeen, KeyState, Progress
-from ...ids import AccountId, ChatName, Number, account_id, account_uuid
-from .. import chats
+from ...ids import AccountId, ChatName, Number, account_id, account_uuid, group_of
+from .. import chats, ordering
 from ..core import NOBODY, Core
 from ..events import ContactKeysSeen, KeysChanged, OwnListMismatch
 from ..record_values import Standing
@@ -24,6 +24,7 @@ from .values import Member, Membership, Participant, conversation_of_chat
 __all__ = [
     "accept",
     "account_of",
+    "come_in",
     "keys_changed",
     "keys_seen",
     "learn",
@@ -64,6 +65,13 @@ def learn(core: Core, turn: Turn, protocol: ConversationProtocol, chat: ChatName
     return after
 
 
+def come_in(core: Core, turn: Turn, before: Membership, after: Membership) -> None:
+    """Who is in a group now and was not before, or came with other keys: from here on, in our order of it."""
+    accounts = {member.account for member in after.members} - {member.account for member in before.members}
+    if accounts and group_of(after.chat) is not None:
+        chats.save(core, turn, ordering.come_in(chats.load(turn, after.chat), accounts))
+
+
 def account_of(core: Core, turn: Turn, chat: ChatName, number: Number) -> AccountId:
     """The account that a certified number stands for here. Of one whose key is not reported (it has just left, say) an
     account of its own, made of the number alone: two numbers are never taken for one author."""
@@ -97,7 +105,9 @@ def keys_changed(core: Core, turn: Turn, protocol: ConversationProtocol, numbers
     for key in list(turn.staged.scan(MEMBERSHIP)):
         group = turn.staged.get(key)
         if group is not None and any(member.number in numbers for member in group.members):
-            learn(core, turn, protocol, group.chat)
+            after = learn(core, turn, protocol, group.chat)
+            if chats.load(turn, group.chat).sticky:
+                come_in(core, turn, group, after)
     refresh(core, turn, numbers)
 
 

@@ -116,7 +116,11 @@ def notice(core: Core, turn: Turn, protocol: ConversationProtocol, noted: Notice
 
 # --- encrypted, or not any more ------------------------------------------------------------------------------------
 def _secured(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName, noted: Secured) -> Noticed:
-    known, stood = chats.exists(turn, name), chats.load(turn, name).standing
+    known, stood, was_encrypted = (
+        chats.exists(turn, name),
+        chats.load(turn, name).standing,
+        chats.load(turn, name).sticky,
+    )
     before = members.membership(turn, name)
     after = members.learn(core, turn, protocol, name)
     chat = _latched(core, turn, protocol, name)
@@ -129,6 +133,8 @@ def _secured(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatN
     chat = chats.save(core, turn, replace(chat, standing=members.standing(turn, name), sticky=True))
     if group_of(name) is not None and not before.ours and (not known or back or not before.members):
         history.joined(core, turn, GroupName(name), noted.by, after)
+    if was_encrypted:
+        members.come_in(core, turn, before, after)
     if fresh:
         turn.tell(EncryptionStarted(name, protocol.name, noted.era, noted.by))
     steps: tuple[Progress, ...] = ()
@@ -209,7 +215,7 @@ def _roster(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatNa
     if chats.load(turn, name).standing in _UNSECURED and not out:
         return  # what `Secured` finds is how it begins here
     before = members.membership(turn, name)
-    members.learn(core, turn, protocol, name)
+    after = members.learn(core, turn, protocol, name)
     chat = _latched(core, turn, protocol, name)
     if chat is None:
         return
@@ -220,6 +226,7 @@ def _roster(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatNa
     chats.save(core, turn, chat)
     if group_of(name) is not None:
         history.roster(core, turn, GroupName(name), noted, before)
+        members.come_in(core, turn, before, after)
 
 
 def _metadata(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName, noted: MetadataChanged) -> None:

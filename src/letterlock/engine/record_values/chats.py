@@ -110,7 +110,8 @@ class Chat:
     medium: Medium = Medium.RCS
     """Of the choice in `plain`."""
     floor: int = 0
-    """The Lamport time up to which nobody whom we have not met yet can have known this chat."""
+    """The Lamport time up to which nobody whom we have not met yet can have known this chat; of a group, nobody who came
+    in later."""
     kept: int = -1
     """The transition for which the user chose to keep messages waiting where no keys were found."""
 
