@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Protocol
 
 from ...carriage import Conference, ConferenceView, Inbound, NetworkResult
 from ...codec.gateway import (
@@ -29,7 +30,6 @@ from ...transport.rcs.presence import RcsStatus
 from ...transport.rcs.transport import RcsTransport
 from .addresses import Addresses
 from .house import House
-from .link import Link
 from .logic import Opened, Page, unknown
 from .notices import Notices
 from .requests import Requests
@@ -37,9 +37,29 @@ from .tables import Device, Tables
 from .tags import decode_tags, encode_tags
 from .waking import Waking
 
-__all__ = ["Line"]
+__all__ = ["Line", "Linked"]
 
 _log = logging.getLogger("letterlock.gateway")
+
+
+class Linked(Protocol):
+    """What a line knows of its client's link; a `Link` is one."""
+
+    def arrived(self, cursor: int, frame: bytes, /) -> None:
+        """Something new is in the inbox."""
+        ...
+
+    def patience_s(self) -> float | None:
+        """In how many seconds the client will have left something lie for too long; None when it has everything."""
+        ...
+
+    async def replaced(self) -> None:
+        """A newer link of this device is there."""
+        ...
+
+    async def close(self, code: int, reason: str, /) -> None:
+        """Say why, and end."""
+        ...
 
 
 class Line:
@@ -47,7 +67,7 @@ class Line:
 
     def __init__(self, house: House, device: Device) -> None:
         self.device = device
-        self.link: Link | None = None
+        self.link: Linked | None = None
         self._house = house
         self._newest = device.newest
         self._acknowledged = device.acknowledged
@@ -170,7 +190,7 @@ class Line:
         self.notices.registered(status.state.value, status.reason)
 
     # --- what the client asks --------------------------------------------------------------------
-    async def linked(self, link: Link, hello: Hello) -> Opened:
+    async def linked(self, link: Linked, hello: Hello) -> Opened:
         """A client has said hello; an older link of this device makes room for it. Raises GatewayError, StoreError."""
         house, device = self._house, self.device
         now, tags = house.now(), encode_tags(hello.tags, house.limits.max_tags)
@@ -192,7 +212,7 @@ class Line:
         self._waking.present()
         return opened
 
-    def unlinked(self, link: Link) -> None:
+    def unlinked(self, link: Linked) -> None:
         """The link has ended."""
         if self.link is link:
             self.link = None

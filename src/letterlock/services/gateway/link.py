@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
@@ -43,9 +43,7 @@ from ...codec.gateway import (
 from ...errors import DecodeError, InputError, LetterlockError, TransportError
 from ..buckets import Rate
 from .house import House
-
-if TYPE_CHECKING:
-    from .line import Line
+from .line import Line
 
 __all__ = ["CLOSED", "REPLACED", "REVOKED", "SENSELESS", "Link"]
 
