@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
+from typing import Protocol
 
 from ...codec.msrp import FailureReport
 from ...errors import TransportError
@@ -26,22 +27,35 @@ from ...msrp import (
     MessageReceived,
     MessageStarted,
     RelayGranted,
-    RelayRefused,
-    SendCompleted,
-    SendFailed,
-    SendProgressed,
     SessionBound,
     SessionFailed,
     SessionTable,
 )
 from .arrivals import Arrivals
-from .bodies import Body, FedSource, MsrpRefusal
-from .settings import MsrpFailure, MsrpHandler, MsrpSettings
+from .bodies import Body, FedSource, MsrpRefusal, Sink
+from .settings import MsrpFailure, MsrpSettings
 from .tls import ClientTls
+from .waiting import Waiting
 
-__all__ = ["MsrpConnection"]
+__all__ = ["MsrpConnection", "MsrpHandler"]
 
 _GOODBYE_SECONDS = 2.0
+
+
+class MsrpHandler(Protocol):
+    """Who is told what happens on connections."""
+
+    def session_bound(self, connection: MsrpConnection, session: str, /) -> None:
+        """It can be used on this connection from now on."""
+        ...
+
+    def session_failed(self, connection: MsrpConnection, session: str, status: int, reason: str, /) -> None:
+        """It no longer can. Status 0 when the connection ended."""
+        ...
+
+    def message_started(self, connection: MsrpConnection, started: MessageStarted, /) -> Sink:
+        """Where this message should go. Raises MsrpRefusal."""
+        ...
 
 
 class MsrpConnection(asyncio.Protocol):
@@ -69,9 +83,7 @@ class MsrpConnection(asyncio.Protocol):
         self._blocked = False  # the socket's buffer is full
         self._reading = True
         self._reason = ""
-        self._sends: dict[int, tuple[asyncio.Future[bool], Callable[[int], None] | None]] = {}
-        self._opening: dict[str, asyncio.Future[None]] = {}
-        self._asking: dict[int, asyncio.Future[RelayGranted]] = {}
+        self._waiting = Waiting()
         self._arrivals = Arrivals(self._core, self._after_arrival, self._pause_or_resume)
         self.local: tuple[str, int] = ("", 0)
         self.peer: tuple[str, int] = ("", 0)
@@ -117,13 +129,13 @@ class MsrpConnection(asyncio.Protocol):
     async def open_session(self, session: str) -> None:
         """We are its active side: send the first SEND and wait for its answer. Raises MsrpFailure."""
         self._usable()
-        waiter = self._opening[session] = self._loop.create_future()
+        waiter = self._waiting.opened(session)
         try:
             self._core.open_session(session, self._now())
             self._work()
             await waiter
         finally:
-            self._opening.pop(session, None)
+            self._waiting.give_up_opening(session)
 
     def attach_session(self, session: str) -> None:
         """It is reached through this connection to our relay, and its peer sends first."""
@@ -144,8 +156,7 @@ class MsrpConnection(asyncio.Protocol):
     async def authorize(self, relay: str, local: str, digest: Digest, expires_s: int | None = None) -> RelayGranted:
         """Get a path of the relay at the other end (RFC 4976). Raises MsrpFailure when it refuses."""
         self._usable()
-        waiter: asyncio.Future[RelayGranted] = self._loop.create_future()
-        self._asking[self._core.authorize(relay, local, digest, expires_s, self._now())] = waiter
+        waiter = self._waiting.granted(self._core.authorize(relay, local, digest, expires_s, self._now()))
         self._work()
         return await waiter
 
@@ -196,8 +207,7 @@ class MsrpConnection(asyncio.Protocol):
                 headers=headers,
                 chunk=chunk,
             )
-            outcome: asyncio.Future[bool] = self._loop.create_future()
-            self._sends[number] = (outcome, on_progress)
+            outcome = self._waiting.sent(number, on_progress)
             self._ask_flush()
             if filling is not None:
                 filling.add_done_callback(lambda task: self._on_filled(number, task))
@@ -206,7 +216,7 @@ class MsrpConnection(asyncio.Protocol):
             if filling is not None:
                 filling.cancel()
             if number is not None:
-                self._sends.pop(number, None)
+                self._waiting.give_up_sending(number)
                 self._core.abort(number)  # nothing, unless we were cancelled
                 self._ask_flush()
 
@@ -301,38 +311,16 @@ class MsrpConnection(asyncio.Protocol):
                 self._arrivals.on_received(event)
             case MessageBroken():
                 self._arrivals.on_broken(event)
-            case SendCompleted():
-                outcome = self._sends.pop(event.message, None)
-                if outcome is not None and not outcome[0].done():
-                    outcome[0].set_result(event.reported)
-            case SendFailed():
-                outcome = self._sends.pop(event.message, None)
-                if outcome is not None:
-                    _fail(outcome[0], MsrpFailure(event.reason, event.status))
-            case SendProgressed():
-                outcome = self._sends.get(event.message)
-                if outcome is not None and outcome[1] is not None:
-                    outcome[1](event.reported)
             case SessionBound():
-                opening = self._opening.get(event.session)
-                if opening is not None and not opening.done():
-                    opening.set_result(None)
+                self._waiting.on(event)
                 self._handler.session_bound(self, event.session)
             case SessionFailed():
-                opening = self._opening.get(event.session)
-                if opening is not None:
-                    _fail(opening, MsrpFailure(event.reason, event.status))
+                self._waiting.on(event)
                 self._handler.session_failed(self, event.session, event.status, event.reason)
-            case RelayGranted():
-                asking = self._asking.pop(event.authorization, None)
-                if asking is not None and not asking.done():
-                    asking.set_result(event)
-            case RelayRefused():
-                asking = self._asking.pop(event.authorization, None)
-                if asking is not None:
-                    _fail(asking, MsrpFailure(event.reason, event.status))
             case Disconnected():
                 self._abort(event.reason)
+            case _:
+                self._waiting.on(event)
 
     def _on_filled(self, number: int, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -406,10 +394,3 @@ class MsrpConnection(asyncio.Protocol):
     def _now(self) -> int:
         """The loop's clock in milliseconds, which never jumps. Rounded up, so that a timer finds itself due."""
         return -int(-self._loop.time() * 1000 // 1)
-
-
-def _fail(
-    waiter: asyncio.Future[bool] | asyncio.Future[None] | asyncio.Future[RelayGranted], error: MsrpFailure
-) -> None:
-    if not waiter.done():
-        waiter.set_exception(error)

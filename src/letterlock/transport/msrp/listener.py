@@ -8,8 +8,8 @@ import weakref
 
 from ...ids import Rng
 from ...msrp import SessionTable
-from .connection import MsrpConnection
-from .settings import MsrpHandler, MsrpSettings
+from .connection import MsrpConnection, MsrpHandler
+from .settings import MsrpSettings
 
 __all__ = ["MsrpListener"]
 

@@ -1,19 +1,14 @@
-"""What the MSRP edge is made with, whom it tells, and how it says that a message was not delivered."""
+"""What the MSRP edge is made with, and how it says that a message was not delivered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
 from ...codec.msrp import Limits
 from ...errors import TransportError
-from ...msrp import EndpointSettings, MessageStarted
-from .bodies import Sink
+from ...msrp import EndpointSettings
 
-if TYPE_CHECKING:
-    from .connection import MsrpConnection
-
-__all__ = ["MsrpFailure", "MsrpHandler", "MsrpSettings"]
+__all__ = ["MsrpFailure", "MsrpSettings"]
 
 
 def _endpoint_settings() -> EndpointSettings:
@@ -58,19 +53,3 @@ class MsrpFailure(TransportError):
     def __init__(self, reason: str, status: int) -> None:
         super().__init__(reason, code=f"msrp.status.{status}" if status else "transport.lost")
         self.status = status
-
-
-class MsrpHandler(Protocol):
-    """Who is told what happens on connections."""
-
-    def session_bound(self, connection: MsrpConnection, session: str, /) -> None:
-        """It can be used on this connection from now on."""
-        ...
-
-    def session_failed(self, connection: MsrpConnection, session: str, status: int, reason: str, /) -> None:
-        """It no longer can. Status 0 when the connection ended."""
-        ...
-
-    def message_started(self, connection: MsrpConnection, started: MessageStarted, /) -> Sink:
-        """Where this message should go. Raises MsrpRefusal."""
-        ...
