@@ -16,7 +16,7 @@ from web.screen import Screen, say
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 
-_REFUSED = {
+REFUSED = {
     "code": -32001,
     "message": "that is too long",
     "data": {"class": "InputError", "code": "input.text", "exit": 1},
@@ -47,7 +47,7 @@ async def test_a_refused_text_stands_before_what_was_begun_since(both: Town, vis
 
     async def refuse(route: Route, number: int) -> None:
         await begun.wait()
-        await route.fulfill(json={"jsonrpc": "2.0", "id": number, "error": _REFUSED})
+        await route.fulfill(json={"jsonrpc": "2.0", "id": number, "error": REFUSED})
 
     await on_send(visit.page, refuse)
     await ana.writing.fill("the first")

@@ -99,6 +99,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "page.delivered_to": "Delivered to {count} of {members}",
     "page.displayed_by": "Seen by {count} of {members}",
     "page.unsent": "it was not sent, because the Letterlock daemon on this computer did not answer",
+    "page.not_sent": "That message was not sent, so nothing was done with it.",
     "page.edited": "edited",
     "page.original": "At first:",
     "page.in_reply_to": "In reply to:",

@@ -10,7 +10,7 @@
 
 import { aboutChat } from "../daemon/about.js";
 import { bdi, button, el, fill } from "./dom.js";
-import { has, t } from "./strings.js";
+import { has, sentenceOf, t } from "./strings.js";
 
 let count = 0;
 
@@ -191,18 +191,12 @@ export function reasonOf(error, chat = null) {
   if (error.data?.sentence)
     return [error.data.label, error.data.sentence]
       .filter(Boolean)
-      .map((part) => closed(chat ? aboutChat(part, chat) : part))
+      .map((part) => sentenceOf(chat ? aboutChat(part, chat) : part))
       .join(" ");
   // A hint may name a command line, which is of no use here.
   const hint = error.hint && !/letterlock |--\w/.test(error.hint) ? error.hint : "";
-  return [error.message || t("dialog.trouble"), hint].filter(Boolean).map(closed).join(" ");
+  return [error.message || t("dialog.trouble"), hint].filter(Boolean).map(sentenceOf).join(" ");
 }
 
 /** A label in front of a sentence. */
 export const ended = (label) => (/[.!?…]$/.test(label) ? label : `${label}.`);
-
-/** A sentence begins with a capital letter and ends with a full stop; errors of a library do not. */
-function closed(text) {
-  const first = text.charAt(0).toLocaleUpperCase() + text.slice(1);
-  return ended(first);
-}

@@ -64,6 +64,12 @@ function isolated(value) {
   return turns ? `\u2068${value}\u2069` : value;
 }
 
+/** Clauses of the daemon have no capital and no full stop, because a terminal joins them; here they are sentences. */
+export function sentenceOf(clause) {
+  const first = clause.charAt(0).toLocaleUpperCase() + clause.slice(1);
+  return !first || /[.!?…]$/.test(first) ? first : `${first}.`;
+}
+
 /** Whether the table has this key. */
 export function has(key) {
   return key in strings;

@@ -3,7 +3,7 @@
 import { RpcError } from "../daemon/api.js";
 import { announce } from "./announce.js";
 import { button, el, frame } from "./dom.js";
-import { has, t } from "./strings.js";
+import { has, sentenceOf, t } from "./strings.js";
 
 const LASTS = 6000;
 let shown = null;
@@ -30,7 +30,5 @@ export function textOf(error) {
   if (!(error instanceof RpcError)) throw error;
   if (has(`page.trouble.${error.code}`)) return t(`page.trouble.${error.code}`);
   const sentences = [error.data?.sentence || error.message, error.hint].filter(Boolean);
-  return sentences
-    .map((part) => part.charAt(0).toLocaleUpperCase() + part.slice(1).replace(/[^.!?…]$/, "$&."))
-    .join(" ");
+  return sentences.map(sentenceOf).join(" ");
 }

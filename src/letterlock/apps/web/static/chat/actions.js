@@ -1,52 +1,22 @@
-// What can be done with a message, and what happens when the daemon asks for a decision first.
+// What can be done with a message. What was sent just now has no id yet: what is asked of it is done as soon as the daemon
+// has it.
 
 import { rpc } from "../daemon/api.js";
 import { el } from "../base/dom.js";
-import { present } from "../base/elements.js";
 import { REACTIONS } from "./emoji.js";
 import { openMenu } from "../base/menu.js";
 import { isFailed } from "./status.js";
 import { store } from "../daemon/store.js";
 import { t } from "../base/strings.js";
 import { toast } from "../base/toast.js";
-
-/**
- * Do something that the chat's state may forbid. What would go unencrypted is asked about once, and done only with the
- * option that the user chose (SR-01); where keys have changed the codes come first. Raises what is no decision.
- * @param {string} chat
- * @param {(allowed: {allow?: string}) => Promise<any>} attempt
- * @returns {Promise<{done: boolean, answer?: any}>}
- */
-export async function withDecision(chat, attempt) {
-  try {
-    return { done: true, answer: await attempt({}) };
-  } catch (error) {
-    if (error.notEncrypted && error.data.options?.length) {
-      const chosen = await present("ll-fallback", { chat, error, waiting: 0 });
-      if (!chosen) return { done: false };
-      return { done: true, answer: await attempt(chosen.allow ? { allow: chosen.allow } : {}) };
-    }
-    if (error.needsTrust) {
-      await present("ll-code", { chat });
-      return { done: false };
-    }
-    throw error;
-  }
-}
+import { withDecision } from "../trust/deciding.js";
 
 /** Put an emoji on a message, or take it away. */
-export async function react(message, emoji, remove = false) {
-  const { chat, message_id } = message;
-  try {
-    await withDecision(chat, (allowed) => rpc("react", { chat, message_id, emoji, remove, ...allowed }));
-    store.touch(chat, message_id);
-  } catch (error) {
-    toast(error);
-  }
+export function react(message, emoji, remove = false) {
+  return change(message, "react", { emoji, remove });
 }
 
 async function remove(message) {
-  const { chat, message_id } = message;
   const { confirm } = await import("../base/dialog.js");
   const sure = await confirm({
     name: t("page.delete_ask"),
@@ -54,9 +24,15 @@ async function remove(message) {
     yes: t("page.delete"),
     danger: true,
   });
-  if (!sure) return;
+  if (sure) await change(message, "delete");
+}
+
+async function change(message, method, what = {}) {
+  const { chat } = message;
+  const message_id = await store.idOf(message);
+  if (!message_id) return toast(t("page.not_sent"));
   try {
-    await withDecision(chat, (allowed) => rpc("delete", { chat, message_id, ...allowed }));
+    await withDecision(chat, (allowed) => rpc(method, { chat, message_id, ...what, ...allowed }));
     store.touch(chat, message_id);
   } catch (error) {
     toast(error);
@@ -80,16 +56,16 @@ async function copy(message) {
 export function openActions(shown, at) {
   const { message } = shown;
   const tell = (type) => shown.dispatchEvent(new CustomEvent(type, { bubbles: true, detail: message }));
-  const settled = !message.local;
-  const row = settled ? emojiRow(message) : null;
+  // What did not get to the daemon is only here: there is nothing to answer or to take back.
+  const sent = !message.unsent;
   return openMenu(shown, {
     label: t("page.actions"),
     box: shown.querySelector(".bubble"),
-    above: row,
+    above: sent ? emojiRow(message) : null,
     at,
     items: [
       isFailed(message) && { label: t("page.try_again"), icon: "retry", act: () => tell("again") },
-      settled && { label: t("page.reply"), icon: "reply", act: () => tell("reply") },
+      sent && { label: t("page.reply"), icon: "reply", act: () => tell("reply") },
       message.reply &&
         !message.reply.missing && {
           label: t("page.to_answered"),
@@ -102,11 +78,11 @@ export function openActions(shown, at) {
         act: () => shown.querySelector(".edited")?.toggleAttribute("open"),
       },
       message.text && { label: t("page.copy"), icon: "copy", act: () => copy(message) },
-      settled &&
+      sent &&
         message.mine &&
         message.kind === "text" && { label: t("page.edit"), icon: "edit", act: () => tell("edit") },
-      settled && message.mine && { label: t("page.delete"), icon: "delete", danger: true, act: () => remove(message) },
-      !settled && {
+      sent && message.mine && { label: t("page.delete"), icon: "delete", danger: true, act: () => remove(message) },
+      !sent && {
         label: t("page.discard"),
         icon: "delete",
         danger: true,

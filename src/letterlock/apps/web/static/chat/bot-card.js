@@ -1,13 +1,13 @@
 // What a chatbot sends beside text: cards and suggestions, as text and as buttons that ask the daemon (SR-14: no
 // picture is fetched from an address that somebody else chose, nothing is opened by itself).
 
-import { withDecision } from "./actions.js";
 import { rpc } from "../daemon/api.js";
 import { bdi, el, fill, icon } from "../base/dom.js";
 import { longText } from "./long-text.js";
 import { cut } from "./preview.js";
 import { t } from "../base/strings.js";
 import { toast } from "../base/toast.js";
+import { withDecision } from "../trust/deciding.js";
 
 /** `message`, of kind `bot`. */
 export class BotCard extends HTMLElement {

@@ -3,34 +3,25 @@
 // sends.
 
 import { rpc } from "../daemon/api.js";
-import { withDecision } from "./actions.js";
-import { View, bdi, button, el, fill, icon } from "../base/dom.js";
-import { place, present } from "../base/elements.js";
 import { showClosed } from "./closed.js";
+import { showContext } from "./context.js";
+import { View, bdi, button, el, fill, icon } from "../base/dom.js";
+import { draftOf, keepDraft } from "./drafts.js";
+import { place } from "../base/elements.js";
 import { pickEmoji } from "./emoji.js";
-import { previewOf } from "./preview.js";
+import { MODES, modeOf } from "./modes.js";
+import { afterRefusal } from "./refused.js";
 import { store } from "../daemon/store.js";
 import { t } from "../base/strings.js";
-import { textOf, toast } from "../base/toast.js";
+import { textOf } from "../base/toast.js";
+import { withDecision } from "../trust/deciding.js";
 import { Typing } from "./typing.js";
-
-/** What was begun in each chat and not sent. */
-const drafts = new Map();
-
-/** A closed composer in which something can still be written: sending asks how (SR-01). */
-const ASKS = new Set(["no-keys-found", "business", "encryption-ended"]);
-
-const MODES = {
-  encrypted: { action: "page.send", hint: "page.write", shape: "lock" },
-  plain: { action: "page.send_plain", hint: "page.write_plain", shape: "lock-open" },
-  waiting: { action: "page.send_waiting", hint: "page.write_waiting", shape: "ring" },
-  asks: { action: "page.send_asks", hint: "page.write_asks", shape: "lock-open" },
-};
 
 /** `chat`. */
 export class Composer extends View {
   #reply = null;
   #editing = null;
+  #saving = false;
   #recording = false;
 
   connected() {
@@ -46,21 +37,11 @@ export class Composer extends View {
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#pressed(event),
     });
-    this.attach = button({
-      label: t("page.attach"),
-      icon: "attach",
-      class: "bare",
-      "aria-haspopup": "menu",
-      onclick: () => this.#attach(),
-    });
-    this.emoji = button({
-      label: t("page.emoji"),
-      icon: "emoji",
-      class: "bare",
-      "aria-haspopup": "dialog",
-      onclick: () => this.#emoji(),
-    });
-    this.voice = button({ label: t("page.voice_record"), icon: "mic", class: "bare", onclick: () => this.#record() });
+    const tool = (label, shape, act, opens = null) =>
+      button({ label: t(label), icon: shape, class: "bare", "aria-haspopup": opens, onclick: act });
+    this.attach = tool("page.attach", "attach", () => this.#attach(), "menu");
+    this.emoji = tool("page.emoji", "emoji", () => this.#emoji(), "dialog");
+    this.voice = tool("page.voice_record", "mic", () => this.#record());
     this.submit = el("button", { type: "submit", class: "send primary" });
     this.note = el("p", { class: "composer-note", hidden: true });
     this.row = el(
@@ -72,7 +53,7 @@ export class Composer extends View {
       this.submit,
     );
     fill(this, this.context, this.trouble, this.decision, this.row, this.note);
-    this.text.value = drafts.get(this.chat) ?? "";
+    this.text.value = draftOf(this.chat);
     this.listen(store, "chat", ({ detail }) => detail.chat === this.chat && this.render());
     this.listen(store, "connection", () => this.render());
     const conversation = this.closest("ll-conversation");
@@ -117,25 +98,15 @@ export class Composer extends View {
 
   /** Something was not sent: what was written is not lost, and what can be decided is asked. */
   async refused(error, message) {
-    if (error.notEncrypted && error.data.options?.length) return this.#ask(error, message);
-    if (error.needsTrust) {
-      await store.refreshChat(this.chat);
-      this.#giveBack(message);
-      return;
-    }
-    if (!error.unreachable) {
-      this.#giveBack(message);
-      this.#complain(textOf(error));
-    }
+    const { back, trouble } = await afterRefusal(this.chat, error, message);
+    if (back) this.#giveBack(message);
+    if (trouble) this.#complain(trouble);
   }
 
   // --- what it shows -------------------------------------------------------------------------------------------------
   render() {
     const chat = store.chat(this.chat);
-    const security = chat?.security;
-    const state = security?.composer ?? "waiting";
-    const asks = state === "closed" && ASKS.has(security.state) && chat.joined && chat.kind !== "group";
-    const mode = asks ? "asks" : MODES[state] ? state : "";
+    const mode = modeOf(chat);
     // Focus in a row that is about to go must not fall to the page.
     const held = this.contains(document.activeElement);
     this.row.hidden = mode === "" || this.#recording;
@@ -143,13 +114,15 @@ export class Composer extends View {
     if (!mode) showClosed(this.decision, chat, this.banner?.hidden ?? true);
     this.note.hidden = mode !== "waiting";
     if (mode) this.#renderRow(mode, chat);
-    this.#renderContext();
+    showContext(this.context, this.#editing ?? this.#reply, {
+      editing: Boolean(this.#editing),
+      drop: () => this.#dropContext(),
+    });
     if (held && !this.contains(document.activeElement)) this.focusText();
   }
 
   #renderRow(mode, chat) {
     const { action, hint, shape } = MODES[mode];
-    const empty = !this.text.value.trim();
     const label = this.#editing ? t("page.save") : t(action);
     this.dataset.mode = mode;
     this.text.placeholder = t(hint, { name: chat?.name.slice(0, 40) ?? this.chat });
@@ -159,40 +132,20 @@ export class Composer extends View {
       this.submit.dataset.shows = signature;
       fill(this.submit, icon(this.#editing ? "check" : shape), el("span", {}, label));
     }
-    // It stays focusable, so that the keyboard does not lose its place when the text becomes empty.
-    this.submit.setAttribute("aria-disabled", String(empty));
-    this.voice.hidden = !empty || Boolean(this.#editing);
+    this.#fit();
     this.attach.hidden = Boolean(this.#editing);
     if (mode === "waiting")
       fill(this.note, icon("ring"), bdi(chat?.security?.sentence ?? t("page.opening")), " ", t("page.queued_note"));
-    grow(this.text);
   }
 
-  #renderContext() {
-    const message = this.#editing ?? this.#reply;
-    this.context.hidden = !message;
-    if (!message) return;
-    const name = message.mine ? t("page.you") : message.sender_name || message.sender;
-    fill(
-      this.context,
-      icon(this.#editing ? "edit" : "reply"),
-      el(
-        "div",
-        { class: "context-what" },
-        el(
-          "span",
-          { class: "context-title" },
-          this.#editing ? t("page.editing") : t("page.replying", { name: name.slice(0, 60) }),
-        ),
-        bdi(previewOf(message, 120), { class: "clip" }),
-      ),
-      button({
-        label: this.#editing ? t("page.edit_cancel") : t("page.reply_cancel"),
-        icon: "close",
-        class: "bare",
-        onclick: () => this.#dropContext(),
-      }),
-    );
+  /** What depends on whether there is text, and how much. */
+  #fit() {
+    const empty = !this.text.value.trim();
+    // It stays focusable, so that the keyboard does not lose its place when the text becomes empty.
+    this.submit.setAttribute("aria-disabled", String(empty));
+    this.voice.hidden = !empty || Boolean(this.#editing);
+    grow(this.text);
+    return empty;
   }
 
   get banner() {
@@ -202,12 +155,8 @@ export class Composer extends View {
   // --- writing -------------------------------------------------------------------------------------------------------
   #typed() {
     this.#complain("");
-    if (!this.#editing) drafts.set(this.chat, this.text.value);
-    const empty = !this.text.value.trim();
-    this.submit.setAttribute("aria-disabled", String(empty));
-    this.voice.hidden = !empty || Boolean(this.#editing);
-    grow(this.text);
-    if (empty || this.#editing) this.typing.stop();
+    if (!this.#editing) keepDraft(this.chat, this.text.value);
+    if (this.#fit() || this.#editing) this.typing.stop();
     else this.typing.now();
   }
 
@@ -234,7 +183,7 @@ export class Composer extends View {
     this.#complain("");
     if (editing) return this.#saveEdit(editing, text);
     this.text.value = "";
-    drafts.delete(this.chat);
+    keepDraft(this.chat, "");
     this.#reply = null;
     this.render();
     this.text.focus();
@@ -247,42 +196,33 @@ export class Composer extends View {
 
   async #saveEdit(message, text) {
     if (text === message.text) return this.#endEdit();
+    if (this.#saving) return;
+    this.#saving = true;
     try {
+      const message_id = await store.idOf(message);
+      // Taken back while the message itself was still on its way.
+      if (this.#editing !== message) return;
+      if (!message_id) return this.#complain(t("page.not_sent"));
       const { done } = await withDecision(this.chat, (allowed) =>
-        rpc("edit", { chat: this.chat, message_id: message.message_id, text, ...allowed }),
+        rpc("edit", { chat: this.chat, message_id, text, ...allowed }),
       );
       if (!done) return;
-      store.touch(this.chat, message.message_id);
-      this.#endEdit();
+      store.touch(this.chat, message_id);
+      // What was begun since is not of this edit.
+      if (this.#editing === message) this.#endEdit();
     } catch (error) {
       this.#complain(textOf(error));
-    }
-  }
-
-  /** SR-01: asked once; with the option that was chosen it is sent, or waits; undecided, it is given back. */
-  async #ask(error, message) {
-    const chosen = await present("ll-fallback", { chat: this.chat, error, waiting: 0 });
-    if (!chosen) return this.#giveBack(message);
-    const { allow = "" } = chosen;
-    try {
-      // What failed stands in the history and is tried again there; sent anew it would be there twice.
-      if (message.unsaved) await store.send(this.chat, { text: message.text, reply: message.reply ?? null, allow });
-      else await store.resend(this.chat, message, allow);
-      await store.refreshChat(this.chat);
-    } catch (again) {
-      // What nobody answered to stays in the conversation, as not sent.
-      if (again.unreachable) return;
-      this.#giveBack(message);
-      this.#complain(textOf(again));
+    } finally {
+      this.#saving = false;
     }
   }
 
   /** What was refused stands before what was begun since: neither is lost, whichever chat is open by now. */
   #giveBack(message) {
     if (!message?.unsaved) return;
-    const since = this.#editing || !this.isConnected ? (drafts.get(this.chat) ?? "") : this.text.value;
+    const since = this.#editing || !this.isConnected ? draftOf(this.chat) : this.text.value;
     const text = [message.text, since].filter((part) => part.trim()).join("\n");
-    drafts.set(this.chat, text);
+    keepDraft(this.chat, text);
     const shown = /** @type {any} */ (this.isConnected ? this : document.querySelector("ll-composer"));
     if (shown?.chat === this.chat) shown.takeBack(text, message.reply);
   }
@@ -306,7 +246,7 @@ export class Composer extends View {
 
   #endEdit() {
     this.#editing = null;
-    this.text.value = drafts.get(this.chat) ?? "";
+    this.text.value = draftOf(this.chat);
     this.render();
     this.focusText();
   }

@@ -1,20 +1,17 @@
 // One item of a conversation: a message with its state and what belongs to it, a notice, a gap, something unreadable.
 // How it was carried is a fact of the message, and is never restyled by what the chat's state is now (SR-01).
 
-import { openActions, react } from "./actions.js";
+import { openActions } from "./actions.js";
+import { dividers } from "./dividers.js";
 import { bdi, button, el, fill, icon, spoken } from "../base/dom.js";
 import { place } from "../base/elements.js";
 import { longText } from "./long-text.js";
-import { cut, previewOf } from "./preview.js";
+import { cut, previewOf, spokenLine } from "./preview.js";
+import { reactions } from "./reactions.js";
 import { isFailed, statusOf } from "./status.js";
 import { store } from "../daemon/store.js";
-import { dayOf, listOf, momentOf, t, timeOf } from "../base/strings.js";
-
-/**
- * @typedef {{day: boolean, from: "encrypted"|"rcs"|"sms"|"", unread: boolean, first: boolean, last: boolean, group:
- *   boolean, latest: boolean}} Surroundings what the neighbours make of it: a new day, a transition of encryption,
- *   where the unread ones begin, first and last of one sender's run, in a group, our latest
- */
+import { momentOf, sentenceOf, t, timeOf } from "../base/strings.js";
+import { isSystem, system } from "./system.js";
 
 /** `show(message, surroundings)`; it renders when either is another one than before. */
 export class Message extends HTMLElement {
@@ -33,7 +30,7 @@ export class Message extends HTMLElement {
     this.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  /** @param {any} message @param {Surroundings} around */
+  /** @param {any} message @param {import("./surroundings.js").Surroundings} around */
   show(message, around) {
     const signature = JSON.stringify(around);
     if (this.message === message && this.#around === signature) return;
@@ -99,8 +96,7 @@ export class Message extends HTMLElement {
     return (
       this.message &&
       !isSystem(this.message) &&
-      this.message.kind !== "deleted" &&
-      !(this.message.local && !isFailed(this.message))
+      this.message.kind !== "deleted"
     );
   }
 
@@ -116,7 +112,7 @@ export class Message extends HTMLElement {
         type: "button",
         class: "quote",
         tabindex: -1,
-        disabled: Boolean(reply.missing),
+        disabled: Boolean(reply.missing) || !reply.message_id,
         onclick: () => this.dispatchEvent(new CustomEvent("jump", { bubbles: true, detail: reply.message_id })),
       },
       spoken(`${t("page.in_reply_to")} `),
@@ -156,14 +152,6 @@ export class Message extends HTMLElement {
       this.dispatchEvent(new CustomEvent(ask, { bubbles: true, detail: this.message }));
     }
   }
-}
-
-const isSystem = (message) => ["notice", "missing", "unreadable"].includes(message.kind);
-
-/** Clauses of the daemon's table have no capital and no full stop, because a terminal joins them. */
-function sentenceOf(clause) {
-  const first = clause.charAt(0).toLocaleUpperCase() + clause.slice(1);
-  return !first || /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
 /** `held` is the file that is shown already: a film that plays goes on although the message has another status now. */
@@ -233,118 +221,6 @@ function meta(message, around) {
           : spoken(status.label),
       ),
   );
-}
-
-/** What a sender of a mark is called: the chat of a contact has the name that the user gave. */
-const nameOf = (sender) => store.chat(sender)?.name ?? sender;
-
-const MOST_NAMED = 20;
-
-function reactions(message) {
-  const counted = new Map();
-  for (const { emoji, mine, sender } of message.reactions) {
-    const seen = counted.get(emoji) ?? { count: 0, mine: false, who: [] };
-    if (seen.who.length < MOST_NAMED) seen.who.push(mine ? t("page.you") : cut(nameOf(sender), 40));
-    counted.set(emoji, { count: seen.count + 1, mine: seen.mine || mine, who: seen.who });
-  }
-  return el(
-    "div",
-    { class: "reactions", role: "group", "aria-label": t("page.reactions") },
-    [...counted].map(([emoji, { count, mine, who }]) =>
-      el(
-        "button",
-        {
-          type: "button",
-          tabindex: -1,
-          "aria-pressed": String(mine),
-          "aria-label": t(mine ? "page.reaction_mine" : "page.reaction", { emoji: cut(emoji, 8), count }),
-          title:
-            count > who.length
-              ? t("page.reaction_more", { names: who.join(", "), count: count - who.length })
-              : listOf(who),
-          onclick: () => react(message, emoji, mine),
-        },
-        el("span", { class: "emoji" }, cut(emoji, 8)),
-        count > 1 && el("span", {}, String(count)),
-      ),
-    ),
-  );
-}
-
-function dividers(message, around) {
-  return [
-    around.day && el("div", { class: "divider day" }, el("span", {}, dayOf(message.at))),
-    around.unread && el("div", { class: "divider unread" }, el("span", {}, t("page.unread_here"))),
-    around.from && transition(around.from),
-  ];
-}
-
-// SR-01: where the way of carrying changes, the history says so, in words.
-function transition(from) {
-  const [shape, tone, key] = {
-    encrypted: ["lock", "ok", "page.from_encrypted"],
-    rcs: ["lock-open", "warn", "page.from_rcs"],
-    sms: ["lock-struck", "warn", "page.from_sms"],
-  }[from];
-  return el("div", { class: `divider transition tone-${tone}` }, el("span", {}, icon(shape), t(key)));
-}
-
-/** What is no message: a change of the group or of keys, a gap, something that could not be read. */
-function system(message) {
-  if (message.kind === "notice") {
-    return el(
-      "p",
-      { class: "notice" },
-      bdi(message.notice?.text ?? message.text ?? ""),
-      " ",
-      el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)),
-    );
-  }
-  const { reason, next_step: next } = message.outcome ?? {};
-  const missing = message.kind === "missing";
-  const who = whoseCard(message);
-  return el(
-    "div",
-    { class: "card" },
-    icon(missing ? "missing" : "broken"),
-    el(
-      "div",
-      {},
-      el(
-        "p",
-        { class: "card-title" },
-        missing ? t("page.missing", { name: cut(who, 60) }) : t("page.unreadable", { name: cut(who, 60) }),
-      ),
-      [reason, next].filter(Boolean).map((part) => [el("p", { dir: "auto" }, sentenceOf(part)), " "]),
-      missing && !reason && el("p", {}, t("page.missing_hint")),
-      message.at ? el("time", { dir: "auto", dateTime: new Date(message.at).toISOString() }, timeOf(message.at)) : null,
-    ),
-  );
-}
-
-/** Of what could not be read nobody has proven who wrote it: then it is of the chat that it came in. */
-function whoseCard(message) {
-  return message.mine
-    ? t("page.you")
-    : message.sender_name || message.sender || store.chat(message.chat)?.name || message.chat;
-}
-
-/** All that matters of it in one line, for whoever moves through the conversation by ear. */
-function spokenLine(message, around) {
-  if (message.kind === "notice") return cut(message.notice?.text ?? message.text ?? "", 300);
-  const who = cut(whoseCard(message), 60);
-  if (message.kind === "missing") return t("page.missing", { name: who });
-  if (message.kind === "unreadable") return t("page.unreadable", { name: who });
-  return [
-    `${who}: ${previewOf(message, 300)}`,
-    around.day ? dayOf(message.at) : null,
-    timeOf(message.at),
-    message.edited_at != null ? t("page.edited") : null,
-    t(message.encrypted ? "page.encrypted" : message.medium === "sms" ? "page.plain_sms" : "page.plain_rcs"),
-    message.mine ? statusOf(message).label : null,
-  ]
-    .filter(Boolean)
-    .join(", ");
 }
 
 customElements.define("ll-message", Message);

@@ -1,6 +1,8 @@
-// A message in one short line: for the list, a quote, an announcement.
+// A message in one line: for the list, a quote, an announcement, a screen reader.
 
-import { t } from "../base/strings.js";
+import { statusOf } from "./status.js";
+import { store } from "../daemon/store.js";
+import { dayOf, t, timeOf } from "../base/strings.js";
 
 const MEDIA = { image: "page.picture", video: "page.video", audio: "page.audio", voice: "page.voice" };
 
@@ -34,4 +36,29 @@ export function cut(text, most) {
   const line = text.slice(0, most * 8).replace(/(\p{M}{4})\p{M}+/gu, "$1").replace(/\s+/g, " ").trim();
   const points = Array.from(line);
   return points.length > most || text.length > most * 8 ? `${points.slice(0, most).join("")}…` : line;
+}
+
+/** Of what could not be read nobody has proven who wrote it: then it is of the chat that it came in. */
+export function authorOf(message) {
+  return message.mine
+    ? t("page.you")
+    : message.sender_name || message.sender || store.chat(message.chat)?.name || message.chat;
+}
+
+/** All that matters of a message, for whoever moves through the conversation by ear. */
+export function spokenLine(message, around) {
+  if (message.kind === "notice") return cut(message.notice?.text ?? message.text ?? "", 300);
+  const who = cut(authorOf(message), 60);
+  if (message.kind === "missing") return t("page.missing", { name: who });
+  if (message.kind === "unreadable") return t("page.unreadable", { name: who });
+  return [
+    `${who}: ${previewOf(message, 300)}`,
+    around.day ? dayOf(message.at) : null,
+    timeOf(message.at),
+    message.edited_at != null ? t("page.edited") : null,
+    t(message.encrypted ? "page.encrypted" : message.medium === "sms" ? "page.plain_sms" : "page.plain_rcs"),
+    message.mine ? statusOf(message).label : null,
+  ]
+    .filter(Boolean)
+    .join(", ");
 }

@@ -5,15 +5,14 @@ import { View, button, el, fill, icon } from "../base/dom.js";
 import { keepStop, makeStop } from "../base/roving.js";
 import { Scrolling } from "./scrolling.js";
 import { store } from "../daemon/store.js";
-import { sameDay, t } from "../base/strings.js";
+import { repeats, surroundings } from "./surroundings.js";
+import { t } from "../base/strings.js";
 import { textOf, toast } from "../base/toast.js";
 import "./message.js";
 
 /** Pages are fetched before the end is reached: so many CSS pixels. */
 const AHEAD = 800;
 const ITEM = "ll-message";
-/** Messages of one sender within it belong together. */
-const RUN = 5 * 60_000;
 
 /** `chat`, and `message` to begin at. Passes on `reply` and `edit` of its messages. */
 export class Timeline extends View {
@@ -119,19 +118,9 @@ export class Timeline extends View {
     const wanted = new Set();
     let at = this.feed.firstElementChild;
     items.forEach((message, index) => {
-      const previous = items[index - 1];
-      const next = items[index + 1];
       let node = this.#nodes.get(message.key);
       if (!node) this.#nodes.set(message.key, (node = el(ITEM)));
-      node.show(message, {
-        day: previous ? !sameDay(previous.at, message.at) : !before,
-        from: transitionTo(message, lastCarried(items, index), before),
-        unread: message.key === this.#unreadFrom,
-        first: !runs(previous, message),
-        last: !runs(message, next),
-        group,
-        latest: message.key === latest,
-      });
+      node.show(message, surroundings(items, index, { before, unreadFrom: this.#unreadFrom, group, latest }));
       wanted.add(message.key);
       if (node === at) at = at.nextElementSibling;
       else this.feed.insertBefore(node, at);
@@ -259,49 +248,5 @@ export class Timeline extends View {
 
 const isUnread = (message) =>
   !message.mine && message.status === "received" && message.kind !== "notice" && message.kind !== "missing";
-
-/**
- * Whether a notice says of the chat's state what the messages around it say of themselves: each of them carries how it
- * was sent, and the divider between them is true even where they were written before the state changed (SR-01).
- */
-const repeats = ({ kind, notice }) =>
-  kind === "notice" && notice?.key === "security-changed" && REPEATED.has(notice.values.state);
-const REPEATED = new Set(["encrypted", "keys-new", "plain-rcs", "plain-sms", "checking"]);
-
-const isCarried = (message) => !["notice", "missing", "unreadable"].includes(message.kind);
-
-const wayOf = (message) => (message.encrypted ? "encrypted" : message.medium === "sms" ? "sms" : "rcs");
-
-/** The message before this one that was carried at all. */
-function lastCarried(items, index) {
-  for (let at = index - 1; at >= 0; at -= 1) if (isCarried(items[at])) return items[at];
-  return null;
-}
-
-/**
- * What the history says where the way of carrying changes; the very first message says it only when it is not
- * encrypted.
- */
-function transitionTo(message, previous, before) {
-  if (!isCarried(message)) return "";
-  const way = wayOf(message);
-  if (!previous) return !before && way !== "encrypted" ? way : "";
-  return wayOf(previous) === way ? "" : way;
-}
-
-/** Whether two messages stand together as one sender's. */
-function runs(one, other) {
-  return Boolean(
-    one &&
-    other &&
-    isCarried(one) &&
-    isCarried(other) &&
-    one.sender === other.sender &&
-    one.mine === other.mine &&
-    wayOf(one) === wayOf(other) &&
-    other.at - one.at < RUN &&
-    sameDay(one.at, other.at),
-  );
-}
 
 customElements.define("ll-timeline", Timeline);

@@ -3,15 +3,13 @@
 // daemon says, and an event that comes twice changes nothing. Elements hear of changes and render; they keep no copies.
 
 import { rpc } from "./api.js";
+import { Outgoing, written } from "./outgoing.js";
+import { Stale } from "./stale.js";
 import { Stream } from "./stream.js";
 import { Window } from "./window.js";
 
 const MOST_WINDOWS = 6;
 const TYPING_LASTS = 60_000;
-/** Among so many of the newest is a line that an event without a message has left. */
-const NEWEST = 5;
-/** So many named by events at once are one request for the whole window. */
-const MANY = 12;
 const NEW_IN_LIST = new Set(["message-received", "message-sent", "message-missing", "message-unreadable"]);
 
 /**
@@ -32,11 +30,13 @@ class Store extends EventTarget {
   stream = new Stream();
   #windows = new Map();
   #typing = new Map();
-  #dirty = new Map();
-  #flushing = false;
   #asked = new Map();
-  #sending = new Map();
-  #serial = 0;
+  #outgoing = new Outgoing();
+  #stale = new Stale({
+    window: (chat) => (this.#windows.get(chat)?.loaded ? this.#windows.get(chat) : null),
+    sent: (chat) => this.#outgoing.sent(chat),
+    arrived: (chat, message) => this.#tell("arrived", { chat, message }),
+  });
 
   /** Open the stream, and fetch what is there; once more when the stream is live, so that nothing is missed between. */
   async start() {
@@ -126,33 +126,37 @@ class Store extends EventTarget {
    * @param {string} chat
    * @param {{text: string, reply?: any, allow?: string}} what `reply` is the message that is answered
    */
-  async send(chat, { text, reply = null, allow = "" }, local = this.#local(chat, text, reply)) {
+  async send(chat, { text, reply = null, allow = "" }) {
     const window = this.window(chat);
+    const { number } = this.me ?? {};
+    const local = written(chat, { text, reply }, { number, security: this.chat(chat)?.security });
     window.expect(local);
-    const sent = rpc("send", {
-      chat,
-      text,
-      ...(reply && { reply_to: reply.message_id }),
-      ...(allow && { allow }),
-    });
-    // A message of ours may be heard of before the answer says its id; until then nobody knows which one it is.
-    const waiting = sent.then(
-      () => {},
-      () => {},
-    );
-    this.#sending.set(local.key, { chat, waiting });
+    const sent = this.#give(chat, { text, reply, allow });
+    this.#outgoing.add(local, sent);
     try {
       const { message_id } = await sent;
       window.adopt(local, message_id);
-      this.#touch(chat, message_id);
+      this.touch(chat, message_id);
       return message_id;
     } catch (error) {
       window.settle(local, error.unreachable ? { ...local, status: "failed", unsent: { text, reply, allow } } : null);
       throw error;
-    } finally {
-      this.#sending.delete(local.key);
-      this.#flush();
     }
+  }
+
+  async #give(chat, { text, reply, allow }) {
+    const reply_to = reply && (await this.idOf(reply));
+    return rpc("send", { chat, text, ...(reply_to && { reply_to }), ...(allow && { allow }) });
+  }
+
+  /**
+   * The id of a message: of one that was just sent as soon as the daemon has it, so that what is done with it is done
+   * then. Empty where it was not sent.
+   * @param {{chat: string, message_id: string, key?: string}} message
+   * @returns {Promise<string>}
+   */
+  async idOf({ chat, message_id, key = "" }) {
+    return message_id || (await this.#outgoing.id(key)) || this.window(chat).idOf(key);
   }
 
   /** Try again what failed: what never got to the daemon is given to it, what failed behind it is sent once more. */
@@ -162,7 +166,7 @@ class Store extends EventTarget {
       return this.send(chat, message.unsent);
     }
     const answer = await rpc("resend", { chat, message_id: message.message_id, ...(allow && { allow }) });
-    this.#touch(chat, answer?.message_id ?? message.message_id);
+    this.touch(chat, answer?.message_id ?? message.message_id);
     return answer;
   }
 
@@ -170,12 +174,12 @@ class Store extends EventTarget {
   async displayed(chat, message) {
     await rpc("displayed", { chat, message_id: message.message_id });
     this.refreshChat(chat);
-    this.#touch(chat, message.message_id);
+    this.touch(chat, message.message_id);
   }
 
   /** Something was done with a message: ask how it is now. */
   touch(chat, message_id) {
-    this.#touch(chat, message_id);
+    this.#stale.touch(chat, message_id);
   }
 
   // --- events --------------------------------------------------------------------------------------------------------
@@ -211,7 +215,7 @@ class Store extends EventTarget {
     }
     if (event.kind === "message-received") this.#types(chat, false);
     // What names no message may have left a line in the history: that keys changed, who joined.
-    this.#touch(chat, event.message_id || event.order || "", NEW_IN_LIST.has(event.kind));
+    this.#stale.touch(chat, event.message_id || event.order || "", NEW_IN_LIST.has(event.kind));
     this.refreshChat(chat);
   }
 
@@ -227,89 +231,10 @@ class Store extends EventTarget {
     if (before !== active) this.#tell("typing", { chat });
   }
 
-  #touch(chat, what, fresh = false) {
-    const items = this.#dirty.get(chat) ?? new Map();
-    items.set(what, fresh || items.get(what) === true);
-    this.#dirty.set(chat, items);
-    this.#flush();
-  }
-
-  /** Ask for what events have named; many of one chat become one request. */
-  async #flush() {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    await Promise.resolve();
-    try {
-      for (const [chat, items] of this.#dirty) {
-        const sends = [...this.#sending.values()].filter((sending) => sending.chat === chat);
-        if (sends.length) await Promise.all(sends.map((sending) => sending.waiting));
-        this.#dirty.delete(chat);
-        await this.#ask(chat, items);
-      }
-    } finally {
-      this.#flushing = false;
-    }
-    if (this.#dirty.size) this.#flush();
-  }
-
-  async #ask(chat, items) {
-    const window = this.#windows.get(chat);
-    const shown = window?.loaded ? window : null;
-    try {
-      if (items.size > MANY) {
-        await shown?.refresh();
-        return;
-      }
-      for (const [what, fresh] of items) {
-        if (!shown && !fresh) continue;
-        const { messages } = await rpc("messages", what ? { chat, around: what, limit: 1 } : { chat, limit: NEWEST });
-        const held = new Set(shown?.messages.map((message) => message.order));
-        // What was missing may have come; then its marker is gone, or is of fewer messages.
-        if (fresh && shown?.messages.some(({ kind }) => kind === "missing")) await shown.refresh();
-        for (const message of messages) {
-          const known = held.has(message.order);
-          shown?.upsert(message);
-          if (fresh && !known && !message.mine) this.#tell("arrived", { chat, message });
-        }
-      }
-    } catch {
-      // The stream says so too, and everything is asked for again when it is back.
-    }
-  }
-
   #takeChat(chat) {
     this.chats.set(chat.chat, chat);
     this.#tell("chat", { chat: chat.chat });
     this.#tell("chats");
-  }
-
-  #local(chat, text, reply) {
-    const security = this.chat(chat)?.security;
-    const now = Date.now();
-    return {
-      key: `local-${(this.#serial += 1)}`,
-      chat,
-      order: "",
-      message_id: "",
-      sender: this.me?.number ?? "",
-      mine: true,
-      kind: "text",
-      text,
-      content_type: "text/plain",
-      encrypted: !security?.plain,
-      medium: security?.state === "plain-sms" ? "sms" : "rcs",
-      status: "sending",
-      sent_at: now,
-      at: now,
-      reply: reply && {
-        message_id: reply.message_id,
-        sender: reply.sender,
-        sender_name: reply.sender_name,
-        text: reply.text,
-      },
-      reactions: [],
-      local: true,
-    };
   }
 
   #tell(type, detail = {}) {

@@ -147,6 +147,11 @@ export class Window extends EventTarget {
     return this.messages.find((message) => message.message_id === message_id);
   }
 
+  /** The id that a message of ours has got since it was shown under this key. @param {string} key */
+  idOf(key) {
+    return [...this.#keys].find(([, known]) => known === key)?.[0] ?? "";
+  }
+
   #replacePending(local, message) {
     this.pending = this.pending.flatMap((mine) => (mine.key !== local.key ? [mine] : message ? [message] : []));
     this.#tell("update");

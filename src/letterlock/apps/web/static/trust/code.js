@@ -10,9 +10,9 @@ import { called, chatName, chatOf } from "../daemon/about.js";
 import { rpc } from "../daemon/api.js";
 import { causes } from "./causes.js";
 import { Dialog, confirm, field } from "../base/dialog.js";
-import { bdi, button, el, fill, icon } from "../base/dom.js";
-import { qr } from "./qr.js";
-import { ScanError, Scanner, hexadecimal, readPicture } from "./scan.js";
+import { button, el, fill, icon } from "../base/dom.js";
+import { shownCode } from "./code-shown.js";
+import { ScanWay } from "./scan-way.js";
 import { store } from "../daemon/store.js";
 import { dayOf, t, timeOf } from "../base/strings.js";
 
@@ -45,7 +45,7 @@ export class Code extends Dialog {
   }
 
   close(answer = null) {
-    this.scanner?.stop();
+    this.scan?.stop();
     super.close(answer);
   }
 
@@ -58,91 +58,16 @@ export class Code extends Dialog {
       } finally {
         this.status.textContent = "";
       }
-      this.#show();
+      fill(this.shown, shownCode(this.code, this.chat, () => this.#fetch()));
       this.#offer();
     });
   }
 
-  // --- showing ---------------------------------------------------------------------------------------------------
-  #show() {
-    const { groups, qr: rows, me, them, me_name, them_name, fetched_at, fresh } = this.code;
-    const names = el(
-      "p",
-      { class: "code-names" },
-      person(me_name === me ? t("dialog.viewer.mine") : me_name, me),
-      icon("forward"),
-      person(them_name || called(this.chat), them),
-    );
-    const numbers = el(
-      "div",
-      { class: "code-groups", dir: "ltr", role: "list", "aria-label": t("dialog.code.digits") },
-      groups.map((digits, at) =>
-        el(
-          "span",
-          { role: "listitem" },
-          el(
-            "span",
-            {
-              role: "group",
-              class: "code-group",
-              "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }),
-            },
-            digits,
-          ),
-        ),
-      ),
-    );
-    fill(
-      this.shown,
-      el("figure", { class: "code-qr" }, qr(rows, t("dialog.code.qr", { name: called(this.chat) }))),
-      el(
-        "div",
-        { class: "code-text" },
-        names,
-        numbers,
-        el(
-          "p",
-          { class: "code-fetched" },
-          t(fresh === false ? "dialog.code.stale" : "dialog.code.fetched", {
-            day: dayOf(fetched_at),
-            time: timeOf(fetched_at),
-          }),
-          " ",
-          button({
-            label: t("dialog.code.refresh"),
-            icon: "retry",
-            text: true,
-            class: "link",
-            onclick: () => this.#fetch(),
-          }),
-        ),
-      ),
-    );
-  }
-
-  // --- comparing -------------------------------------------------------------------------------------------------
   #offer() {
     this.compare.hidden = false;
     if (this.#security.state === "verified") return this.#verified();
     const name = called(this.chat);
-    this.scanner = new Scanner();
-    this.scanSaid = el("p", { role: "status", class: "dialog-said" });
-    // A button beside it has its name, and is the one that is told of.
-    const named = { "aria-label": t("dialog.scan.picture"), "aria-hidden": "true", tabindex: -1 };
-    this.picture = el("input", {
-      type: "file",
-      accept: "image/*",
-      class: "picker",
-      ...named,
-      onchange: () => this.#read(),
-    });
-    this.camera = button({
-      label: t("dialog.scan.camera"),
-      icon: "camera",
-      text: true,
-      class: "choice",
-      onclick: () => this.#film(),
-    });
+    this.scan = new ScanWay(name, (scanned) => this.#verify({ scanned }));
     const { row, input } = field({
       label: t("dialog.code.last", { name }),
       note: t("dialog.code.last-note", { name }),
@@ -174,32 +99,7 @@ export class Code extends Dialog {
       this.compare,
       (this.#security.state === "keys-new" || this.#security.state === "no-longer-verified") && causes(name),
       el("h3", {}, t("dialog.code.compare", { name })),
-      el(
-        "div",
-        { class: "code-ways" },
-        el(
-          "section",
-          { class: "code-way" },
-          el("h4", {}, icon("qr"), t("dialog.code.by-scan")),
-          el("p", { class: "field-note" }, t("dialog.code.scan-note", { name })),
-          el(
-            "div",
-            { class: "row" },
-            this.camera,
-            button({
-              label: t("dialog.scan.picture"),
-              icon: "image",
-              text: true,
-              class: "choice",
-              onclick: () => this.picture.click(),
-            }),
-            this.picture,
-          ),
-          this.scanner,
-          this.scanSaid,
-        ),
-        form,
-      ),
+      el("div", { class: "code-ways" }, this.scan.element, form),
     );
     this.actions([{ label: t("dialog.code.later") }]);
   }
@@ -283,40 +183,8 @@ export class Code extends Dialog {
     store.refreshChat(chatName(this.chat));
     this.#offer();
   }
-
-  // --- scanning --------------------------------------------------------------------------------------------------
-  async #read() {
-    const [picture] = this.picture.files;
-    this.picture.value = "";
-    if (picture) await this.#scan(() => readPicture(picture), "dialog.scan.nothing");
-  }
-
-  #film() {
-    this.scanSaid.textContent = t("dialog.scan.looking");
-    return this.#scan(() => this.scanner.start(), "");
-  }
-
-  async #scan(look, otherwise) {
-    let found = null;
-    try {
-      found = await look();
-      this.scanSaid.textContent = found || !otherwise ? "" : t(otherwise);
-    } catch (error) {
-      this.scanSaid.textContent = error instanceof ScanError ? error.message : t("dialog.scan.nothing");
-    }
-    if (found) await this.#verify({ scanned: hexadecimal(found) });
-  }
 }
 
 customElements.define("ll-code", Code);
 
 const typed = (input) => input.value.replace(/\s/g, "");
-
-function person(name, number) {
-  return el(
-    "span",
-    { class: "code-person" },
-    name && name !== number ? [el("strong", {}, bdi(name)), " "] : null,
-    bdi(number),
-  );
-}

@@ -1,4 +1,4 @@
-/** Sending something that may be refused because it would not be encrypted: then the user is asked, and it is sent or not. */
+// Doing something that may be refused because it would not be encrypted: then the user is asked, and it is done or not.
 
 import { present } from "../base/elements.js";
 
@@ -18,5 +18,29 @@ export async function decided(chat, send, allow = "") {
     const chosen = await present("ll-fallback", { chat, error, waiting: 0 });
     if (!chosen) throw error;
     return send(chosen.allow ?? "");
+  }
+}
+
+/**
+ * Do something that the chat's state may forbid. What would go unencrypted is asked about once, and done only with the
+ * option that the user chose (SR-01); where keys have changed the codes come first. Raises what is no decision.
+ * @param {string} chat
+ * @param {(allowed: {allow?: string}) => Promise<any>} attempt
+ * @returns {Promise<{done: boolean, answer?: any}>}
+ */
+export async function withDecision(chat, attempt) {
+  try {
+    return { done: true, answer: await attempt({}) };
+  } catch (error) {
+    if (error.notEncrypted && error.data.options?.length) {
+      const chosen = await present("ll-fallback", { chat, error, waiting: 0 });
+      if (!chosen) return { done: false };
+      return { done: true, answer: await attempt(chosen.allow ? { allow: chosen.allow } : {}) };
+    }
+    if (error.needsTrust) {
+      await present("ll-code", { chat });
+      return { done: false };
+    }
+    throw error;
   }
 }
