@@ -185,18 +185,6 @@ async def test_more_requests_than_there_are_places(tmp_path: Path) -> None:
             await asyncio.sleep(0)
 
 
-async def test_more_connections_than_there_are_files(tmp_path: Path) -> None:
-    """SR-08: a connection that says nothing costs a file; the profile keeps enough of them."""
-    async with town(tmp_path, DaemonSettings(connections=4)) as both:
-        silent = [await asyncio.open_connection("127.0.0.1", both.ana.daemon.port) for _ in range(4)]
-        refused = await raw(both.ana, "GET / HTTP/1.1\nHost: x\n\n")
-        assert refused == b""
-        for _, writer in silent:
-            writer.close()
-        async with visiting(both.ana) as ana:
-            assert (await ana.ask("GET", "/api/v1/check")).status == 200
-
-
 async def test_what_is_no_call_is_answered_as_json_rpc_says(both: Town) -> None:
     """SR-09."""
     async with visiting(both.ana) as ana:

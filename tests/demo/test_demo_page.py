@@ -33,6 +33,18 @@ class Page:
 
     def __init__(self, server: DemoServer, session: aiohttp.ClientSession) -> None:
         self.server, self.session = server, session
+        self.proof = ""
+
+    @classmethod
+    async def logged_in(cls, server: DemoServer, session: aiohttp.ClientSession) -> Page:
+        page = cls(server, session)
+        async with session.get(server.login_url(), allow_redirects=False) as answer:
+            assert answer.status == 303
+            page.proof = answer.headers["Location"].removeprefix("/#proof=")
+        return page
+
+    def get(self, path: str) -> Any:
+        return self.session.get(path, headers={"Letterlock-Proof": self.proof})
 
     async def act(self, act: str, **values: Any) -> Any:
         async with self.session.post("/demo/act", json={"act": act, **values}, headers=self.own) as answer:
@@ -40,10 +52,10 @@ class Page:
 
     @property
     def own(self) -> dict[str, str]:
-        return {"Origin": self.server.url}
+        return {"Origin": self.server.url, "Letterlock-Proof": self.proof}
 
     async def state(self) -> dict[str, Any]:
-        async with self.session.get("/demo/state") as answer:
+        async with self.get("/demo/state") as answer:
             assert answer.status == 200
             state: dict[str, Any] = await answer.json()
             return state
@@ -52,7 +64,7 @@ class Page:
         """The state in which the condition holds; read again at each event of the server's."""
         async with (
             asyncio.timeout(PATIENCE_SECONDS),
-            self.session.get("/demo/events") as stream,
+            self.get("/demo/events") as stream,
         ):
             async for line in stream.content:
                 if line.startswith(b"data:"):
@@ -78,9 +90,7 @@ async def page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
         DemoServer(tmp_path_factory.mktemp("demo"), None) as server,
         aiohttp.ClientSession(server.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
     ):
-        async with session.get(server.login_url()) as answer:
-            assert answer.status == 200
-        yield Page(server, session)
+        yield await Page.logged_in(server, session)
 
 
 async def test_the_talk_is_seen_counted_and_not_found(page: Page) -> None:
@@ -95,7 +105,7 @@ async def test_the_talk_is_seen_counted_and_not_found(page: Page) -> None:
     assert pair["plain"] == 0
     (frame,) = [frame for frame in state["frames"] if frame["id"] == done["message_id"]]
     assert (frame["from"], frame["to"], frame["kind"]) == (BEN, ANA, "sealed")
-    async with page.session.get(f"/demo/frame/{frame['n']}") as answer:
+    async with page.get(f"/demo/frame/{frame['n']}") as answer:
         whole = await answer.json()
     assert whole["sealed"] > 100
     assert ["Content-Type", "application/vnd.letterlock.signal"] in whole["inner"]
@@ -169,13 +179,13 @@ async def test_sr_16_the_door(page: Page) -> None:
         async with stranger.get("/login?t=guessed") as answer:
             assert answer.status == 403
     body = json.dumps({"act": "honest"})
-    json_type = {"Content-Type": "application/json"}
+    json_type = {"Content-Type": "application/json", "Letterlock-Proof": page.proof}
     for headers, status in (
         ({**json_type, "Origin": "https://example.com"}, 403),
         ({**json_type, "Origin": url, "Host": "attacker.example"}, 421),
         ({**json_type, "Origin": url, "Sec-Fetch-Site": "same-site"}, 403),
         (json_type, 403),
-        ({"Content-Type": "text/plain", "Origin": url}, 415),
+        ({**json_type, "Content-Type": "text/plain", "Origin": url}, 415),
     ):
         async with page.session.post("/demo/act", data=body, headers=headers) as answer:
             assert answer.status == status, headers
@@ -187,6 +197,55 @@ async def test_sr_16_the_door(page: Page) -> None:
     assert f"frame-src {frames}" in policy
     assert "require-trusted-types-for 'script'" in policy
     assert "frame-ancestors 'none'" in policy
+
+
+async def test_sr_16_the_cookie_alone_opens_nothing(page: Page) -> None:
+    """SR-16: browsers give it to every port of 127.0.0.1; a program that listens there has it, and any header it likes."""
+    seen: list[str] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        async with page.session.get(f"http://127.0.0.1:{port}/"):
+            pass
+    (cookie,) = [line.partition(": ")[2] for line in seen[0].split("\r\n") if line.lower().startswith("cookie:")]
+    replayed = {"Cookie": cookie, "Origin": page.server.url, "Sec-Fetch-Site": "same-origin"}
+    async with aiohttp.ClientSession(page.server.url, cookie_jar=aiohttp.DummyCookieJar()) as thief:
+        for path in (
+            "/demo/state",
+            "/demo/phones",
+            "/demo/strings",
+            "/demo/frame/1",
+            "/demo/events",
+            "/demo/events?proof=0",
+        ):
+            for proof in ({}, {"Letterlock-Proof": "0" * 64}):
+                async with thief.get(path, headers={**replayed, **proof}) as answer:
+                    assert answer.status == 401, path
+        async with thief.post("/demo/act", json={"act": "honest"}, headers=replayed) as answer:
+            assert answer.status == 401
+        # The same with the proof is let in; so the refusals are for want of it. Elsewhere than for events it is no part of an address.
+        async with thief.get("/demo/phones", headers={**replayed, "Letterlock-Proof": page.proof}) as answer:
+            assert answer.status == 200
+        async with thief.get(f"/demo/phones?proof={page.proof}", headers=replayed) as answer:
+            assert answer.status == 401
+
+
+async def test_sr_08_strangers_shut_out_nobody(page: Page) -> None:
+    """SR-08: three hundred connections of somebody who says nothing; the page goes on, and can be opened anew."""
+    idle = [await asyncio.open_connection("127.0.0.1", page.server.port) for _ in range(300)]
+    try:
+        assert await page.state()
+        async with aiohttp.ClientSession(page.server.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            assert (await (await Page.logged_in(page.server, session)).state())["scene"] == 1
+    finally:
+        for _, writer in idle:
+            writer.close()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +264,7 @@ async def test_both_phones_forget(page: Page) -> None:
     assert await page.act("forget") == {}
     state = await page.state()
     assert (state["scene"], state["trial"], state["search"]["texts"]) == (2, None, 0)
-    async with page.session.get("/demo/phones") as answer:
+    async with page.get("/demo/phones") as answer:
         phones = (await answer.json())["phones"]
     assert all(phone.startswith(handset.url) for phone, handset in zip(phones, page.server.scene.handsets, strict=True))
     assert before != [handset.url for handset in page.server.scene.handsets]
@@ -220,9 +279,8 @@ async def test_how_long_nobody_has_looked_is_counted_from_the_last_look(tmp_path
     ):
         clock[0] = 500.0
         assert server.unwatched_seconds() == 500.0
-        async with session.get(server.login_url()):
-            pass
-        async with asyncio.timeout(PATIENCE_SECONDS), session.get("/demo/events") as stream:
+        page = await Page.logged_in(server, session)
+        async with asyncio.timeout(PATIENCE_SECONDS), page.get("/demo/events") as stream:
             assert await stream.content.readline() == b"retry: 1000\n"
             clock[0] = 2_000.0
             assert server.unwatched_seconds() == 0.0

@@ -1,36 +1,138 @@
-"""Connections: how many there may be, and what is said to who does not speak HTTP.
+"""Connections: how many there may be, of whom, and what is said to who does not speak HTTP.
 
-Each takes a file of this process, and the profile needs some, too (SR-08). What is no request gets neither to the guard nor
-to the headers of all other answers, so it gets them here, and none of its own bytes: a cookie may be among them (SR-16).
+Each takes a file of this process, and the profile needs some, too (SR-08). Anybody on this machine can open them and say
+nothing. So whoever has shown no session is a stranger, and strangers have places of their own: when these are taken, the
+one that has been silent longest makes room, and none stays a stranger for long. They shut out nobody who has shown a session.
+
+What is no request gets neither to the guard nor to the headers of all other answers, so it gets them here, and none of its
+own bytes: a cookie may be among them (SR-16).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import hdrs, web
 
+from .guard import Refused
 from .headers import SERVER, security_headers
+from .unix import same_user
 
-__all__ = ["bounded"]
+__all__ = ["Bounds", "Connections", "has_shown_a_session"]
+
+_OF_NETWORKS = (socket.AF_INET, socket.AF_INET6)
 
 
-def bounded(server: web.Server, most: int, options: Mapping[str, Any]) -> Callable[[], asyncio.BaseProtocol]:
-    """Makes the protocol of each new connection, or one that hangs up when there are so many already. `options` are those
-    of the server."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many connections one listener has: of who has shown a session, of strangers, and how long one may stay a stranger.
 
-    def make() -> asyncio.BaseProtocol:
-        if len(server.connections) >= most:
-            return _HangUp()
-        return _Connection(server, loop=asyncio.get_running_loop(), **options)
+    Strangers need more places than a listener takes at one go (asyncio: 100), or who has come has no time to speak.
+    """
 
-    return make
+    known: int
+    strangers: int
+    stranger_s: float
+
+
+class Connections:
+    """Those of one listener. It is what makes the protocol of each new one; `options` are those of the server."""
+
+    def __init__(self, server: web.Server, bounds: Bounds, options: Mapping[str, Any]) -> None:
+        self.bounds = bounds
+        self.known: set[_Connection] = set()
+        self._strangers: dict[_Connection, None] = {}
+        """The one that has been silent longest first."""
+        self._server, self._options = server, options
+
+    def __call__(self) -> asyncio.BaseProtocol:
+        return _Connection(self, self._server, loop=asyncio.get_running_loop(), **self._options)
+
+    def came(self, connection: _Connection) -> None:
+        """Somebody; the stranger that has been silent longest goes if there is no room."""
+        while len(self._strangers) >= self.bounds.strangers:
+            longest = next(iter(self._strangers))
+            del self._strangers[longest]
+            longest.abort()
+        self._strangers[connection] = None
+
+    def spoke(self, connection: _Connection) -> None:
+        if connection in self._strangers:
+            del self._strangers[connection]
+            self._strangers[connection] = None
+
+    def showed(self, connection: _Connection) -> bool:
+        """It is a stranger no more; False when there are too many of those."""
+        if connection not in self.known:
+            if len(self.known) >= self.bounds.known:
+                return False
+            self._strangers.pop(connection, None)
+            self.known.add(connection)
+        return True
+
+    def went(self, connection: _Connection) -> None:
+        self._strangers.pop(connection, None)
+        self.known.discard(connection)
+
+
+def has_shown_a_session(request: web.Request) -> None:
+    """What came with this request only our own page or program could know. Raises Refused when too many have shown theirs."""
+    connection = request.protocol
+    if isinstance(connection, _Connection) and not connection.shown():
+        raise Refused(503, "busy", "too many connections at the same time", "close some, and try again")
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ()
+    __slots__ = ("_all", "_stranger_until")
+
+    def __init__(self, connections: Connections, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._all = connections
+        self._stranger_until: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._all.came(self)
+        # Counted from the start: no byte that trickles in winds it back. A request that is being answered is finished.
+        self._stranger_until = asyncio.get_running_loop().call_later(self._all.bounds.stranger_s, self._overdue)
+        if transport.get_extra_info("socket").family not in _OF_NETWORKS and same_user(transport):
+            self.shown()
+
+    def data_received(self, data: bytes) -> None:
+        self._all.spoke(self)
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forget_deadline()
+        self._all.went(self)
+        super().connection_lost(exc)
+
+    def shown(self) -> bool:
+        """It has shown a session."""
+        room = self._all.showed(self)
+        if room:
+            self._forget_deadline()
+        return room
+
+    def abort(self) -> None:
+        """Hang up now."""
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
+
+    def _overdue(self) -> None:
+        if self._current_request is None and not self._messages:
+            self.force_close()
+        else:
+            self.close()  # behind the answer
+
+    def _forget_deadline(self) -> None:
+        if self._stranger_until is not None:
+            self._stranger_until.cancel()
+            self._stranger_until = None
 
     def handle_error(
         self,
@@ -42,8 +144,3 @@ class _Connection(web.RequestHandler):
         answer = super().handle_error(request, status, exc, "Letterlock: this is no request that it understands.\n")
         answer.headers.update({**security_headers(()), hdrs.SERVER: SERVER})
         return answer
-
-
-class _HangUp(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()

@@ -18,13 +18,13 @@ from ...words import ENGLISH, locales
 from ..verbs.errors import error_object
 from ..web import CONTENT_TYPES
 from ..web import files as page_files
+from .door import Door
 from .events import EventStreams
-from .guard import Head, Refused, Rules, refusal
+from .guard import Refused, Rules
 from .headers import SERVER, security_headers
 from .media import Media
 from .sessions import Session, Sessions
 from .settings import DaemonSettings
-from .unix import same_user
 from .uploads import Uploads
 
 __all__ = ["SESSION", "Edge", "Handler", "application"]
@@ -34,8 +34,6 @@ SESSION = web.RequestKey("session", Session)
 _BEGUN = web.RequestKey("begun", bool)
 
 _log = logging.getLogger(__name__)
-_PUBLIC = frozenset({"/login", "/favicon.ico"})
-_PROOF = "Letterlock-Proof"
 
 
 @dataclass(slots=True)
@@ -55,7 +53,10 @@ class Edge:
 
 def application(edge: Edge, rules: Rules) -> web.Application:
     """The routes of a daemon, behind the rules of one place where it listens."""
-    app = web.Application(middlewares=[_Door(edge, rules).middleware], client_max_size=edge.settings.rpc_bytes)
+    door = Door(
+        edge.sessions, rules, edge.now, "/api/", "/api/v1/events", "letterlock web opens a page that is logged in"
+    )
+    app = web.Application(middlewares=[_Front(edge, door).middleware], client_max_size=edge.settings.rpc_bytes)
     common = security_headers(edge.settings.frames)
 
     async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
@@ -65,7 +66,7 @@ def application(edge: Edge, rules: Rules) -> web.Application:
         answer.headers[hdrs.SERVER] = SERVER
 
     app.on_response_prepare.append(add_headers)
-    pages = _Pages(edge)
+    pages = _Pages(edge, door)
     app.router.add_get("/login", pages.login, allow_head=False)
     app.router.add_get("/", pages.index)
     app.router.add_get("/favicon.ico", pages.no_icon)
@@ -80,11 +81,11 @@ def application(edge: Edge, rules: Rules) -> web.Application:
     return app
 
 
-class _Door:
-    """Guard, then session, then the handler; every error in one shape."""
+class _Front:
+    """The door, then the handler; every error in one shape."""
 
-    def __init__(self, edge: Edge, rules: Rules) -> None:
-        self._edge, self._rules = edge, rules
+    def __init__(self, edge: Edge, door: Door) -> None:
+        self._edge, self._door = edge, door
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -102,11 +103,9 @@ class _Door:
             return _refused(Refused(503, "busy", "too many requests at the same time", "try again"))
         edge.in_flight += 1
         try:
-            refused = refusal(_head(request), self._rules)
-            if refused is not None:
-                raise refused
-            if request.path not in _PUBLIC:
-                request[SESSION] = self._who(request)
+            session = self._door.admit(request)
+            if session is not None:
+                request[SESSION] = session
             return await handler(request)
         except Refused as refused:
             return _said_to_a_person(refused) if request.path in ("/", "/login") else _refused(refused)
@@ -122,51 +121,15 @@ class _Door:
         finally:
             edge.in_flight -= 1
 
-    def _who(self, request: web.Request) -> Session:
-        edge = self._edge
-        if self._rules.local:
-            if request.transport is None or not same_user(request.transport):
-                raise Refused(403, "user", "the socket is another user's")
-            return edge.sessions.local
-        if (authorization := request.headers.get(hdrs.AUTHORIZATION)) is not None:
-            session = edge.sessions.of_authorization(authorization)
-        else:
-            session = edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now())
-            # The page itself is nobody's secret, and the path of a file is one of its own.
-            if (
-                session is not None
-                and request.path.startswith("/api/")
-                and not edge.sessions.proven(session, _proof(request))
-            ):
-                session = None
-        if session is None:
-            raise Refused(401, "login", "not logged in", "letterlock web opens a page that is")
-        return session
-
 
 class _Pages:
     """What needs no more than a function."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
+    def __init__(self, edge: Edge, door: Door) -> None:
+        self._edge, self._door = edge, door
 
     async def login(self, request: web.Request) -> web.StreamResponse:
-        edge, token = self._edge, request.query.get("t", "")
-        if "prefetch" in request.headers.get("Sec-Purpose", ""):
-            raise Refused(503, "prefetch", "an address that works once is not fetched in advance")
-        told = edge.sessions.login(token, edge.now())
-        if told is None and edge.sessions.of_cookies(request.headers.get(hdrs.COOKIE, ""), edge.now()) is None:
-            raise Refused(403, "login", "this login address was used, or is too old", "letterlock web gives a new one")
-        # Behind `#` it is sent to nobody; the page takes it from its address at once.
-        onward = f"/#proof={told.proof}" if told is not None else "/"
-        if request.headers.get("Sec-Fetch-Site") == "cross-site":
-            # After a link of somebody else's a redirect still counts as theirs, and gets no SameSite=Strict cookie.
-            answer = web.Response(text=_ONWARD.format(onward), content_type="text/html")
-        else:
-            answer = web.Response(status=303, headers={hdrs.LOCATION: onward})
-        if told is not None:
-            answer.set_cookie(edge.sessions.cookie, told.cookie, httponly=True, samesite="Strict", path="/")
-        return answer
+        return self._door.login(request)
 
     async def offer(self, request: web.Request) -> web.StreamResponse:
         """A login address, for this user's programs on the socket: whoever is logged in gets no more from it."""
@@ -213,9 +176,6 @@ class _Pages:
         return web.Response(body=answer, content_type="application/json")
 
 
-_ONWARD = '<!doctype html><meta http-equiv="refresh" content="0;url={}"><title>Letterlock</title>'
-
-
 async def _page(name: str) -> web.StreamResponse:
     """A file of the page. Names are looked up, no path is joined. Read each time: who works on the page reloads it."""
     path = (await asyncio.to_thread(page_files)).get(name)
@@ -239,19 +199,6 @@ async def _body(request: web.Request, settings: DaemonSettings) -> bytes:
     except web.RequestPayloadError:
         raise Refused(400, "body", "the body did not come whole") from None
     return bytes(body)
-
-
-def _proof(request: web.Request) -> str:
-    """An EventSource cannot send a header."""
-    given = request.query.get("proof", "") if request.path == "/api/v1/events" else ""
-    return request.headers.get(_PROOF, "") or given
-
-
-def _head(request: web.Request) -> Head:
-    headers: dict[str, list[str]] = {}
-    for name, value in request.headers.items():
-        headers.setdefault(name.lower(), []).append(value)
-    return Head(request.method, request.path, headers)
 
 
 def _status(error: LetterlockError) -> int:

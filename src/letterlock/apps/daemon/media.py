@@ -20,6 +20,7 @@ from ...codec.file_names import safe_file_name
 from ...engine.content import File
 from ...ids import Rng
 from .byte_ranges import Unsatisfiable, wanted_span
+from .connections import has_shown_a_session
 from .guard import Refused
 from .headers import FILE_POLICY
 from .sessions import Session
@@ -98,6 +99,7 @@ class Media:
         opened = self._opened.get(session, {}).get(_digest(request.match_info["key"]))
         if opened is None:
             raise Refused(404, "media", "nothing is open there", "open the file again")
+        has_shown_a_session(request)  # nobody guesses the path, and its session alone was told it
         # There is no validator, so a condition on one cannot hold (RFC 9110, 13.1.5).
         wanted = None if hdrs.IF_RANGE in request.headers else request.headers.get(hdrs.RANGE)
         try:

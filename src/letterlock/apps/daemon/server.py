@@ -6,32 +6,28 @@ daemon, streams of events end first, then requests, then the socket and the toke
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
-import logging
 import os
 import socket as sockets
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-from aiohttp import web
 
 from ...client import Client
 from ...errors import StoreLocked, TransportError
 from ...ids import Rng
 from ...store import ProfileLock
 from ..verbs.context import Context
-from .connections import bounded
+from .connections import Bounds
 from .events import EventStreams
 from .guard import Rules
 from .http import Edge, application
 from .listening import listen_address
 from .media import Media, SessionMedia
 from .rpc import answer
+from .serving import Serving, serve
 from .sessions import Session, Sessions
 from .settings import DaemonSettings
 from .sources import Sources
@@ -39,13 +35,6 @@ from .unix import already_running, bound, socket_path
 from .uploads import Uploads
 
 __all__ = ["Daemon"]
-
-# Of a request that cannot be parsed aiohttp logs the bytes, and these may be what people write, or a cookie (SR-10).
-_wire_log = logging.getLogger(f"{__name__}.wire")
-_wire_log.setLevel(logging.CRITICAL + 1)
-
-_SHUTDOWN_SECONDS = 2.0
-_MAX_LINE = 16_384
 
 
 class Daemon:
@@ -82,14 +71,13 @@ class Daemon:
         self._sources = Sources(client, folder)
         self._media = Media(self._sources, given, rng)
         self._sessions.ended = self._logged_out
-        self._uploads = Uploads(client, folder, given, self._events.tell)
+        self._uploads = Uploads(client, folder, given, self._events.tell, rng)
         self._edge = Edge(
             self._sessions, given, self._events, self._media, self._uploads, self._rpc, lambda: self.url, now
         )
         self._client = client
         self._lock: ProfileLock | None = None
-        self._runners: list[web.AppRunner] = []
-        self._servers: list[asyncio.Server] = []
+        self._serving: list[Serving] = []
 
     @property
     def url(self) -> str:
@@ -123,11 +111,11 @@ class Daemon:
 
     async def close(self) -> None:
         """Let nobody in any more, end the streams, finish what was asked."""
-        for server in self._servers:
-            server.close()
+        for serving in self._serving:
+            serving.refuse()
         self._events.close()
-        for runner in self._runners:
-            await runner.cleanup()
+        for serving in self._serving:
+            await serving.end()
         self._sessions.end_all()
         await self._uploads.close()
         await self._media.close()
@@ -136,7 +124,7 @@ class Daemon:
         for path in (self.socket, self.token_file, self._folder / "login.html"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
-        self._runners, self._servers = [], []
+        self._serving = []
         self._lock.release()
         self._lock = None
 
@@ -180,25 +168,9 @@ class Daemon:
         await self._serve(rules, listener)
 
     async def _serve(self, rules: Rules, listener: sockets.socket) -> None:
-        options: dict[str, Any] = {
-            "access_log": None,
-            "logger": _wire_log,
-            "keepalive_timeout": 75.0,
-            "lingering_time": 0.0,
-            "max_line_size": _MAX_LINE,
-            "auto_decompress": False,
-        }
-        runner = web.AppRunner(
-            application(self._edge, rules), handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS, **options
-        )
-        self._runners.append(runner)
-        await runner.setup()
-        loop = asyncio.get_running_loop()
-        server = runner.server
-        assert server is not None
-        self._servers.append(
-            await loop.create_server(bounded(server, self._settings.connections, options), sock=listener)
-        )
+        given = self._settings
+        bounds = Bounds(given.connections, given.strangers, given.stranger_s)
+        self._serving.append(await serve(application(self._edge, rules), listener, bounds))
 
     def _write_token(self) -> None:
         """A new one each time, in a file that nobody else can read at any moment."""
@@ -216,5 +188,6 @@ class Daemon:
     async def _rpc(self, session: Session, body: bytes, locale: str) -> bytes | None:
         # A page may name no place on this machine's disk; programs of this user may (SR-16).
         media = SessionMedia(self._media, session)
-        context = Context(self._client, media=media, paths=not session.browser, locale=locale)
+        outgoing, paths = self._uploads.outgoing, not session.browser
+        context = Context(self._client, media=media, outgoing=outgoing, paths=paths, locale=locale)
         return await answer(context, body)

@@ -31,7 +31,12 @@ class DaemonSettings:
     """Bodies of files that come at the same time."""
     in_memory_bytes: int = 16 << 20
     """Up to here an uploaded file waits for its seal in memory alone."""
-    connections: int = 256
+    connections: int = 128
+    """Of who has shown a session; for each place where the daemon listens."""
+    strangers: int = 128
+    """Connections of who has not, beside those."""
+    stranger_s: float = 10.0
+    """How long a connection may be a stranger's."""
     in_flight: int = 128
     """Requests at the same time, streams of events and files included."""
     streams: int = 32

@@ -1,5 +1,5 @@
-"""The demo's own page on loopback, behind the same door as a daemon's (SR-16): who may ask is decided by `daemon.guard` and
-`daemon.sessions`, what the page may do by a policy as strict as theirs, with two frames more.
+"""The demo's own page on loopback, behind the same door as a daemon's (SR-16): who may ask, with what, and over how many
+connections is decided by `daemon.door`, what the page may do by a policy as strict as theirs, with two frames more.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from aiohttp import web
 from ...errors import InputError, LetterlockError
 from ...words import direction, locales, table
 from .. import web as page
-from ..daemon.guard import Head, Refused, Rules, refusal
-from ..daemon.headers import page_policy, security_headers
+from ..daemon.connections import Bounds
+from ..daemon.door import Door
+from ..daemon.guard import Refused, Rules
+from ..daemon.headers import SERVER, page_policy, security_headers
+from ..daemon.serving import Serving, serve
 from ..daemon.sessions import Sessions
 from .acts import act
 from .forms import whole
@@ -36,6 +39,7 @@ _SESSION_SECONDS = 12 * 3_600.0
 _MOST_BODY = 8_192
 _QUEUE = 4_000
 _BEAT_SECONDS = 10.0
+_BOUNDS = Bounds(known=128, strangers=128, stranger_s=10.0)
 
 
 class DemoServer:
@@ -55,7 +59,7 @@ class DemoServer:
         )
         self._scene: Scene | None = None
         self._scenes = 0
-        self._runner: web.AppRunner | None = None
+        self._serving: Serving | None = None
         self._listeners: set[asyncio.Queue[tuple[str, dict[str, Any]] | None]] = set()
         self._changing = asyncio.Lock()
         self._seen = self._now()
@@ -97,11 +101,13 @@ class DemoServer:
 
     async def close(self) -> None:
         """The page first, then what it shows."""
+        if self._serving is not None:
+            self._serving.refuse()
         for listener in self._listeners:
             listener.put_nowait(None)
         self._sessions.end_all()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._serving is not None:
+            await self._serving.end()
         if self._scene is not None:
             await self._scene.close()
 
@@ -119,9 +125,21 @@ class DemoServer:
     async def _serve(self, listener: socket.socket) -> None:
         names = {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
         rules = Rules(frozenset(names), frozenset(f"http://{name}" for name in names), {})
-        app = web.Application(middlewares=[self._door(rules)], client_max_size=_MOST_BODY)
+        door = Door(
+            self._sessions,
+            rules,
+            self._now,
+            "/demo/",
+            "/demo/events",
+            "open the address that the terminal shows, or start the demo again for a new one",
+        )
+
+        async def login(request: web.Request) -> web.StreamResponse:
+            return door.login(request)
+
+        app = web.Application(middlewares=[_behind(door)], client_max_size=_MOST_BODY)
         app.on_response_prepare.append(self._add_headers)
-        app.router.add_get("/login", self._login, allow_head=False)
+        app.router.add_get("/login", login, allow_head=False)
         app.router.add_get("/", self._index)
         app.router.add_get("/static/{path:.+}", self._file)
         app.router.add_get("/demo/state", self._state)
@@ -130,32 +148,7 @@ class DemoServer:
         app.router.add_get("/demo/frame/{number:[0-9]{1,9}}", self._frame)
         app.router.add_get("/demo/events", self._events, allow_head=False)
         app.router.add_post("/demo/act", self._act)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
-
-    def _door(self, rules: Rules) -> Any:
-        @web.middleware
-        async def door(
-            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-        ) -> web.StreamResponse:
-            try:
-                refused = refusal(_head(request), rules)
-                if refused is not None:
-                    raise refused
-                if request.path != "/login" and (
-                    self._sessions.of_cookies(request.headers.get("Cookie", ""), self._now()) is None
-                ):
-                    raise Refused(401, "login", "open the address that the terminal shows")
-                return await handler(request)
-            except Refused as refused:
-                return _error(refused.status, refused.code, refused.message)
-            except PhoneRefused as error:
-                return _error(409, error.code, str(error))
-            except LetterlockError as error:
-                return _error(400 if isinstance(error, InputError) else 500, error.code, str(error))
-
-        return door
+        self._serving = await serve(app, listener, _BOUNDS)
 
     async def _add_headers(self, request: web.Request, answer: web.StreamResponse) -> None:
         for name, value in security_headers(()).items():
@@ -164,16 +157,7 @@ class DemoServer:
         phones = " ".join(handset.url for handset in self.scene.handsets)
         answer.headers["Content-Security-Policy"] = f"{page_policy(())}; frame-src {phones}"
         answer.headers["Permissions-Policy"] = "geolocation=(), camera=(), microphone=()"
-
-    async def _login(self, request: web.Request) -> web.StreamResponse:
-        now = self._now()
-        answer = web.Response(status=303, headers={"Location": "/"})
-        told = self._sessions.login(request.query.get("t", ""), now)
-        if told is not None:
-            answer.set_cookie(self._sessions.cookie, told.cookie, httponly=True, samesite="Strict", path="/")
-        elif self._sessions.of_cookies(request.headers.get("Cookie", ""), now) is None:
-            raise Refused(403, "login", "this address was used; start the demo again for a new one")
-        return answer
+        answer.headers["Server"] = SERVER
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
         return await _sent(_STATIC / "index.html")
@@ -258,6 +242,24 @@ class DemoServer:
         return answer
 
 
+def _behind(door: Door) -> Any:
+    @web.middleware
+    async def answered(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            door.admit(request)
+            return await handler(request)
+        except Refused as refused:
+            return _error(refused.status, refused.code, f"{refused.message}; {refused.hint}".removesuffix("; "))
+        except PhoneRefused as error:
+            return _error(409, error.code, str(error))
+        except LetterlockError as error:
+            return _error(400 if isinstance(error, InputError) else 500, error.code, str(error))
+
+    return answered
+
+
 async def _sent(path: Path) -> web.Response:
     content_type = page.CONTENT_TYPES.get(path.suffix)
     if content_type is None:
@@ -267,10 +269,3 @@ async def _sent(path: Path) -> web.Response:
 
 def _error(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"code": code, "message": message}, status=status)
-
-
-def _head(request: web.Request) -> Head:
-    headers: dict[str, list[str]] = {}
-    for name, value in request.headers.items():
-        headers.setdefault(name.lower(), []).append(value)
-    return Head(request.method, request.path, headers)

@@ -1,5 +1,15 @@
 // What the demo server says: the state when the page comes, then everything that happens, as events of this target.
 
+import { currentProof } from "../daemon/proof.js";
+
+/** Ask the server for something as JSON, with the proof that this page asks; throws an Error with the server's words. */
+export async function ask(path, options = {}) {
+  const answer = await fetch(path, { ...options, headers: { ...options.headers, "letterlock-proof": currentProof() } });
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.message);
+  return said;
+}
+
 /** `frame`, `ledger`, `search`, `orders`, `saying`, `trial`, `forgotten`, and `state` when all is new; `lost`, `found`. */
 export class Feed extends EventTarget {
   /** @type {any} */
@@ -8,7 +18,7 @@ export class Feed extends EventTarget {
   #source = null;
 
   open() {
-    this.#source = new EventSource("/demo/events");
+    this.#source = new EventSource(`/demo/events?${new URLSearchParams({ proof: currentProof() })}`);
     // Only once the stream is open: nothing is missed between the state and the first event.
     this.#source.addEventListener("here", () => this.#load());
     this.#source.addEventListener("error", () => this.#say("lost"));
@@ -19,21 +29,20 @@ export class Feed extends EventTarget {
 
   /** Ask for an act; throws an Error with the server's words. */
   async act(act, values = {}) {
-    const answer = await fetch("/demo/act", {
+    return ask("/demo/act", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ act, ...values }),
     });
-    const said = await answer.json();
-    if (!answer.ok) throw new Error(said.message);
-    return said;
   }
 
   async #load() {
     this.state = null;
-    const answer = await fetch("/demo/state");
-    if (!answer.ok) return this.#say("lost");
-    this.state = await answer.json();
+    try {
+      this.state = await ask("/demo/state");
+    } catch {
+      return this.#say("lost");
+    }
     this.#say("state");
     this.#say("found");
     for (const [kind, data] of this.#waiting.splice(0)) this.#take(kind, data);

@@ -2,7 +2,7 @@
 
 import { button, el, fill } from "../base/dom.js";
 import { bytesOf, t } from "../base/strings.js";
-import { nameOf } from "./feed.js";
+import { ask, nameOf } from "./feed.js";
 import { clock, fateOf } from "./frame-list.js";
 
 const WIDE = 16;
@@ -44,11 +44,10 @@ export class Inspector {
     this.#title.textContent = t(`demo.kind.${frame.kind}`, { detail: frame.detail });
     if (by) this.#title.focus();
     fill(this.#body, el("p", { class: "aside" }, t("demo.frame.loading")));
-    const answer = await fetch(`/demo/frame/${frame.n}`);
-    const whole = await answer.json();
+    const body = await ask(`/demo/frame/${frame.n}`).catch((error) => error);
     if (this.number !== frame.n) return;
-    if (!answer.ok) fill(this.#body, el("p", { class: "aside" }, whole.message));
-    else this.#render(whole);
+    if (body instanceof Error) fill(this.#body, el("p", { class: "aside" }, body.message));
+    else this.#render(body);
     this.#body.scrollTop = 0;
   }
 

@@ -2,7 +2,7 @@
 
 import { button, el, fill, icon } from "../base/dom.js";
 import { t, useStrings } from "../base/strings.js";
-import { Feed } from "./feed.js";
+import { Feed, ask } from "./feed.js";
 import { FrameList } from "./frame-list.js";
 import { Hostile } from "./hostile.js";
 import { Inspector } from "./inspector.js";
@@ -19,7 +19,7 @@ let scene = 0;
 await begin();
 
 async function begin() {
-  useStrings(await (await fetch(`/demo/strings?locale=${encodeURIComponent(locale)}`)).json());
+  useStrings(await ask(`/demo/strings?locale=${encodeURIComponent(locale)}`));
   document.title = t("demo.title");
   feed.addEventListener("state", () => {
     if (started && feed.state.scene !== scene) location.reload();
@@ -89,7 +89,7 @@ function phone(person, id) {
 
 /** Give each frame the address that logs it in, once; then the chat with the other one is opened. */
 async function connect(places) {
-  const { phones } = await (await fetch("/demo/phones")).json();
+  const { phones } = await ask("/demo/phones");
   const [ana, ben] = feed.state.people;
   [places[0], places[2]].forEach((place, at) => {
     const [own, other] = at === 0 ? [ana, ben] : [ben, ana];
