@@ -116,14 +116,14 @@ async def test_an_upload_that_is_cancelled_sends_nothing(both: Town) -> None:
         await ana.call("transfer.cancel", transfer=transfer)
         while (frame := await stream.next()) is None or frame.data.get("state") != "cancelled":
             assert frame is not None
-        while both.ana.daemon._uploads._pending:
+        while len(both.ana.daemon._uploads.outgoing):
             await asyncio.sleep(0)
         assert await (await both.ana.client.chat(both.ben.number)).messages() == []
         assert not list((both.ana.folder / "uploads").iterdir()) and not holding(both.ana, CANARY)
 
 
 async def test_a_server_that_takes_no_such_file(tmp_path: Path) -> None:
-    """The reason stays in the list of transfers, and nothing waits for what will not come."""
+    """The reason stays in the list, and nothing is kept of the file."""
     async with town(tmp_path) as both, visiting(both.ana) as ana, listening(ana) as stream:
         await both.content.close()
         small = ContentServer(
@@ -133,10 +133,11 @@ async def test_a_server_that_takes_no_such_file(tmp_path: Path) -> None:
         transfer = (await uploaded(ana, both, CANARY * 1000, name="plan.txt")).json()["transfer"]
         while (frame := await stream.next()) is None or frame.data.get("state") != "failed":
             assert frame is not None
-        while both.ana.daemon._uploads._pending:
+        (left,) = await ana.call("uploads")
+        assert (left["transfer"], left["state"], left["resumable"]) == (transfer, "failed", False)
+        assert left["error"]["data"]["code"] == "content.too_large"
+        while any((both.ana.folder / "uploads").iterdir()):
             await asyncio.sleep(0)
-        (left,) = await ana.call("transfers")
-        assert (left["transfer"], left["reason"], left["resumable"]) == (transfer, "content.too_large", False)
         assert not list((both.ana.folder / "uploads").iterdir()) and not holding(both.ana, CANARY)
         await small.close()
 
@@ -187,7 +188,13 @@ async def test_what_cannot_be_sent_is_refused_in_words(both: Town) -> None:
         assert (nobody.status, nobody.code) == (400, "input.number")
         assert (await ana.upload(b"x", name="x")).status == 400
         answer = await uploaded(ana, both, b"x", name="x", reply_to="00")
-        assert (answer.status, answer.code) == (400, "input.reply")
+        assert (answer.status, answer.code) == (400, "input.target")
+        long = await uploaded(ana, both, b"x" * 9000, name="x", text_bytes="8193")
+        assert (long.status, long.code) == (400, "input.text_size")
+        short = await uploaded(ana, both, b"x", name="x", text_bytes="2")
+        assert (short.status, short.code) == (400, "daemon.body")
+        odd = await uploaded(ana, both, b"\xff x", name="x", text_bytes="2")
+        assert (odd.status, odd.code) == (400, "input.text_unicode")
         bad = await uploaded(ana, both, b"x", name="x", type="no type")
         assert bad.status == 400 and not list((both.ana.folder / "uploads").iterdir())
 

@@ -78,6 +78,7 @@ _ELSEWHERE = {
     "resend",  # refused here, of what has not failed; tests/client sends failed ones again
     "keep", "release", "typing",  # below, where nothing can be encrypted
     "devices.add", "devices.vouch", "devices.remove",  # refused here; tests/client has second devices
+    "uploads", "upload.again", "upload.remove",  # refused here; tests/daemon/test_daemon_outgoing.py uploads
 }  # fmt: skip
 
 
@@ -212,10 +213,13 @@ async def _groups(people: Town, ana: Caller, ben: Caller) -> None:
 
 async def _files(people: Town, ana: Caller, ben: Caller, folder: Path) -> None:
     (folder / "notes.txt").write_bytes(b"bread, cheese\n" * 1_000)
-    sent = await ana("file.send", chat=BEN, path=str(folder / "notes.txt"), content_type="text/plain")
+    (asked, *_) = [each for each in (await ana("messages", chat=BEN))["messages"] if each["kind"] == "text"]
+    given = {"path": str(folder / "notes.txt"), "content_type": "text/plain", "reply_to": asked["message_id"]}
+    sent = await ana("file.send", chat=BEN, **given)
     await event(people.ben.client, ev.MessageReceived, where=lambda got: got.message_id == sent["message_id"])
     (message,) = [each for each in (await ben("messages", chat=ANA))["messages"] if each["kind"] == "file"]
     assert (message["file"]["save_as"], message["file"]["size"]) == ("notes.txt", 14_000)
+    assert message["reply"]["message_id"] == asked["message_id"] and message["reply"]["text"] == asked["text"]
     shown = await ben("file.open", chat=ANA, message_id=message["message_id"])
     assert shown["size"] == 14_000
     saved = await ben("file.save", chat=ANA, message_id=message["message_id"], to=str(folder / "there.txt"))

@@ -71,7 +71,7 @@ def test_what_the_terminal_does_not_have_says_what_it_has_instead(
     assert not missing & set(parsers)
     assert missing == {
         "alarms", "check", "strings", "open", "typing", "code", "file open", "file save", "file send", "subscribe",
-        "unsubscribe",
+        "unsubscribe", "uploads", "upload again", "upload remove",
     }  # fmt: skip
     for name in missing:
         first = shlex.split(VERBS[name].instead)[0]

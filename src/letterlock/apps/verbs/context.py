@@ -11,7 +11,7 @@ from ...engine.content import File
 from ...errors import InputError
 from ...words import ENGLISH
 
-__all__ = ["Context", "Media", "Subscriptions", "other_transport"]
+__all__ = ["Context", "Media", "Outgoing", "Subscriptions", "other_transport"]
 
 
 class Media(Protocol):
@@ -19,6 +19,22 @@ class Media(Protocol):
 
     async def show(self, chat: str, message_id: str, file: File, thumbnail: bool) -> dict[str, Any]:
         """`{path, content_type, size, name, inline}`: where it can be fetched from now on."""
+        ...
+
+
+class Outgoing(Protocol):
+    """Whoever has files that pages gave it and that are not sent yet: the HTTP edge. `upload` is the id of the transfer."""
+
+    async def uploads(self, locale: str) -> list[dict[str, Any]]:
+        """All of them, in the order in which they came."""
+        ...
+
+    async def again(self, upload: str, token: str) -> dict[str, Any]:
+        """Send what was refused, by a decision perhaps, or go on with what has failed."""
+        ...
+
+    async def remove(self, upload: str) -> None:
+        """Give one up."""
         ...
 
 
@@ -38,13 +54,14 @@ class Subscriptions(Protocol):
 class Context:
     """One client, and one way to ask it.
 
-    `media` is None where files cannot be shown, `subscriptions` where events come another way. `paths` says whether
+    `media` is None where files cannot be shown, `outgoing` where nobody uploads any, `subscriptions` where events come another way. `paths` says whether
     whoever asks may name places on this machine's disk (SR-16): programs of the same user may, a page in a browser may
     not.
     """
 
     client: Client
     media: Media | None = None
+    outgoing: Outgoing | None = None
     subscriptions: Subscriptions | None = None
     paths: bool = False
     locale: str = ENGLISH

@@ -13,16 +13,17 @@ from ...engine.content import File
 from ...errors import ContentError, InputError
 from .answers import allowed, conversation, sent
 from .chats import CHAT, MESSAGE
-from .context import Context, other_transport
+from .context import Context, Outgoing, other_transport
 from .names import message_named
 from .records import cache_record, transfer_record
-from .schemas import BOOLEAN, INTEGER, STRING, array, record, ref
+from .schemas import BOOLEAN, INTEGER, NOTHING, STRING, array, record, ref
 from .talking import ALLOW
 from .verb import Example, Kind, Param, Verb, param
 
 __all__ = ["VERBS"]
 
 _MOST_BYTES = 1 << 50
+_UPLOAD = param("upload", Kind.WORD, "the id that the upload was answered with", metavar="TRANSFER")
 _TRANSFER = param("transfer", Kind.WORD, "the id of a transfer, or the beginning of it", metavar="TRANSFER")
 
 
@@ -104,6 +105,25 @@ async def _resume(context: Context, transfer: str) -> dict[str, Any]:
     found = await _transfer(context, transfer)
     await found.resume()
     return transfer_record(found.info)
+
+
+def _outgoing(context: Context, verb: str) -> Outgoing:
+    if context.outgoing is None:
+        raise other_transport(verb, "pages upload over HTTP; here use transfers")
+    return context.outgoing
+
+
+async def _uploads(context: Context) -> list[dict[str, Any]]:
+    return await _outgoing(context, "uploads").uploads(context.locale)
+
+
+async def _again(context: Context, upload: str, allow: str) -> dict[str, Any]:
+    return await _outgoing(context, "upload.again").again(upload, allow)
+
+
+async def _remove(context: Context, upload: str) -> dict[str, Any]:
+    await _outgoing(context, "upload.remove").remove(upload)
+    return {}
 
 
 async def _cache(context: Context) -> dict[str, Any]:
@@ -202,6 +222,38 @@ VERBS = (
         (_TRANSFER,),
         description="Go on after a pause, an interruption or a failure, where it ended.",
         examples=(Example("go on", {"transfer": "7d3c1a90"}),),
+    ),
+    Verb(
+        "uploads",
+        "files that pages gave to this daemon and that are not sent yet",
+        _uploads,
+        array(ref("Upload")),
+        description="What came by POST /api/v1/files and is not sent: how far each is, and why one was refused or has failed. "
+        "Each stays until it is sent or removed, and no longer than the daemon. Over HTTP only.",
+        instead="transfers",
+        examples=(Example("what is on its way"),),
+    ),
+    Verb(
+        "upload again",
+        "try once more to send a file of a page",
+        _again,
+        ref("Sent"),
+        (_UPLOAD, ALLOW),
+        description="Send the message of a file that was refused, or go on with the transfer of one that has failed. It is "
+        "sent once, however often this is asked. Over HTTP only.",
+        instead="transfer resume",
+        examples=(Example("once more", {"upload": "7d3c1a90-5b1f-4c44-9c0e-6f1d2b8a7e35"}),),
+    ),
+    Verb(
+        "upload remove",
+        "give up a file of a page that is not sent yet",
+        _remove,
+        NOTHING,
+        (_UPLOAD,),
+        description="Give a file up that is on its way, was refused or has failed: it is not sent, and nothing is kept of it. "
+        "Over HTTP only.",
+        instead="transfer cancel",
+        examples=(Example("give up", {"upload": "7d3c1a90-5b1f-4c44-9c0e-6f1d2b8a7e35"}),),
     ),
     Verb(
         "cache",

@@ -18,7 +18,7 @@ from .rcc16 import file_of
 from .records import TransferInfo, TransferState
 from .sealed_transfers import file_of_pointer
 
-__all__ = ["TotalProgress", "Transfer", "absolute", "total_of"]
+__all__ = ["TotalProgress", "Transfer", "absolute", "failure_of", "total_of"]
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Transfer:
             async for _ in steps:
                 pass
         if self.info.state is TransferState.FAILED:
-            raise _failure(self.info)
+            raise failure_of(self.info)
         return self.info
 
     async def document(self) -> FileDocument:
@@ -133,7 +133,8 @@ def absolute(path: str | os.PathLike[str]) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def _failure(info: TransferInfo) -> LetterlockError:
+def failure_of(info: TransferInfo) -> LetterlockError:
+    """What made a transfer fail, as an error."""
     kinds: dict[str, type[LetterlockError]] = {
         "input": InputError,
         "transfer": InputError,
