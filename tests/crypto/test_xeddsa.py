@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from crypto.deterministic import seeded_rng
 from crypto.vectors import expect_at_least
-from letterlock.crypto.pyca import Pyca, edwards_y
+from letterlock.crypto.curve25519_pyca import edwards_y
+from letterlock.crypto.pyca import Pyca
 from letterlock.errors import BadPublicKey, BadSignature, InputError
 
 CRYPTO = Pyca()

@@ -8,7 +8,8 @@ import pytest
 from nacl.bindings import crypto_core_ed25519_add
 
 from crypto.deterministic import seeded_rng
-from letterlock.crypto.pyca import Pyca, edwards_y
+from letterlock.crypto.curve25519_pyca import edwards_y
+from letterlock.crypto.pyca import Pyca
 from letterlock.errors import BadPublicKey, BadSignature
 from letterlock.ids import DeviceId
 from letterlock.signal.keys import verify_bundle
