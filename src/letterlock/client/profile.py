@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +10,9 @@ import platformdirs
 
 from ..errors import InputError, StoreError
 from ..keystore import KeyFile, Passphrase, Unlock
+from ..net.own_sockets import MAX_SOCKET_PATH, socket_of
 
 __all__ = ["MAX_SOCKET_PATH", "ProfilePaths", "socket_of", "unlock_with"]
-
-MAX_SOCKET_PATH = 100
-"""sun_path has 108 bytes on Linux, 104 on macOS, with a closing zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +64,6 @@ class ProfilePaths:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"the profile folder cannot be made: {error.strerror}", code="store.io") from error
-
-
-def socket_of(folder: Path, name: str) -> Path:
-    """A profile's socket: in its folder, or, where that path is too long, always at the same other place."""
-    inside = folder / f"{name}.sock"
-    if len(os.fsencode(inside)) <= MAX_SOCKET_PATH:
-        return inside
-    # Not where TMPDIR says: it differs from program to program, which would not find each other, and may be long itself.
-    # Whoever makes a socket there looks first whether the folder is this user's alone.
-    place = "/tmp"  # noqa: S108
-    place = place if os.path.isdir(place) else tempfile.gettempdir()
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:24]
-    return Path(place) / f"letterlock-{os.getuid()}" / f"{digest}-{name}.sock"
 
 
 def unlock_with(passphrase: str | None, key_file: str | os.PathLike[str] | None) -> Unlock | None:

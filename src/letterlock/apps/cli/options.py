@@ -12,6 +12,7 @@ from ...client.profile import ProfilePaths
 from ...errors import InputError, StoreLocked
 from ...store import ProfileLock
 from .asking import ask_passphrase, interactive
+from .places import profile_folder
 
 __all__ = ["Unlock", "add_profile", "is_open_elsewhere", "open_client", "profile_path", "protocols", "unlock_arguments"]
 
@@ -38,14 +39,7 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
 
 def profile_path(arguments: argparse.Namespace) -> Path:
     """A name means a folder under the data directory; anything with a slash is a path."""
-    profile: str = arguments.profile
-    if "/" in profile:
-        return Path(profile).expanduser()
-    if not profile or profile.startswith(".") or "\0" in profile:
-        raise InputError(
-            f"not a profile name: {profile!r}", code="input.profile", hint="a name like ana, or a path with a slash"
-        )
-    return Path(arguments.data_dir) / "profiles" / profile
+    return profile_folder(arguments.profile, Path(arguments.data_dir))
 
 
 def unlock_arguments(arguments: argparse.Namespace, *, new: bool = False) -> Unlock:
