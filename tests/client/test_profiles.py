@@ -15,6 +15,7 @@ import pytest
 
 from client.phones import ANA, BEN, Alert, BookClient, Town, event, texts
 from letterlock.client import Client, SipAccount
+from letterlock.client.environment import system_clock
 from letterlock.client.identity import IDENTITY, UNPUBLISHED_LIST, Identity, Stage
 from letterlock.client.profile import ProfilePaths, unlock_with
 from letterlock.client.settings import SETTINGS, Settings
@@ -30,6 +31,7 @@ from letterlock.engine.events import (
     Recorded,
 )
 from letterlock.engine.events import StoreRolledBack as TookOldCopy
+from letterlock.engine.limits import DEFAULTS
 from letterlock.engine.security import Security
 from letterlock.errors import (
     DecodeError,
@@ -139,6 +141,21 @@ async def test_no_keys_found_refuses_and_sends_nothing(tmp_path: Path) -> None:
             await (await ana.chat("+15550142")).send("secret plans")
         await ana.settled()
         assert town.net.sent == []
+
+
+async def test_sr02_a_refused_message_has_the_keys_looked_up_again(tmp_path: Path) -> None:
+    """Of a chat that was opened long ago: by the time the user has decided what to do, there may be keys."""
+    town, later = Town(tmp_path), 0
+    async with town.open(await town.create(ANA), clock=lambda: system_clock() + later) as ana:
+        chat = await ana.chat(BEN)
+        await ana.settled()
+        await town.create(BEN)
+        later = DEFAULTS.look_again_ms
+        with pytest.raises(NotEncrypted):
+            await chat.send("refused")
+        await ana.settled()
+        assert chat.security is Security.ENCRYPTED
+        await chat.send("now")
 
 
 async def test_what_was_sent_offline_goes_out_later(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ LIMITS = dataclasses.replace(
     fetch_first_ms=50,
     fetch_longest_ms=200,
     list_refresh_ms=0,
+    look_again_ms=0,
     absent_refresh_ms=0,
     material_patience_ms=500,
     repeat_receipt_ms=100,

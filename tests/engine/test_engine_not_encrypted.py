@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from engine.world import ALICE, BOB, CAROL, Crash, Phone, World
-from letterlock.carriage import NetworkResult, Outbound
+from letterlock.carriage import Inbound, NetworkResult, Outbound
 from letterlock.engine.content import Delete
+from letterlock.engine.effects import FetchLists
 from letterlock.engine.events import (
     MessageDelivered,
     MessageExpired,
@@ -21,7 +22,7 @@ from letterlock.engine.record_forms import decode_chat, encode_chat
 from letterlock.engine.record_values import Status
 from letterlock.engine.security import WORDS, Security
 from letterlock.errors import InputError, NotEncrypted
-from letterlock.ids import MessageId
+from letterlock.ids import MessageId, Number
 
 DAY = 86_400_000
 
@@ -487,3 +488,92 @@ def test_the_decision_to_wait_ends_with_its_transition() -> None:
     world.run()
     assert alice.engine.security(alice.state, BOB, world.now) is Security.ENCRYPTED
     assert alice.chat(BOB).kept != alice.chat(BOB).transition
+
+
+# --- "no keys found" is asked again ----------------------------------------------------------------------
+class CountingWorld(World):
+    """Whose directory remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def _lists(self, effect: FetchLists) -> tuple[bytes, ...] | None:
+        self.asked.append(effect.number)
+        return super()._lists(effect)
+
+
+def said_plainly(number: Number, name: str = "m-1") -> Inbound:
+    return Inbound(number, ALICE, MessageId(name), "text/plain", b"hello", 0)
+
+
+def test_sr02_whoever_sets_up_a_moment_after_the_look_is_found_when_the_chat_is_opened_again() -> None:
+    world, alice = nobody_there()
+    world.run_for(world.limits.look_again_ms)
+    world.person(BOB)
+    assert looked_up(world, alice) is Security.ENCRYPTED
+
+
+def test_sr02_opened_again_right_after_the_look_it_is_asked_a_little_later() -> None:
+    world, alice = nobody_there()
+    world.person(BOB)
+    assert looked_up(world, alice) is Security.NO_KEYS_FOUND
+    world.run_for(world.limits.look_again_ms)
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.ENCRYPTED
+
+
+def test_sr02_what_is_kept_leaves_soon_after_the_contact_sets_up() -> None:
+    """Kept within the floor behind the last look: it is asked at its end, and not ten minutes later."""
+    world, alice = nobody_there()
+    alice.send(BOB, "kept", keep=True)
+    (bob,) = world.person(BOB)
+    world.run_for(world.limits.look_again_ms)
+    assert bob.shown() == ["kept"]
+    assert world.plaintexts_sent == 0
+
+
+def test_sr02_what_was_put_off_for_long_is_asked_for_soon_when_the_user_looks() -> None:
+    world, alice = nobody_there()
+    alice.send(BOB, "kept", keep=True)
+    world.run_for(DAY)
+    (bob,) = world.person(BOB)
+    alice.do(alice.engine.open_chat, BOB)
+    world.run_for(world.limits.look_again_ms)
+    assert bob.shown() == ["kept"]
+
+
+def test_sr02_a_message_of_the_contact_looks_again() -> None:
+    world, alice = nobody_there()
+    world.run_for(world.limits.look_again_ms)
+    world.person(BOB)
+    alice.do(alice.engine.received, said_plainly(BOB))
+    world.run()
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.ENCRYPTED
+
+
+def test_sr08_looking_again_and_again_asks_the_directory_now_and_then() -> None:
+    """However often the user looks and the contact writes, and whether or not there is an answer."""
+    world = CountingWorld()
+    (alice,) = world.person(ALICE)
+    looks = 60
+    for look in range(looks):
+        alice.do(alice.engine.open_chat, BOB)
+        alice.do(alice.engine.received, said_plainly(BOB, f"m-{look}"))
+        world.run_for(world.limits.look_again_ms // 10)
+    assert looks // 10 <= world.asked.count(BOB) <= looks // 10 + 1
+    world.hostility.directory_down = 1.0
+    world.run_for(DAY)
+    world.asked.clear()
+    for _ in range(looks):
+        alice.do(alice.engine.open_chat, BOB)
+        world.run_for(world.limits.look_again_ms // 10)
+    # The first tries after a failure follow each other faster, by themselves.
+    assert looks // 10 - 1 <= world.asked.count(BOB) <= looks // 10 + 3
+
+
+def test_sr08_a_stranger_makes_us_ask_nothing() -> None:
+    world = CountingWorld()
+    (alice,) = world.person(ALICE)
+    alice.do(alice.engine.received, said_plainly(BOB))
+    world.run_for(DAY)
+    assert BOB not in world.asked

@@ -21,7 +21,7 @@ from ..engine.records import CHAT, EVENT, EVENT_LOG, MESSAGE, chat_key, event_ke
 from ..engine.security import Security
 from ..engine.step import Step
 from ..engine.view import MessageView
-from ..errors import InputError, StoreError, TrustRequired
+from ..errors import InputError, NotEncrypted, StoreError, TrustRequired
 from ..files.pointer import FilePointer
 from ..ids import (
     ChatName,
@@ -35,6 +35,7 @@ from ..ids import (
     account_uuid,
     chat_name,
     group_of,
+    peer_name,
 )
 from ..rcc16.wire.file_info import FileMetadata
 from ..seam import RecordKind, State
@@ -310,7 +311,12 @@ class LocalProfile(LocalHistory):
                 keep=keep,
             )
 
-        return MessageId(await self._once(step, request, heavy=group_of(number) is not None))
+        try:
+            return MessageId(await self._once(step, request, heavy=group_of(number) is not None))
+        except NotEncrypted as error:
+            if error.reason == Security.NO_KEYS_FOUND.value and group_of(number) is None:
+                await self.open_chat(peer_name(number))  # by the time the user has decided, there may be some
+            raise
 
     async def _once(self, step: StepFunction[Any], request: str, *, heavy: bool = True) -> str:
         """Run a step whose value is text, or nothing; with a request id only the first time. One that encrypts for a

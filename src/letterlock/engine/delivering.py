@@ -13,7 +13,7 @@ from ..errors import DecodeError
 from ..ids import AccountId, ChatName, GroupId, GroupName, MessageId, Number, group_name, group_of
 from ..seam import Content as Opening
 from ..seam import DeviceProtocol, Header, Opened, Party
-from . import chats, ordering, receipts, resend, sending
+from . import chats, fetching, ordering, receipts, resend
 from .content import (
     Content,
     Entity,
@@ -182,7 +182,7 @@ def _admit(
         # Another device of ours encrypts to this chat: so must this one, whatever it is told (SR-01).
         chat = replace(chat, sticky=True, accepted=True)
         if not peers:
-            sending.look_up(core, turn, chat, None)
+            fetching.look_up(core, turn, chat, None)
     else:
         chat = replace(chat, typing_seen=0)
     if header.sequence:

@@ -21,6 +21,7 @@ from . import (
     chats,
     contacts,
     displaying,
+    fetching,
     inbox,
     key_material,
     outbox,
@@ -131,7 +132,7 @@ class Engine(GroupSteps, ConversationSteps, HistorySteps):
             return turn.finish(policy.state_of(self._core, chat, None, now))
         number = Number(peer)
         contact = chats.contact_of(turn, number)
-        sending.look_up(self._core, turn, chat, contact)
+        fetching.look_up(self._core, turn, chat, contact)
         if (keeping := choosing.of(self._core, turn, number)) is not None:
             chat = letters.open_chat(self._core, turn, keeping, chats.load(turn, number))
         return turn.finish(policy.state_of(self._core, chat, contact, now))

@@ -8,11 +8,30 @@ from ..ids import DeviceId, Instant, Number
 from ..seam import Key, MaterialNeeded
 from .core import NOBODY, Core
 from .effects import FetchLists, FetchMaterial
-from .record_values import Fetch
+from .record_values import Chat, Contact, Fetch
 from .records import FETCH
 from .step import Turn
 
-__all__ = ["answered", "ask_all", "due", "failed", "lists", "material", "pending", "started"]
+__all__ = ["answered", "ask_all", "due", "failed", "hasten", "lists", "look_up", "material", "pending", "started"]
+
+
+def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, waiting: bool = False) -> None:
+    """There is a reason to know what the directory says about this number: the user looks at the chat or writes, or the
+    contact did. `waiting` for it, ask in any case."""
+    number = Number(chat.number)
+    if contact is None:
+        # Whoever was not there a moment ago may be now, and the user is waiting for just that.
+        again = chat.absent_at + core.limits.look_again_ms if 0 < chat.absent_at <= turn.now else turn.now
+        lists(core, turn, number, 0, again)
+        hasten(core, turn, number)
+        return
+    expired = contact.list.expired(turn.now)
+    pause = core.limits.fetch_first_ms if expired else core.limits.list_refresh_ms
+    at = contact.fetched_at + pause if contact.fetched_at <= turn.now else turn.now  # the clock was set back since
+    if waiting or at <= turn.now:
+        lists(core, turn, number, contact.list.serial, at)
+    if expired:
+        hasten(core, turn, number)
 
 
 def lists(core: Core, turn: Turn, number: Number, since_serial: int, not_before: Instant = 0) -> None:
@@ -23,6 +42,14 @@ def lists(core: Core, turn: Turn, number: Number, since_serial: int, not_before:
 def material(core: Core, turn: Turn, need: MaterialNeeded) -> None:
     """Ask for a device's key material, unless that is under way."""
     _ask(core, turn, Fetch(need.number, need.account, need.device, 0, 0, turn.now, 0))
+
+
+def hasten(core: Core, turn: Turn, number: Number) -> None:
+    """Somebody waits for it now: what failed and was put off for long is asked for soon, however often this is said (SR-08)."""
+    fetch, latest = pending(turn, number), turn.now + core.limits.look_again_ms
+    if fetch is not None and fetch.next_at > latest:
+        turn.staged.put(_key(number), replace(fetch, next_at=latest))
+        turn.wake(latest)
 
 
 def started(turn: Turn, what: Number | MaterialNeeded) -> int | None:

@@ -79,6 +79,14 @@ def received(core: Core, turn: Turn, inbound: Inbound) -> None:
         plain.received_typing(core, turn, sender, inbound, TYPING_MS)
     else:
         plain.received(core, turn, sender, inbound, media_type)
+        _look_again(core, turn, Number(sender))
+
+
+def _look_again(core: Core, turn: Turn, number: Number) -> None:
+    """A contact of whom no keys were found is there: it may just have got them. Strangers make us ask nothing (SR-08)."""
+    chat, contact = chats.load(turn, number), chats.contact_of(turn, number)
+    if contact is None and chat.absent_at:
+        fetching.look_up(core, turn, chat, None)
 
 
 def unpark(core: Core, turn: Turn, number: Number) -> None:

@@ -59,8 +59,10 @@ class EngineLimits:
     fetch_longest_ms: int
     list_refresh_ms: int
     """A pinned list older than this is looked up again, beside sending."""
+    look_again_ms: int
+    """"No keys found" is asked again whenever the user or the contact gives a reason, at most this often (SR-08)."""
     absent_refresh_ms: int
-    """"No keys found" is asked again after this."""
+    """The same of key packages: key servers count claims, and take a few for one number within ten minutes."""
     material_patience_ms: int
     """After this a device without key material no longer holds up the others."""
     self_check_ms: int
@@ -140,6 +142,7 @@ DEFAULTS = EngineLimits(
     fetch_first_ms=2 * _SECOND,
     fetch_longest_ms=5 * _MINUTE,
     list_refresh_ms=_DAY,
+    look_again_ms=10 * _SECOND,
     absent_refresh_ms=10 * _MINUTE,
     material_patience_ms=30 * _SECOND,
     self_check_ms=6 * _HOUR,

@@ -19,14 +19,14 @@ from .core import Core, media_type_of
 from .effects import Transmit
 from .events import MessageFailed
 from .policy import PlainOption
-from .record_values import Chat, Contact, Message, Status, Task, Waiting
+from .record_values import Chat, Message, Status, Task, Waiting
 from .records import chat_key, order_of, order_parts
 from .sealing import Letter, NotReady
 from .security import Security
 from .shelf import lookup, put
 from .step import Turn
 
-__all__ = ["keep_waiting", "look_up", "release", "send", "typing"]
+__all__ = ["keep_waiting", "release", "send", "typing"]
 
 
 def send(
@@ -63,7 +63,7 @@ def send(
         taken_back = isinstance(content, Delete) and chat.waiting and state is Security.NO_KEYS_FOUND
         if not (wait and (policy.patient(chat, state) or taken_back)):
             raise policy.refusal(core, chat, state)
-        look_up(core, turn, chat, contact, waiting=True)
+        fetching.look_up(core, turn, chat, contact, waiting=True)
         return _queue(core, turn, chat, content)
     chat = choosing.end(core, turn, chat, protocol.name)
     if turn.now - contact.fetched_at >= core.limits.list_refresh_ms:
@@ -177,21 +177,6 @@ def typing(core: Core, turn: Turn, number: Number, active: bool) -> None:
         large=len(frame) > outbox.LARGE,
     )
     turn.effects.append(Transmit("", outbound))
-
-
-def look_up(core: Core, turn: Turn, chat: Chat, contact: Contact | None, *, waiting: bool = False) -> None:
-    """See to it that we know what the directory has to say about this number; `waiting` for it, ask in any case."""
-    if contact is None:
-        at, since = (chat.absent_at + core.limits.absent_refresh_ms if chat.absent_at else 0), 0
-    else:
-        since = contact.list.serial
-        pause = core.limits.fetch_first_ms if contact.list.expired(turn.now) else core.limits.list_refresh_ms
-        at = contact.fetched_at + pause
-    asked_at = chat.absent_at if contact is None else contact.fetched_at
-    if asked_at > turn.now:  # the clock was set back since
-        at = turn.now
-    if waiting or at <= turn.now:
-        fetching.lists(core, turn, Number(chat.number), since, at)
 
 
 def _choose(core: Core, turn: Turn, chat: Chat, allow: PlainOption) -> Chat:

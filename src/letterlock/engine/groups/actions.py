@@ -133,7 +133,7 @@ def look_up(core: Core, turn: Turn, name: GroupName) -> Group:
         raise InputError("there is no such group", code="input.group")
     for member in group.members if group.joined else ():
         if member.account != core.me.account and chats.contact_of(turn, member.number) is None:
-            fetching.lists(core, turn, member.number, 0)
+            fetching.look_up(core, turn, chats.load(turn, member.number), None)
     return group
 
 

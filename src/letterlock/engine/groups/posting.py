@@ -151,6 +151,7 @@ def _post_to(core: Core, turn: Turn, chat: Chat, group: Group, message: Message,
     if ready is None:
         contact = chats.contact_of(turn, member.number)
         fetching.lists(core, turn, member.number, contact.list.serial if contact is not None else 0)
+        fetching.hasten(core, turn, member.number)
         raise NotReady
     contact, protocol = ready
     if turn.now - contact.fetched_at >= core.limits.list_refresh_ms:
