@@ -31,7 +31,7 @@ KEYS: Final[tuple[Choice, ...]] = (
         "GSMA names of the provisioning parameters",
         "N 1.7",
         "the vendor names that were seen",
-        "codec/provisioning.py",
+        "codec/provisioning/reading.py, codec/provisioning/writing.py",
     ),
     Choice(
         "participant_key_parameter",
