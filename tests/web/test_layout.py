@@ -162,6 +162,14 @@ async def test_every_screen_fits(both: Town, visitors: Visitors, size: tuple[int
     assert wrong == {}
 
 
+async def test_style_sheets_of_what_comes_later_hold_once_they_are_there(both: Town, visitors: Visitors) -> None:
+    """The page is shown without waiting for them."""
+    page = (await visitors(both.ana.login_url())).page
+    await expect(page.locator("link[media='not all']")).to_have_count(0)
+    names = await page.evaluate("[...document.styleSheets].filter((one) => one.cssRules.length).map((one) => one.href)")
+    assert len(names) == await page.locator("link[rel=stylesheet]").count() > 10
+
+
 async def test_from_right_to_left_every_screen_is_mirrored_and_translated(both: Town, visitors: Visitors) -> None:
     data = await furnished(both)
     visit = await visitors(f"{both.ana.login_url()}")

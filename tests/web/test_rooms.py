@@ -17,6 +17,7 @@ ROOMS = ("daemon", "base", "trust", "files", "chat", "screens")
 what lies over them. The files of no room, main.js and elements.js, put them together and may know all."""
 
 _PRELOADED = re.compile(r'<link rel="modulepreload" href="/static/([^"]+)">')
+_SHEETS = re.compile(r'<link rel="stylesheet" href="/static/styles/([^"]+)"')
 _STATIC = re.compile(r'^(?:import|export|\})[^;"]*"(\.[^"]+)";', re.MULTILINE)
 _LATER = re.compile(r'import\("(\.[^"]+)"\)')
 
@@ -77,3 +78,8 @@ def test_the_page_names_at_its_head_what_it_needs_before_it_runs() -> None:
     """Else a browser finds one row of imports only when it has the row before: a wait for each."""
     named = _PRELOADED.findall(web.INDEX.read_text("utf-8"))
     assert named == sorted(str(path.relative_to(STATIC)) for path in at_once(STATIC / "main.js") - {STATIC / "main.js"})
+
+
+def test_every_style_sheet_is_linked_once() -> None:
+    sheets = sorted(path.name for path in (STATIC / "styles").iterdir())
+    assert sorted(_SHEETS.findall(web.INDEX.read_text("utf-8"))) == sheets

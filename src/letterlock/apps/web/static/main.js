@@ -15,6 +15,7 @@ import "./chat/conversation.js";
 import "./elements.js";
 
 applyTheme();
+dress();
 
 const RETRY = 2000;
 const app = document.getElementById("app");
@@ -35,6 +36,15 @@ async function boot() {
   }
   build();
   store.start();
+}
+
+/** Style sheets of what comes later hold as soon as they are there; the page was shown without waiting for them. */
+function dress() {
+  for (const link of document.querySelectorAll("link[media='not all']")) {
+    const hold = () => (link.media = "all");
+    if (link.sheet) hold();
+    else link.addEventListener("load", hold, { once: true });
+  }
 }
 
 function build() {
