@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from demo.hostile_world import HostileWorld
-from e2e.world import ANA, BEN, LIMITS
+from e2e.world import ANA, BEN, CAROL, LIMITS
 from letterlock.apps.demo.lying_directory import Lie
 from letterlock.carrier.hostile import Attack, Order
 from letterlock.engine.events import (
     DeviceListChanged,
     DeviceListRefused,
+    GroupJoined,
     KeysChanged,
     MessageAccepted,
     MessageDelivered,
@@ -131,6 +132,26 @@ async def test_orders_compose(world: HostileWorld) -> None:
     await world.arrives(ana, ben, "after all that")
     assert [struck.attack for struck in world.struck] == [Attack.TAMPER, Attack.DUPLICATE, Attack.DELAY]
     assert (await ben.heard()).count("after all that") == 1
+
+
+@pytest.mark.parametrize("attack", list(Attack), ids=lambda attack: attack.value)
+async def test_sr_05_whatever_is_done_to_what_a_group_says_it_arrives_once(world: HostileWorld, attack: Attack) -> None:
+    """SR-05, SR-13: to a `signal` group goes a message for each member; one of them is hit."""
+    ana, ben = await world.talking()
+    carol = await world.phone(CAROL)
+    group = await ana.client.create_group([BEN, CAROL], "Regatta")
+    for phone in (ben, carol):
+        await phone.seen(GroupJoined)
+    world.order(attack)
+    sent = await group.send("start at five")
+    for phone in (ben, carol):
+        assert (await phone.hears("start at five")).encrypted
+        whose = sent, phone.number
+        await ana.seen(MessageDelivered, lambda event, whose=whose: (event.message_id, event.member) == whose)  # type: ignore[misc]
+        await phone.client.settled()
+        assert (await phone.heard()).count("start at five") == 1
+    assert attack in [struck.attack for struck in world.struck]
+    assert world.plain_on_wire() == []
 
 
 # --- the directory ---------------------------------------------------------------------------------------------

@@ -9,29 +9,25 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..codec import imdn
-from ..codec.cpim import Cpim, CpimLimits, decode_cpim, encode_cpim
-from ..codec.frame import MEDIA_TYPE, decode_frame, encode_frame
-from ..codec.sip import Request, Response, Uri
-from ..errors import DecodeError
+from ..codec.cpim import encode_cpim
+from ..codec.sip import Request, Uri
 from ..ids import Instant, MessageId, Number, Rng, conversation_of, new_message_id
 from ..imdn import chat_message
 from ..sip.pager import OutgoingMessage, PagerProfile, build_message
+from .hostile_bodies import as_text, date_time, message_id, renamed, tampered, untagged
+from .hostile_sessions import Talks, begins, ends_with
 from .msrp_tap import MsrpInterference, MsrpSeen
 from .tap import Interference, Message, Seen
 
 __all__ = ["Attack", "HostileHand", "Order", "Struck"]
 
-_CPIM = CpimLimits(max_size=2_000_000, max_headers=128, max_header_bytes=65_536)
-_FRAME = {"max_frame": 1 << 20, "max_list": 1 << 16, "max_copies": 256}
 _DELAY_MS = 6_000
 _COPIES = 3
-_IMDN_ID = re.compile(rb"(?im)^(imdn\.message-id:[ \t]*)([^\r\n]*)")
-_INNER_TYPE = re.compile(rb"(?im)^content-type:[^\r\n]*")
+_MOST_UNDER_WAY = 256
 
 
 class Attack(enum.Enum):
@@ -91,6 +87,8 @@ class HostileHand:
         self._struck = struck
         self.delay_ms = delay_ms
         self._orders: dict[Attack, Order] = {}
+        self._talks = Talks()
+        self._under_way: dict[object, tuple[Attack, ...]] = {}
 
     # --- orders ------------------------------------------------------------------------------------------
     @property
@@ -114,7 +112,8 @@ class HostileHand:
         """For SIP: messages, and with `STRIP` everything that says what a device can do."""
         message = seen.message
         if not isinstance(message, Request) or message.method != "MESSAGE":
-            stripping = Attack.STRIP in self._orders and (changed := _untagged(message)) != message
+            self._talks.note(seen)
+            stripping = Attack.STRIP in self._orders and (changed := untagged(message)) != message
             return Interference(((changed, 0),)) if stripping else None
         due = self._due(seen.sender)
         if not due:
@@ -122,21 +121,49 @@ class HostileHand:
         done = Interference(((message, 0),))
         for attack in due:
             done = self._applied(attack, seen, done)
-            self._note(attack, _message_id(message.body), seen.sender, seen.recipient)
+            self._note(attack, message_id(message.body), seen.sender, seen.recipient)
         return done
 
     def msrp_tap(self, seen: MsrpSeen) -> MsrpInterference | None:
-        """For sessions, which carry groups and what is long. Chunks are what can be dropped, repeated and changed there."""
+        """For sessions, which carry groups and what is long. What is done to a message is done to all its chunks."""
         if seen.request.method != "SEND" or not seen.body:
             return None
-        due = [attack for attack in self._due(None) if attack in _OF_CHUNKS]
+        due = self._due_of_session(seen)
         if not due:
             return None
         chunks: tuple[MsrpSeen, ...] = (seen,)
+        late = 0
         for attack in due:
-            chunks = _OF_CHUNKS[attack](chunks)
-            self._note(attack, _message_id(seen.body), None, None)
-        return MsrpInterference(chunks, acknowledge=not chunks)
+            match attack:
+                case Attack.DROP | Attack.FORGE:
+                    chunks = ()
+                case Attack.DUPLICATE:
+                    chunks *= _COPIES
+                case Attack.DELAY:
+                    late = self.delay_ms
+                case _ if begins(seen):
+                    chunks = tuple(chunk.with_body(self._changed(attack, chunk.body)) for chunk in chunks)
+        # Whoever keeps a message says at its end that it was received whole, as the other end would have.
+        return MsrpInterference(chunks, acknowledge=not chunks, report=not chunks and ends_with(seen), late_ms=late)
+
+    def _due_of_session(self, seen: MsrpSeen) -> tuple[Attack, ...]:
+        """Decided at a message's first chunk, on each part of its way by itself."""
+        way = (seen.request.from_path, seen.request.to_path, seen.request.message_id)
+        if begins(seen):
+            sender, recipient = self._talks.ends(seen)
+            # A receipt is somebody's to somebody: on the way to a conference nobody is named yet.
+            named = sender is not None and recipient is not None
+            due = tuple(attack for attack in self._due(sender) if named or attack is not Attack.FORGE)
+            if Attack.FORGE in due:
+                self._forge_receipts(sender, recipient, seen.body)
+            for attack in due:
+                self._note(attack, message_id(seen.body), sender, recipient)
+            if due and not ends_with(seen):
+                self._under_way[way] = due
+            while len(self._under_way) > _MOST_UNDER_WAY:
+                del self._under_way[next(iter(self._under_way))]
+            return due
+        return self._under_way.pop(way, ()) if ends_with(seen) else self._under_way.get(way, ())
 
     def _due(self, sender: Number | None) -> list[Attack]:
         """What changes a message comes before what multiplies it, and that before what loses it."""
@@ -164,32 +191,40 @@ class HostileHand:
                 return _each(done, lambda message, after: ((message, after + self.delay_ms),))
             case Attack.DUPLICATE:
                 return _each(done, lambda message, after: ((message, after),) * _COPIES)
-            case Attack.TAMPER:
-                return _each(done, lambda message, after: ((_with_body(message, _tampered), after),))
-            case Attack.RENAME:
-                return _each(done, lambda message, after: ((_with_body(message, self._renamed), after),))
+            case Attack.TAMPER | Attack.RENAME:
+                return _each(done, lambda message, after: ((self._with_body(message, attack), after),))
             case Attack.STRIP:
-                return _each(done, lambda message, after: ((_with_body(_untagged(message), _as_text), after),))
+                return _each(done, lambda message, after: ((self._with_body(untagged(message), attack), after),))
             case Attack.FORGE:
-                self._forge_receipts(seen)
+                self._forge_receipts(seen.sender, seen.recipient, seen.message.body)
                 return Interference((), answer=200)
 
-    def _renamed(self, body: bytes) -> bytes:
-        other = new_message_id(self._rng).encode()
-        return _IMDN_ID.sub(lambda found: found[1] + other, body, count=1)
+    def _with_body(self, message: Message, attack: Attack) -> Message:
+        return dataclasses.replace(message, body=self._changed(attack, message.body))
 
-    def _forge_receipts(self, seen: Seen) -> None:
+    def _changed(self, attack: Attack, body: bytes) -> bytes:
+        match attack:
+            case Attack.TAMPER:
+                return tampered(body)
+            case Attack.RENAME:
+                return renamed(body, new_message_id(self._rng).encode())
+            case Attack.STRIP:
+                return as_text(body)
+            case _:
+                return body
+
+    def _forge_receipts(self, sender: Number | None, recipient: Number | None, body: bytes) -> None:
         """As the other's phone would write them without encryption, asserted with the other's number."""
-        message_id = _message_id(seen.message.body)
-        if seen.sender is None or seen.recipient is None or not message_id:
+        confirmed = message_id(body)
+        if sender is None or recipient is None or not confirmed:
             return
-        written = _date_time(seen.message.body)
+        written = date_time(body)
         for disposition, status in (
             (imdn.Disposition.DELIVERY, imdn.Status.DELIVERED),
             (imdn.Disposition.DISPLAY, imdn.Status.DISPLAYED),
         ):
-            document = imdn.encode_imdn(imdn.Imdn(message_id, written, disposition, status))
-            self._inject(self._message(seen.recipient, seen.sender, imdn.MEDIA_TYPE, document), seen.sender)
+            document = imdn.encode_imdn(imdn.Imdn(confirmed, written, disposition, status))
+            self._inject(self._message(recipient, sender, imdn.MEDIA_TYPE, document), sender)
 
     def _message(self, sender: Number, recipient: Number, content_type: str, body: bytes) -> Request:
         identifier = MessageId(new_message_id(self._rng))
@@ -222,72 +257,3 @@ def _each(done: Interference, what: Callable[[Message, Instant], tuple[tuple[Mes
     return dataclasses.replace(
         done, deliver=tuple(part for message, after in done.deliver for part in what(message, after))
     )
-
-
-def _with_body(message: Message, change: Callable[[bytes], bytes]) -> Message:
-    return dataclasses.replace(message, body=change(message.body))
-
-
-# --- bodies ------------------------------------------------------------------------------------------------
-def _cpim(body: bytes) -> Cpim | None:
-    try:
-        return decode_cpim(body, _CPIM)
-    except DecodeError:
-        return None
-
-
-def _message_id(body: bytes) -> str:
-    found = _IMDN_ID.search(body)
-    return found[2].decode("ascii", "replace").strip() if found else ""
-
-
-def _date_time(body: bytes) -> str:
-    cpim = _cpim(body)
-    return (cpim.date_time or "") if cpim is not None else ""
-
-
-def _tampered(body: bytes) -> bytes:
-    """The last bit of each ciphertext turned, where this is a frame of ours; else the last bit of all."""
-    cpim = _cpim(body)
-    content = b"" if cpim is None else cpim.content.content()
-    if cpim is not None and (cpim.content.header("content-type") or "").startswith(MEDIA_TYPE):
-        try:
-            frame = decode_frame(content, **_FRAME)
-        except DecodeError:
-            return _flipped(body)
-        copies = tuple(dataclasses.replace(copy, ciphertext=_flipped(copy.ciphertext)) for copy in frame.copies)
-        changed = encode_frame(dataclasses.replace(frame, copies=copies))
-        at = body.rfind(content)
-        return body[:at] + changed + body[at + len(content) :]
-    return _flipped(body)
-
-
-def _flipped(data: bytes) -> bytes:
-    return data[:-1] + bytes((data[-1] ^ 1,)) if data else data
-
-
-def _as_text(body: bytes) -> bytes:
-    """The inner content type says plain text; nothing else changes."""
-    head, blank, rest = body.partition(b"\r\n\r\n")
-    return head + blank + _INNER_TYPE.sub(b"Content-Type: text/plain;charset=UTF-8", rest, count=1)
-
-
-# --- tags --------------------------------------------------------------------------------------------------
-def _untagged(message: Message) -> Message:
-    """No feature tag in any Contact, none asked for, no service named."""
-    headers = message.headers.without("Accept-Contact").without("P-Preferred-Service").without("P-Asserted-Service")
-    contact = headers.get("Contact")
-    if contact is not None:
-        bare = ";".join(part for part in contact.split(";") if not part.startswith(("+g.", "+3gpp", "+sip.")))
-        headers = headers.with_("Contact", bare)
-    if isinstance(message, Response):
-        return Response(message.status, message.reason, headers, message.body)
-    return Request(message.method, message.uri, headers, message.body)
-
-
-# --- chunks of sessions --------------------------------------------------------------------------------------
-_OF_CHUNKS: dict[Attack, Callable[[tuple[MsrpSeen, ...]], tuple[MsrpSeen, ...]]] = {
-    Attack.TAMPER: lambda chunks: tuple(chunk.with_body(_flipped(chunk.body)) for chunk in chunks),
-    Attack.DUPLICATE: lambda chunks: chunks * 2,
-    Attack.DROP: lambda chunks: (),
-}

@@ -7,7 +7,7 @@ relay's chunk size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ..codec.msrp import (
@@ -27,7 +27,7 @@ from ..codec.msrp import (
 )
 from ..ids import Rng
 
-__all__ = ["MsrpInterference", "MsrpSeen", "MsrpTap", "TappedHop"]
+__all__ = ["MsrpInterference", "MsrpSeen", "MsrpTap", "Outward", "TappedHop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,29 @@ class MsrpInterference:
     """`deliver` goes on in place of the chunk. What is not delivered is either a silence, which the relay reports to
     the sender after a while, or with `acknowledge` a lie: the relay is told that it arrived. `report` forges the
     receiver's success report to the sender. `cut` closes the connection to the receiver, after what is delivered.
+    With `late_ms` it is delivered so much later; what comes behind it overtakes it, other chunks of its message, too.
     """
 
     deliver: tuple[MsrpSeen, ...] = ()
     acknowledge: bool = False
     report: bool = False
     cut: bool = False
+    late_ms: int = 0
 
 
 MsrpTap: TypeAlias = Callable[[MsrpSeen], MsrpInterference | None]
 """Looks at every request that leaves the relay; None lets it pass untouched."""
+
+
+@dataclass(slots=True)
+class Outward:
+    """What is made of bytes for a client: what goes out now, what later and by how many milliseconds, what the relay is
+    told that the client said, and whether to cut the connection. All of it are whole requests and answers."""
+
+    now: bytearray = field(default_factory=bytearray)
+    later: list[tuple[int, bytes]] = field(default_factory=list)
+    told: bytearray = field(default_factory=bytearray)
+    cut: bool = False
 
 
 class TappedHop:
@@ -70,27 +83,29 @@ class TappedHop:
         self._rng = rng
         self._outward, self._inward = _Whole(limits), _Whole(limits)
 
-    def outward(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        """(what goes out instead, what the relay is told that the client said, whether to cut the connection)."""
-        out, told, cut = bytearray(), bytearray(), False
+    def outward(self, data: bytes) -> Outward:
+        done = Outward()
         for item in self._outward.feed(data):
             if isinstance(item, Response):
-                out += encode_response(item)
+                done.now += encode_response(item)
                 continue
             verdict = self._tap(item)
             if verdict is None:
-                out += _encoded(item)
+                done.now += _encoded(item)
                 continue
-            for chunk in verdict.deliver:
-                out += _encoded(chunk)
+            delivered = b"".join(_encoded(chunk) for chunk in verdict.deliver)
+            if verdict.late_ms:
+                done.later.append((verdict.late_ms, delivered))
+            else:
+                done.now += delivered
             request = item.request
             if verdict.acknowledge and request.method == "SEND":
                 answer = Response(request.transaction, 200, request.from_path[:1], request.to_path[:1], "OK")
-                told += encode_response(answer)
+                done.told += encode_response(answer)
             if verdict.report and request.method == "SEND":
-                told += _encoded(self._forged_report(item))
-            cut = cut or verdict.cut
-        return bytes(out), bytes(told), cut
+                done.told += _encoded(self._forged_report(item))
+            done.cut = done.cut or verdict.cut
+        return done
 
     def inward(self, data: bytes) -> bytes:
         """What a client said, whole requests only: a forged one between them is not mistaken for a piece."""

@@ -213,12 +213,15 @@ class MsrpStream(Stream):
         if self._tapped is None:
             self.write(data)
             return
-        out, told, cut = self._tapped.outward(data)
-        if out:
-            self.write(out)
-        if told:
-            asyncio.get_running_loop().call_soon(self._port.received, self, told)
-        if cut:
+        done = self._tapped.outward(data)
+        if done.now:
+            self.write(bytes(done.now))
+        loop = asyncio.get_running_loop()
+        for late_ms, kept in done.later:
+            loop.call_later(late_ms / 1000, self.write, kept)
+        if done.told:
+            loop.call_soon(self._port.received, self, bytes(done.told))
+        if done.cut:
             self.close("cut by the tap")
 
     def pause(self, wanted: bool) -> None:
