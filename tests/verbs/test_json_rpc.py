@@ -143,3 +143,24 @@ def test_an_error_has_its_code_and_its_hint() -> None:
         "message": "no",
         "data": {"class": "InputError", "code": "input.test", "hint": "yes", "exit": 1},
     }
+
+
+def test_a_long_answer_gives_others_their_turns() -> None:
+    """No step of the daemon's loop encodes a whole page of messages."""
+
+    async def long(context: Context) -> list[dict[str, str]]:
+        return [{"message_id": str(number), "text": "x" * 900} for number in range(1_000)]
+
+    async def turns_meanwhile(body: Any) -> tuple[Any, int]:
+        answering = asyncio.ensure_future(answer(NOBODY, json.dumps(body).encode(), methods))
+        turns = 0
+        while not answering.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return json.loads(answering.result() or b""), turns
+
+    methods = {"long": Verb("long", "takes long", long, NOTHING)}
+    said, turns = asyncio.run(turns_meanwhile(request("long")))
+    assert len(said["result"]) == 1_000 and turns > 20
+    said, turns = asyncio.run(turns_meanwhile([request("long"), request("long")]))
+    assert [len(each["result"]) for each in said] == [1_000, 1_000] and turns > 40

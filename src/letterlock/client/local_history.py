@@ -7,9 +7,8 @@ summary for each. Work for many is done in slices, so that the event loop is nev
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..codec.search_terms import expression, ranges
 from ..engine.conversations.records import membership_key
@@ -30,15 +29,13 @@ from ..trust import SecurityCode
 from .api import MOST_MESSAGES
 from .driver import Driver
 from .history import MOST_HITS, ChatSummary, FreshCode, Hit, Hits, Window
+from .slices import sliced
 
 if TYPE_CHECKING:
     from .network import Directory
 
 __all__ = ["LocalHistory"]
 
-T = TypeVar("T")
-
-_SLICE_SECONDS = 0.002
 _MOST_TEXT = 256
 """Of what is looked for."""
 _ASIDES_SOUGHT = 200
@@ -65,7 +62,7 @@ class LocalHistory:
     # --- the list of chats ---------------------------------------------------------------------------------
     async def summaries(self) -> Sequence[ChatSummary]:
         found, members = [], None
-        async for key in _sliced(self._store.scan(CHAT)):
+        async for key in sliced(self._store.scan(CHAT)):
             name = chat_name(key.name.partition("/")[2])
             if self._is_silent(name):
                 members = self._members_of_groups() if members is None else members
@@ -175,7 +172,7 @@ class LocalHistory:
         return [message for _, message in items[:limit]], len(items) > limit
 
     async def _views(self, number: ChatName, messages: Sequence[Message]) -> Sequence[MessageView]:
-        views = [self._engine.view(self._store, number, message) async for message in _sliced(messages)]
+        views = [self._engine.view(self._store, number, message) async for message in sliced(messages)]
         await asyncio.sleep(0)  # whoever reads page after page lets everybody else work in between
         return views
 
@@ -193,7 +190,7 @@ class LocalHistory:
         start = int(before) if before else _NEWEST
         found = await asyncio.to_thread(self._store.search, wanted, prefix, limit + 1, start)
         hits: list[Hit] = []
-        async for each in _sliced(found[:limit]):
+        async for each in sliced(found[:limit]):
             name, _, order = each.key.partition("/")
             hit = self._hit(chat_name(name), order, text)
             if hit is not None:
@@ -278,13 +275,3 @@ class LocalHistory:
         except (DirectoryError, TransportError):
             return  # the code says when the keys were last confirmed
         await self._driver.submit(lambda s, now, rng: self._engine.on_lists(s, number, lists, now, rng))
-
-
-async def _sliced(items: Iterable[T]) -> AsyncIterator[T]:
-    """The items, with a pause for everybody else whenever the work on them took a while."""
-    began = time.perf_counter()
-    for item in items:
-        yield item
-        if time.perf_counter() - began > _SLICE_SECONDS:
-            await asyncio.sleep(0)
-            began = time.perf_counter()

@@ -19,6 +19,7 @@ from ..engine.events import event_to_json
 from ..errors import InputError, LetterlockError, LimitExceeded, StoreError
 from .local import LocalProfile
 from .peer import same_user
+from .slices import json_in_slices
 from .wire import MAX_LINE, MAX_REQUEST, METHODS, VERSION, decode_line, encode_error, encode_line
 
 __all__ = ["OwnerSocket"]
@@ -132,7 +133,7 @@ class OwnerSocket:
         except Exception as error:  # ours: the other process waits for an answer all the same
             line = _bug(request, error)
         else:
-            line = _answered(request, result)
+            line = await _answered(request, result)
         await _write(writer, line)
 
     async def _perform(self, name: str, params: dict[str, Any]) -> Any:
@@ -151,16 +152,16 @@ class OwnerSocket:
                     return
 
 
-def _answered(request: Any, result: Any) -> bytes:
+async def _answered(request: Any, result: Any) -> bytes:
     """The line with a result; with an error if it cannot be one: whoever asked must not wait for ever."""
     try:
-        line = encode_line({"id": request, "result": result})
-    except (TypeError, ValueError, RecursionError) as error:
+        answer = {"id": request, "result": result}
+        return await json_in_slices(answer, ensure_ascii=False, most=MAX_LINE - 1) + b"\n"
+    except LimitExceeded:
+        # The other end would hang up, and ask the same again (SR-08).
+        return _failed(request, LimitExceeded("the answer is too long for one line", code="owner.too_large"))
+    except Exception as error:  # ours, as those of `_answer`
         return _bug(request, error)
-    if len(line) <= MAX_LINE:
-        return line
-    # The other end would hang up, and ask the same again (SR-08).
-    return _failed(request, LimitExceeded("the answer is too long for one line", code="owner.too_large"))
 
 
 def _bug(request: Any, error: Exception) -> bytes:

@@ -36,7 +36,7 @@ from .contents import (
 from .files.cached import cache_from_json, cache_to_json
 from .files.records import info_from_json, info_to_json, pointer_from_json, pointer_to_json
 from .wire_history import history_methods
-from .wire_method import Method, each, same
+from .wire_method import Method, each, lazily, same
 
 __all__ = [
     "MAX_LINE",
@@ -182,7 +182,7 @@ def _push_from_json(value: Any) -> Subscription | None:
 
 METHODS: dict[str, Method] = {
     "open_chat": Method(_PEER, _state_to_json, _state_from_json),
-    "chats": Method({}, each(_state_to_json), each(_state_from_json)),
+    "chats": Method({}, lazily(_state_to_json), each(_state_from_json)),
     "send": Method(
         {
             **_CHAT,
@@ -195,22 +195,22 @@ METHODS: dict[str, Method] = {
         same,
         MessageId,
     ),
-    "find": Method({**_CHAT, "message_id": (same, message_id)}, each(message_to_json), each(message_from_json)),
+    "find": Method({**_CHAT, "message_id": (same, message_id)}, lazily(message_to_json), each(message_from_json)),
     "carried": _PLAIN,
     "set_push": Method({"push": (_push_to_json, _push_from_json)}, same, same),
     "capabilities": Method(_NUMBER, same, lambda names: None if names is None else tuple(map(str, names))),
-    "options": Method(_CHAT, each(_option_to_json), each(_option_from_json)),
+    "options": Method(_CHAT, lazily(_option_to_json), each(_option_from_json)),
     "keep_waiting": Method(_CHAT, same, same),
     "release": Method({**_NUMBER, "allow": _OPTION}, same, same),
     "typing": _BY_NUMBER,
     "mark_displayed": Method(_CHAT, same, same),
-    "messages": Method(_CHAT, each(message_to_json), each(message_from_json)),
+    "messages": Method(_CHAT, lazily(message_to_json), each(message_from_json)),
     "security_code": Method(_NUMBER, _code_to_json, _code_from_json),
     "verify": Method({**_NUMBER, "scanned": (_bytes_to_json, _bytes_from_json)}, same, same),
     "accept_keys": _BY_NUMBER,
     "create_group": Method({"numbers": (same, _numbers)}, same, _group),
     "group": Method(_GROUP, _group_to_json, _group_from_json),
-    "groups": Method({}, each(_group_to_json), each(_group_from_json)),
+    "groups": Method({}, lazily(_group_to_json), each(_group_from_json)),
     "add_members": Method({**_GROUP, "numbers": (same, _numbers)}, same, same),
     "remove_member": Method({**_GROUP, **_NUMBER}, same, same),
     "leave_group": Method(_GROUP, same, same),
@@ -229,7 +229,7 @@ METHODS: dict[str, Method] = {
     "certificate": Method({}, _fields_or_none, _certificate_from_json),
     "sms": Method({}, _fields_or_none, lambda value: None if value is None else SmsInfo(**value)),
     "delivered": Method({}, same, lambda value: Delivered(*map(int, value))),
-    "devices": Method({}, each(dataclasses.asdict), each(lambda value: DeviceInfo(**value))),
+    "devices": Method({}, lazily(dataclasses.asdict), each(lambda value: DeviceInfo(**value))),
     "device_offer": _PLAIN,
     "add_device": _PLAIN,
     "vouch_for_device": _PLAIN,
@@ -254,7 +254,7 @@ METHODS: dict[str, Method] = {
     "cache": Method({}, cache_to_json, cache_from_json),
     "prune_cache": _PLAIN,
     "set_cache_budget": _PLAIN,
-    "transfers": Method({}, each(info_to_json), each(info_from_json)),
+    "transfers": Method({}, lazily(info_to_json), each(info_from_json)),
     "transfer": _TRANSFER,
     "pause_transfer": _TRANSFER,
     "resume_transfer": _TRANSFER,

@@ -10,7 +10,7 @@ from ..ids import MessageId, chat_name, message_id, number
 from ..trust import SecurityCode
 from .contents import message_from_json, message_to_json
 from .history import ChatSummary, FreshCode, Hit, Hits, Window
-from .wire_method import Method, each, same
+from .wire_method import Method, each, lazily, same
 
 __all__ = ["history_methods"]
 
@@ -31,7 +31,7 @@ def _summary_from_json(value: Any) -> ChatSummary:
 
 
 def _window_to_json(window: Window) -> Any:
-    return [[message_to_json(message) for message in window.messages], window.before, window.after]
+    return [map(message_to_json, window.messages), window.before, window.after]
 
 
 def _window_from_json(value: Any) -> Window:
@@ -39,7 +39,7 @@ def _window_from_json(value: Any) -> Window:
 
 
 def _hits_to_json(hits: Hits) -> Any:
-    return [[{**_fields(hit), "message": message_to_json(hit.message)} for hit in hits.hits], hits.before]
+    return [({**_fields(hit), "message": message_to_json(hit.message)} for hit in hits.hits), hits.before]
 
 
 def _hits_from_json(value: Any) -> Hits:
@@ -72,7 +72,7 @@ _NUMBER = {"number": (same, lambda text: number(str(text)))}
 def history_methods(option: tuple[Any, Any]) -> dict[str, Method]:
     """By name; `option` is the form of a PlainOption."""
     return {
-        "summaries": Method({}, each(_summary_to_json), each(_summary_from_json)),
+        "summaries": Method({}, lazily(_summary_to_json), each(_summary_from_json)),
         "summary": Method(_CHAT, _summary_to_json, _summary_from_json),
         "window": Method(_CHAT, _window_to_json, _window_from_json),
         "search": Method(

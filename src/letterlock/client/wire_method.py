@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Method", "each", "same"]
+__all__ = ["Method", "each", "lazily", "same"]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """The forms of its parameters and of its result. Parameters not named here pass as they are."""
+    """The forms of its parameters and of its result. Parameters not named here pass as they are. An iterator in what
+    `to_json` gives is an array (`slices.json_in_slices`)."""
 
     params: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
     to_json: Callable[[Any], Any]
@@ -20,6 +21,11 @@ class Method:
 
 def same(value: Any) -> Any:
     return value
+
+
+def lazily(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """For every item of a sequence, when it is its turn to be written."""
+    return lambda values: map(of, values)
 
 
 def each(of: Callable[[Any], Any]) -> Callable[[Any], Any]:

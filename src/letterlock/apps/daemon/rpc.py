@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ...client.slices import json_in_slices
 from ...errors import Bug, DecodeError, LetterlockError, NotEncrypted, TrustRequired
 from ..verbs import METHODS, Context, Verb, WrongParameter, checked, error_object
 from ..verbs.names import chat_label, conversation_named
@@ -77,7 +78,7 @@ async def answer(context: Context, body: bytes, methods: Mapping[str, Verb] = ME
     try:
         calls, batch = read(body)
     except Refusal as refusal:
-        return _line(_failed(None, refusal.error))
+        return await _line(_failed(None, refusal.error))
     answers = []
     for call in calls:
         done = _failed(None, call.error) if isinstance(call, Refusal) else await _perform(context, call, methods)
@@ -85,7 +86,8 @@ async def answer(context: Context, body: bytes, methods: Mapping[str, Verb] = ME
             answers.append(done)
     if not answers:
         return None
-    return _line(answers if batch else answers[0])
+    lines = [await _line(each) for each in answers]
+    return b"[" + b",".join(lines) + b"]" if batch else lines[0]
 
 
 def read(body: bytes) -> tuple[list[Call | Refusal], bool]:
@@ -215,6 +217,6 @@ def _failed(call: str | int | float | None, error: dict[str, Any]) -> dict[str, 
     return {"jsonrpc": "2.0", "id": call, "error": error}
 
 
-def _line(value: Any) -> bytes:
-    """ASCII, on one line: half of a surrogate pair in a peer's text cannot break the answer."""
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+async def _line(value: Any) -> bytes:
+    """ASCII, on one line: half of a surrogate pair in a peer's text cannot break the answer. A long one holds nobody up."""
+    return await json_in_slices(value, ensure_ascii=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from ...client.api import MOST_MESSAGES
 from ...client.history import MOST_HITS
+from ...client.slices import sliced
 from ...ids import group_of
 from .answers import chat_of, conversation, named, names, names_in
 from .context import Context
@@ -22,17 +22,12 @@ CHAT = param(
 )
 MESSAGE = param("message_id", Kind.MESSAGE, "the id of a message, or the beginning of it", metavar="MESSAGE")
 
-_SLICE = 100
-
 
 async def _chats(context: Context) -> list[dict[str, Any]]:
     summaries = await context.client.summaries()
     known = named(context, names_in(summaries))
-    found = []
-    for summary in summaries:
-        # By the summary's own state: a list is read often, and how a protocol stands is what `security` is for.
-        found.append(chat_record(summary, None, known))
-    return found
+    # By the summary's own state: a list is read often, and how a protocol stands is what `security` is for.
+    return [chat_record(summary, None, known) async for summary in sliced(summaries)]
 
 
 async def _chat(context: Context, chat: str) -> dict[str, Any]:
@@ -43,13 +38,8 @@ async def _messages(context: Context, chat: str, limit: int, before: str, after:
     talk = await conversation(context, chat)
     window = await talk.window(limit, before=before, after=after, around=around)
     known = await names(context, talk)
-    records = []
-    for at, message in enumerate(window.messages):
-        if at % _SLICE == _SLICE - 1:
-            await asyncio.sleep(0)  # a long page holds nobody up
-        records.append(message_record(talk.name, message, known))
     return {
-        "messages": records,
+        "messages": [message_record(talk.name, message, known) async for message in sliced(window.messages)],
         "before": window.before,
         "after": window.after,
     }
@@ -78,7 +68,7 @@ async def _search(context: Context, text: str, chat: str, limit: int, before: st
     within = (await conversation(context, chat)).name if chat else ""
     found = await context.client.search(text, chat=within, limit=limit, before=before)
     known = await names(context)
-    return {"hits": [hit_record(hit, known) for hit in found.hits], "before": found.before or None}
+    return {"hits": [hit_record(hit, known) async for hit in sliced(found.hits)], "before": found.before or None}
 
 
 async def _capabilities(context: Context, chat: str, known: bool) -> dict[str, Any]:
