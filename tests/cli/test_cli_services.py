@@ -71,16 +71,29 @@ def test_tls_with_a_lab_certificate(tmp_path: Path) -> None:
         lab.close()
 
 
-def test_doctor_without_a_profile(town: Town) -> None:
-    done = town.stranger("nobody", "+15550700").run("-o", "json", "doctor").ok()
+def test_doctor_without_a_profile(town: Town, ben: User) -> None:
+    """One that was named and is not there is wrong; that nothing was set up so far is what a newcomer has."""
+    nobody = town.stranger("nobody", "+15550700")
+    done = nobody.run("-o", "json", "doctor")
+    assert done.code == 1
     assert [record["check"] for record in done.records] == [*MACHINE, "profile"]
-    assert "letterlock setup" in done.records[-1]["result"]
+    last = done.records[-1]
+    assert (last["level"], last["result"]) == ("fail", "there is none called 'nobody'")
+    assert last["hint"] == "make one: letterlock setup NUMBER --profile NAME"
+
+    new = nobody.run("-o", "json", "doctor", LETTERLOCK_PROFILE="").ok()
+    assert (new.records[-1]["level"], new.records[-1]["hint"]) == ("warn", last["hint"])
+
+    slip = ben.run("doctor", "--profile", "bne")
+    assert slip.code == 1
+    assert "FAIL  profile: there is none called 'bne'\n      hint: there are ben: --profile ben; or make" in slip.out
 
 
 def test_doctor_with_a_profile_and_with_an_owner_running(ben: User) -> None:
     alone = ben.run("-o", "json", "doctor").ok()
     assert [record["check"] for record in alone.records] == [
-        *MACHINE, "profile", "daemon", "store", "directory", "clock", "carrier", "push", "content", "sms", "kds", "account",
+        *MACHINE, "profile", "daemon", "store", "directory", "carrier", "push", "content", "clock", "certificates", "sms", "kds",
+        "account",
     ]  # fmt: skip
     assert all(record["ok"] for record in alone.records)
     # A lab without a content server: no failure, and what to do about it.

@@ -61,3 +61,17 @@ def test_what_it_keeps_is_found_again(tmp_path: Path) -> None:
             secrets.append((tmp_path / "network" / "secret").read_bytes())
             assert network.stop(signal.SIGINT) == 0
     assert secrets[0] == secrets[1]
+
+
+def test_whoever_goes_past_the_provisioning_server_is_told_the_way(tmp_path: Path) -> None:
+    """By itself the directory's code is of no use: the carrier's password is the provisioning server's to tell."""
+    command = ("-o", "json", "network", "--free-ports", "--folder", str(tmp_path / "network"))
+    with Running(command, clean_environment(tmp_path)) as network:
+        addresses = network.record('"provisioning":')
+        stray = User("ana", NUMBERS["ana"], clean_environment(tmp_path / "ana", LETTERLOCK_PASSPHRASE="tulip"))
+        with stray.start("setup", NUMBERS["ana"], "--directory", addresses["directory"]) as setup:
+            said = network.note("past the provisioning server")
+            assert f"letterlock setup {NUMBERS['ana']} --provisioning {addresses['provisioning']}" in said
+            assert not [line for line in network.seen if '"code"' in line]
+            assert setup.stop(signal.SIGINT) == 130
+        assert network.stop(signal.SIGTERM) == 0

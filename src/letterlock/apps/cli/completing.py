@@ -26,7 +26,7 @@ import platformdirs
 
 from ...errors import InputError
 from ...net.own_sockets import MAX_SOCKET_PATH, is_ours, socket_of
-from .places import profile_folder
+from .places import DEFAULT_PROFILE, profile_folder
 
 __all__ = ["Choice", "Owner", "choices", "profile_of", "run"]
 
@@ -218,7 +218,7 @@ def _unquoted(word: str) -> str | None:
 
 def profile_of(words: Sequence[str], environment: Mapping[str, str]) -> Path:
     """The folder of the profile that the line means: by its options, the environment, the defaults. Raises InputError."""
-    profile = _option(words, "--profile") or environment.get("LETTERLOCK_PROFILE") or "default"
+    profile = _option(words, "--profile") or environment.get("LETTERLOCK_PROFILE") or DEFAULT_PROFILE
     data = _option(words, "--data-dir") or environment.get("LETTERLOCK_DATA_DIR")
     folder = Path(data).expanduser() if data else platformdirs.user_data_path("letterlock")
     return profile_folder(profile, folder).absolute()

@@ -22,6 +22,7 @@ from ...rcc16.choices import OURS
 from ...services.content import ContentServer
 from ...services.credentials import derived_passwords
 from ...services.directory import Directory
+from ...services.directory import IssuedCode as DirectoryCode
 from ...services.focus import Focus, FocusLimits
 from ...services.focus.mls.settings import MlsSettings
 from ...services.kds import KeyDistributionServer
@@ -67,9 +68,16 @@ async def run_network(arguments: argparse.Namespace, terminal: Terminal) -> int:
             {"number": issued.number, "code": issued.code, "expires": issued.expires, "replaces": issued.replaces}, text
         )
 
+    def on_stray(issued: DirectoryCode) -> None:
+        # The directory's code alone would make a profile that the carrier of this lab does not let in.
+        terminal.say(
+            f"somebody sets {issued.number} up past the provisioning server, which alone knows the passwords here; "
+            f"again with: letterlock setup {issued.number} --provisioning {lab.provisioning.url}"
+        )
+
     async with AsyncExitStack() as stack:
         arguments.host, arguments.port = _HOST, "several ports"  # for the error, should one be taken
-        await listening(lab.start(stack, on_code), arguments)
+        await listening(lab.start(stack, on_code, on_stray), arguments)
         with stop_signals() as stopped:
             terminal.data(lab.addresses, f"a phone: letterlock setup NUMBER --provisioning {lab.provisioning.url}")
             for name, address in lab.addresses.items():
@@ -112,8 +120,15 @@ class Lab:
     def _factory(self) -> str:
         return f"sip:{_FACTORY}@{self.carrier.domain}"
 
-    async def start(self, stack: AsyncExitStack, on_code: Callable[[IssuedCode], None]) -> None:
-        """Raises OSError when a port is taken, StoreError or StoreLocked for what lies in the folder."""
+    async def start(
+        self,
+        stack: AsyncExitStack,
+        on_code: Callable[[IssuedCode], None],
+        on_stray: Callable[[DirectoryCode], None],
+    ) -> None:
+        """`on_code` gets the codes that set a phone up, `on_stray` those that somebody asked of the directory by itself.
+
+        Raises OSError when a port is taken, StoreError or StoreLocked for what lies in the folder."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         secret = operator_secret(self._folder / "secret")
         sip_passwords, content_passwords = (derived_passwords(secret, service) for service in ("sip", "content"))
@@ -141,7 +156,7 @@ class Lab:
         self.carrier.serve(ApplicationServer(self.focus.host, self.focus.port, frozenset({_FACTORY}), ("conf-",)))
         # Numbers are claimed through the provisioning server alone, which has seen their owner's code.
         self.directory = Directory(
-            str(self._folder / "directory.db"), on_code=_nobody, host=_HOST, port=self._port(LAB_DIRECTORY_PORT)
+            str(self._folder / "directory.db"), on_code=on_stray, host=_HOST, port=self._port(LAB_DIRECTORY_PORT)
         )
         await self.directory.start()
         stack.push_async_callback(self.directory.close)
@@ -211,7 +226,3 @@ class Lab:
 
     def _port(self, usual: int) -> int:
         return 0 if self._free_ports else usual
-
-
-def _nobody(issued: object) -> None:
-    """A code that somebody asked the directory for directly goes to nobody: it cannot be used."""

@@ -12,9 +12,18 @@ from ...client.profile import ProfilePaths
 from ...errors import InputError, StoreLocked
 from ...store import ProfileLock
 from .asking import ask_passphrase, interactive
-from .places import profile_folder
+from .places import DEFAULT_PROFILE, profile_folder
 
-__all__ = ["Unlock", "add_profile", "is_open_elsewhere", "open_client", "profile_path", "protocols", "unlock_arguments"]
+__all__ = [
+    "DEFAULT_PROFILE",
+    "Unlock",
+    "add_profile",
+    "is_open_elsewhere",
+    "open_client",
+    "profile_path",
+    "protocols",
+    "unlock_arguments",
+]
 
 
 class Unlock(TypedDict):
@@ -28,7 +37,7 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
     """--profile, --key-file, --passphrase-file."""
     parser.add_argument(
         "--profile",
-        default=os.environ.get("LETTERLOCK_PROFILE") or "default",
+        default=os.environ.get("LETTERLOCK_PROFILE") or DEFAULT_PROFILE,
         help="name, or path of a folder (default: %(default)s)",
     )
     parser.add_argument("--key-file", metavar="FILE", help="unlock with this key file (or LETTERLOCK_KEY_FILE)")

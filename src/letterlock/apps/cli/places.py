@@ -6,7 +6,10 @@ from pathlib import Path
 
 from ...errors import InputError
 
-__all__ = ["profile_folder"]
+__all__ = ["DEFAULT_PROFILE", "profile_folder"]
+
+DEFAULT_PROFILE = "default"
+"""Of whoever names none."""
 
 
 def profile_folder(profile: str, data: Path) -> Path:

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -18,13 +19,22 @@ from ....client.environment import system_clock
 from ....client.identity import IDENTITY
 from ....client.opening import open_store
 from ....client.profile import ProfilePaths, unlock_with
+from ....client.provisioned import PROVISIONED, Provisioned, effective
 from ....client.settings import SETTINGS
 from ....engine.events import NumberReset, OwnListMismatch, Recorded
 from ....errors import InputError, LetterlockError, StoreError
 from ....ids import Number
 from ....store import ProfileLock
 from ...daemon.unix import is_answered, socket_path
-from ..options import Unlock, add_profile, is_open_elsewhere, open_client, profile_path, unlock_arguments
+from ..options import (
+    DEFAULT_PROFILE,
+    Unlock,
+    add_profile,
+    is_open_elsewhere,
+    open_client,
+    profile_path,
+    unlock_arguments,
+)
 from ..terminal import EXIT, Terminal
 from . import machine, network
 from .findings import Findings, Worry
@@ -39,7 +49,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "doctor",
         help="find out what is wrong or missing",
         description="Check this machine, and a profile if there is one: the store, the daemon, the directory, the carrier, "
-        "the servers for files and keys, and whether strangers are shown the device list that you made. Each line is ok, a "
+        "the servers for files and keys, certificates and clocks, and whether strangers are shown the device list that you made. Each line is ok, a "
         "warning or a failure, with what to do next. Nothing is changed. The exit code is 0 without failures.",
     )
     add_profile(doctor)
@@ -57,7 +67,7 @@ async def run_doctor(arguments: argparse.Namespace, terminal: Terminal) -> int:
     await findings.check("browser", machine.browser)
     await findings.check("disk", partial(machine.disk, paths.folder))
     if not paths.exists():
-        findings.tell("profile", f"there is none called '{arguments.profile}'; make one: letterlock setup NUMBER")
+        _tell_of_none(findings, paths, arguments.profile)
         return _ended(findings, terminal, EXIT["user"])
     others = paths.folder.stat().st_mode & 0o077
     findings.tell(
@@ -73,24 +83,43 @@ async def run_doctor(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return _ended(findings, terminal)
     unlock = unlock_arguments(arguments)
     try:
-        settings, number, who = await _look_inside(paths, unlock)
+        found = await _look_inside(paths, unlock)
     except LetterlockError as error:
         findings.tell("store", str(error), level="fail", hint=error.hint)
         return _ended(findings, terminal)
-    findings.tell("store", f"opens; {who}")
-    await _look_around(findings, settings, number, arguments, unlock)
+    findings.tell("store", f"opens; {found.number}, device {found.device}")
+    await _look_around(findings, found, arguments, unlock)
     return _ended(findings, terminal)
 
 
-async def _look_around(
-    findings: Findings, settings: Settings, number: Number, arguments: argparse.Namespace, unlock: Unlock
-) -> None:
+def _tell_of_none(findings: Findings, paths: ProfilePaths, profile: str) -> None:
+    """A profile that was named and is not there is wrong; that nothing was set up so far is what a newcomer has."""
+    others = sorted(each.name for each in paths.folder.parent.glob("*/") if ProfilePaths.of(each).exists())
+    there = f"there are {', '.join(others)}: --profile {others[0]}; or " if others else ""
+    findings.tell(
+        "profile",
+        f"there is none called '{profile}'",
+        level="warn" if profile == DEFAULT_PROFILE else "fail",
+        hint=f"{there}make one: letterlock setup NUMBER --profile NAME",
+    )
+
+
+async def _look_around(findings: Findings, found: _Inside, arguments: argparse.Namespace, unlock: Unlock) -> None:
+    if found.operator is not None:
+        await findings.check("operator", partial(network.operator, found.operator))
+    settings, number = effective(found.settings, found.operator), found.number
     directory = await findings.check("directory", partial(network.directory, settings))
-    if directory:
-        await findings.check("clock", partial(network.clock, settings))
     carrier = await findings.check("carrier", partial(network.carrier, settings, number))
+    if settings.sip is not None and settings.sip.msrp_relay:
+        await findings.check("relay", partial(network.relay, settings.sip, settings.sip.msrp_relay))
     await findings.check("push", partial(network.push, settings))
-    await findings.check("content", partial(network.content, settings.content))
+    content = await findings.check("content", partial(network.content, settings.content))
+    servers = [("directory", settings.directory, settings.directory_ca)] if directory else []
+    if content and settings.content is not None:
+        servers.append(("content server", settings.content.url, settings.content.ca_file))
+    if servers:
+        await findings.check("clock", partial(network.clock, servers))
+        await findings.check("certificates", partial(network.certificates, servers))
     await findings.check("sms", partial(network.sms, settings, number))
     kds = await findings.check("kds", partial(network.kds, settings.kds))
     if directory and carrier:
@@ -113,7 +142,17 @@ async def _daemon(paths: ProfilePaths, profile: str) -> str:
     return "none runs; programs and the page need one: letterlock web, or letterlock daemon"
 
 
-async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, Number, str]:
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What lies in the profile."""
+
+    settings: Settings
+    operator: Provisioned | None
+    number: Number
+    device: int
+
+
+async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> _Inside:
     """The settings, and whose profile it is; without connecting to anything."""
     given = unlock_with(unlock["passphrase"], unlock["key_file"])
     assert given is not None  # unlock_arguments() saw to it
@@ -122,12 +161,12 @@ async def _look_inside(paths: ProfilePaths, unlock: Unlock) -> tuple[Settings, N
         opened.callback(lock.release)
         store = await open_store(paths, given, Environment(), lock)
         opened.push_async_callback(asyncio.to_thread, store.close)
-        settings, identity = store.get(SETTINGS), store.get(IDENTITY)
+        settings, identity, operator = store.get(SETTINGS), store.get(IDENTITY), store.get(PROVISIONED)
     if settings is None or identity is None:
         raise StoreError(
             "this profile was set up only in part", code="store.unclaimed", hint="run letterlock setup again"
         )
-    return settings, identity.number, f"{identity.number}, device {identity.device}"
+    return _Inside(settings, operator, identity.number, identity.device)
 
 
 async def _account(arguments: argparse.Namespace, unlock: Unlock | None) -> str:

@@ -1,4 +1,5 @@
-"""What the profile needs of others: directory, carrier or gateway, content and key servers, SMSC; and the clock."""
+"""What the profile needs of others: operator, directory, carrier or gateway, relay, content and key servers, SMSC; and how
+their clocks and certificates stand."""
 
 from __future__ import annotations
 
@@ -6,15 +7,19 @@ import asyncio
 import email.utils
 import os
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from .... import ids
-from ....client import ContentAccount, GatewayAccount, KdsAccount, Settings
+from ....client import ContentAccount, GatewayAccount, KdsAccount, ProvisioningState, Settings, SipAccount
 from ....client.environment import system_clock
-from ....errors import TransportError
+from ....client.provisioned import Provisioned
+from ....codec.msrp import MsrpUri
+from ....errors import ProvisioningError, TransportError
 from ....ids import Number
 from ....transport.directory import DirectoryClient
 from ....transport.gateway.config import GatewaySettings
@@ -22,10 +27,17 @@ from ....transport.gateway.connection import GatewayHttp
 from ....transport.sms.transport import probe
 from .findings import Worry
 
-__all__ = ["carrier", "clock", "content", "directory", "kds", "push", "sms"]
+__all__ = [
+    "Server", "carrier", "certificates", "clock", "content", "directory", "kds", "operator", "push", "relay", "sms",
+]  # fmt: skip
 
 _SECONDS = 10.0
 _LATE_SECONDS = 30
+_FEW_DAYS = 14
+_MSRP_PORT = 2855
+
+Server: TypeAlias = tuple[str, str, str | None]
+"""What it is called, its address, and the authority that it is trusted by where that is not the system's."""
 
 
 async def directory(settings: Settings) -> str:
@@ -41,19 +53,109 @@ async def directory(settings: Settings) -> str:
     return f"{settings.directory} answers"
 
 
-async def clock(settings: Settings) -> str:
-    """Against the directory's. Device lists and certificates are refused by a clock that is far off."""
-    answer = await _get(f"{settings.directory.rstrip('/')}/v1/health", settings.directory_ca)
-    there = email.utils.parsedate_to_datetime(answer.date).timestamp() if answer.date else None
-    if there is None:
-        return "the directory says no time to compare with"
-    off = round(system_clock() / 1000 - there)
-    if abs(off) > _LATE_SECONDS:
+async def clock(servers: Sequence[Server]) -> str:
+    """Against theirs. Device lists and certificates are refused by a clock that is far off."""
+    compared, worst = [], 0
+    for name, url, ca_file in servers:
+        answer = await _get(f"{_origin(url)}/", ca_file)
+        there = email.utils.parsedate_to_datetime(answer.date).timestamp() if answer.date else None
+        if there is None:
+            continue
+        compared.append(name)
+        off = round(system_clock() / 1000 - there)
+        worst = max(worst, off, key=abs)
+        if abs(off) > _LATE_SECONDS:
+            raise Worry(
+                f"this clock is {abs(off)} seconds {'ahead of' if off > 0 else 'behind'} that of the {name}",
+                f"set it by the network: timedatectl set-ntp true; if it is right, tell the operator of the {name}",
+            )
+    if not compared:
+        return "no server says a time to compare with"
+    return f"within {max(1, abs(worst))} s of the {' and the '.join(compared)}"
+
+
+async def certificates(servers: Sequence[Server]) -> str:
+    """How long what the servers show themselves with is valid. That it is whose it should be, their own checks have seen."""
+    until = {}
+    for name, url, ca_file in servers:
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            until[name] = await _valid_until(parts.hostname or "", parts.port or 443, ca_file)
+    if not until:
+        return "none: the servers are on this machine, without TLS"
+    name = min(until, key=lambda each: until[each])
+    days = int((until[name] - system_clock() / 1000) // 86_400)
+    if days < _FEW_DAYS:
         raise Worry(
-            f"this clock is {abs(off)} seconds {'ahead of' if off > 0 else 'behind'} the directory's",
-            "set it by the network: timedatectl set-ntp true; if it is right, tell the directory's operator",
+            f"that of the {name} ends in {days} days; then nobody can reach it",
+            f"tell the operator of the {name} to renew it",
         )
-    return f"within {max(1, abs(off))} s of the directory's"
+    return f"that of the {name} is valid for {days} days"
+
+
+async def _valid_until(host: str, port: int, ca_file: str | None) -> float:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context(cafile=ca_file))
+    except (OSError, TimeoutError) as error:
+        raise TransportError(f"{host}:{port} does not answer ({_reason(error)})", code="doctor.silent") from error
+    certificate = writer.get_extra_info("peercert")
+    writer.close()
+    return ssl.cert_time_to_seconds(certificate["notAfter"])
+
+
+async def operator(source: Provisioned) -> str:
+    """Whoever configured this profile, and whether he still lets us."""
+    match source.state:
+        case ProvisioningState.ACTIVE:
+            try:
+                await _get(f"{source.url.rstrip('/')}/health", source.ca_file)
+            except TransportError as error:
+                raise Worry(
+                    f"{error}; what it said last goes on to hold", "changes of its configuration come when it answers"
+                ) from error
+            return f"{_origin(source.url)} answers; its configuration is version {source.version}"
+        case ProvisioningState.DORMANT | ProvisioningState.RESET:
+            raise Worry(
+                f"{_origin(source.url)} has put this device on hold",
+                "the carrier is not used until the operator says so",
+            )
+        case ProvisioningState.UNKNOWN:
+            raise Worry(
+                f"{_origin(source.url)} does not know this device any more",
+                "letterlock setup NUMBER --provisioning URL with this profile asks for a new code",
+            )
+        case _:
+            raise ProvisioningError(
+                f"{_origin(source.url)} has {_TAKEN_BACK[source.state]}",
+                code="doctor.operator",
+                hint="ask your operator",
+            )
+
+
+_TAKEN_BACK = {
+    ProvisioningState.DISABLED: "taken the configuration back: nothing can be sent or come",
+    ProvisioningState.BEGUN: "asked for a code that was never typed",
+}
+
+
+async def relay(sip: SipAccount, address: str) -> str:
+    """The MSRP relay, through which large messages and groups go where two devices cannot reach each other."""
+    uri = MsrpUri.parse(address)
+    port = uri.port or _MSRP_PORT
+    where = f"{uri.host}:{port}"
+    tls = ssl.create_default_context(cafile=sip.ca_file) if uri.secure else None
+    try:
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_connection(uri.host, port, ssl=tls)
+    except (OSError, TimeoutError) as error:
+        raise TransportError(
+            f"the MSRP relay {where} does not answer ({_reason(error)})",
+            code="doctor.relay",
+            hint="large messages and groups wait for it; tell the carrier's operator",
+        ) from error
+    writer.close()
+    return f"{where} takes connections{'' if tls else ', without TLS'}"
 
 
 async def carrier(settings: Settings, number: str) -> str:
@@ -108,7 +210,7 @@ async def content(account: ContentAccount | None) -> str:
         await _get(where, account.ca_file)
     except TransportError as error:
         raise TransportError(
-            str(error), code="doctor.content", hint="is it running? on this machine: letterlock content"
+            str(error), code="doctor.content", hint=error.hint or "is it running? on this machine: letterlock content"
         ) from error
     return f"{account.url} answers; files can be sent"
 
@@ -120,7 +222,7 @@ async def kds(account: KdsAccount | None) -> str:
         await _get(f"{account.url.rstrip('/')}/mls/v1/health", account.ca_file)
     except TransportError as error:
         raise TransportError(
-            str(error), code="doctor.kds", hint="is it running? in a lab: letterlock kds run"
+            str(error), code="doctor.kds", hint=error.hint or "is it running? in a lab: letterlock kds run"
         ) from error
     return f"{account.url} answers"
 
@@ -151,7 +253,11 @@ async def _get(url: str, ca_file: str | None) -> _Answer:
         ):
             answer = _Answer(response.status, response.headers.get("Date", "")[:64])
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise TransportError(f"{_origin(url)} does not answer ({_reason(error)})", code="doctor.silent") from error
+        distrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+        hint = "who signed it is named at setup (--directory-ca, --content-ca); or its operator has to renew it"
+        raise TransportError(
+            f"{_origin(url)} does not answer ({_reason(error)})", code="doctor.silent", hint=hint if distrusted else ""
+        ) from error
     if answer.status >= 500:
         raise TransportError(f"{_origin(url)} answers {answer.status}", code="doctor.answer")
     return answer
@@ -165,5 +271,11 @@ def _origin(url: str) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    # What a failed handshake has for a number is OpenSSL's and not the system's: 1 would read "operation not permitted".
+    handshake = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    if isinstance(handshake, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {handshake.verify_message}"
+    if isinstance(handshake, ssl.SSLError):
+        return "no TLS there"
     number = getattr(error, "errno", None)
     return os.strerror(number).lower() if isinstance(number, int) and number > 0 else str(error)
