@@ -29,7 +29,9 @@ from ..wire.commit import Commit, ProposalRef, UpdatePath
 from ..wire.extensions import Extension
 from ..wire.framing import AuthenticatedContent, FramedContent, FramedContentAuthData, Sender
 from ..wire.leaf_node import LeafNode, LeafNodeSource
+from ..wire.proposals import Proposal
 from ..wire.psk import ResumptionPSKUsage
+from .choosing import choose, without_offenders
 from .epoch import EpochState
 from .following import advance, kept_keys
 from .group_infos import make_group_info
@@ -39,7 +41,7 @@ from .psks import FindPsk, combine
 from .results import PendingCommit, StagedCommit, WelcomeFor
 from .welcoming import make_welcomes
 
-__all__ = ["CommitOptions", "can_commit", "make_commit"]
+__all__ = ["CommitOptions", "commit_waiting", "make_commit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,35 @@ class CommitOptions:
     """More extensions for the GroupInfo inside the Welcome, which only new members read."""
     rotate: Client | None = None
     """Ourselves with another signature key, credential or capabilities: the commit's path brings the new leaf."""
+
+
+def commit_waiting(
+    member: Member,
+    given: Sequence[Proposal],
+    references: Sequence[bytes] | None,
+    options: CommitOptions,
+    find_psk: FindPsk,
+    rng: Rng,
+    now: Instant,
+) -> PendingCommit:
+    """See `Group.commit`: a commit of what is given and what waits, kept as `pending`."""
+    epoch = member.active()
+    if member.pending is not None:
+        raise InputError("a commit of ours is pending", code="mls.input.pending", hint="merge or discard it first")
+
+    def made(queued: Sequence[QueuedProposal]) -> PendingCommit:
+        return make_commit(member.client, member.state, member.index, epoch, queued, find_psk, options, rng, now)
+
+    kept = member.kept_proposals(references)
+    queued = choose(epoch.own_leaf, given, [entry.queued for entry in kept])
+    try:
+        member.pending = made(queued)
+    except (InvalidGroupMessage, MissingPsk):
+        if references is not None or all(entry.reference is None for entry in queued):
+            raise
+        member.pending = made(without_offenders(queued, lambda part: _can_commit(member, part, find_psk, now)))
+    member.note_pending()
+    return member.pending
 
 
 def make_commit(
@@ -150,7 +181,7 @@ def make_commit(
     return PendingCommit(staged, message, welcomes, confirmed, tuple(queued), linking, after)
 
 
-def can_commit(member: Member, queued: Sequence[QueuedProposal], find_psk: FindPsk, now: Instant) -> bool:
+def _can_commit(member: Member, queued: Sequence[QueuedProposal], find_psk: FindPsk, now: Instant) -> bool:
     """Whether a commit of this list would hold. Changes nothing."""
     client, state = member.client, member.state
     try:

@@ -11,44 +11,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...errors import InputError, InvalidGroupMessage, MissingPsk
+from ...errors import InputError
 from ...ids import Instant, Rng
 from ..client import Client
-from ..evolution.membership import check_proposals_supported
-from ..evolution.proposal_list import QueuedProposal
 from ..evolution.state import PublicState
 from ..key_packages import KeyPackageBundle
-from ..registries import PRIVATE_MESSAGE, PUBLIC_MESSAGE
+from ..registries import PRIVATE_MESSAGE
 from ..schedule.key_schedule import exporter
 from ..schedule.ratchet import RatchetKind
 from ..wire.extensions import Extension
 from ..wire.framing import FramedContent, Sender
 from ..wire.key_package import KeyPackage
-from ..wire.leaf_node import LeafNode, LeafNodeSource
+from ..wire.leaf_node import LeafNode
 from ..wire.message import decode_message, encode_message
-from ..wire.proposals import (
-    CustomProposal,
-    PreSharedKey,
-    Proposal,
-    ReInit,
-    SelfRemove,
-    Update,
-    proposal_type_of,
-)
-from ..wire.psk import PreSharedKeyID, PSKType, ResumptionPSKUsage
+from ..wire.proposals import CustomProposal, PreSharedKey, Proposal, ReInit
+from ..wire.psk import PreSharedKeyID, ResumptionPSKUsage
 from ..wire.welcome import GroupInfo, Welcome
-from .choosing import choose, without_offenders
-from .committing import CommitOptions, can_commit, make_commit
+from .committing import CommitOptions, commit_waiting
 from .creating import create_member
 from .external import ExternalJoin, join_externally
 from .group_infos import make_group_info
 from .joining import FormerGroup, join
-from .linking import check_parameters, check_same_members, first_commit, linking_psk
+from .linking import check_parameters, continue_group
 from .member import Member
 from .merging import merge
-from .messages import authenticate, protect
-from .psks import FindPsk, no_psks
-from .receiving import keep_own_proposal, receive, verify_passing
+from .messages import authenticate, own_content, protect
+from .proposing import propose, propose_update
+from .psks import FindPsk, no_psks, with_resumption
+from .receiving import receive, verify_passing
 from .results import FutureEpoch, PassingProposal, PastEpoch, PendingCommit, Result, StagedCommit
 from .row_loading import load_member
 from .rows import all_rows, note_all, take_changes
@@ -119,7 +109,7 @@ class Group:
         message = _decode(client, welcome)
         if not isinstance(message, Welcome):
             raise InputError("not a Welcome", code="mls.input.message")
-        joined = join(client, bundle, message, tree, _with_resumption(find_psk, known), known, now)
+        joined = join(client, bundle, message, tree, with_resumption(find_psk, known), known, now)
         member = Member(client, joined.state, joined.index, joined.epoch, find_psk)
         note_all(member)
         return cls(member), joined.info
@@ -279,7 +269,7 @@ class Group:
                 code="mls.input.proposals",
                 hint="commit() and merge, then encrypt",
             )
-        content = self._content(data, authenticated_data)
+        content = own_content(member, data, authenticated_data)
         signed = authenticate(member.client, member.state, PRIVATE_MESSAGE, content)
         return protect(member.state, epoch, signed, member.client.policy.padding(len(data)), rng)
 
@@ -313,37 +303,13 @@ class Group:
         A client sends one SelfRemove in an epoch: asked for another, this gives the first one again.
         Raises InvalidGroupMessage if it breaks a rule, GroupInactive.
         """
-        member = self._member
-        epoch = member.active()
-        types = member.client.policy.proposal_types
-        passing = isinstance(proposal, CustomProposal) and (
-            proposal.proposal_type in member.client.policy.passing_proposals
-        )
-        if not passing:
-            # Members that do not know the type could not even parse it, and nobody could commit it (section 12.2). What
-            # passes is nobody's to commit, and deployed peers take it without listing it (rcc16.md 1.10).
-            check_proposals_supported(member.index, [proposal_type_of(proposal, types)])
-        if isinstance(proposal, SelfRemove) and (first := member.own_self_remove()) is not None:
-            return protect(member.state, epoch, first, 0, rng)
-        as_public = member.client.policy.public_handshakes if public is None else public
-        as_public = as_public or isinstance(proposal, SelfRemove)
-        content = self._content(proposal, authenticated_data)
-        signed = authenticate(member.client, member.state, PUBLIC_MESSAGE if as_public else PRIVATE_MESSAGE, content)
-        if not passing:
-            keep_own_proposal(member, signed, now)
-        return protect(member.state, epoch, signed, member.client.policy.padding(len(content.encoded)), rng)
+        return propose(self._member, proposal, authenticated_data, public, rng, now)
 
     def propose_update(
         self, *, rng: Rng, now: Instant, authenticated_data: bytes = b"", public: bool | None = None
     ) -> bytes:
         """Propose a new leaf of ours (section 12.1.2), for somebody else to commit."""
-        member = self._member
-        epoch = member.active()
-        private, key = member.state.suite.generate_key_pair(rng)
-        leaf = member.client.leaf(key, LeafNodeSource.UPDATE, group_id=self.group_id, leaf_index=epoch.own_leaf)
-        message = self.propose(Update(leaf), rng=rng, now=now, authenticated_data=authenticated_data, public=public)
-        member.keep_update(key, private)
-        return message
+        return propose_update(self._member, authenticated_data, public, rng, now)
 
     def external_psk(self, psk_id: bytes, *, rng: Rng) -> PreSharedKey:
         """A proposal to mix in an external PSK, with a fresh nonce (section 8.4)."""
@@ -370,37 +336,7 @@ class Group:
         Nothing takes force: send `message`, and when the delivery service took it, `merge`; else `discard`.
         Raises InvalidGroupMessage, MissingPsk, GroupInactive; InputError while another commit is pending.
         """
-        member = self._member
-        epoch = member.active()
-        if member.pending is not None:
-            raise InputError("a commit of ours is pending", code="mls.input.pending", hint="merge or discard it first")
-        kept = member.kept_proposals(references)
-        queued = choose(epoch.own_leaf, proposals, [entry.queued for entry in kept])
-        try:
-            member.pending = self._commit(queued, options, rng, now)
-        except (InvalidGroupMessage, MissingPsk):
-            if references is not None or all(entry.reference is None for entry in queued):
-                raise
-            fitting = without_offenders(queued, lambda part: can_commit(member, part, self._find_psk(), now))
-            member.pending = self._commit(fitting, options, rng, now)
-        member.note_pending()
-        return member.pending
-
-    def _commit(
-        self, queued: Sequence[QueuedProposal], options: CommitOptions, rng: Rng, now: Instant
-    ) -> PendingCommit:
-        member = self._member
-        return make_commit(
-            member.client,
-            member.state,
-            member.index,
-            member.active(),
-            queued,
-            self._find_psk(),
-            options,
-            rng,
-            now,
-        )
+        return commit_waiting(self._member, proposals, references, options, self._find_psk(), rng, now)
 
     def discard(self) -> None:
         """Our pending commit was not accepted: forget it."""
@@ -464,24 +400,10 @@ class Group:
         rng: Rng,
         now: Instant,
     ) -> tuple[Group, PendingCommit]:
-        check_same_members(client, self, self.own_leaf, packages, usage)
-        group = Group.create(client, group_id, extensions=extensions, find_psk=self._member.find_psk, rng=rng, now=now)
-        member = group._member
-        psk = linking_psk(client, usage, self.group_id, self.epoch, rng)
-        member.pending = make_commit(
-            client,
-            member.state,
-            member.index,
-            member.active(),
-            first_commit(psk, packages),
-            _with_resumption(self._member.find_psk, {self.group_id: self}),
-            _DEFAULT,
-            rng,
-            now,
-            linking=usage,
+        member, commit = continue_group(
+            client, self, self.own_leaf, self._member.find_psk, usage, group_id, extensions, packages, rng, now
         )
-        member.note_pending()
-        return group, member.pending
+        return Group(member), commit
 
     # --- storage -----------------------------------------------------------------------------------
     def take_changes(self) -> dict[str, bytes | None]:
@@ -496,30 +418,8 @@ class Group:
         return all_rows(self._member)
 
     # --- inside ------------------------------------------------------------------------------------
-    def _content(self, content: bytes | Proposal, authenticated_data: bytes) -> FramedContent:
-        member = self._member
-        return FramedContent.build(
-            group_id=self.group_id,
-            epoch=self.epoch,
-            sender=Sender.member(member.active().own_leaf),
-            authenticated_data=authenticated_data,
-            content=content,
-            types=member.client.policy.proposal_types,
-        )
-
     def _find_psk(self) -> FindPsk:
-        return _with_resumption(self._member.find_psk, {self.group_id: self})
-
-
-def _with_resumption(external: FindPsk, groups: Mapping[bytes, FormerGroup]) -> FindPsk:
-    """Resumption PSKs come from the groups; the application may know more of them than these."""
-
-    def find(psk: PreSharedKeyID) -> bytes | None:
-        group = groups.get(psk.psk_group_id) if psk.psktype == PSKType.RESUMPTION else None
-        value = None if group is None else group.resumption_psk(psk.psk_epoch)
-        return external(psk) if value is None else value
-
-    return find
+        return with_resumption(self._member.find_psk, {self.group_id: self})
 
 
 def _decode(client: Client, data: bytes) -> object:

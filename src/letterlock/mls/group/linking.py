@@ -9,24 +9,65 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import InputError
-from ...ids import Rng
+from ...ids import Instant, Rng
 from ..client import Client
 from ..evolution.proposal_list import QueuedProposal
+from ..wire.extensions import Extension
 from ..wire.framing import Sender
 from ..wire.key_package import KeyPackage
 from ..wire.proposals import Add, PreSharedKey, ReInit
 from ..wire.psk import PreSharedKeyID, ResumptionPSKUsage
+from .committing import CommitOptions, make_commit
+from .creating import create_member
 from .joining import FormerGroup
+from .member import Member
+from .psks import FindPsk, with_resumption
+from .results import PendingCommit
+from .rows import note_all
 
-__all__ = ["check_parameters", "check_same_members", "first_commit", "linking_psk"]
+__all__ = ["check_parameters", "continue_group"]
 
 
-def linking_psk(client: Client, usage: ResumptionPSKUsage, group_id: bytes, epoch: int, rng: Rng) -> PreSharedKeyID:
+def continue_group(
+    client: Client,
+    old: FormerGroup,
+    own_leaf: int,
+    find_psk: FindPsk,
+    usage: ResumptionPSKUsage,
+    group_id: bytes,
+    extensions: Sequence[Extension],
+    packages: Sequence[KeyPackage],
+    rng: Rng,
+    now: Instant,
+) -> tuple[Member, PendingCommit]:
+    """The new group with us alone, and its first commit, which is pending. Raises InputError."""
+    _check_same_members(client, old, own_leaf, packages, usage)
+    member = create_member(client, group_id, tuple(extensions), find_psk, rng, now)
+    note_all(member)
+    state = old.state
+    psk = _linking_psk(client, usage, state.group_id, state.epoch, rng)
+    member.pending = make_commit(
+        client,
+        member.state,
+        member.index,
+        member.active(),
+        _first_commit(psk, packages),
+        with_resumption(find_psk, {state.group_id: old}),
+        CommitOptions(),
+        rng,
+        now,
+        linking=usage,
+    )
+    member.note_pending()
+    return member, member.pending
+
+
+def _linking_psk(client: Client, usage: ResumptionPSKUsage, group_id: bytes, epoch: int, rng: Rng) -> PreSharedKeyID:
     """The PSK that ties the new group (of `client.suite`) to an epoch of the old one; the nonce is fresh."""
     return PreSharedKeyID.resumption(usage, group_id, epoch, rng(client.suite.hash_length))
 
 
-def first_commit(psk: PreSharedKeyID, packages: Sequence[KeyPackage]) -> list[QueuedProposal]:
+def _first_commit(psk: PreSharedKeyID, packages: Sequence[KeyPackage]) -> list[QueuedProposal]:
     """The proposals of the commit that sets the new group up."""
     us = Sender.member(0)
     return [
@@ -35,7 +76,7 @@ def first_commit(psk: PreSharedKeyID, packages: Sequence[KeyPackage]) -> list[Qu
     ]
 
 
-def check_same_members(
+def _check_same_members(
     client: Client, old: FormerGroup, own_leaf: int, packages: Sequence[KeyPackage], usage: ResumptionPSKUsage
 ) -> None:
     """A reinitialised group has all members of the old one, a branch none but those. Raises InputError."""

@@ -27,12 +27,15 @@ from ..wire.framing import (
     FramedContentAuthData,
     PrivateMessage,
     PublicMessage,
+    Sender,
     SenderData,
 )
 from ..wire.message import encode_message
+from ..wire.proposals import Proposal
 from .epoch import EpochState
+from .member import Member
 
-__all__ = ["Opened", "authenticate", "open_current", "protect", "stage_key"]
+__all__ = ["Opened", "authenticate", "open_current", "own_content", "protect", "stage_key"]
 
 _WIRE_FORMAT = rule("MLS-P-03", "our policy", "handshakes come in an accepted wire format", module=__name__)
 _SENDER_LEAF = rule(
@@ -46,6 +49,19 @@ class Opened:
 
     content: AuthenticatedContent
     key: StagedKey | None = field(repr=False)
+
+
+def own_content(member: Member, content: bytes | Proposal, authenticated_data: bytes) -> FramedContent:
+    """What we say in the current epoch, not yet signed."""
+    state = member.state
+    return FramedContent.build(
+        group_id=state.group_id,
+        epoch=state.epoch,
+        sender=Sender.member(member.active().own_leaf),
+        authenticated_data=authenticated_data,
+        content=content,
+        types=member.client.policy.proposal_types,
+    )
 
 
 def authenticate(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from ...errors import MissingPsk
 from ..rules import rule
@@ -10,7 +11,7 @@ from ..schedule.psk_secret import psk_secret
 from ..suites import CipherSuite
 from ..wire.psk import PreSharedKeyID, PSKType, ResumptionPSKUsage
 
-__all__ = ["FindPsk", "combine", "no_psks", "only_linking_psk"]
+__all__ = ["FindPsk", "HasResumptionPsk", "combine", "no_psks", "only_linking_psk", "with_resumption"]
 
 FindPsk = Callable[[PreSharedKeyID], bytes | None]
 """The key for an id, None if we do not have it."""
@@ -20,9 +21,28 @@ _ONLY_ONE = rule(
 )
 
 
+class HasResumptionPsk(Protocol):
+    """A group that we are or were in."""
+
+    def resumption_psk(self, epoch: int, /) -> bytes | None:
+        """That of an epoch; None if it is no longer kept."""
+        ...
+
+
 def no_psks(psk: PreSharedKeyID) -> bytes | None:
     """For groups without external PSKs."""
     return None
+
+
+def with_resumption(external: FindPsk, groups: Mapping[bytes, HasResumptionPsk]) -> FindPsk:
+    """Resumption PSKs come from the groups; the application may know more of them than these."""
+
+    def find(psk: PreSharedKeyID) -> bytes | None:
+        group = groups.get(psk.psk_group_id) if psk.psktype == PSKType.RESUMPTION else None
+        value = None if group is None else group.resumption_psk(psk.psk_epoch)
+        return external(psk) if value is None else value
+
+    return find
 
 
 def combine(suite: CipherSuite, psks: Sequence[PreSharedKeyID], find: FindPsk) -> bytes:
