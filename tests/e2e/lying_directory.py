@@ -15,8 +15,8 @@ import aiohttp
 from aiohttp import web
 
 from letterlock.ids import Number
-from letterlock.trust.device_list import decode_list
 from letterlock.trust.requests import HEADER, RequestSignature, decode_signature
+from letterlock.trust.signed_list import decode_list
 
 __all__ = ["BundleLie", "ListsLie", "LyingDirectory"]
 

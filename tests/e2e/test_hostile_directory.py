@@ -37,8 +37,9 @@ from letterlock.engine.security import Security
 from letterlock.errors import DirectoryError, InputError, NotEncrypted, TrustRequired
 from letterlock.errors import StoreRolledBack as RolledBack
 from letterlock.ids import DeviceId, Number
-from letterlock.trust.device_list import VerifiedDeviceList, decode_list, encode_list
+from letterlock.trust.device_list import VerifiedDeviceList
 from letterlock.trust.requests import RequestSignature
+from letterlock.trust.signed_list import decode_list, encode_list
 from trust.people import Device, Owner
 
 pytestmark = pytest.mark.anyio

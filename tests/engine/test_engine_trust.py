@@ -24,8 +24,8 @@ from letterlock.engine.security import Security
 from letterlock.errors import DeviceListError, InputError, TrustRequired
 from letterlock.ids import DeviceId
 from letterlock.trust.authoring import add_device, create_list, remove_device
-from letterlock.trust.device_list import decode_list, encode_body, encode_list
 from letterlock.trust.labels import DEVICE_LIST_SIGNATURE
+from letterlock.trust.signed_list import decode_list, encode_body, encode_list
 
 DAY = 86_400_000
 

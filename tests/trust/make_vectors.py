@@ -13,9 +13,9 @@ from typing import Any
 from letterlock import ids, trust
 from letterlock.trust import labels
 from letterlock.trust.device_entry import identity_agreement, mls_agreement
-from letterlock.trust.device_list import encode_body
 from letterlock.trust.requests import decode_signature, participant_key_hash, signed_text
 from letterlock.trust.security_code import libsignal_code
+from letterlock.trust.signed_list import encode_body
 from trust.people import NOW, Device, Owner, stream
 
 PATH = Path(__file__).parents[1] / "vectors" / "device-list.json"

@@ -14,7 +14,8 @@ from letterlock.ids import AccountId, DeviceId, Instant, Number
 from letterlock.seam import Party
 from letterlock.trust import ecdsa, labels
 from letterlock.trust.device_entry import DeviceEntry, identity_agreement, mls_agreement
-from letterlock.trust.device_list import DeviceList, VerifiedDeviceList, encode_body, encode_list
+from letterlock.trust.device_list import VerifiedDeviceList
+from letterlock.trust.signed_list import DeviceList, encode_body, encode_list
 
 __all__ = ["CRYPTO", "DAY", "NOW", "Device", "Owner", "stream"]
 

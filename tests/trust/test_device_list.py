@@ -15,7 +15,8 @@ from letterlock.crypto.pyca import Pyca
 from letterlock.errors import DecodeError, DeviceListError, InputError, LimitExceeded
 from letterlock.ids import DeviceId
 from letterlock.trust import ecdsa
-from letterlock.trust.device_list import LIMITS, decode_list, encode_list, from_store
+from letterlock.trust.device_list import from_store
+from letterlock.trust.signed_list import LIMITS, decode_list, encode_list
 from trust.people import CRYPTO, DAY, NOW, Device, Owner
 
 ANA = "+15550100"
@@ -223,7 +224,7 @@ def high_s(owner: Owner) -> bytes:
 
 def _signed_text(owner: Owner) -> bytes:
     from letterlock.trust import labels
-    from letterlock.trust.device_list import encode_body
+    from letterlock.trust.signed_list import encode_body
 
     return labels.DEVICE_LIST_SIGNATURE + encode_body(owner.list.content)
 

@@ -14,8 +14,8 @@ from ..ids import AccountId, DeviceId, Number, Rng, account_id
 from ..seam import Key, Party, RecordKind
 from ..signal.keys import IdentityKeyPair
 from ..trust import DeviceEntry, RequestSigner, create_entry
-from ..trust.device_list import PRIMARY
 from ..trust.enrolment import DeviceOffer
+from ..trust.signed_list import PRIMARY
 
 __all__ = ["IDENTITY", "UNPUBLISHED_LIST", "Identity", "Stage", "linked_identity", "primary_identity"]
 

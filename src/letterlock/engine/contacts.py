@@ -12,14 +12,8 @@ from dataclasses import dataclass, replace
 from ..errors import DecodeError, DeviceListError, InputError, TrustRequired
 from ..ids import Number, account_id, account_uuid
 from ..seam import Party
-from ..trust.device_list import (
-    VerifiedDeviceList,
-    changes_between,
-    decode_list,
-    head_of,
-    verify_list,
-    verify_successor,
-)
+from ..trust.device_list import VerifiedDeviceList, changes_between, verify_list, verify_successor
+from ..trust.signed_list import decode_list, head_of
 from . import chats, fetching, ordering, outbox, trouble, waiting
 from .core import Core
 from .events import ContactKeysSeen, DeviceListChanged, KeysChanged, NumberReset, OwnListMismatch

@@ -23,8 +23,8 @@ import aiohttp
 from ..codec.addresses import is_loopback
 from ..errors import DecodeError, DirectoryError, InputError, TransportError
 from ..ids import AccountId, DeviceId, Instant, Number, Rng
-from ..trust.device_list import LIMITS, decode_list
 from ..trust.requests import HEADER, RequestSigner, participant_key_hash
+from ..trust.signed_list import LIMITS, decode_list
 
 __all__ = ["DirectoryAlert", "DirectoryClient", "PrekeyCounts"]
 

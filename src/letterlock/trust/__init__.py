@@ -8,12 +8,10 @@ from __future__ import annotations
 from .authoring import add_device, create_list, next_device, remove_device, renew_list, replace_device
 from .device_entry import DeviceEntry, create_entry
 from .device_list import (
-    PRIMARY,
     DeviceChanges,
     VerifiedDeviceList,
     changes_between,
     from_store,
-    head_of,
     recipient_of,
     verify_list,
     verify_successor,
@@ -21,6 +19,7 @@ from .device_list import (
 from .enrolment import decode_offer, decode_request, encode_offer, encode_request, offer_for
 from .requests import RequestSigner
 from .security_code import SecurityCode, matches, security_code
+from .signed_list import PRIMARY, head_of
 
 __all__ = [
     "PRIMARY",

@@ -13,17 +13,8 @@ from ..errors import DeviceListError, InputError
 from ..ids import DeviceId, Instant, Number
 from . import ecdsa, labels
 from .device_entry import DeviceEntry, Sign
-from .device_list import (
-    LIMITS,
-    NO_HEAD,
-    PRIMARY,
-    DeviceList,
-    VerifiedDeviceList,
-    encode_body,
-    encode_list,
-    verify_list,
-    verify_successor,
-)
+from .device_list import VerifiedDeviceList, verify_list, verify_successor
+from .signed_list import LIMITS, NO_HEAD, PRIMARY, DeviceList, encode_body, encode_list
 
 __all__ = ["add_device", "create_list", "next_device", "remove_device", "renew_list", "replace_device"]
 

@@ -19,8 +19,8 @@ from aiohttp import web
 from ... import ids, trust
 from ...crypto.provider import CryptoProvider
 from ...ids import DeviceId, Instant, Number, Rng
-from ...trust.device_list import decode_list, encode_list
 from ...trust.requests import HEADER
+from ...trust.signed_list import decode_list, encode_list
 
 __all__ = ["Lie", "LyingDirectory"]
 

@@ -6,8 +6,8 @@ It is not trusted: clients verify every list and bundle. See docs/spec/directory
 from __future__ import annotations
 
 from ..buckets import Rate
+from .codes import IssuedCode
 from .http import Directory
 from .limits import DirectoryLimits
-from .logic import IssuedCode
 
 __all__ = ["Directory", "DirectoryLimits", "IssuedCode", "Rate"]

@@ -25,8 +25,10 @@ from ..buckets import Buckets
 from ..http import Guard, Listener, address_key, decode_body, json_answer, read_body, system_now
 from ..writer import Writer
 from . import messages as m
+from .callers import SignedRequest
+from .codes import IssuedCode
 from .limits import DirectoryLimits
-from .logic import IssuedCode, Registry, SignedRequest
+from .logic import Registry
 from .tables import Account, Tables
 
 __all__ = ["Directory"]
@@ -102,7 +104,7 @@ class Directory:
         For the provisioning server; `on_code` does not hear of it. Raises DirectoryError.
         """
         return await self._writer.run(
-            lambda tables: self._registry.begin_claim(tables, number, key_hash, self._now(), self._rng)
+            lambda tables: self._registry.codes.issue(tables, number, key_hash, self._now(), self._rng)
         )
 
     async def purge(self) -> None:
@@ -135,7 +137,7 @@ class Directory:
         number = _number(body.number)
         self._spend("codes", request, number)
         issued = await self._writer.run(
-            lambda tables: self._registry.begin_claim(tables, number, body.key_hash, self._now(), self._rng)
+            lambda tables: self._registry.codes.issue(tables, number, body.key_hash, self._now(), self._rng)
         )
         # To the operator, never into the answer: the requester has yet to show that the number is his (SR-21).
         self._on_code(issued)
@@ -171,7 +173,7 @@ class Directory:
         signed = await self._signed(request, self._limits.max_prekey_body)
         body = decode_body(signed.body, m.PrekeyUpload, DirectoryError)
         counts = await self._writer.run(
-            lambda tables: self._registry.upload_prekeys(tables, signed, body.upload, self._now())
+            lambda tables: self._registry.prekeys.upload(tables, signed, body.upload, self._now())
         )
         return json_answer(m.CountsAnswer(counts.one_time, counts.one_time_kem))
 
@@ -181,7 +183,7 @@ class Directory:
         number, account, device = _number(body.number), AccountId(body.account), DeviceId(body.device)
         # The step is durable before the answer leaves: killed in between, a key is lost but never given twice (SR-13).
         bundle = await self._writer.run(
-            lambda tables: self._registry.bundle(tables, signed, number, account, device, self._now())
+            lambda tables: self._registry.prekeys.bundle(tables, signed, number, account, device, self._now())
         )
         return json_answer(m.BundleAnswer(bundle))
 
