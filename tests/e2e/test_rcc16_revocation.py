@@ -25,7 +25,7 @@ ANA, BEN = "+15550100", "+15550199"
 DAY = 86_400_000
 
 
-async def _new_authority(place: Town) -> None:
+async def new_authority(place: Town) -> None:
     """The authority that issues is revoked; another one under the same root goes on, at the same address."""
     folder = place.folder / "network" / "kds"
     keys, lab, now = open_folder(folder, None), place.lab, time.time_ns() // 1_000_000
@@ -49,7 +49,7 @@ async def _new_authority(place: Town) -> None:
     await lab.kds.start()
 
 
-async def _a_day_later(person: Person) -> None:
+async def a_day_later(person: Person) -> None:
     """The list of trust anchors is due to be looked at."""
     profile = person.client.profile
     assert isinstance(profile, LocalProfile)
@@ -71,9 +71,9 @@ async def _a_revoked_authority_is_heard_of_within_a_day(tmp_path: Path) -> None:
         await ana.until(lambda events: any(isinstance(event, ev.MessageReceived) for event in events))
         await ana.client.settled()
         await ben.go()
-        await _new_authority(place)
+        await new_authority(place)
         try:
-            await _a_day_later(ana)
+            await a_day_later(ana)
             await ana.until(
                 lambda events: any(
                     isinstance(event, ev.EncryptionStalled) and event.reason == "certificate-withdrawn"
@@ -84,7 +84,7 @@ async def _a_revoked_authority_is_heard_of_within_a_day(tmp_path: Path) -> None:
                 await chat.send("to whom?")
             assert refused.value.reason == "stalled"
             await ben.come()
-            await _a_day_later(ben)
+            await a_day_later(ben)
             await ben.until(lambda events: True)
             async with asyncio.timeout(60):
                 while (await chat.encryption()).security.value != "encrypted":

@@ -378,3 +378,41 @@ def test_a_member_that_was_silent_is_not_moved_behind_somebody_who_came() -> Non
     world.run()
     places = {m.order for phone in (alice, bob, carol) for m in phone.history(name) if m.text == "from Carol"}
     assert len(places) == 1
+
+
+# --- to keep waiting ------------------------------------------------------------------------------------------------
+def test_sr01_what_is_kept_in_a_group_waits_and_is_encrypted_when_everybody_has_keys() -> None:
+    """The same act as in a chat with one number."""
+    world, alice, bob, carol = _three()
+    world.claim_outcome[CAROL] = ClaimOutcome.NONE
+    name = _group(world, alice, BOB, CAROL)
+    with pytest.raises(NotEncrypted):
+        alice.send(name, "refused")
+    alice.send(name, "kept", keep=True)
+    alice.send(name, "and so is this")  # asked once in a transition
+    alice.restart()
+    assert alice.engine.keeps_waiting(alice.state, name)
+    world.run_for(world.limits.absent_refresh_ms * 3)
+    assert alice.engine.security(alice.state, name, world.now) is Security.NO_KEYS_FOUND
+    assert [m.status for m in alice.history(name) if m.text in ("kept", "and so is this")] == [Status.WAITING] * 2
+    del world.claim_outcome[CAROL]
+    world.run_for(world.limits.absent_refresh_ms * 2)
+    assert bob.shown(name) == carol.shown(name) == ["kept", "and so is this"]
+    assert world.plaintexts_sent == 0
+    assert not alice.engine.keeps_waiting(alice.state, name)
+
+
+def test_sr02_what_is_kept_in_a_group_leaves_when_somebody_looks_and_there_are_keys() -> None:
+    world, alice, bob, carol = _three()
+    world.claim_outcome[CAROL] = ClaimOutcome.NONE
+    name = _group(world, alice, BOB, CAROL)
+    alice.send(name, "kept", keep=True)
+    world.run_for(world.limits.look_again_ms)
+    alice.do(alice.engine.open_group, name)
+    world.run()
+    assert alice.engine.keeps_waiting(alice.state, name)  # looking takes no decision back
+    del world.claim_outcome[CAROL]
+    world.run_for(world.limits.look_again_ms)
+    alice.do(alice.engine.open_group, name)
+    world.run()
+    assert bob.shown(name) == carol.shown(name) == ["kept"]

@@ -48,7 +48,7 @@ async def test_from_a_code_to_a_claim(tmp_path: Path) -> None:
 
     async with contextlib.AsyncExitStack() as stack:
         network = Network(tmp_path / "network", free_ports=True)
-        await network.start(stack, on_code)
+        await network.start(stack, on_code, lambda issued: None)
         people, devices = None, {}
         for number in (ANA, BEN):
             participant, leaf = key_pair(f"participant {number}"), key_pair(f"leaf {number}")
@@ -74,7 +74,7 @@ async def test_from_a_code_to_a_claim(tmp_path: Path) -> None:
     # The keys stay: started again, it is the same authority.
     async with contextlib.AsyncExitStack() as stack:
         again = Network(tmp_path / "network", free_ports=True)
-        await again.start(stack, on_code)
+        await again.start(stack, on_code, lambda issued: None)
         assert again.kds.anchors == network.kds.anchors and again.kds.anchors.generation == 1
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from letterlock.conversation_seam import HealthMoved, LetterReceived, Refusal, RemoveMembers, RenewCertificate, Stalled
+import pytest
+
+from letterlock.conversation_seam import (
+    HealthMoved,
+    LetterReceived,
+    Refusal,
+    RemoveMembers,
+    RenewCertificate,
+    Retry,
+    Stalled,
+)
+from letterlock.errors import InputError
 from letterlock.rcc16.credentials.anchors import TrustAnchors
 from letterlock.rcc16.credentials.issuing import Issuer
 
@@ -88,3 +99,19 @@ def test_it_ends_with_a_leaf_that_holds() -> None:
     cleo.write(GROUP, "and back")
     world.run()
     assert [letter.sender for letter in ana.told(LetterReceived)] == [CLEO]
+
+
+def test_trying_again_says_when_it_cannot_help() -> None:
+    """The user is not shown "encrypted" for a chat in which nothing can be sent."""
+    world = TwoAuthorities()
+    ana, ben, cleo = world.group(ANA, BEN, CLEO)
+    assert not ana.view(GROUP).stuck
+    world.withdraw(ana, ben)
+    assert ana.view(GROUP).stuck
+    with pytest.raises(InputError) as refused:
+        ana.change(GROUP, Retry())
+    assert refused.value.code == "rcc16.input.withdrawn" and CLEO in str(refused.value)
+    world.withdraw(cleo)
+    world.run()
+    assert not ana.view(GROUP).stuck
+    ana.change(GROUP, Retry())

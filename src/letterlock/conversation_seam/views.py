@@ -50,3 +50,5 @@ class ConversationView:
     health: str
     members: tuple[MemberView, ...]
     subject: str = ""
+    stuck: bool = False
+    """Encrypted, and nothing can be sealed for its members until the user has decided, or one of them has done something."""

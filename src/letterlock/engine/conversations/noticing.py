@@ -192,7 +192,7 @@ def _health(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatNa
         turn.tell(ProtocolNoted(name, protocol.name, f"health:{noted.state}"))
     view = protocol.view(turn.staged, noted.conversation)
     stood = chats.load(turn, name).standing
-    if view is None or not view.encrypted or view.ended or noted.state != "healthy":
+    if view is None or not view.encrypted or view.ended or view.stuck or noted.state != "healthy":
         return Noticed(healthy)
     if stood in (Standing.ENDED, Standing.STALLED):
         return _secured(core, turn, protocol, name, Secured(noted.conversation, view.era, Number("")))

@@ -35,9 +35,12 @@ def open_chat(core: Core, turn: Turn, protocol: ConversationProtocol, chat: Chat
     """The user looks at it: ask once more where nobody had keys. Gives the chat, which is saved."""
     if chat.protocol != protocol.name or chat.standing is not Standing.NO_KEYS:
         return chat
-    if 0 <= turn.now - chat.absent_at < core.limits.absent_refresh_ms:
+    if 0 <= turn.now - chat.absent_at < core.limits.look_again_ms:
         return chat
-    chats.save(core, turn, replace(chat, absent_at=turn.now, standing=Standing.SETTING_UP))
+    # A decision to wait is of this transition, and looking is no new one.
+    kept = policy.patient(chat, Security.NO_KEYS_FOUND)
+    standing = chat.standing if kept else Standing.SETTING_UP
+    chats.save(core, turn, replace(chat, absent_at=turn.now, standing=standing))
     _upgrade(core, turn, protocol, chat.number)
     flush(core, turn, protocol, chat.number)
     return chats.load(turn, chat.number)

@@ -31,6 +31,7 @@ from .own_devices import unwant
 from .posting import to_focus
 from .refusals import lost
 from .step import Work
+from .withdrawn import withdrawn_members
 
 __all__ = ["change"]
 
@@ -138,6 +139,12 @@ def _leave(work: Work) -> None:
 
 def _retry(work: Work) -> None:
     """Counters of repair start anew; those that others pay for do not (rcc16.md 9)."""
+    if gone := withdrawn_members(work):
+        raise InputError(
+            f"the certificate of {', '.join(gone)} was withdrawn, and there is no other one yet",
+            code="rcc16.input.withdrawn",
+            hint="it goes on by itself as soon as the app there has a new certificate; or end encryption here",
+        )
     chat = work.chat
     work.update(ledger=chat.ledger.retried(), runs=0, blocked="")
     if chat.stalled:

@@ -9,6 +9,7 @@ from ...ids import Number
 from ...seam import State
 from .chat import Chat, Device
 from .pins import key_state
+from .withdrawn import withdrawn_in
 
 __all__ = ["view_of"]
 
@@ -27,6 +28,7 @@ def view_of(state: State, chat: Chat, own: Number) -> ConversationView:
         health=chat.health.state.label,
         members=_members(state, chat, own),
         subject="" if chat.subject is None else chat.subject.text,
+        stuck=bool(chat.stalled or withdrawn_in(state, chat.conversation)),
     )
 
 

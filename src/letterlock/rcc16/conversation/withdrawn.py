@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...conversation_seam import Stalled
+from ...conversation_seam import Conversation, Stalled
 from ...errors import InvalidRcc16
 from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.wire.credential import Credential
-from ...seam import RecordKind
+from ...seam import RecordKind, State
 from ..credentials.issuing import BACKDATED_MS
 from ..credentials.leaf import certified_number, decode_chain
 from ..forms import TEXT, kind_of, many
 from .records import chat_text
 from .step import Work
 
-__all__ = ["check_member", "look", "withdrawn_members"]
+__all__ = ["check_member", "look", "withdrawn_in", "withdrawn_members"]
 
 _REASON: Final = "certificate-withdrawn"
 
@@ -32,7 +32,12 @@ WITHDRAWN: Final[RecordKind[tuple[str, ...]]] = kind_of("rcc16-withdrawn", many(
 
 def withdrawn_members(work: Work) -> tuple[str, ...]:
     """Members with a leaf that is not believed any more."""
-    return work.state.get(WITHDRAWN.key(chat_text(work.conversation))) or ()
+    return withdrawn_in(work.state, work.conversation)
+
+
+def withdrawn_in(state: State, conversation: Conversation) -> tuple[str, ...]:
+    """The same, for a look."""
+    return state.get(WITHDRAWN.key(chat_text(conversation))) or ()
 
 
 def check_member(work: Work, credential: Credential) -> None:

@@ -41,6 +41,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "security.group.keys-new.sentence": "Usually a new phone. The list of members says whose; compare codes to be sure.",
     "security.group.no-longer-verified.sentence": "You verified a member whose keys have changed. The list of members says whose. Sending is paused.",
     "security.group.checking.sentence": "Waiting for the members' keys ({wait}).",
+    "security.group.encryption-ended.sentence": "Nothing is sent here until somebody in this group begins it again.",
     "security.group.no-keys-found.sentence": "No keys of some members were found. Nothing is sent until there are.",
     "security.earlier": "an earlier day",
     "security.contact": "the contact",

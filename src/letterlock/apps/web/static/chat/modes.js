@@ -1,7 +1,11 @@
 // What sending in a chat would do, as its state says (SR-01): the composer's button and field say it.
 
-/** A closed composer in which something can still be written: sending asks how. */
+/**
+ * A closed composer in which something can still be written: sending asks how. A group is never unencrypted, but there,
+ * too, one can decide to wait.
+ */
 const ASKS = new Set(["no-keys-found", "business", "encryption-ended"]);
+const ASKS_IN_GROUPS = new Set(["no-keys-found"]);
 
 /** By mode: the keys of what the button and the field are called, and the icon. */
 export const MODES = {
@@ -18,6 +22,7 @@ export const MODES = {
  */
 export function modeOf(chat) {
   const state = chat?.security?.composer ?? "waiting";
-  const asks = state === "closed" && ASKS.has(chat.security.state) && chat.joined && chat.kind !== "group";
+  const asked = chat?.kind === "group" ? ASKS_IN_GROUPS : ASKS;
+  const asks = state === "closed" && asked.has(chat.security.state) && chat.joined;
   return asks ? "asks" : state in MODES ? state : "";
 }

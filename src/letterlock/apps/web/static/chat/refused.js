@@ -3,6 +3,7 @@
 import { present } from "../base/elements.js";
 import { store } from "../daemon/store.js";
 import { textOf } from "../base/toast.js";
+import { leavesAChoice } from "../trust/deciding.js";
 
 /**
  * What was refused may be a matter of decision; what nobody answered to stays in the conversation, as not sent.
@@ -13,7 +14,7 @@ import { textOf } from "../base/toast.js";
  *   is said there
  */
 export async function afterRefusal(chat, error, message) {
-  if (error.notEncrypted && error.data.options?.length) return ask(chat, error, message);
+  if (leavesAChoice(error)) return ask(chat, error, message);
   if (error.needsTrust) {
     await store.refreshChat(chat);
     return { back: true };

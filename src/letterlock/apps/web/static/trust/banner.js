@@ -118,6 +118,9 @@ export class Banner extends View {
     const common = { key: state, label, text, shape: look(state).shape };
     const compare = [t("dialog.banner.compare"), () => present("ll-code", { chat: this.#chat })];
     const unencrypted = [t("dialog.banner.choose"), () => this.#choose()];
+    const members = [t("dialog.banner.members"), () => present("ll-group", { chat: this.#chat })];
+    const { waiting } = chatOf(this.#chat);
+    const group = chatOf(this.#chat).kind === "group";
     switch (about) {
       case "keys-new":
         return { ...common, kind: "info", acts: [compare, [t("dialog.banner.seen"), () => this.#accept(true)]] };
@@ -135,13 +138,17 @@ export class Banner extends View {
         return {
           ...common,
           kind: state === "no-longer-verified" ? "bad" : "info",
-          acts: [[t("dialog.banner.members"), () => present("ll-group", { chat: this.#chat })]],
+          acts: [members],
         };
       case "encryption-ended":
         return {
           ...common,
           kind: "warn",
-          acts: [[t("dialog.banner.revive"), () => this.#encryption("revive")], unencrypted],
+          // What is written is asked about when it is sent; here it is what waits already.
+          acts: [
+            [t("dialog.banner.revive"), () => this.#encryption("revive")],
+            ...(waiting && !group ? [unencrypted] : []),
+          ],
         };
       case "stalled":
         return {
@@ -156,7 +163,7 @@ export class Banner extends View {
         return {
           ...common,
           kind: "calm",
-          acts: [[t("dialog.banner.invite"), () => ask(invite(this.#chat))], unencrypted],
+          acts: group ? [members] : [[t("dialog.banner.invite"), () => ask(invite(this.#chat))], unencrypted],
         };
       case "checking":
         return this.#checking(common, unencrypted);

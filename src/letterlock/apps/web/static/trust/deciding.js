@@ -3,6 +3,14 @@
 import { present } from "../base/elements.js";
 
 /**
+ * Whether a refusal leaves something to decide: to send unencrypted, or, also in a group, to wait for keys.
+ * @param {any} error
+ */
+export function leavesAChoice(error) {
+  return error.notEncrypted && (error.data?.options?.length > 0 || error.data?.reason === "no-keys-found");
+}
+
+/**
  * Try it; where it is refused, ask what to do. Raises what else goes wrong, and the refusal itself when nothing was chosen.
  * @template T
  * @param {any} chat
@@ -14,7 +22,7 @@ export async function decided(chat, send, allow = "") {
   try {
     return await send(allow);
   } catch (error) {
-    if (!error.notEncrypted || !error.data?.options?.length) throw error;
+    if (!leavesAChoice(error)) throw error;
     const chosen = await present("ll-fallback", { chat, error, waiting: 0 });
     if (!chosen) throw error;
     return send(chosen.allow ?? "");
@@ -32,7 +40,7 @@ export async function withDecision(chat, attempt) {
   try {
     return { done: true, answer: await attempt({}) };
   } catch (error) {
-    if (error.notEncrypted && error.data.options?.length) {
+    if (leavesAChoice(error)) {
       const chosen = await present("ll-fallback", { chat, error, waiting: 0 });
       if (!chosen) return { done: false };
       return { done: true, answer: await attempt(chosen.allow ? { allow: chosen.allow } : {}) };

@@ -1,10 +1,11 @@
 /**
- * The question that is asked when a chat cannot be encrypted: keep waiting, send unencrypted, invite.
+ * The question that is asked when a chat cannot be encrypted: keep waiting, send unencrypted, invite; or, where
+ * encryption was ended, begin it again.
  *
- * Rules (SR-01): it names who will be able to read. Nothing is chosen beforehand; the first focus keeps waiting, Escape
- * and the cross decide nothing. One button for each option that the daemon offers, and its token is all that an answer
- * holds. A choice, to keep waiting too, holds for the transition: the daemon asks no more, and refuses no more, until the
- * state of the chat is another one.
+ * Rules (SR-01): it names who will be able to read. Nothing is chosen beforehand; the first focus lets nothing out, and
+ * Escape and the cross decide nothing. One button for each option that the daemon offers, and its token is all that an
+ * answer holds. A choice, to keep waiting too, holds for the transition: the daemon asks no more, and refuses no more,
+ * until the state of the chat is another one.
  */
 
 import { aboutChat, called, chatName, chatOf } from "../daemon/about.js";
@@ -16,32 +17,43 @@ import { store } from "../daemon/store.js";
 import { t } from "../base/strings.js";
 
 const MOST_LISTED = 20;
+/** Where keys may come by themselves. */
+const WAITED_FOR = new Set(["no-keys-found", "checking"]);
 const ICONS = { "plain-rcs": "lock-open", "plain-sms": "lock-struck", business: "business" };
 
 /**
- * Presented with `chat`, `error` (the refusal, with its options) and `waiting` (messages that wait, how many, or true: ask).
- * Its result is `{allow: token, name}`; `{keep: true}`, what was refused can be sent and will wait; or null: nothing was
- * decided, or nothing was refused.
+ * Presented with `chat`, `error` (the refusal, with its options) and `waiting` (messages that wait, how many, or true:
+ * ask). Its result is `{allow: token, name}`; `{keep: true}`, what was refused can be sent and will wait; or null:
+ * nothing was decided, or nothing was refused.
  */
 export class Fallback extends Dialog {
   /** @type {any} */ error = null;
   /** @type {any} */ waiting = null;
 
   build() {
-    const { security } = chatOf(this.chat);
-    const business = (this.error?.data?.reason ?? security.state) === "business";
+    const { security, kind } = chatOf(this.chat);
+    const state = this.error?.data?.reason ?? security.state;
     const why = this.error?.data ?? {};
     this.name = aboutChat(why.label || security.label || t("dialog.fallback.name"), this.chat);
     this.queue = el("section", { class: "fallback-queue", hidden: true });
     this.ways = el("ul", { class: "fallback-ways" });
-    const group = chatOf(this.chat).kind === "group";
     const lead = aboutChat(why.sentence || security.sentence || "", this.chat);
     fill(this.body, lead && el("p", { class: "fallback-why" }, lead), this.queue, this.ways);
     this.frame.setAttribute("aria-describedby", this.describe());
-    const act = (this.error?.data?.reason ?? security.state) === "no-keys-found" ? () => this.#keep() : undefined;
-    this.actions([{ label: t(business ? "dialog.fallback.not-now" : "dialog.fallback.keep"), first: true, kind: "primary", act }, !business && !group && { label: t("dialog.fallback.invite"), act: () => this.#invite() }]);
+    this.actions([
+      this.#none(state),
+      state === "encryption-ended" && { label: t("dialog.banner.revive"), act: () => this.#revive() },
+      WAITED_FOR.has(state) && kind !== "group" && { label: t("dialog.fallback.invite"), act: () => this.#invite() },
+    ]);
     this.#offer(why.options ?? null);
     this.#list();
+  }
+
+  /** What lets nothing out, first and with the focus: to wait, where that is what would happen. */
+  #none(state) {
+    if (!WAITED_FOR.has(state)) return { label: t("dialog.fallback.not-now"), first: true, kind: "primary" };
+    const act = state === "no-keys-found" ? () => this.#keep() : undefined;
+    return { label: t("dialog.fallback.keep"), first: true, kind: "primary", act };
   }
 
   describe() {
@@ -87,6 +99,13 @@ export class Fallback extends Dialog {
     await rpc("keep", { chat: chatName(this.chat) });
     store.refreshChat(chatName(this.chat));
     this.close(this.error ? { keep: true } : null);
+  }
+
+  /** What was refused is given back: it can be sent once the others have heard of it. */
+  async #revive() {
+    await rpc("encryption.revive", { chat: chatName(this.chat) });
+    store.refreshChat(chatName(this.chat));
+    this.close(null);
   }
 
   #invite() {
