@@ -27,9 +27,10 @@ CANARY = b"the only copy in the clear"
 
 async def told(stream: Stream, transfer: str) -> Frame:
     """What became of the message of an upload."""
-    while (frame := (await stream.until("upload"))[-1]).data["transfer"] != transfer:
-        pass
-    return frame
+    while True:
+        frame = (await stream.until("upload"))[-1]
+        if frame.data["transfer"] == transfer and frame.data["state"] != "begun":
+            return frame
 
 
 def holding(person: Person, data: bytes) -> list[Path]:
@@ -100,7 +101,7 @@ def holding_by_name(person: Person, data: bytes) -> list[Path]:
 async def test_progress_and_an_end_are_events(both: Town) -> None:
     async with visiting(both.ana) as ana, listening(ana) as stream:
         transfer = (await uploaded(ana, both, content(5_000_000), name="film.mp4")).json()["transfer"]
-        frames = await stream.until("upload")
+        frames = [*await stream.until("upload"), *await stream.until("upload")]  # that it has begun, and its end
         mine = [frame.data for frame in frames if frame.data.get("transfer") == transfer and "stage" in frame.data]
         assert next(each["state"] for each in mine) == "running" and mine[-1]["state"] == "done"
         assert all(each["upload"] and each["done"] <= each["size"] for each in mine)

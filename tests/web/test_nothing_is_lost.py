@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -77,24 +76,6 @@ async def test_a_text_that_was_taken_without_an_answer_is_there_once(both: Town,
     await expect(ana.bubble("taken")).to_contain_text(say("page.status_delivered"))
     await expect(ana.bubble("taken")).to_have_count(1)
     await expect(ana.page.get_by_role("button", name=say("page.try_again"))).to_have_count(0)
-
-
-async def test_a_text_beside_a_file_is_the_answer_and_a_file_alone_is_none(
-    both: Town, visitors: Visitors, tmp_path: Path
-) -> None:
-    (tmp_path / "note.txt").write_text("a note")
-    await acquainted(both)
-    visit = await visitors(both.ana.login_url())
-    ana = Screen(visit.page)
-    await ana.open(both.ben.number)
-    await ana.act(ana.bubble("hello from ben"), "page.reply")
-    dialog = await ana.give(tmp_path / "note.txt", send=False)
-    await dialog.get_by_role("textbox").fill("see the note")
-    await dialog.get_by_role("button", name=say("dialog.attach.send", count=1), exact=True).click()
-    await expect(ana.bubble("see the note")).to_contain_text(say("page.in_reply_to"))
-    await expect(ana.bubble("note.txt")).to_be_visible()
-    await expect(visit.page.locator("ll-composer .context")).to_be_hidden()
-    await expect(visit.page.locator("ll-uploads li")).to_have_count(0)
 
 
 async def test_what_is_read_stays_in_its_place_while_many_come(both: Town, visitors: Visitors) -> None:

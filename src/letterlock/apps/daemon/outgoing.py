@@ -82,6 +82,7 @@ class Outgoing:
         file = _File(meant, transfer, waiting, message_id, text_id)
         self._files[transfer.id] = file
         file.task = asyncio.get_running_loop().create_task(self._follow(file, cursor))
+        self._say(file, {"state": "begun"})
         return {"transfer": transfer.id, "message_id": message_id}
 
     async def close(self) -> None:
@@ -180,8 +181,10 @@ class Outgoing:
             self._refuse(file, error)
 
     async def _deliver(self, file: _File, allow: PlainOption | None) -> None:
-        """Its message, and the text behind it. A decision is for the first of them: it changes the chat (SR-01)."""
+        """Its message, and the text behind it. A decision is for what is sent first: it changes the chat (SR-01)."""
         meant = file.meant
+        if allow is not None and meant.chat.security.plain:
+            allow = None  # used by a file before this one
         if not file.there:
             answered = Reference(ids.message_id(meant.reply_to)) if meant.reply_to else None
             content = replace(await file.transfer.file(), reply_to=answered)

@@ -196,7 +196,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "dialog.attach.send": {"one": "Send", "other": "Send {count} files"},
     "dialog.attach.send-plain": {"one": "Send unencrypted", "other": "Send {count} files unencrypted"},
     "dialog.attach.text": "Text",
-    "dialog.attach.text-note": "Goes just before the files. It may stay empty.",
+    "dialog.attach.text-note": "Goes right after the files. It may stay empty.",
     "dialog.attach.drop": "Leave out {name}",
     "dialog.attach.large": {
         "one": "{names} is left out: it has more than {most}, which is what can be sent.",
@@ -217,6 +217,8 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "dialog.upload.sealing": "Preparing",
     "dialog.upload.moving": "Sending, {done} of {size}",
     "dialog.upload.cancel": "Cancel {name}",
+    "dialog.upload.remove": "Remove {name}",
+    "dialog.upload.choose": "Choose it again to send it.",
     "dialog.upload.retry": "Try again",
     "dialog.upload.failed": "It was not sent.",
     "dialog.upload.failed-spoken": "{name} was not sent. {reason}",

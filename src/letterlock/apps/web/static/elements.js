@@ -7,7 +7,7 @@
 //   ll-location    message                    in a bubble: a place
 //   ll-card        message                    in a bubble: cards and suggestions of a chatbot
 //   ll-uploads     chat                       above the composer: what is on its way, with progress and cancel
-//   ll-voice       chat, allow                in place of the composer's row while it records; event `done` when it
+//   ll-voice       chat, allow, reply         in place of the composer's row while it records; event `done` when it
 //   ends
 //   ll-viewer      message                    presented; a picture or video large
 //   ll-fallback    chat, error, waiting       presented; result {allow: token}, {keep: true} or null (Escape)
@@ -22,7 +22,7 @@ import { declare } from "./base/elements.js";
 declare({
   "ll-banner": () => import("./trust/banner.js"),
   "ll-attachment": () => import("./files/attachments.js"),
-  "ll-uploads": () => import("./files/attachments.js"),
+  "ll-uploads": () => import("./files/upload-list.js"),
   "ll-card": () => import("./chat/bot-card.js"),
   "ll-location": () => import("./files/location.js"),
   "ll-voice": () => import("./files/voice.js"),

@@ -280,7 +280,7 @@ export class Composer extends View {
   }
 
   #record() {
-    const recorder = place("ll-voice", { chat: this.chat });
+    const recorder = place("ll-voice", { chat: this.chat, reply: this.#reply });
     const done = ({ detail }) => {
       this.querySelector("ll-voice")?.remove();
       recorder.remove();

@@ -80,12 +80,17 @@ export async function rpc(method, params = {}, { signal } = {}) {
  * Give a file to the daemon, which seals and sends it. Raises RpcError; an aborted one has the code `upload.cancelled`.
  * @param {string} chat
  * @param {Blob} file
- * @param {{name?: string, type?: string, allow?: string, signal?: AbortSignal,
- *   onprogress?: (done: number, size: number) => void}} [options] progress is of the way to the daemon alone
- * @returns {Promise<{transfer: string}>}
+ * @param {{name?: string, type?: string, allow?: string, reply_to?: string, text?: string, signal?: AbortSignal,
+ *   onprogress?: (done: number, size: number) => void}} [options] `text` is sent behind the file; progress is of the way
+ *   to the daemon alone
+ * @returns {Promise<{transfer: string, message_id: string}>}
  */
-export function upload(chat, file, { signal, onprogress, name = file.name ?? "", type = file.type, ...rest } = {}) {
+export function upload(chat, file, options = {}) {
+  const { signal, onprogress, name = file.name ?? "", type = file.type, text = "", ...rest } = options;
   const query = new URLSearchParams({ chat, name, type, locale: locale() });
+  // The text goes before the file, in the same body.
+  const before = new Blob([text]);
+  if (before.size) query.set("text_bytes", String(before.size));
   for (const [key, value] of Object.entries(rest)) if (value) query.set(key, value);
   // fetch cannot tell how far an upload is.
   const request = new XMLHttpRequest();
@@ -106,7 +111,7 @@ export function upload(chat, file, { signal, onprogress, name = file.name ?? "",
       else resolve(answer.result ?? answer);
     };
     signal?.addEventListener("abort", () => request.abort(), { once: true });
-    request.send(file);
+    request.send(before.size ? new Blob([before, file]) : file);
   });
 }
 
@@ -125,7 +130,8 @@ export async function logout() {
   if (response.status >= 500) throw refusal({ message: `${response.status} ${response.statusText}` });
 }
 
-function refusal({ message = "", data = {} }) {
+/** The `error` of an answer. @returns {RpcError} */
+export function refusal({ message = "", data = {} }) {
   const { class: family, code, exit, hint, ...rest } = data;
   return new RpcError({ message, family, code, exit, hint, data: rest });
 }

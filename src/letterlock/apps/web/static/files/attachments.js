@@ -2,16 +2,16 @@
  * Choosing what to attach: from a picker, by dropping or by pasting; several at once, looked at before they are sent.
  *
  * Rules: nothing is given to the daemon before Send. What is too large, or is not what its name says, is told of here.
- * The files go one after another (uploads.js), so that they arrive in the order in which they were chosen.
+ * The files go one after another (uploads.js), so that they arrive in the order in which they were chosen; the first of
+ * them is the answer, where a message is answered, and a text comes behind the last.
  */
 
 import "./attachment.js";
-import "./uploads.js";
+import "./upload-list.js";
 
-import { chatName, chatOf } from "../daemon/about.js";
+import { chatOf } from "../daemon/about.js";
 import { Dialog, ask, field } from "../base/dialog.js";
 import { button, bdi, el, fill, icon } from "../base/dom.js";
-import { decided } from "../trust/deciding.js";
 import { openMenu } from "../base/menu.js";
 import { PROGRAM, disagreement } from "./sniff.js";
 import { store } from "../daemon/store.js";
@@ -21,8 +21,7 @@ import { begin } from "./uploads.js";
 const MOST_FILES = 30;
 
 /**
- * Where it goes: `reply` is the message that a text beside the files answers (a file by itself is no answer), `sent`
- * hears that something went.
+ * Where it goes: `reply` is the message that is answered, `sent` hears that something went.
  * @typedef {{chat: any, reply?: any, sent?: () => void}} To
  */
 
@@ -150,6 +149,13 @@ export class Attach extends Dialog {
             t("dialog.attach.empty", { count: empty.length, names: empty.map((file) => file.name).join(", ") }),
           ),
         ),
+      this.reply &&
+        el(
+          "p",
+          { class: "attach-reply faint" },
+          icon("reply"),
+          el("span", {}, t("page.replying", { name: this.reply.mine ? t("page.you") : this.reply.sender_name || this.reply.sender })),
+        ),
       this.list,
       text.row,
     );
@@ -227,10 +233,14 @@ export class Attach extends Dialog {
     return picture;
   }
 
-  async #send() {
+  #send() {
     const text = this.text.value.trim();
-    if (text) await decided(this.chat, (allow) => store.send(chatName(this.chat), { text, allow, reply: this.reply }));
-    for (const file of this.files) begin(this.chat, file);
+    const last = this.files.length - 1;
+    // What goes unencrypted is decided about once for all of them.
+    const batch = { allow: "" };
+    this.files.forEach((file, at) =>
+      begin(this.chat, file, { batch, reply: at === 0 ? this.reply : null, text: at === last ? text : "" }),
+    );
     this.close(true);
   }
 }

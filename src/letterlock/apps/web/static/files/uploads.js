@@ -1,57 +1,77 @@
 /**
  * Files on their way: from this page to the daemon, sealed there, and on to the content server.
  *
- * Those of one chat go one after another. Each shows how far it is and can be cancelled; one that failed says why and
- * can be tried again from where it was. When a file is through, its message stands in the conversation and it is gone
- * from here.
+ * Those of one chat go one after another. Once a file is with the daemon, the daemon's list says how it stands, to every
+ * page: one that was reloaded goes on showing it, and so does a second one. A file that was refused, or has failed, stays
+ * with its reason until it is tried again or removed. When it is through, its message stands in the conversation and it
+ * is gone from here. The elements that show all this are in upload-list.js.
  */
 
 import { chatName } from "../daemon/about.js";
-import { RpcError, rpc, upload } from "../daemon/api.js";
+import { RpcError, refusal, rpc, upload } from "../daemon/api.js";
 import { announce } from "../base/announce.js";
 import { decided } from "../trust/deciding.js";
 import { reasonOf } from "../base/dialog.js";
-import { View, bdi, button, el, fill, icon } from "../base/dom.js";
 import { store } from "../daemon/store.js";
-import { bytesOf, t } from "../base/strings.js";
+import { t } from "../base/strings.js";
 
 /**
  * @typedef {object} Upload
  * @property {string} chat
- * @property {File|Blob} file
+ * @property {File|Blob|null} file null: another page gave it to the daemon, or this one before it was reloaded
  * @property {string} name
- * @property {{allow?: string}} options
+ * @property {string} text what is sent behind it
+ * @property {any} reply the message that it answers
+ * @property {{allow: string}} batch the decision that was made for those that were chosen together
  * @property {"queued"|"giving"|"sealing"|"moving"|"failed"} stage
  * @property {number} done
  * @property {number} size
  * @property {string} reason why it failed
  * @property {string} transfer its name at the daemon, once it is there
- * @property {boolean} resumable
+ * @property {string} message_id of the message that it will be
+ * @property {boolean} resumable whether the daemon can go on with what it has
  * @property {AbortController} life
  */
 
 /** @type {Set<Upload>} */
 const uploads = new Set();
-const news = new EventTarget();
+/** Says `change` (detail: the Upload). */
+export const news = new EventTarget();
 /** @type {Map<string, Promise<void>>} the last one of each chat */
 const queues = new Map();
-/** @type {Map<string, any>} what was heard of a transfer before the answer said that it is ours */
-const outcomes = new Map();
-const MOST_OUTCOMES = 50;
+/** @type {Set<Promise<unknown>>} what is being given to the daemon, and has no name there yet as far as we know */
+const giving = new Set();
+/** @type {Set<string>} transfers that are over: a list that was asked for before may still have them */
+const settled = new Set();
+const MOST_SETTLED = 500;
+/** What cannot be sent in the form in which it lies at the server. */
+const OTHER_FORM = new Set(["input.file_sealed", "input.file_encrypted"]);
+
+/** Those of a chat, in their order. @param {string} chat @returns {Upload[]} */
+export function uploadsOf(chat) {
+  return [...uploads].filter((one) => one.chat === chat);
+}
 
 /**
  * Send a file when those before it are on their way.
- * @param {any} chat @param {File|Blob} file @param {{allow?: string, name?: string}} [options]
+ * @param {any} chat @param {File|Blob} file
+ * @param {{name?: string, allow?: string, reply?: any, text?: string, batch?: {allow: string}}} [options]
  */
-export function begin(chat, file, { name = /** @type {File} */ (file).name ?? "", ...options } = {}) {
-  const one = {
-    ...{ chat: chatName(chat), file, name, options, stage: "queued", done: 0, size: file.size },
-    ...{ reason: "", transfer: "", resumable: false, life: new AbortController() },
-  };
+export function begin(chat, file, { name, allow = "", reply = null, text = "", batch = { allow } } = {}) {
+  const one = made({ chat: chatName(chat), file, name: name ?? /** @type {File} */ (file).name ?? "", text, reply, batch });
   uploads.add(one);
   tell(one);
   enqueue(one);
   return one;
+}
+
+/** @returns {Upload} */
+function made(what) {
+  return {
+    ...{ file: null, text: "", reply: null, batch: { allow: "" }, stage: "queued", done: 0, reason: "", transfer: "" },
+    ...{ message_id: "", resumable: false, life: new AbortController(), size: what.file?.size ?? 0 },
+    ...what,
+  };
 }
 
 function enqueue(one) {
@@ -65,219 +85,198 @@ async function give(one) {
   if (!uploads.has(one)) return;
   Object.assign(one, { stage: "giving", done: 0, size: one.file.size, reason: "", life: new AbortController() });
   tell(one);
-  const send = (allow) =>
-    upload(one.chat, one.file, {
-      name: one.name,
-      type: one.file.type,
-      ...one.options,
-      ...(allow && { allow }),
-      signal: one.life.signal,
-      onprogress: (done, size) => (Object.assign(one, { done, size }), tell(one)),
-    });
+  const send = (allow) => {
+    one.batch.allow = allow;
+    return given(one, allow);
+  };
   try {
-    const { transfer } = await decided(one.chat, send, one.options.allow);
-    Object.assign(one, { transfer, stage: "sealing", done: 0 });
-    heard(one, store.transfers.get(transfer));
-    settle(one);
-    tell(one);
+    try {
+      await decided(one.chat, send, one.batch.allow);
+    } catch (error) {
+      // What was decided for the file before it has changed the chat by now.
+      if (error.code !== "input.allow" || !one.batch.allow) throw error;
+      await decided(one.chat, send);
+    }
+    Object.assign(one, { stage: "sealing", done: 0 });
+    heard(one, store.transfers.get(one.transfer));
+    if (settled.has(one.transfer)) drop(one);
+    else tell(one);
   } catch (error) {
     if (error instanceof RpcError && error.code === "upload.cancelled") drop(one);
     else failed(one, reasonOf(error, one.chat), false);
   }
 }
 
-/** An event of the daemon about one of ours. */
-function heard(one, event) {
-  if (!event) return;
-  // The file is there; its message may still be refused, and says so itself (`upload`).
-  if (event.state === "done") return void (Object.assign(one, { stage: "moving", done: one.size }), tell(one));
-  if (event.state === "cancelled") return drop(one);
-  if (event.state === "failed" || event.state === "interrupted") return void explain(one);
-  Object.assign(one, {
-    stage: event.stage === "sealing" ? "sealing" : "moving",
-    done: event.done,
-    size: event.size ?? one.size,
-  });
-  tell(one);
-}
-
-/** The words for why it failed stand in the list of transfers. */
-async function explain(one) {
+async function given(one, allow) {
+  // A message that is answered at once may itself be on its way still.
+  const reply_to = one.reply ? await store.idOf(one.reply) : "";
+  const asked = upload(one.chat, one.file, {
+    ...{ name: one.name, type: one.file.type, text: one.text, reply_to, allow, signal: one.life.signal },
+    onprogress: (done, size) => (Object.assign(one, { done, size }), tell(one)),
+  }).then(({ transfer, message_id }) => void Object.assign(one, { transfer, message_id }));
+  giving.add(asked);
   try {
-    const found = (await rpc("transfers")).find((other) => other.transfer === one.transfer);
-    failed(one, found ? reasonOf(found) : t("dialog.upload.failed"), found?.resumable ?? false);
-  } catch (error) {
-    failed(one, reasonOf(error), true);
+    await asked;
+  } finally {
+    giving.delete(asked);
   }
 }
 
+/** An event of the daemon about the transfer of one. */
+function heard(one, event) {
+  if (!event) return;
+  if (event.state === "cancelled") return drop(one);
+  if (event.state === "failed" || event.state === "interrupted") return void look();
+  // The file is there; its message may still be refused, and the daemon's list says so.
+  const done = event.state === "done";
+  Object.assign(one, { stage: !done && event.stage === "sealing" ? "sealing" : "moving", size: event.size ?? one.size });
+  Object.assign(one, { done: done ? one.size : event.done });
+  tell(one);
+}
+
 function failed(one, reason, resumable) {
+  const before = one.stage === "failed" && one.reason === reason;
   Object.assign(one, { stage: "failed", reason, resumable });
-  announce(t("dialog.upload.failed-spoken", { name: one.name, reason }));
+  if (!before) announce(t("dialog.upload.failed-spoken", { name: one.name, reason }));
   tell(one);
 }
 
 function drop(one) {
   uploads.delete(one);
+  settle(one.transfer);
   tell(one);
 }
 
-async function cancel(one) {
+function settle(transfer) {
+  if (!transfer) return;
+  settled.add(transfer);
+  if (settled.size > MOST_SETTLED) settled.delete(settled.values().next().value);
+}
+
+/** Stop it, or remove it after it has failed. Resolves to the text that would have been sent behind it. */
+export async function cancel(one) {
   one.life.abort();
   const { transfer } = one;
   drop(one);
-  if (transfer) await rpc("transfer.cancel", { transfer }).catch(() => {});
+  if (!transfer) return one.text;
+  // What the daemon does not have any more was sent this very moment, and the text with it.
+  return rpc("upload.remove", { upload: transfer }).then(
+    () => one.text,
+    () => "",
+  );
 }
 
-async function again(one) {
-  if (!one.resumable) {
-    one.transfer = "";
-    Object.assign(one, { stage: "queued", reason: "" });
-    tell(one);
-    return enqueue(one);
-  }
+/** Whether it can be tried again: with what the daemon has of it, or with the file itself. @param {Upload} one */
+export function repeatable(one) {
+  return one.resumable || one.file !== null;
+}
+
+export async function again(one) {
+  if (!one.resumable) return anew(one);
   Object.assign(one, { stage: "moving", reason: "" });
   tell(one);
+  const once = (allow) => rpc("upload.again", { upload: one.transfer, ...(allow && { allow }) });
   try {
-    await rpc("transfer.resume", { transfer: one.transfer });
+    await decided(one.chat, once);
   } catch (error) {
-    failed(one, reasonOf(error), false);
+    if (OTHER_FORM.has(error.code) && one.file) return anew(one);
+    // An answer that was lost says nothing of what became of it.
+    if (error.unreachable) failed(one, reasonOf(error, one.chat), true);
+    else await look();
   }
+}
+
+async function anew(one) {
+  const { transfer } = one;
+  Object.assign(one, { stage: "queued", reason: "", transfer: "", resumable: false });
+  tell(one);
+  settle(transfer);
+  // What the daemon has of it would stay in the list; that it has nothing is as well.
+  if (transfer) await rpc("upload.remove", { upload: transfer }).catch(() => {});
+  enqueue(one);
+}
+
+// --- what the daemon says --------------------------------------------------------------------------------------------
+let looking = false;
+let lookAgain = false;
+
+/** Ask the daemon for its list. Several reasons to ask at once are one. */
+async function look() {
+  lookAgain = true;
+  if (looking) return;
+  looking = true;
+  try {
+    while (lookAgain) {
+      lookAgain = false;
+      await compare();
+    }
+  } catch {
+    // The stream says that nobody answers; it is asked again when it is back.
+  } finally {
+    looking = false;
+  }
+}
+
+async function compare() {
+  const ours = [...uploads].filter(({ transfer }) => transfer !== "");
+  const listed = new Map((await rpc("uploads")).map((record) => [record.transfer, record]));
+  for (const one of ours) {
+    if (!uploads.has(one)) continue;
+    const record = listed.get(one.transfer);
+    if (record) take(one, record);
+    else await vanished(one);
+  }
+  // One that is being given now may be in the list, and is ours as soon as its answer is there.
+  await Promise.allSettled(giving);
+  const known = new Set([...uploads].map(({ transfer }) => transfer));
+  for (const record of listed.values()) {
+    if (known.has(record.transfer) || settled.has(record.transfer)) continue;
+    const { transfer, message_id, chat, name, text, size } = record;
+    const one = made({ transfer, message_id, chat, name, text, size, stage: "moving" });
+    uploads.add(one);
+    take(one, record);
+  }
+}
+
+function take(one, record) {
+  if (record.error) return failed(one, reasonOf(refusal(record.error), one.chat), record.resumable);
+  heard(one, { ...record, size: record.total });
+}
+
+/** The daemon does not have it any more: it was sent, or a daemon that was started again knows nothing of it. */
+async function vanished(one) {
+  if (one.stage === "failed" && !one.resumable) return;
+  const { chat, message_id } = one;
+  const near = await rpc("messages", { chat, around: message_id, limit: 1 }).catch((error) => {
+    if (error.unreachable) throw error;
+    return { messages: [] };
+  });
+  if (near.messages.some((message) => message.message_id === message_id)) return drop(one);
+  one.transfer = "";
+  failed(one, t("dialog.upload.failed"), false);
 }
 
 // What has not come to the daemon would end with the page: the browser asks.
 window.addEventListener("beforeunload", (event) => {
-  if ([...uploads].some(({ transfer }) => transfer === "")) event.preventDefault();
+  if ([...uploads].some(({ transfer, file }) => transfer === "" && file)) event.preventDefault();
 });
 
-store.addEventListener("transfers", ({ detail }) => {
-  for (const one of uploads) if (one.transfer === detail.transfer) heard(one, store.transfers.get(detail.transfer));
+store.addEventListener("transfers", ({ detail: { transfer } }) => {
+  const event = store.transfers.get(transfer);
+  for (const one of uploads) if (one.transfer === transfer) heard(one, event);
 });
 
-store.stream.addEventListener("upload", ({ detail }) => {
-  outcomes.set(detail.transfer, detail);
-  if (outcomes.size > MOST_OUTCOMES) outcomes.delete(outcomes.keys().next().value);
-  for (const one of uploads) if (one.transfer === detail.transfer) settle(one);
+store.stream.addEventListener("upload", ({ detail: { transfer, state } }) => {
+  // One that has begun may be another page's.
+  if (state === "begun" || state === "refused") return void look();
+  settle(transfer);
+  for (const one of uploads) if (one.transfer === transfer) drop(one);
 });
 
-// After a break what became of them is asked for: what the daemon said meanwhile, it does not say again.
-store.addEventListener("connection", () => store.connection === "live" && heal());
-
-async function heal() {
-  const given = [...uploads].filter(({ transfer, stage }) => transfer !== "" && stage !== "failed");
-  if (given.length === 0) return;
-  const known = await rpc("transfers").catch(() => null);
-  for (const one of known ? given : []) {
-    const found = known.find(({ transfer }) => transfer === one.transfer);
-    if (found?.state === "done") drop(one);
-    else if (found?.state === "failed" || found?.state === "interrupted") failed(one, reasonOf(found), found.resumable);
-    // A daemon that was started again keeps nothing of what was not done.
-    else if (!found || found.state === "cancelled") failed(one, t("dialog.upload.failed"), false);
-  }
-}
-
-/**
- * What became of the message: it stands in the conversation, or this says why not and what is given again is the file.
- */
-function settle(one) {
-  const outcome = outcomes.get(one.transfer);
-  if (outcome === undefined) return;
-  outcomes.delete(one.transfer);
-  if (outcome.state === "sent") drop(one);
-  else failed(one, reasonOf(new RpcError(outcome), one.chat), false);
-}
+// What the daemon said while nobody listened it does not say again.
+store.addEventListener("connection", () => store.connection === "live" && look());
+if (store.connection === "live") look();
 
 function tell(one) {
   news.dispatchEvent(new CustomEvent("change", { detail: one }));
-}
-
-/** The list above the composer, of one chat. Placed with `chat`. */
-export class Uploads extends View {
-  #chat = /** @type {any} */ (null);
-  /** @type {Map<Upload, {row: HTMLElement, update: () => void}>} */
-  #rows = new Map();
-
-  get chat() {
-    return this.#chat;
-  }
-
-  set chat(chat) {
-    this.#chat = chat;
-    this.#rows.clear();
-    if (this.isConnected) this.render();
-  }
-
-  connected() {
-    this.listen(news, "change", ({ detail }) => this.#chat && detail.chat === chatName(this.#chat) && this.render());
-    fill(this, (this.list = el("ul", { class: "uploads", "aria-label": t("dialog.upload.label") })));
-    this.render();
-  }
-
-  render() {
-    const mine = [...uploads].filter((one) => this.#chat && one.chat === chatName(this.#chat));
-    const held = this.contains(document.activeElement);
-    for (const [one, { row }] of this.#rows) {
-      if (mine.includes(one)) continue;
-      row.remove();
-      this.#rows.delete(one);
-    }
-    // Who cancelled one goes on writing; the focus must not fall to the page.
-    if (held && !this.contains(document.activeElement)) this.closest("ll-conversation")?.composer?.focusText();
-    for (const one of mine) {
-      if (!this.#rows.has(one)) {
-        const made = rowOf(one);
-        this.#rows.set(one, made);
-        this.list.append(made.row);
-      }
-      this.#rows.get(one)?.update();
-    }
-    this.hidden = mine.length === 0;
-  }
-}
-
-customElements.define("ll-uploads", Uploads);
-
-/** One line: its parts stay, so that the focus does while numbers change. */
-function rowOf(one) {
-  const bar = el("progress", { "aria-label": t("dialog.upload.progress", { name: one.name }) });
-  const words = el("span", { class: "upload-words" });
-  const retry = button({
-    label: t("dialog.upload.retry"),
-    icon: "retry",
-    text: true,
-    class: "choice small",
-    onclick: () => again(one),
-  });
-  const stop = button({
-    label: t("dialog.upload.cancel", { name: one.name }),
-    icon: "close",
-    class: "bare",
-    onclick: () => cancel(one),
-  });
-  const row = el(
-    "li",
-    { class: "upload" },
-    icon("file"),
-    el(
-      "div",
-      { class: "upload-middle" },
-      el("span", { class: "clip" }, bdi(one.name || t("dialog.upload.unnamed"))),
-      bar,
-      words,
-    ),
-    retry,
-    stop,
-  );
-  const update = () => {
-    const ended = one.stage === "failed";
-    row.classList.toggle("failed", ended);
-    bar.hidden = ended;
-    retry.hidden = !ended;
-    if (one.stage === "queued" || one.size === 0) bar.removeAttribute("value");
-    else Object.assign(bar, { max: one.size, value: Math.min(one.done, one.size) });
-    words.textContent = ended
-      ? one.reason
-      : t(`dialog.upload.${one.stage}`, { done: bytesOf(one.done), size: bytesOf(one.size) });
-  };
-  return { row, update };
 }

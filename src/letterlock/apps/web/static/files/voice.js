@@ -18,10 +18,11 @@ const SHORTEST_MS = 500;
 const FORMS = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
 const BARS = 40;
 
-/** Placed with `chat`, `allow`. Says `done` (detail: {sent}). */
+/** Placed with `chat`, `allow`, `reply`. Says `done` (detail: {sent}). */
 export class Voice extends View {
   /** @type {any} */ chat = null;
   allow = "";
+  /** @type {any} the message that it answers */ reply = null;
   #stream = /** @type {MediaStream|null} */ (null);
   #recorder = /** @type {MediaRecorder|null} */ (null);
   #chunks = /** @type {Blob[]} */ ([]);
@@ -135,7 +136,7 @@ export class Voice extends View {
     if (!send || !recorder || lasted < SHORTEST_MS) return done(false);
     recorder.addEventListener("stop", async () => {
       const { blob, name } = await named(new Blob(this.#chunks, { type: recorder.mimeType }));
-      begin(this.chat, blob, { name, allow: this.allow });
+      begin(this.chat, blob, { name, allow: this.allow, reply: this.reply });
       done(true);
     });
     recorder.stop();
