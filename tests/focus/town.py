@@ -52,7 +52,8 @@ from letterlock.sip.session import Session
 from letterlock.sip.session_events import Ended, Established, Refused, SessionSettings
 from letterlock.sip.session_timer import TimerPolicy
 from letterlock.sip.subscribing import Notified, Subscriber, Subscription, SubscriptionEnded
-from letterlock.sip.user_agent import Answered, Event, Received, TimedOut, UserAgent
+from letterlock.sip.user_agent import UserAgent
+from letterlock.sip.user_agent_events import Answered, Event, Received, TimedOut
 from postgres import database_in
 
 DOMAIN = "rcs.example.test"

@@ -18,7 +18,8 @@ from letterlock.sip.session import Session
 from letterlock.sip.session_events import SessionSettings
 from letterlock.sip.session_timer import TimerPolicy
 from letterlock.sip.transaction import Timers
-from letterlock.sip.user_agent import Event, Received, UserAgent, UserAgentSettings
+from letterlock.sip.user_agent import UserAgent, UserAgentSettings
+from letterlock.sip.user_agent_events import Event, Received
 
 LIMITS = Limits(65_536, 200, 8192, 262_144)
 AGENT = UserAgentSettings(

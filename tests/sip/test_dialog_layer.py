@@ -13,7 +13,7 @@ from letterlock.errors import DecodeError
 from letterlock.sip.effects import Body
 from letterlock.sip.session import Session, SessionState
 from letterlock.sip.session_events import Ended, Established, InDialog
-from letterlock.sip.user_agent import Received
+from letterlock.sip.user_agent_events import Received
 from sip.pair import AGENT, ANSWER, Pair, Side, response, with_
 
 

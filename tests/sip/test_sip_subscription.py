@@ -12,7 +12,7 @@ from letterlock.sip.effects import Body, Respond
 from letterlock.sip.notifying import Notifier, NotifierSettings, StateWanted, SubscriberLost
 from letterlock.sip.refer import has_subscription, read_refer, refer_headers
 from letterlock.sip.subscribing import Notified, Subscriber, Subscription, SubscriptionEnded
-from letterlock.sip.user_agent import Received
+from letterlock.sip.user_agent_events import Received
 from sip.pair import Pair, Side, response
 
 SETTINGS = NotifierSettings(events=frozenset({"conference"}), longest_s=3600, shortest_s=60, max_queued=3)

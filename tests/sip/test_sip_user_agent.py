@@ -13,15 +13,8 @@ from letterlock.errors import DecodeError, InputError, LimitExceeded
 from letterlock.sip.authenticator import Authenticator
 from letterlock.sip.message import response_to, with_received
 from letterlock.sip.transaction import Timers
-from letterlock.sip.user_agent import (
-    Acknowledged,
-    Answered,
-    FlowFailed,
-    Received,
-    TimedOut,
-    UserAgent,
-    UserAgentSettings,
-)
+from letterlock.sip.user_agent import UserAgent, UserAgentSettings
+from letterlock.sip.user_agent_events import Acknowledged, Answered, FlowFailed, Received, TimedOut
 
 LIMITS = Limits(65_536, 200, 8192, 262_144)
 SETTINGS = UserAgentSettings(

@@ -15,7 +15,8 @@ from ..errors import DecodeError
 from ..ids import Instant, Rng
 from ..sip.authenticator import Authenticator
 from ..sip.transaction import Timers
-from ..sip.user_agent import Event, FlowFailed, UserAgent, UserAgentSettings
+from ..sip.user_agent import UserAgent, UserAgentSettings
+from ..sip.user_agent_events import Event, FlowFailed
 
 __all__ = ["SipLink", "SipSettings", "loop_now"]
 

@@ -26,7 +26,8 @@ from .session import Session
 from .session_events import SessionEvent
 from .subscribing import Subscriber, SubscriberEvent
 from .transaction import TransactionKey
-from .user_agent import Acknowledged, Answered, Cancelled, Event, Provisional, Received, TimedOut, UserAgent
+from .user_agent import UserAgent
+from .user_agent_events import Acknowledged, Answered, Cancelled, Event, Provisional, Received, TimedOut
 
 __all__ = ["DialogLayer", "Told", "Usage"]
 

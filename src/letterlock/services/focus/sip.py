@@ -23,7 +23,8 @@ from ...sip.refer import WITHOUT_SUBSCRIPTION, read_refer
 from ...sip.session import Session
 from ...sip.session_events import InDialog
 from ...sip.transaction import TransactionKey
-from ...sip.user_agent import Event, Received, UserAgent
+from ...sip.user_agent import UserAgent
+from ...sip.user_agent_events import Event, Received
 from ..proxy_links import ProxyLinks
 from ..sip_link import SipLink, loop_now
 from ..writer import Writer

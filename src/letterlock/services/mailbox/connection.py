@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...codec.sip import Request, Response
 from ...ids import Rng
 from ...sip.transaction import TransactionKey
-from ...sip.user_agent import Answered, Event, Received, TimedOut
+from ...sip.user_agent_events import Answered, Event, Received, TimedOut
 from ..sip_link import SipLink, SipSettings, loop_now
 
 __all__ = ["Connection", "OnRequest"]

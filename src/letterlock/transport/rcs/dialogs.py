@@ -33,7 +33,7 @@ from ...sip.session_events import (
 )
 from ...sip.subscribing import Subscriber, SubscriberEvent
 from ...sip.transaction import TransactionKey
-from ...sip.user_agent import Event, Received
+from ...sip.user_agent_events import Event, Received
 from .sip_connection import SipConnection
 
 __all__ = ["Call", "CallRefused", "DialogEvent", "Dialogs", "FlowLost", "Listener"]

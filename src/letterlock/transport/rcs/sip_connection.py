@@ -16,7 +16,8 @@ from ...errors import DecodeError, TransportError
 from ...ids import Rng
 from ...sip.authenticator import Authenticator
 from ...sip.transaction import TransactionKey
-from ...sip.user_agent import Answered, Event, FlowFailed, Received, TimedOut, UserAgent, UserAgentSettings
+from ...sip.user_agent import UserAgent, UserAgentSettings
+from ...sip.user_agent_events import Answered, Event, FlowFailed, Received, TimedOut
 
 __all__ = ["OnEvent", "OnRequest", "SipConnection"]
 
