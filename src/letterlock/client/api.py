@@ -1,4 +1,4 @@
-"""What can be asked of a profile, whether this process owns it (`local.py`) or another one does (`remote.py`)."""
+"""What can be asked of a profile, whether this process owns it (`local/`) or another one does (`remote/`)."""
 
 from __future__ import annotations
 

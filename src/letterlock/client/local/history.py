@@ -7,32 +7,31 @@ summary for each. Work for many is done in slices, so that the event loop is nev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ..codec.search_terms import expression, ranges
-from ..engine.conversations.records import membership_key
-from ..engine.derived import searchable, unseen
-from ..engine.engine import Engine
-from ..engine.groups.values import GROUP, group_key
-from ..engine.history_records import ASIDE
-from ..engine.policy import PlainOption
-from ..engine.record_values import Message
-from ..engine.records import CHAT, MESSAGE, chat_key, contact_key, message_key, order_parts, thread_key
-from ..engine.security import Security
-from ..engine.view import MessageView
-from ..errors import DirectoryError, InputError, TransportError
-from ..ids import ChatName, GroupName, Instant, MessageId, Number, chat_name, group_of
-from ..seam import RecordKind
-from ..store import Store
-from ..trust import SecurityCode
-from .api import MOST_MESSAGES
-from .driver import Driver
-from .history import MOST_HITS, ChatSummary, FreshCode, Hit, Hits, Window
-from .slices import sliced
+from ...codec.search_terms import expression, ranges
+from ...engine.conversations.records import membership_key
+from ...engine.derived import searchable, unseen
+from ...engine.groups.values import GROUP, group_key
+from ...engine.history_records import ASIDE
+from ...engine.policy import PlainOption
+from ...engine.record_values import Message
+from ...engine.records import CHAT, MESSAGE, chat_key, contact_key, message_key, order_parts, thread_key
+from ...engine.step import Step
+from ...engine.view import MessageView
+from ...errors import DirectoryError, InputError, TransportError
+from ...ids import ChatName, GroupName, Instant, MessageId, Number, Rng, chat_name, group_of
+from ...seam import RecordKind, State
+from ...trust import SecurityCode
+from ..api import MOST_MESSAGES
+from ..history import MOST_HITS, ChatSummary, FreshCode, Hit, Hits, Window
+from ..slices import sliced
+from .chats import LocalChats
+from .trust import LocalTrust
 
 if TYPE_CHECKING:
-    from .network import Directory
+    from ..network import Directory
 
 __all__ = ["LocalHistory"]
 
@@ -45,19 +44,8 @@ _PAGES_SEEN = 200
 _NEWEST = (1 << 63) - 1
 
 
-class LocalHistory:
+class LocalHistory(LocalChats, LocalTrust):
     """Mixed into `LocalProfile`."""
-
-    _store: Store
-    _engine: Engine
-    _driver: Driver
-    _directory: Directory | None
-    _clock: Callable[[], Instant]
-    _newest: Callable[[], int]
-    _once: Callable[..., Any]
-    mark_displayed: Callable[[ChatName, MessageId], Any]
-    security: Callable[[ChatName], Security]
-    security_code: Callable[[Number], Any]
 
     # --- the list of chats ---------------------------------------------------------------------------------
     async def summaries(self) -> Sequence[ChatSummary]:
@@ -243,7 +231,7 @@ class LocalHistory:
     async def resend(
         self, number: ChatName, message_id: MessageId, allow: PlainOption | None, wait: bool, request: str
     ) -> MessageId:
-        def step(state: Any, now: Instant, rng: Any) -> Any:
+        def step(state: State, now: Instant, rng: Rng) -> Step[MessageId]:
             return self._engine.resend(state, number, message_id, now, rng, allow=allow, wait=wait)
 
         return MessageId(await self._once(step, request, heavy=group_of(number) is not None))
