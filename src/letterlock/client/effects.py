@@ -57,6 +57,7 @@ class Effects:
         self._under_way: dict[Hashable, asyncio.Task[None]] = {}
         self._conferences: dict[GroupId, SyncConference] = {}
         self._wake_at: Instant | None = None
+        self._due = False
         self._alarm: asyncio.TimerHandle | None = None
         self._watch = ClockWatch(clock)
         self._closed = False
@@ -232,7 +233,14 @@ class Effects:
         if at > self._clock():
             self._set_alarm(at)
             return
-        self._begin(("timer", at), self._run_timers(self._engine.on_timer))
+        # It may be due again while its step is being written, and whatever was to wake us later is forgotten by then.
+        self._due = True
+        self._begin("timer", self._run_due())
+
+    async def _run_due(self) -> None:
+        while self._due and not self._closed:
+            self._due = False
+            await self._run_timers(self._engine.on_timer)
 
     def _look_at_clock(self) -> None:
         if self._watch.was_set_back():
@@ -249,7 +257,8 @@ class Effects:
 
     # --- tasks ---------------------------------------------------------------------------------------------
     def _begin(self, name: Hashable, work: Coroutine[Any, Any, None]) -> None:
-        if name in self._under_way:
+        before = self._under_way.get(name)
+        if before is not None and not before.done():
             work.close()
             return
         task = asyncio.get_running_loop().create_task(work)
@@ -257,7 +266,8 @@ class Effects:
         task.add_done_callback(lambda done: self._ended(name, done))
 
     def _ended(self, name: Hashable, task: asyncio.Task[None]) -> None:
-        self._under_way.pop(name, None)
+        if self._under_way.get(name) is task:
+            del self._under_way[name]
         if not task.cancelled() and (error := task.exception()) is not None:
             # Nobody awaits it; the record stays pending and is tried again.
             _log.error("an effect failed", exc_info=error)
