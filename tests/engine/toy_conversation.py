@@ -110,6 +110,11 @@ class ToyConversations:
         own = {**self._own(state), "enrolled": True}
         return Progress({_RECORD.key("own"): own}, requests=(PublishKeyPackages("publish", (self.package(),)),))
 
+    def looked_up(self, state: State, number: Number, answer: Claimed, now: Instant, rng: Rng) -> tuple[Progress, bool]:
+        members = {number: json.loads(package)["spki"] for package in answer.packages}
+        writes, notices = self._pins(state, members)
+        return Progress(writes, notices=tuple(notices)), bool(members)
+
     def uploaded(self, state: State, request: str, stored: bool, now: Instant, rng: Rng) -> Progress:
         return Progress({_RECORD.key("own"): {**self._own(state), "published": stored}})
 

@@ -40,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 _PATIENCE_S = 60.0
 """For one request, whatever the transport's own patience is."""
+_LOOK_PAUSE_MS = 60_000
+_MOST_LOOKED = 64
 
 
 class KeyDistribution(Protocol):
@@ -85,6 +87,7 @@ class KeyServer:
         self._engine, self._state = engine, state
         self._crypto, self._clock = crypto, clock
         self.trouble = ""
+        self._looked: dict[Number, Instant] = {}
         self.on_answered: Callable[[], None] = lambda: None
 
     def answered(self) -> None:
@@ -120,6 +123,23 @@ class KeyServer:
         public = self._crypto.p256_from_spki(participant.spki)
         signer = KdsSigner(self._protocol.enrolment.number, public, participant.sign)
         await self._kds.withdraw(device, signer)
+
+    async def look_up(self, number: Number) -> Callable[[State, Instant, Rng], Step[bool]] | None:
+        """The step that takes what there is of a number now. None when it was asked a moment ago, or nobody answered.
+
+        Each look takes one of that number's key packages, which are not ours to drain (SR-13).
+        """
+        now, name = self._clock(), self._protocol.name
+        if 0 <= now - self._looked.get(number, 0) < _LOOK_PAUSE_MS:
+            return None
+        self._looked.pop(number, None)
+        while len(self._looked) >= _MOST_LOOKED:
+            del self._looked[next(iter(self._looked))]
+        self._looked[number] = now
+        found = await self._tried(self._signed, lambda: self._kds.claim((number,)))
+        if found is None or number not in found:
+            return None
+        return lambda s, at, rng: self._engine.on_keys_looked_up(s, name, number, found[number], at, rng)
 
     async def look_for_anchors(self) -> TrustAnchors | None:
         """The trust anchors that there are now, those that we have or newer ones; None when nobody could say."""

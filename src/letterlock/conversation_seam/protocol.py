@@ -75,6 +75,11 @@ class ConversationProtocol(EncryptionProtocol, Protocol):
         """The answer to ClaimKeyPackages."""
         ...
 
+    def looked_up(self, state: State, number: Number, answer: Claimed, now: Instant, rng: Rng) -> tuple[Progress, bool]:
+        """What the server hands out for a number now, because people are about to compare keys: noticed, and used for
+        nothing. Whether there was a key that holds."""
+        ...
+
     def uploaded(self, state: State, request: str, stored: bool, now: Instant, rng: Rng) -> Progress:
         """The answer to PublishKeyPackages."""
         ...

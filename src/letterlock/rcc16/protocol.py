@@ -26,6 +26,7 @@ from ..seam import Staged, State, Writes
 from .conversation import eras
 from .conversation.changing import change
 from .conversation.chat import Chat
+from .conversation.claiming import look_at
 from .conversation.described import describe
 from .conversation.letters import seal
 from .conversation.live import LiveGroups, row_names
@@ -173,6 +174,11 @@ class Rcc16Protocol:
                 eras.answered(work, answers)
 
         return self._step(state, conversation, now, rng, act)
+
+    def looked_up(self, state: State, number: Number, answer: Claimed, now: Instant, rng: Rng) -> tuple[Progress, bool]:
+        work = Work.on(self._core, state, Conversation(peer=number), now, rng)
+        found = look_at(work, number, answer)
+        return work.finish(), found
 
     def change(self, state: State, conversation: Conversation, change_: Change, now: Instant, rng: Rng) -> Progress:
         return self._step(state, conversation, now, rng, lambda work: change(work, change_))

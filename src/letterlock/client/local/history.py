@@ -249,10 +249,29 @@ class LocalHistory(LocalChats, LocalTrust):
             for result in await asyncio.gather(*asking, return_exceptions=True):
                 if isinstance(result, Exception):
                     raise result
+        fetched = self._listed_at(number)
+        if not fetched >= began > 0 and await self._look_up(number, patience):
+            fetched = self._clock()
         code: SecurityCode = await self.security_code(number)
-        contact = self._store.get(contact_key(number))
-        fetched = 0 if contact is None else contact.fetched_at
         return FreshCode(code, fetched, fetched >= began > 0, self._engine.verified_at(self._store, number))
+
+    def _listed_at(self, number: Number) -> Instant:
+        """When a signed list last said that the key by which one talks there is the number's; 0 if none does."""
+        contact = self._store.get(contact_key(number))
+        if contact is None or contact.list.participant_spki != self._participant(number):
+            return 0
+        return contact.fetched_at
+
+    async def _look_up(self, number: Number, patience: float) -> bool:
+        """Whether the key distribution server hands out a key of the number now. Another one than before is told."""
+        if self.key_server is None:
+            return False
+        try:
+            async with asyncio.timeout(max(0.0, min(patience, 60.0))):
+                step = await self.key_server.look_up(number)
+        except TimeoutError:
+            return False
+        return step is not None and await self._driver.submit(step)
 
     async def _ask_for_lists(self, directory: Directory, number: Number) -> None:
         contact = self._store.get(contact_key(number))

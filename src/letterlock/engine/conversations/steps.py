@@ -72,6 +72,20 @@ class ConversationSteps:
             lambda it, turn: it.enrolled(turn.staged, request, chain, anchors, now, rng),
         )
 
+    def on_keys_looked_up(
+        self, state: State, protocol: str, number: Number, answer: Claimed, now: Instant, rng: Rng
+    ) -> Step[bool]:
+        """What the server hands out for a number now: a key that is another than before is told, like any other. Whether
+        there was one that holds; the security code is of the key that is known then."""
+        turn = Turn(state, now, rng)
+        it = self._core.keeping.get(protocol)
+        if it is None:
+            return turn.finish(False)
+        step, found = it.looked_up(turn.staged, number, answer, now, rng)
+        if progress.take(self._core, turn, it, step):
+            sending.flush_all(self._core, turn)
+        return turn.finish(found)
+
     def on_anchors(self, state: State, protocol: str, anchors: tuple[bytes, ...], now: Instant, rng: Rng) -> Step[None]:
         """Trust anchors that nobody had asked for: they count at once, for whoever is in a conversation already."""
         turn = Turn(state, now, rng)

@@ -22,7 +22,7 @@ from .pins import broken, see_keys
 from .records import CLAIMS
 from .step import Work
 
-__all__ = ["ask", "usable"]
+__all__ = ["ask", "look_at", "usable"]
 
 _MAX_DEVICES = 16
 """Packages of one number that are looked at (SR-08)."""
@@ -70,6 +70,16 @@ def usable(work: Work, answers: Mapping[Number, Claimed], numbers: tuple[Number,
                 devices.append(Device(number, device, participant_key(leaf.credential), 0))
     see_keys(work, devices)
     return "unpinned" if broken(work, devices) else found
+
+
+def look_at(work: Work, number: Number, answer: Claimed) -> bool:
+    """Notice the keys of a number, and use nothing of it. Whether there was one that holds."""
+    packages = _checked(work, number, answer.packages[:_MAX_DEVICES]) if answer.outcome is ClaimOutcome.SERVED else []
+    leaves = [package.leaf_node for package in packages]
+    see_keys(
+        work, [Device(number, device_id(leaf.signature_key), participant_key(leaf.credential), 0) for leaf in leaves]
+    )
+    return bool(leaves)
 
 
 def _checked(work: Work, number: Number, packages: tuple[bytes, ...]) -> list[KeyPackage]:

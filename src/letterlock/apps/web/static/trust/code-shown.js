@@ -31,17 +31,18 @@ export function shownCode({ groups, qr: rows, me, them, me_name, them_name, fetc
           {
             role: "group",
             class: "code-group",
-            "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length }),
+            // Orca says the label instead of the text: so it holds the digits, apart, that they are not read as a number.
+            "aria-label": t("dialog.code.group", { at: at + 1, of: groups.length, digits: [...digits].join(" ") }),
           },
           digits,
         ),
       ),
     ),
   );
-  const when = t(fresh === false ? "dialog.code.stale" : "dialog.code.fetched", {
-    day: dayOf(fetched_at),
-    time: timeOf(fetched_at),
-  });
+  const known = { day: dayOf(fetched_at), time: timeOf(fetched_at) };
+  const when = fetched_at
+    ? t(fresh === false ? "dialog.code.stale" : "dialog.code.fetched", known)
+    : t("dialog.code.unasked");
   const again = button({
     label: t("dialog.code.refresh"),
     icon: "retry",
