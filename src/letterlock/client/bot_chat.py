@@ -7,7 +7,8 @@ from ..engine.content import BotContent, DeviceReport, Reference, SuggestionResp
 from ..engine.policy import PlainOption
 from ..errors import InputError
 from ..ids import BotAddress, MessageId, message_id
-from .conversation import Asks, Conversation
+from .asks import Asks
+from .conversation import Conversation
 
 __all__ = ["BotChat"]
 

@@ -6,7 +6,8 @@ from ..engine.policy import PlainOption
 from ..errors import InputError
 from ..ids import Number
 from ..trust import SecurityCode
-from .conversation import Asks, Conversation
+from .asks import Asks
+from .conversation import Conversation
 from .history import FreshCode
 
 __all__ = ["Chat"]

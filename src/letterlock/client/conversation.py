@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import os
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from .. import ids
 from ..carriage import Medium
 from ..codec.ft_http import FileDocument
 from ..engine.content import Delete, Edit, File, FileFormat, Location, Reaction, Reference, Sendable, Text
-from ..engine.events import Recorded
 from ..engine.policy import PlainOption
 from ..engine.security import Security
 from ..engine.sms import only_text
@@ -22,29 +21,15 @@ from ..engine.view import MessageView
 from ..errors import InputError, NotEncrypted
 from ..ids import ChatName, MessageId
 from .api import EncryptionInfo, ProfileApi
+from .asks import Asks
 from .files.transfer import Transfer, absolute
 from .reading import Reading
 
-__all__ = ["Asks", "Conversation"]
+__all__ = ["Conversation"]
 
 T = TypeVar("T")
 
 _ANSWER_SECONDS = 5.0
-
-
-class Asks(Protocol):
-    """Whoever has a profile to ask; the client, which finds the next owner when one has gone."""
-
-    async def ask(self, call: Callable[[ProfileApi], Awaitable[T]]) -> T: ...
-
-    @property
-    def profile(self) -> ProfileApi: ...
-
-    def events(self, after: int | None = None) -> AsyncGenerator[Recorded, None]: ...
-
-    async def cursor(self) -> int: ...
-
-    async def download(self, pointer: File, to: str | os.PathLike[str]) -> Transfer: ...
 
 
 class Conversation(Reading):

@@ -14,7 +14,8 @@ from ..errors import InputError, NotEncrypted
 from ..ids import GroupName, Number
 from ..rcc16.metadata import Slot
 from .api import Delivered, GroupInfo, ProfileApi
-from .conversation import Asks, Conversation
+from .asks import Asks
+from .conversation import Conversation
 from .files.transfer import Transfer
 
 __all__ = ["Group", "with_keys"]

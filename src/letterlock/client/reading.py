@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
 from .. import ids
 from ..engine.policy import PlainOption
 from ..ids import ChatName, MessageId
 from .api import ProfileApi
+from .asks import Asks
 from .history import ChatSummary, Window
-
-if TYPE_CHECKING:
-    from .conversation import Asks
 
 __all__ = ["Reading"]
 
