@@ -152,6 +152,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "page.closed": "Nothing can be sent in this chat now.",
     # --- announcements
     "page.announce_message": "{name}: {text}",
+    "page.announce_chat": "Chat with {name}: {label}",
     "page.announce_elsewhere": "New message from {name}",
     "page.announce_state": "Chat with {name}: {label}. {sentence}",
     # --- keys

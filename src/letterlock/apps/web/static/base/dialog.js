@@ -13,6 +13,8 @@ import { bdi, button, el, fill } from "./dom.js";
 import { has, sentenceOf, t } from "./strings.js";
 
 let count = 0;
+/** Milliseconds between the focus on a dialogue and that on its first place. */
+const SETTLING = 150;
 
 /**
  * @typedef {object} Action
@@ -37,7 +39,7 @@ export class Dialog extends HTMLElement {
     this.footer = el("footer", { class: "dialog-actions", hidden: true });
     this.frame = el(
       "dialog",
-      { class: "dialog", "aria-labelledby": this.heading.id },
+      { class: "dialog", tabindex: -1, autofocus: true, "aria-labelledby": this.heading.id },
       el(
         "header",
         { class: "dialog-head" },
@@ -76,7 +78,15 @@ export class Dialog extends HTMLElement {
     this.build();
     this.append(this.frame);
     this.frame.showModal();
-    this.start.focus();
+    // The dialogue itself comes first: a reader says its name and what it asks, and only then where the focus is. Orca
+    // said neither as long as both happened at once.
+    this.frame.focus();
+    setTimeout(() => this.#settle(), SETTLING);
+  }
+
+  /** The focus to its first place, unless the user was faster. */
+  #settle() {
+    if (this.frame.open && document.activeElement === this.frame) this.start.focus();
   }
 
   /** Ends it. Without an answer it is the harmless one. */

@@ -26,6 +26,19 @@ export function watchNews() {
   });
   store.addEventListener("chats", showTitle);
   window.addEventListener("hashchange", showTitle);
+  let open = here().chat;
+  window.addEventListener("hashchange", () => {
+    const { chat } = here();
+    if (chat === open) return;
+    open = chat;
+    tellOpened(chat);
+  });
+}
+
+/** The focus goes to the field for a message, which says neither whose chat it is nor what state it is in. */
+function tellOpened(chat) {
+  const { name, security } = store.chat(chat ?? "") ?? {};
+  if (name) announce(t("page.announce_chat", { name, label: security?.label ?? "" }));
 }
 
 function showTitle() {
