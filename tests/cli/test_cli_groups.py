@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.terminals import User
-from letterlock.apps.cli.group_words import group_event_text
+from letterlock.apps.cli.group_words import group_event_words
 from letterlock.apps.verbs.names import chat_label
 from letterlock.apps.verbs.notices import notice_text
 from letterlock.engine.events import event_to_json
@@ -86,7 +86,7 @@ def test_a_group_from_the_command_line(ana: User, ben: User) -> None:
     ],
 )
 def test_events_of_groups_read_as_sentences(event: MemberAdded, text: str, notice: str) -> None:
-    assert group_event_text(event) == f"group 01234567: {text}"
+    assert group_event_words(event) == f"group 01234567: {text}"
     record = event_to_json(event)
     kept = Notice(record["kind"], {name: value for name, value in record.items() if name not in ("kind", "chat")})
     assert notice_text(NAME, kept, {BEN: "Ben"}.get, ANA) == notice  # type: ignore[arg-type]

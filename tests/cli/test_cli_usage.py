@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from letterlock.apps.cli import main, parser
+from letterlock.apps.cli.event_words import event_text
 from letterlock.apps.cli.terminal import EXIT, exit_code, visible
-from letterlock.apps.cli.words import event_text, security_label, security_sentence
+from letterlock.apps.cli.words import security_label, security_sentence
 from letterlock.engine.events import Event, ProtocolNoted, Recorded
 from letterlock.engine.security import Security
 from letterlock.errors import (

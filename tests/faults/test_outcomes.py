@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import letterlock.engine
-from letterlock.apps.cli.words import event_text
+from letterlock.apps.cli.event_words import event_text
 from letterlock.engine.events import MessageExpired, MessageFailed, Recorded
 from letterlock.engine.outcomes import outcome
 from letterlock.ids import MessageId, Number

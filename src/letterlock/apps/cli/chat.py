@@ -14,6 +14,7 @@ from ..verbs import VERBS, Context, checked
 from ..verbs.answers import allowed, sent
 from ..verbs.names import conversation_named, message_named
 from ..verbs.records import event_record
+from .event_words import event_text
 from .messages import run_said
 from .options import add_profile, open_client
 from .progress import show_odd, watch
@@ -22,7 +23,7 @@ from .showing import chat_text
 from .stopping import stop_signals
 from .tabled import add_verb
 from .terminal import Terminal
-from .words import event_text, message_text
+from .words import message_text
 
 __all__ = ["add_parsers"]
 

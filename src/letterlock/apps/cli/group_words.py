@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...engine.groups.events import (
     GroupCreated,
     GroupEvent,
@@ -13,39 +15,39 @@ from ...engine.groups.events import (
     RosterMismatch,
     SubjectChanged,
 )
+from ...words import ENGLISH, text
+from ...words.en import STRINGS
 from ..verbs.names import chat_label
 
-__all__ = ["group_event_text"]
+__all__ = ["group_event_words"]
 
 
-def group_event_text(event: GroupEvent) -> str:
-    """One line for people."""
-    where = chat_label(event.chat)
+def group_event_words(event: GroupEvent, locale: str = ENGLISH) -> str:
+    """What happened, in words."""
+    t, where = partial(text, locale=locale), chat_label(event.chat)
     match event:
         case GroupCreated():
-            return f"{where}: created {event.subject!r} with {', '.join(event.members[1:])}"
+            members = ", ".join(event.members[1:])
+            return t("terminal.group.group-created", chat=where, subject=repr(event.subject), members=members)
         case GroupJoined():
-            return f"{where}: {event.by} added you to {event.subject!r} of {len(event.members)}"
+            subject, count = repr(event.subject), len(event.members)
+            return t("terminal.group.group-joined", chat=where, by=event.by, subject=subject, count=count)
         case MemberAdded():
-            return f"{where}: {event.by} added {event.member}"
+            return t("terminal.group.member-added", chat=where, by=event.by, member=event.member)
+        case MemberRemoved() if event.by:
+            return t("terminal.group.member-removed", chat=where, by=event.by, member=event.member)
         case MemberRemoved():
-            return f"{where}: {event.by or 'the end of another membership'} removed {event.member}"
+            return t("terminal.group.member-removed.none", chat=where, member=event.member)
         case MemberLeft():
-            return f"{where}: {event.member} left"
+            return t("terminal.group.member-left", chat=where, member=event.member)
         case SubjectChanged():
-            return f"{where}: {event.by} called it {event.subject!r}"
+            return t("terminal.group.subject-changed", chat=where, by=event.by, subject=repr(event.subject))
+        case IconChanged() if event.icon:
+            return t("terminal.group.icon-changed", chat=where, by=event.by)
         case IconChanged():
-            return f"{where}: {event.by} {'changed' if event.icon else 'took away'} the picture"
+            return t("terminal.group.icon-changed.none", chat=where, by=event.by)
         case RosterMismatch():
-            return f"{where}: {_MISMATCHES.get(event.reason, event.reason).format(numbers=', '.join(event.numbers), source=event.source)}"
-
-
-_MISMATCHES = {
-    "ghost": "the carrier's conference lists {numbers}, whom no member has added; nothing is sent there",
-    "missing": "the carrier's conference lacks {numbers}",
-    "subject": "the carrier's conference is called otherwise",
-    "withheld": "{source} knows changes of the group that nobody sends us",
-    "revocation": "the key of the device that you removed cannot be revoked in this group; begin a new one",
-    "other-group": "the carrier shows a group with {numbers} that no member you know vouches for; it was not entered",
-    "other-keys": "{numbers} has other keys now than when it was added, and gets nothing until somebody adds it again",
-}
+            key = f"terminal.group.roster-mismatch.{event.reason}"
+            key = key if key in STRINGS else "terminal.group.roster-mismatch"
+            numbers = ", ".join(event.numbers)
+            return t(key, chat=where, numbers=numbers, source=event.source, reason=event.reason)

@@ -19,9 +19,10 @@ from ..verbs import Context
 from ..verbs.names import conversation_named
 from ..verbs.records import event_record, sent_record
 from .asking import ask, interactive
+from .event_words import event_text
 from .options import add_profile, open_client
 from .terminal import EXIT, Terminal, option_token
-from .words import event_text, security_label
+from .words import security_label
 
 __all__ = ["Say", "add_sending", "say", "within"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import demo, dialogs, notices, outcomes, page, refusals, security
+from . import demo, dialogs, notices, outcomes, page, refusals, security, terminal
 
 __all__ = ["STRINGS", "plural"]
 
@@ -16,6 +16,7 @@ _FAMILIES = (
     page.STRINGS,
     dialogs.STRINGS,
     demo.STRINGS,
+    terminal.STRINGS,
 )
 
 STRINGS: Mapping[str, str | Mapping[str, str]] = {key: entry for family in _FAMILIES for key, entry in family.items()}
