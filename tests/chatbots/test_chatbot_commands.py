@@ -19,7 +19,7 @@ from e2e.world import ANA, Phone
 from letterlock.apps.cli import main
 from letterlock.apps.cli.bot_words import bot_lines
 from letterlock.client import Environment
-from letterlock.client.settings import ContentAccount
+from letterlock.client.accounts import ContentAccount
 from letterlock.codec.chatbot import maap
 from letterlock.codec.chatbot import model as m
 from letterlock.engine.content import Card

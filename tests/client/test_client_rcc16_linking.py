@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from crypto.deterministic import seeded_rng
+from letterlock.client.accounts import KdsAccount
 from letterlock.client.identity import Identity, linked_identity, primary_identity
 from letterlock.client.linking import (
     Linking,
@@ -17,7 +18,6 @@ from letterlock.client.linking import (
     joined,
     parts,
 )
-from letterlock.client.settings import KdsAccount
 from letterlock.errors import DecodeError, InputError, LetterlockError
 from letterlock.ids import DeviceId, number
 from letterlock.rcc16.credentials.request import prove_possession

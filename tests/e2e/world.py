@@ -21,10 +21,11 @@ from e2e.lying_directory import LyingDirectory
 from letterlock.carriage import Inbound
 from letterlock.carrier import Accounts, Carrier, Interference, Seen, replaced
 from letterlock.client import Chat, Client, Environment
+from letterlock.client.accounts import SipAccount
 from letterlock.client.identity import Identity
 from letterlock.client.local import LocalProfile
 from letterlock.client.network import OnMessage, Transport
-from letterlock.client.settings import Settings, SipAccount
+from letterlock.client.settings import Settings
 from letterlock.codec.cpim import encode_cpim
 from letterlock.codec.frame import MEDIA_TYPE, WireFrame, decode_frame, encode_frame
 from letterlock.codec.sip import Request, Uri

@@ -14,8 +14,8 @@ from e2e.world import ANA, BEN, Phone
 from faults.lab import LARGE, ROOMY, Lab
 from faults.sip_front import Answer, Front
 from letterlock.carriage import NetworkResult
+from letterlock.client.accounts import SipAccount
 from letterlock.client.local import LocalProfile
-from letterlock.client.settings import SipAccount
 from letterlock.codec.sip import Request
 from letterlock.engine.events import MessageFailed
 from letterlock.engine.record_values import Row

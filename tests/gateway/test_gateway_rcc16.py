@@ -11,10 +11,11 @@ import pytest
 
 from e2e.rcc16_town import Person, Town, town
 from letterlock.carrier import Searcher
+from letterlock.client.accounts import GatewayAccount
 from letterlock.client.environment import Environment
 from letterlock.client.identity import Identity
 from letterlock.client.network import OnMessage, Transport
-from letterlock.client.settings import GatewayAccount, Settings
+from letterlock.client.settings import Settings
 from letterlock.engine import events as ev
 from letterlock.services.gateway import CarrierProfile, Gateway
 

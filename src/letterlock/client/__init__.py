@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .accounts import ContentAccount, GatewayAccount, KdsAccount, SipAccount, SmsAccount
 from .api import CertificateInfo, Delivered, DeviceInfo, EncryptionInfo, GroupInfo, GroupMember, Me, SmsInfo
 from .bot_chat import BotChat
 from .chat import Chat
@@ -16,7 +17,7 @@ from .files.transfer import TotalProgress, Transfer
 from .group import Group
 from .history import ChatSummary, FreshCode, Hit, Hits, Window
 from .provisioned import ProvisioningState
-from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount
+from .settings import Settings
 
 __all__ = [
     "CHECKPOINTS",

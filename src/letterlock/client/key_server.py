@@ -29,8 +29,8 @@ from ..rcc16.enrolment.records import ANCHORS, CERTIFICATE, UPKEEP
 from ..rcc16.protocol import Rcc16Protocol
 from ..seam import State
 from ..transport.kds import AnchorSource, KdsSigner
+from .accounts import KdsAccount
 from .api import CertificateInfo
-from .settings import KdsAccount
 
 __all__ = ["KeyDistribution", "KeyServer"]
 

@@ -26,8 +26,8 @@ from ..rcc16.enrolment.linking import (
     decode_link_request,
 )
 from ..trust import labels
+from .accounts import KdsAccount
 from .identity import Identity
-from .settings import KdsAccount
 
 __all__ = [
     "Linking",

@@ -13,12 +13,13 @@ from ..ids import Instant, Rng
 from ..keystore import Keystore, Unlock
 from ..seam import State
 from ..store import OLD_COPY, ProfileLock, Store
+from .accounts import KdsAccount
 from .driver import StepFunction
 from .encryption import device_protocols, rcc16_protocol
 from .environment import Environment
 from .identity import IDENTITY, Identity, Stage
 from .profile import ProfilePaths
-from .settings import SETTINGS, KdsAccount, Settings
+from .settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
     from .key_server import KeyServer

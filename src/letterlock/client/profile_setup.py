@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from .. import ids
 from ..errors import InputError
+from .accounts import ContentAccount, GatewayAccount, KdsAccount, SipAccount, SmsAccount
 from .environment import Environment
 from .joining import ask_for_link, join_profile, link_profile
 from .profile import ProfilePaths, unlock_with
 from .provisioning import provision_profile
-from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount, SmsAccount, spoken
+from .settings import Settings, spoken
 from .setup import create_profile
 from .sms import set_sms_account
 

@@ -19,7 +19,8 @@ from ..errors import DecodeError, InputError, ProvisioningError
 from ..ids import Instant, Number
 from ..seam import Key, RecordKind
 from ..transport.rcs.config import check
-from .settings import ContentAccount, GatewayAccount, KdsAccount, Settings, SipAccount
+from .accounts import ContentAccount, GatewayAccount, KdsAccount, SipAccount
+from .settings import Settings
 
 __all__ = ["PROVISIONED", "Provisioned", "ProvisioningState", "effective", "key_server_of", "settings_of"]
 

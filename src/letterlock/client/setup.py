@@ -19,13 +19,14 @@ from ..ids import Number
 from ..keystore import Keystore, Unlock
 from ..store import ProfileLock, Store
 from ..trust import create_list
+from .accounts import KdsAccount
 from .encryption import check_protocols
 from .environment import Environment
 from .identity import IDENTITY, Identity, Stage, primary_identity
 from .local import LocalProfile
 from .opening import adopting, engine_of, open_store
 from .profile import ProfilePaths
-from .settings import SETTINGS, KdsAccount, Settings
+from .settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
     from .key_server import KeyServer

@@ -15,12 +15,13 @@ from ..seam import RecordKind, State
 from ..store import ProfileLock, Store
 from ..transport.sms.config import check
 from ..transport.sms.memory import Changes
+from .accounts import SmsAccount
 from .driver import StepFunction
 from .environment import Environment
 from .identity import IDENTITY
 from .opening import open_store
 from .profile import ProfilePaths
-from .settings import SETTINGS, SmsAccount
+from .settings import SETTINGS
 
 __all__ = ["SMS", "SmsMemory", "set_sms_account"]
 

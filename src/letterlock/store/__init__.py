@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .lock import ProfileLock
-from .store import OLD_COPY, Prepared, Store
+from .prepared import Prepared
+from .store import OLD_COPY, Store
 
 __all__ = ["OLD_COPY", "Prepared", "ProfileLock", "Store"]

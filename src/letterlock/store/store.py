@@ -15,39 +15,30 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import DecodeError, StoreConflict, StoreError, StoreRolledBack
+from ..errors import DecodeError, StoreConflict, StoreError
 from ..seam import SEARCH, Key, RecordKind, Writes
 from .cache import MISSING, RecordCache
 from .database import Connection, connect, create_or_migrate, store_errors
+from .generation import GENERATION, generation_of, identify, is_old_copy
 from .lock import ProfileLock
+from .prepared import Prepared, encode_commit
 from .search import Found, create_index, find, write_index
 from .witness import Witness
 
-__all__ = ["OLD_COPY", "Prepared", "Store"]
+__all__ = ["OLD_COPY", "Store"]
 
 T = TypeVar("T")
 
-_GENERATION = "store/generation"
-_ID = "store/id"
 _REMEMBERED_COMMITS = 256
 
 OLD_COPY = Key(RecordKind[bool]("store", lambda _: b"\x01", lambda _: True), "store/old-copy")
 """Set while an old copy has been taken into use and its sessions have not been retired yet (SR-06)."""
 
 _SELECT = "SELECT value FROM records WHERE key = ?"
-_INSERT = "INSERT INTO records (key, version, value) VALUES "
-_REPLACE = " ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value"
-_UPSERT = _INSERT + "(?, ?, ?)" + _REPLACE
-_CHUNKS = (64, 16, 4, 1)
-# Rows per statement. Each execution lets go of the interpreter's lock and has to get it back from an event loop
-# that is busy encrypting, which may keep it for 5 ms: row by row, a commit of a hundred rows could take that often.
-_UPSERTS = tuple((n, _INSERT + ", ".join(["(?, ?, ?)"] * n) + _REPLACE) for n in _CHUNKS)
-_DELETES = tuple((n, "DELETE FROM records WHERE key IN (?" + ", ?" * (n - 1) + ")") for n in _CHUNKS)
 _BEYOND = "\U0010ffff"
 _MIGRATIONS = {1: create_index}
 _NEWEST = (1 << 63) - 1
@@ -56,19 +47,6 @@ _SEARCH_CACHE_KIB = 2_048
 
 def _nothing(_: str) -> None:
     """No crash test."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A commit that was checked and encoded and not yet written. `generation` is what it will make."""
-
-    generation: int
-    writes: Writes = field(repr=False)
-    sizes: tuple[int, ...] = field(repr=False)
-    """Of the encoded values, in the order of `writes`."""
-    statements: tuple[tuple[str, tuple[Any, ...]], ...] = field(repr=False)
-    texts: tuple[tuple[str, str | None], ...] = field(default=(), repr=False)
-    """What changes in the index of text."""
 
 
 class Store:
@@ -130,14 +108,14 @@ class Store:
             writer = connect(path, key)
             opened.callback(writer.close)
             create_or_migrate(writer, _MIGRATIONS)
-            store_id, generation = _identify(writer)
+            store_id, generation = identify(writer)
             places = [path.with_name(path.name + ".generation")]
             if witness_folder is not None:
                 places.append(witness_folder / store_id.hex())
             witness = Witness(store_id, key, places)
             opened.callback(witness.close)
             seen = witness.seen()
-            old_copy = _is_old_copy(generation, seen, use_old_copy)
+            old_copy = is_old_copy(generation, seen, use_old_copy)
             witness.record(
                 max(generation, seen or 0)
             )  # before the first commit, so that no store in use ever lacks one
@@ -151,7 +129,7 @@ class Store:
             store._generation = generation
             # A new owner is a commit of its own: whoever held the store before can commit no more.
             jump = max(0, (seen or 0) - generation)
-            prepared = store._prepare({OLD_COPY: True} if old_copy else {}, generation + 1 + jump)
+            prepared = encode_commit({OLD_COPY: True} if old_copy else {}, generation + 1 + jump)
             store.write(prepared, previous=generation)
             store.settle(prepared)
             witness.sync()
@@ -240,28 +218,7 @@ class Store:
         """Check and encode, for `write`. Settle the commit before before preparing this one. Raises StoreConflict."""
         if generation != self._generation:
             self._refuse_moved(read, writes, generation)
-        return self._prepare(writes, self._generation + 1)
-
-    @staticmethod
-    def _prepare(writes: Writes, version: int) -> Prepared:
-        rows: list[Any] = []
-        gone: list[Any] = []
-        sizes: list[int] = []
-        texts: list[tuple[str, str | None]] = []
-        start = len(SEARCH.name) + 1
-        for key, value in writes.items():
-            if key.kind is SEARCH:
-                texts.append((key.name[start:], value))
-                sizes.append(0)
-            elif value is None:
-                gone.append(key.name)
-                sizes.append(0)
-            else:
-                encoded = key.kind.encode(value)
-                rows += (key.name, version, encoded)
-                sizes.append(len(encoded))
-        statements = (*_in_chunks(rows, 3, _UPSERTS), *_in_chunks(gone, 1, _DELETES))
-        return Prepared(version, writes, tuple(sizes), statements, tuple(texts))
+        return encode_commit(writes, self._generation + 1)
 
     def write(self, prepared: Prepared, *, previous: int | None = None) -> None:
         """The transaction. When it returns, the commit survives a power cut and the witness has seen it."""
@@ -281,7 +238,7 @@ class Store:
                 # a folder that was copied over) must not write a ratchet that another one has moved (SR-06).
                 moved = connection.execute(
                     "UPDATE records SET version = ?, value = ? WHERE key = ? AND version = ?",
-                    (version, version.to_bytes(8, "big"), _GENERATION, previous),
+                    (version, version.to_bytes(8, "big"), GENERATION, previous),
                 ).rowcount
                 if moved != 1:
                     raise StoreConflict("another owner has written to this store", code="store.owner")
@@ -329,7 +286,7 @@ class Store:
         if isinstance(error, StoreConflict):
             unclear = "another owner has written to this store"
         try:
-            if _number(self._writer) == previous:
+            if generation_of(self._writer) == previous:
                 return
         except Exception:  # whatever stops us from reading leaves it as unclear as before
             unclear += "; it cannot be read either"
@@ -365,18 +322,6 @@ class Store:
         return f"Store({self.path}, generation {self._generation})"
 
 
-def _in_chunks(
-    values: list[Any], per_row: int, statements: Sequence[tuple[int, str]]
-) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """The rows dealt out over statements of a few sizes, so that SQLite keeps them prepared."""
-    at = 0
-    for rows, statement in statements:
-        step = rows * per_row
-        while len(values) - at >= step:
-            yield statement, tuple(values[at : at + step])
-            at += step
-
-
 def _create_private(path: Path) -> None:
     # SQLite gives the -wal and -shm files the mode of the database.
     try:
@@ -385,49 +330,6 @@ def _create_private(path: Path) -> None:
         raise StoreError(
             f"the store cannot be opened: {error.strerror}", code="store.io", hint=f"check {path}"
         ) from error
-
-
-def _identify(connection: Connection) -> tuple[bytes, int]:
-    """The store's id and generation; made up in a new store."""
-    with store_errors():
-        row = connection.execute(_SELECT, (_ID,)).fetchone()
-        if row is None:
-            store_id = os.urandom(16)
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(_UPSERT, (_ID, 0, store_id))
-            connection.execute(_UPSERT, (_GENERATION, 0, bytes(8)))
-            connection.execute("COMMIT")
-            return store_id, 0
-        return bytes(row[0]), _number(connection)
-
-
-def _number(connection: Connection) -> int:
-    with store_errors():
-        row = connection.execute("SELECT version FROM records WHERE key = ?", (_GENERATION,)).fetchone()
-    if row is None:
-        raise StoreError("the store has lost its generation number", code="store.corrupt")
-    return int(row[0])
-
-
-def _is_old_copy(generation: int, seen: int | None, accepted: bool) -> bool:
-    """SR-06: raise StoreRolledBack before anything is read from an old copy, unless the user took it into use."""
-    if seen is None and generation > 0:
-        # A store that was ever used leaves its number beside it; only generation 0, which holds nothing, may lack it.
-        if accepted:
-            return True
-        raise StoreRolledBack(
-            "the file with the store's generation number is missing or not its own",
-            code="store.unwitnessed",
-            hint="move a profile with all its files; if they are lost, set this device up again",
-        )
-    if seen is not None and generation < seen:
-        if accepted:
-            return True
-        raise StoreRolledBack(
-            f"the store is an old copy: generation {generation}, but {seen} has been used",
-            hint="put the newer copy back; if it is lost, set this device up again: an old copy would reuse message keys",
-        )
-    return False
 
 
 def _decode(kind: RecordKind[T], name: str, value: bytes) -> T:
