@@ -32,6 +32,7 @@ from ..codec.msrp import (
 from ..ids import Instant, Rng
 from .relay_access import Access
 from .relay_hop import Flow, Hop, Pipe
+from .relay_routing import Routes
 from .relay_settings import CloseWanted, ConnectWanted, DigestVerifier, RelaySettings
 from .relay_tokens import Tokens
 from .writing import Stream, new_transaction
@@ -49,7 +50,7 @@ class Relay:
         self._tokens = Tokens(uri, rng)
         self._access = Access(settings, verifier, self._tokens, rng)
         self._hops: dict[int, Hop] = {}
-        self._outward: dict[tuple[str, str, int | None], int] = {}  # connections that we have opened
+        self._routes = Routes(self._tokens, self._hops, self._open_outward, settings.max_outward)
         self._events: list[ConnectWanted | CloseWanted] = []
         self._touched: set[int] = set()
         self._next = 1
@@ -73,8 +74,7 @@ class Relay:
             return
         self._tokens.drop(connection)
         self._uncrowd(hop)
-        for key in [key for key, number in self._outward.items() if number == connection]:
-            del self._outward[key]
+        self._routes.drop(connection)
         if hop.arriving is not None:
             # Its sender is gone in the middle: what comes later comes in another session (RFC 4975 section 5.4).
             hop.arriving.stream.end = Flag.ABORTED
@@ -208,7 +208,7 @@ class Relay:
         if request.method not in ("SEND", "REPORT"):
             self._refuse(hop, request, 501, "unknown method", now)
             return
-        routed = self._route(hop, request, now)
+        routed = self._routes.of(hop.number, request, now)
         if isinstance(routed, int):
             self._refuse(hop, request, routed, "this address leads nowhere", now)
             return
@@ -225,47 +225,6 @@ class Relay:
                 self._answer(hop, request, 200, "OK")
             return
         self._start_flow(hop, target, request, onward)
-
-    def _route(self, hop: Hop, request: Request, now: Instant) -> tuple[int, Path, Path] | int:
-        """(the connection to use, To-Path, From-Path) behind us, or the status to refuse with (section 6.4)."""
-        to_path, from_path = request.to_path, request.from_path
-        arrived: int | None = hop.number
-        while True:
-            token = self._tokens.find(to_path[0], now)
-            if token is None or len(to_path) < 2:
-                return 481
-            from_path = (to_path[0], *from_path)
-            to_path = to_path[1:]
-            if token.owner != arrived:
-                # To the user: over the connection that he has proven himself on, wherever the path says he is.
-                if arrived is not None:
-                    token.remember(request.from_path[0], arrived, self._hops)
-                return token.owner, to_path, from_path
-            following = to_path[0]
-            if not self._tokens.is_here(following):
-                known = token.peers.get(following.key)
-                if known is not None and known in self._hops:
-                    return known, to_path, from_path
-                outward = self._outward_to(following, hop.number, now)
-                return 403 if outward is None else (outward, to_path, from_path)
-            arrived = None  # from one user of ours to another
-
-    def _outward_to(self, uri: MsrpUri, user: int, now: Instant) -> int | None:
-        """A connection to somebody whom no relay of ours serves; None when the user has too many (SR-08)."""
-        key = (uri.scheme, uri.host, uri.port)
-        number = self._outward.get(key)
-        if number is not None and number in self._hops:
-            return number
-        if (
-            sum(self._hops[number].opened_for == user for number in self._outward.values())
-            >= self._settings.max_outward
-        ):
-            return None
-        hop = self._hop(secure=uri.secure, ready=False, opened_for=user, now=now)
-        hop.proven = True
-        self._outward[key] = hop.number
-        self._events.append(ConnectWanted(hop.number, uri))
-        return hop.number
 
     def _start_flow(self, hop: Hop, number: int, request: Request, onward: Request) -> None:
         hop.request = request
@@ -436,6 +395,12 @@ class Relay:
     def _close(self, hop: Hop, reason: str, now: Instant) -> None:
         self.lost(hop.number, now)
         self._events.append(CloseWanted(hop.number, reason))
+
+    def _open_outward(self, uri: MsrpUri, user: int, now: Instant) -> int:
+        hop = self._hop(secure=uri.secure, ready=False, opened_for=user, now=now)
+        hop.proven = True
+        self._events.append(ConnectWanted(hop.number, uri))
+        return hop.number
 
     def _hop(self, *, secure: bool, ready: bool, opened_for: int | None, now: Instant) -> Hop:
         settings = self._settings
