@@ -7,10 +7,8 @@ its dialog (`dialogs`), to an application server or to all devices of a number: 
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from ..codec.sip import NameAddr, Params, Request, Response, Uri, Via
 from ..errors import DecodeError
@@ -32,14 +30,12 @@ from .registrar import Registrar
 from .screening import ALLOW, BEGINS_DIALOG, Problem, Screen
 from .servers import Servers, link_of
 from .settings import ApplicationServer, Settings
-from .tap import Interference, Message, Seen, Tap
+from .tap import Message, Tap
+from .tapping import Tapping
 
 __all__ = ["Carriage", "Effect", "Hangup", "Send"]
 
 _HOUSEKEEPING_MS = 1000
-
-_Job: TypeAlias = Callable[[Instant], list[Effect]]
-_Passing: TypeAlias = Callable[[Upstream | None, Request, Instant], list[Effect]]
 
 
 @dataclass(slots=True)
@@ -74,7 +70,7 @@ class Carriage:
         self.mailbox = Mailbox(settings.mailbox)
         self._settings = settings
         self._accounts = accounts
-        self._tap = tap
+        self._tapping = Tapping(tap, lambda request, status: self._answer(request, Problem(status)))
         self._rng = rng
         sent_by = Via(transport, f"[{host}]" if ":" in host else host, port, Params())
         own = Uri("sip", None, sent_by.host, port, Params((("transport", transport.lower()), ("lr", None))))
@@ -89,13 +85,11 @@ class Carriage:
         self._registrar = Registrar(settings, digest, self.locations, f"<{own.encode()}>", rng)
         self._dialogs = Dialogs(own, key)
         self._branches = Branches(sent_by, rng)
-        answers = Answers(settings.domain, self._tap_response, self._at, rng)
+        answers = Answers(settings.domain, self._tapping.response, self._tapping.later, rng)
         self._pager = Pager(settings, self.locations, self.mailbox, self._branches)
         self._forks = Forks(settings, self._branches, self._pager, answers)
         self._calls = Calls(settings, self._branches, answers)
         self._peers: dict[int, _Peer] = {}
-        self._jobs: list[tuple[Instant, int, _Job]] = []
-        self._sequence = 0
         self._housekeeping_at: Instant = 0
         for index, server in enumerate(settings.application_servers):
             self._peers[link_of(index)] = _Peer(server.host, server.port, trusted=True)
@@ -153,9 +147,7 @@ class Carriage:
 
     def on_deadline(self, now: Instant) -> list[Effect]:
         """Do what is due."""
-        effects: list[Effect] = []
-        while self._jobs and self._jobs[0][0] <= now:
-            effects += heapq.heappop(self._jobs)[2](now)
+        effects = self._tapping.on_deadline(now)
         effects += self._branches.on_deadline(now) + self._pager.on_deadline(now)
         self._calls.on_deadline(now)
         if self._housekeeping_at <= now:
@@ -168,9 +160,7 @@ class Carriage:
     def next_deadline(self) -> Instant:
         """When to call `on_deadline` next, at the latest."""
         times = [self._housekeeping_at]
-        if self._jobs:
-            times.append(self._jobs[0][0])
-        for part in (self._branches, self._pager, self._calls):
+        for part in (self._tapping, self._branches, self._pager, self._calls):
             deadline = part.next_deadline()
             if deadline is not None:
                 times.append(deadline)
@@ -238,7 +228,7 @@ class Carriage:
             return effects
 
         address = NameAddr.parse(request.headers.get("To") or "").uri
-        return self._passed((connection, request), request, address.number, None, registered, now)
+        return self._tapping.request((connection, request), request, address.number, None, registered, now)
 
     def _cancel(self, connection: int, request: Request, now: Instant) -> list[Effect]:
         """Section 16.10. It is believed because it comes over the INVITE's connection and names its branch."""
@@ -248,7 +238,9 @@ class Carriage:
             return self._refused(connection, message, Problem(481), counts=False) if effects is None else effects
 
         sender = next((device.number for device in self.locations.on(connection)), None)
-        return self._passed((connection, request), request, sender, Uri.parse(request.uri).number, cancelled, now)
+        return self._tapping.request(
+            (connection, request), request, sender, Uri.parse(request.uri).number, cancelled, now
+        )
 
     def _in_dialog(self, connection: int, request: Request, token: str, now: Instant) -> list[Effect]:
         """Section 16.12: along the route that we recorded, to the other end of this dialog and to nobody else."""
@@ -273,7 +265,7 @@ class Carriage:
             return self._sent(upstream, message, copies, now)
 
         outward = self._identity.outward(request, sender)
-        return self._passed((connection, request), outward, sender, receiver, forward, now)
+        return self._tapping.request((connection, request), outward, sender, receiver, forward, now)
 
     def _out_of_dialog(self, connection: int, request: Request, sender: Sender, now: Instant) -> list[Effect]:
         uri = Uri.parse(request.uri)
@@ -298,7 +290,9 @@ class Carriage:
             return self._to_number(upstream, message, phone or Number(""), sender, now)
 
         outward = self._identity.outward(request, sender.number)
-        return self._passed(upstream, outward, sender.number, None if server is not None else phone, forward, now)
+        return self._tapping.request(
+            upstream, outward, sender.number, None if server is not None else phone, forward, now
+        )
 
     # --- onward ----------------------------------------------------------------------------------------
     def _to_number(
@@ -362,59 +356,12 @@ class Carriage:
         peer = None if upstream is None else self._peers.get(upstream[0])
         return peer is not None and not peer.trusted
 
-    # --- a hostile carrier -------------------------------------------------------------------------------
-    def _passed(
-        self,
-        upstream: Upstream,
-        request: Request,
-        sender: Number | None,
-        recipient: Number | None,
-        forward: _Passing,
-        now: Instant,
-    ) -> list[Effect]:
-        """Forward a request, or what a tap makes of it."""
-        seen = None if self._tap is None else self._tap(Seen(request, sender, recipient))
-        if seen is None:
-            return forward(upstream, request, now)
-        return self._interfered(upstream, seen, forward, now)
-
-    def _interfered(self, upstream: Upstream, seen: Interference, forward: _Passing, now: Instant) -> list[Effect]:
-        effects: list[Effect] = []
-        waiting: Upstream | None = upstream
-        if seen.answer is not None:
-            effects.append(Send(upstream[0], self._answer(upstream[1], Problem(seen.answer))))
-            waiting = None
-        for message, delay in seen.deliver:
-            if not isinstance(message, Request):
-                continue
-            job = _job(forward, waiting, message)
-            waiting = None  # the sender hears of the first copy only
-            if delay:
-                self._at(now + delay, job)
-            else:
-                effects += job(now)
-        return effects
-
-    def _tap_response(self, response: Response, device: Number | None) -> list[tuple[Response, int]]:
-        seen = None if self._tap is None else self._tap(Seen(response, device, None))
-        if seen is None:
-            return [(response, 0)]
-        return [(message, delay) for message, delay in seen.deliver if isinstance(message, Response)]
-
     # --- help ----------------------------------------------------------------------------------------
-    def _at(self, when: Instant, job: _Job) -> None:
-        self._sequence += 1
-        heapq.heappush(self._jobs, (when, self._sequence, job))
-
     def _answer(self, request: Request, problem: Problem) -> Response:
         return response_to(request, problem.status, problem.reason, tag=self._tag(), headers=problem.headers)
 
     def _tag(self) -> str:
         return new_tag(self._rng)
-
-
-def _job(forward: _Passing, upstream: Upstream | None, request: Request) -> _Job:
-    return lambda now: forward(upstream, request, now)
 
 
 def _asks_not_to_wait(request: Request) -> bool:
