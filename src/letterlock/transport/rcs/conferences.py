@@ -12,21 +12,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...carriage import Conference, ConferenceView, Inbound, NetworkResult, Outbound
-from ...codec import group_data
 from ...codec.conference_info import ConferenceInfo
 from ...codec.cpim import Cpim
-from ...codec.group_data import GroupData, GroupTarget, encode_group_data
 from ...codec.mime import MimePart
 from ...codec.sip import Request, Uri
 from ...errors import DecodeError, LetterlockError, LimitExceeded, TransportError
-from ...ids import ConversationId, GroupId, Instant, MessageId, Number, Peer, Rng, new_message_id
+from ...ids import GroupId, Instant, MessageId, Peer, Rng
 from ...msrp import MessageStarted
 from ...sip.pager import asserted_sender
 from ..msrp.bodies import MsrpRefusal
+from .aligning import Aligning, ConferenceGone, align
 from .conference import ConferenceEnd, contribution_of, device_contact, focus_of
 from .config import RcsConfig
 from .content import identifier, open_content, wrap
@@ -53,12 +52,9 @@ class _Group:
 
     id: GroupId
     end: ConferenceEnd
+    aligning: Aligning
     roster: Roster | None = None
-    wanted: tuple[Conference, bool] | None = None
-    attempts: list[asyncio.Future[None]] = field(default_factory=list)
-    syncing: asyncio.Task[None] | None = None
     making: asyncio.Task[None] | None = None
-    connected: asyncio.Event = field(default_factory=asyncio.Event)
     reported: ConferenceView | None = None
     came_at: float = -60.0
 
@@ -125,13 +121,7 @@ class Conferences:
             group = self._add(conference.group)
         if not leave and len(conference.members) >= self._limits.max_members:
             return  # larger than the carrier's: it does without
-        group.wanted = (conference, leave)
-        group.connected.set()
-        attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        group.attempts.append(attempt)
-        if group.syncing is None or group.syncing.done():
-            group.syncing = self._spawn(self._keep_in_line(group))
-        await attempt
+        await group.aligning.want(conference, leave)
 
     async def send(self, outbound: Outbound) -> NetworkResult | None:
         """Send through the group's conference; None when there is none, or it does not take it: send it directly."""
@@ -205,38 +195,11 @@ class Conferences:
             group.end.close("closed")
 
     # --- in line with the group ------------------------------------------------------------------------------
-    async def _keep_in_line(self, group: _Group) -> None:
-        """Try until it is so, or something else is wanted."""
-        failures = 0
-        while group.wanted is not None and not self._closing:
-            wanted, attempts = group.wanted, group.attempts
-            group.attempts = []
-            error: TransportError | None = None
-            try:
-                if wanted[1]:
-                    await self._leave(group)
-                else:
-                    await self._make(group, wanted[0])
-            except CallRefused as refused:
-                error = TransportError(f"the conference was refused: {refused}", code="transport.refused")
-            except TransportError as failed:
-                error = failed
-            except LetterlockError as failed:
-                error = TransportError(f"the conference: {failed}", code=failed.code)
-            for attempt in attempts:
-                if not attempt.done():
-                    attempt.set_result(None) if error is None else attempt.set_exception(error)
-            if error is None:
-                failures = 0
-                if group.wanted is wanted:
-                    group.wanted = None
-                continue
-            low, high = self._limits.retry_s
-            group.connected.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(high, low * 2.0 ** min(failures, 16))):
-                    await group.connected.wait()
-            failures += 1
+    async def _achieve(self, group: _Group, conference: Conference, leave: bool) -> None:
+        if leave:
+            await self._leave(group)
+        else:
+            await self._make(group, conference)
 
     async def _make_once(self, group: _Group, conference: Conference) -> None:
         try:
@@ -249,45 +212,18 @@ class Conferences:
             self._found(group)
 
     async def _make(self, group: _Group, conference: Conference) -> None:
-        subject = conference.subject if self._limits.share_subject else ""
         if not group.end.focus:
-            await group.end.create(conference.members, subject)
+            await group.end.create(conference.members, conference.subject if self._limits.share_subject else "")
             self._found(group)
         elif group.roster is None:
             # Remembered from before, and wanted before the connection is there, with which its roster would begin.
             self._found(group)
         assert group.roster is not None
-        view = await group.roster.whole(self._limits.roster_s)
-        there = set(participants(view)) - {self._config.number}
-        added = tuple(number for number in conference.members if number not in there)
-        removed = tuple(sorted(there - set(conference.members)))
-        for numbers, method in ((added, "INVITE"), (removed, "BYE")):
-            if numbers:
-                await self._refer(group, numbers, method)
-        if subject and (view.subject or "") != subject:
-            change = encode_group_data(GroupData(GroupTarget.SUBJECT, subject))
-            outbound = Outbound(
-                self._config.number,
-                new_message_id(self._rng),
-                ConversationId(bytes(group.id)),
-                group_data.MEDIA_TYPE,
-                change,
-                large=False,
-            )
-            body = wrap(outbound, self._clock(), (f"<{self._config.identity.encode()}>", f"<{group.end.focus}>"))
-            with contextlib.suppress(NotTaken):
-                await group.end.send(group_data.MEDIA_TYPE, body)
-
-    async def _refer(self, group: _Group, numbers: tuple[Number, ...], method: str) -> None:
-        status = await group.end.refer(numbers, method)
-        if status in (404, 481):
+        try:
+            await align(group.id, group.end, group.roster, conference, self._config, rng=self._rng, clock=self._clock)
+        except ConferenceGone:
             self._forget(group, "it is gone")
-            raise TransportError("the conference is gone", code="transport.conference_gone")
-        if status >= 400:
-            # Its rule is not ours to bend: the difference is shown, and frames go to the signed members all the same.
-            _log.info("the focus refused to change its members: %d", status)
-            if status >= 500:
-                raise TransportError(f"the focus answered {status}", code="transport.refused")
+            raise
 
     async def _leave(self, group: _Group) -> None:
         if group.end.focus:
@@ -309,7 +245,7 @@ class Conferences:
         group = self._groups.get(group_id)
         if self._closing or (group is None and len(self._groups) >= self._limits.max_conferences):
             call.refuse(486, headers=(("Retry-After", "60"),))
-        elif group is not None and group.wanted is not None and group.wanted[1]:
+        elif group is not None and group.aligning.leaving:
             call.refuse(603)
         elif group is not None and group.end.open:
             call.refuse(486)  # for another device of ours, or another conference: we have ours
@@ -325,7 +261,7 @@ class Conferences:
             _log.info("a conference that called was not joined: %s", getattr(error, "code", "time-out"))
             group.end.focus = group.end.focus or focus
             await self._come(group)
-            if not group.end.focus and group.wanted is None:
+            if not group.end.focus and group.aligning.idle:
                 self._groups.pop(group.id, None)
             return
         if group.end.focus != focus:
@@ -438,7 +374,7 @@ class Conferences:
             with contextlib.suppress(ValueError):
                 self._known(GroupId(bytes.fromhex(name)))
         for group in self._groups.values():
-            group.connected.set()
+            group.aligning.connected()
             if group.end.focus:
                 self._found(group)
 
@@ -473,7 +409,13 @@ class Conferences:
             lambda: self._on_over(group),
             self._rng,
         )
-        group = self._groups[group_id] = _Group(group_id, end)
+        aligning = Aligning(
+            lambda conference, leave: self._achieve(group, conference, leave),
+            lambda: self._closing,
+            self._spawn,
+            self._limits.retry_s,
+        )
+        group = self._groups[group_id] = _Group(group_id, end, aligning)
         return group
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
