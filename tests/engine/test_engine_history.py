@@ -308,9 +308,47 @@ def test_sr07_sr08_a_flood_leaves_few_cards_and_strangers_none() -> None:
     known = bob.state.get(asides_key(ALICE))
     assert known is not None
     assert len(known.cards) == MOST_CARDS
-    assert len(asides(bob, ALICE)) == MOST_CARDS + len(known.dividers)
+    (card,) = [message for message in asides(bob, ALICE) if message.status is Status.UNREADABLE]
+    assert len(asides(bob, ALICE)) == 1 + len(known.dividers)
+    unreadable = bob.engine.view(bob.state, ALICE, card).unreadable
+    assert unreadable is not None and unreadable.count > MOST_CARDS
     assert not asides(bob, CAROL)
     assert [key.name for key in bob.state.scan(SUMMARY)] == [f"summary/{ALICE}"]
+
+
+def test_what_came_one_after_the_other_is_one_card_that_counts() -> None:
+    """Receipts and typing come as text does: nobody can tell that somebody wrote so many messages."""
+    world, alice, bob = two()
+    alice.send(BOB, "first")
+    world.run()
+    late = MessageId("11111111-2222-4333-8444-555555555555")
+
+    def counts() -> list[int]:
+        views = [bob.engine.view(bob.state, ALICE, each) for each in asides(bob, ALICE)]
+        return [view.unreadable.count for view in views if view.unreadable is not None]
+
+    for n, message_id in enumerate(("", late, "", "")):
+        bob.do(bob.engine.received, garbage(n, message_id))
+    assert counts() == [4]
+    alice.send(BOB, "one of them after all", message_id=late)
+    world.run()
+    assert counts() == [3]
+    # Behind a message there is another card.
+    bob.do(bob.engine.received, garbage(9))
+    assert counts() == [3, 1]
+    assert kept(bob, ALICE) == naive(bob, ALICE)
+
+
+def test_sr08_many_cards_are_bounded() -> None:
+    world, alice, bob = two()
+    for n in range(MOST_CARDS + 8):
+        alice.send(BOB, f"{n}")
+        world.run()
+        bob.do(bob.engine.received, garbage(n))
+        world.now += 400_000
+    known = bob.state.get(asides_key(ALICE))
+    assert known is not None and len(known.cards) == MOST_CARDS
+    assert sum(message.status is Status.UNREADABLE for message in asides(bob, ALICE)) == MOST_CARDS
 
 
 def test_sr08_dividers_are_bounded() -> None:

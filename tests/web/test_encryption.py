@@ -194,3 +194,22 @@ async def test_what_is_kept_waits_asks_no_more_and_is_encrypted_when_keys_come(b
     await heard(dora, "message-received", text="second")
     await expect(first).not_to_contain_text(say("page.plain_rcs"))
     await expect(ana.chip).to_contain_text(say("security.encrypted.label"))
+
+
+async def test_many_things_that_cannot_be_read_are_one_card_that_claims_no_messages(
+    both: Town, visitors: Visitors
+) -> None:
+    """Receipts and typing come as text does, and nobody can tell which of them it was."""
+    await acquainted(both)
+    ana = Screen((await visitors(both.ana.login_url())).page)
+    await ana.open(both.ben.number)
+    hand = HostileHand(domain=both.carrier.domain, rng=os.urandom, inject=lambda request, phone: None)
+    hand.order(Order(Attack.TAMPER, times=None, sender=both.ben.number))
+    both.tap = hand.tap
+    chat = await both.ben.client.chat(both.ana.number)
+    for n in range(3):
+        await chat.send(f"number {n}")
+    card = ana.page.get_by_role("article").filter(has_text=re.compile(r"\d+ things from .* could not be read"))
+    await expect(card).to_have_count(1)
+    await expect(ana.page.get_by_role("article").filter(has_text="could not be read")).to_have_count(1)
+    await expect(ana.bubble("number 0")).to_have_count(0)

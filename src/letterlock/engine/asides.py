@@ -3,6 +3,9 @@
 Each stands behind everything of the Lamport time that the chat had when the turn began, so that a message of the same
 turn comes after it; it takes no place in the order that devices agree on, because every device has its own. Both are
 bounded per chat, and only chats that there are have any: strangers fill nothing (SR-07, SR-08).
+
+Receipts, typing and requests are encrypted like text, and nothing outside of the encryption says which of them a frame
+was. So a card claims no message; and what came one after the other, for the same reason, is one card that counts.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from .events import (
 )
 from .history_records import CARD_TYPE, NOTICE_TYPE, Asides, aside_key, asides_key
 from .record_values import Message, Status
-from .records import chat_key, order_of
+from .records import chat_key, order_of, order_parts
 from .security import Security
 
 __all__ = ["MOST_CARDS", "MOST_DIVIDERS", "note"]
@@ -96,15 +99,48 @@ def _card(staged: Staged, chat: ChatName, recorded: Recorded, event: MessageUnre
     known = staged.get(asides_key(chat)) or Asides()
     claimed = event.message_id
     order = next((place for name, place in known.cards if claimed and name == claimed), None)
-    if order is None:
+    count = 1
+    if order is not None:
+        count = _count(staged, chat, order)
+    elif (order := _of_the_same(staged, chat, known, event)) is not None:
+        count = _count(staged, chat, order) + 1
+        known = replace(known, cards=(*known.cards, (claimed, order)))
+    else:
         order = _place(staged, chat, recorded)
         if order is None:
             return
         known = replace(known, cards=(*known.cards, (claimed, order)))
-    staged.put(aside_key(chat, order), _item(order, recorded, Status.UNREADABLE, CARD_TYPE, claimed, event))
-    for _, old in known.cards[:-MOST_CARDS]:
+    item = _item(order, recorded, Status.UNREADABLE, CARD_TYPE, claimed, event)
+    staged.put(aside_key(chat, order), _counting(item, count))
+    cards = known.cards[-MOST_CARDS:]
+    for old in {place for _, place in known.cards} - {place for _, place in cards}:
         staged.delete(aside_key(chat, old))
-    staged.put(asides_key(chat), replace(known, cards=known.cards[-MOST_CARDS:]))
+    staged.put(asides_key(chat), replace(known, cards=cards))
+
+
+def _of_the_same(staged: Staged, chat: ChatName, known: Asides, event: MessageUnreadable) -> str | None:
+    """The card before, if no message stands behind it and it says the same of the same sender."""
+    before = staged.before(chat_key(chat))
+    if not known.cards or before is None:
+        return None
+    order = known.cards[-1][1]
+    item = staged.get(aside_key(chat, order))
+    if item is None or order_parts(order)[0] != before.lamport:
+        return None
+    told = json.loads(item.text or "{}")
+    same = (told.get("sender", ""), told.get("reason", ""), bool(told.get("asked_again")))
+    return order if same == (event.sender, event.reason, event.asked_again) else None
+
+
+def _count(staged: Staged, chat: ChatName, order: str) -> int:
+    item = staged.get(aside_key(chat, order))
+    return 1 if item is None else int(json.loads(item.text or "{}").get("count", 1))
+
+
+def _counting(item: Message, count: int) -> Message:
+    if count == 1:
+        return item
+    return replace(item, text=json.dumps({**json.loads(item.text or "{}"), "count": count}, ensure_ascii=False))
 
 
 def _come(staged: Staged, chat: ChatName, message_id: str) -> None:
@@ -113,8 +149,14 @@ def _come(staged: Staged, chat: ChatName, message_id: str) -> None:
         return
     for name, order in known.cards:
         if name == message_id:
-            staged.delete(aside_key(chat, order))
-            staged.put(asides_key(chat), replace(known, cards=tuple(c for c in known.cards if c[1] != order)))
+            item, count = staged.get(aside_key(chat, order)), _count(staged, chat, order) - 1
+            rest = tuple(card for card in known.cards if card != (name, order))
+            if item is not None and count > 0 and any(place == order for _, place in rest):
+                bare = {key: value for key, value in json.loads(item.text or "{}").items() if key != "count"}
+                staged.put(aside_key(chat, order), _counting(replace(item, text=json.dumps(bare)), count))
+            else:
+                staged.delete(aside_key(chat, order))
+            staged.put(asides_key(chat), replace(known, cards=rest))
             return
 
 

@@ -83,12 +83,14 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class Unread:
     """Why there is no message here. `cause` is one of a few words (`other-keys`, `sender-keys`, `damaged`, `not-encrypted`,
-    `device`, `content`, `too-large`), `reason` the stable code of the event, `device` what the frame claims."""
+    `device`, `content`, `too-large`), `reason` the stable code of the event, `device` what the frame claims, `count` how
+    many came one after the other. They need not have been messages: receipts and typing come the same way."""
 
     cause: str
     reason: str
     device: int
     asked_again: bool
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,8 @@ def _beside(message: Message) -> MessageView:
     unreadable = notice = None
     if card:
         reason = str(values.get("reason", ""))
-        unreadable = Unread(_cause(reason), reason, int(values.get("device", 0)), bool(values.get("asked_again")))
+        device, count = int(values.get("device", 0)), int(values.get("count", 1))
+        unreadable = Unread(_cause(reason), reason, device, bool(values.get("asked_again")), count)
     else:
         notice = Notice(str(event.get("kind", "")), values)
     return replace(_facts(message), text=None if card else message.text, notice=notice, unreadable=unreadable)

@@ -200,7 +200,7 @@ def _kind(message: MessageView) -> str:
     return "text"
 
 
-def _outcome(chat: ChatName, message: MessageView, names: Names) -> dict[str, str] | None:
+def _outcome(chat: ChatName, message: MessageView, names: Names) -> dict[str, Any] | None:
     """Why it ended so and what to do: of what failed or expired, and of what could not be read."""
     if (unread := message.unreadable) is not None:
         who = names.of(message.sender or chat)
@@ -209,6 +209,7 @@ def _outcome(chat: ChatName, message: MessageView, names: Names) -> dict[str, st
             "code": unread.cause,
             "reason": text(f"unreadable.{unread.cause}.reason", names.locale, name=who),
             "next_step": text(f"unreadable.{step}.next", names.locale, name=who),
+            "count": unread.count,
         }
     if (ended := message.outcome) is not None:
         return {"code": ended.code, "reason": ended.reason, "next_step": ended.next_step}

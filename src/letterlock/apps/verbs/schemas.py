@@ -126,7 +126,7 @@ COMPONENTS: Mapping[str, Mapping[str, Any]] = {
         reply=nullable(_REPLY),
         reactions=array(record(sender=STRING, mine=BOOLEAN, emoji=STRING)),
         receipts=nullable(record(delivered=INTEGER, displayed=INTEGER, members=INTEGER)),
-        outcome=nullable(record(code=STRING, reason=STRING, next_step=STRING)),
+        outcome=nullable(record({"count": INTEGER}, code=STRING, reason=STRING, next_step=STRING)),
         superseded_by=STRING,
     ),
     "Chat": record(

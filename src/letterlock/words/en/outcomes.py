@@ -46,5 +46,5 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "unreadable.content.reason": "it was decrypted, and its content is of no kind that this version can read",
     "unreadable.too-large.reason": "it is larger than what is taken in",
     "unreadable.asked.next": "wait a moment: {name}'s app was asked to send it again",
-    "unreadable.ask.next": "if you expected something, ask {name} to send it again",
+    "unreadable.ask.next": "it may have been a message, or only a receipt; if you expected something, ask {name} to send it again",
 }

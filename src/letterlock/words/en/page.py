@@ -113,7 +113,11 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "page.unknown": "Something this version cannot show ({type})",
     "page.missing": "A message from {name} is missing",
     "page.missing_hint": "It was sent, and did not come. The network may still deliver it; if not, ask for it again.",
-    "page.unreadable": "A message from {name} could not be read",
+    "page.unreadable": "Something from {name} could not be read",
+    "page.unreadable_many": {
+        "one": "{count} thing from {name} could not be read",
+        "other": "{count} things from {name} could not be read",
+    },
     "page.suggestions": "Suggested answers",
     # --- what can be done with a message
     "page.actions": "Actions for this message",

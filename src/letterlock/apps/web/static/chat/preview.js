@@ -45,12 +45,18 @@ export function authorOf(message) {
     : message.sender_name || message.sender || store.chat(message.chat)?.name || message.chat;
 }
 
+/** How much could not be read. Whether it was a message nobody can tell: receipts come the same way. */
+export function unreadableOf(message, name) {
+  const count = message.outcome?.count ?? 1;
+  return count > 1 ? t("page.unreadable_many", { name, count }) : t("page.unreadable", { name });
+}
+
 /** All that matters of a message, for whoever moves through the conversation by ear. */
 export function spokenLine(message, around) {
   if (message.kind === "notice") return cut(message.notice?.text ?? message.text ?? "", 300);
   const who = cut(authorOf(message), 60);
   if (message.kind === "missing") return t("page.missing", { name: who });
-  if (message.kind === "unreadable") return t("page.unreadable", { name: who });
+  if (message.kind === "unreadable") return unreadableOf(message, who);
   return [
     `${who}: ${previewOf(message, 300)}`,
     around.day ? dayOf(message.at) : null,

@@ -1,7 +1,7 @@
 // What stands among the messages and is none: a change of the group or of keys, a gap, something that could not be read.
 
 import { bdi, el, icon } from "../base/dom.js";
-import { authorOf, cut } from "./preview.js";
+import { authorOf, cut, unreadableOf } from "./preview.js";
 import { sentenceOf, t, timeOf } from "../base/strings.js";
 
 export const isSystem = (message) => ["notice", "missing", "unreadable"].includes(message.kind);
@@ -29,7 +29,7 @@ export function system(message) {
       el(
         "p",
         { class: "card-title" },
-        missing ? t("page.missing", { name: cut(who, 60) }) : t("page.unreadable", { name: cut(who, 60) }),
+        missing ? t("page.missing", { name: cut(who, 60) }) : unreadableOf(message, cut(who, 60)),
       ),
       [reason, next].filter(Boolean).map((part) => [el("p", { dir: "auto" }, sentenceOf(part)), " "]),
       missing && !reason && el("p", {}, t("page.missing_hint")),

@@ -102,7 +102,10 @@ export class Window extends EventTarget {
     // What could not be read at first has come after all, and stands where it belongs.
     this.messages = this.messages.filter(
       (other) =>
-        other.kind !== "unreadable" || other.message_id !== message.message_id || other.order === message.order,
+        other.kind !== "unreadable" ||
+        other.message_id !== message.message_id ||
+        other.order === message.order ||
+        other.outcome?.count > 1,
     );
     const list = this.messages;
     const place = this.#place(message.order);
