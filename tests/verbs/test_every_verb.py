@@ -34,6 +34,7 @@ class Shelf:
             "size": file.size,
             "name": "y",
             "inline": False,
+            "here": False,
         }
 
 

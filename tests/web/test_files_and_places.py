@@ -139,6 +139,29 @@ async def test_a_film_plays_and_seeks_while_it_is_decrypted(
     assert not [path for path in both.ben.folder.rglob("*") if path.is_file() and original in path.read_bytes()]
 
 
+async def test_a_film_shows_its_first_picture_only_where_nothing_is_fetched_for_it(
+    both: Town, visitors: Visitors, media: Samples
+) -> None:
+    """The sender's is on this machine, the receiver's once it was played; before that there are its length and size."""
+    ana, ben = await talking(both, visitors)
+    asked: list[str] = []
+    ben.page.on("request", lambda request: asked.append(request.url))
+    await ana.give(media["front.mp4"])
+    await expect(film(ana, "front.mp4").locator(".still video")).to_be_visible()
+    assert await film(ana, "front.mp4").locator("video").evaluate("(video) => video.videoWidth") == 320
+    await expect(film(ben, "front.mp4")).to_contain_text(f"0:{SECONDS:02}")
+    # Whatever it would do by itself it has done when the next message is there.
+    await (await both.ana.client.chat(both.ben.number)).send("look")
+    await ben.sees("look")
+    assert await film(ben, "front.mp4").locator("video").count() == 0
+    assert not [url for url in asked if "/media/" in url]
+    await film(ben, "front.mp4").click()
+    await asyncio.wait_for(seek(ben.page, SECONDS * 0.85), 15)
+    await ben.page.locator("video").evaluate("async (video) => { await (await fetch(video.src)).arrayBuffer(); }")
+    await ben.page.reload()
+    await expect(film(ben, "front.mp4").locator(".still video")).to_be_visible()
+
+
 async def test_a_broken_film_says_so_and_can_be_saved(both: Town, visitors: Visitors, media: Samples) -> None:
     ana, ben = await talking(both, visitors)
     await ana.give(media["broken.mp4"])

@@ -73,8 +73,9 @@ async def test_what_failed_while_nobody_looked_says_why_until_it_is_removed(
     await acquainted(both)
     await both.content.close()
     ana = await opened(both, visitors)
-    await ana.give(tmp_path / "large.bin")
-    await expect(rows(ana).get_by_role("progressbar")).to_be_visible()
+    async with ana.page.expect_response("**/api/v1/files*"):
+        await ana.give(tmp_path / "large.bin")
+    await expect(rows(ana)).not_to_contain_text(say("dialog.upload.queued"))
     await ana.page.context.set_offline(True)
     small = ContentServer(
         tmp_path / "small", password_of=None, port=both.content.port, limits=ContentLimits(max_file=10_000)
@@ -85,7 +86,7 @@ async def test_what_failed_while_nobody_looked_says_why_until_it_is_removed(
     again = rows(ana).get_by_role("button", name=say("dialog.upload.retry"))
     await expect(again).to_be_visible(timeout=20_000)  # the file itself is still on the page
     await ana.page.reload()
-    await expect(rows(ana)).to_contain_text(say("dialog.upload.choose"))
+    await expect(rows(ana)).to_contain_text("too large for this server")
     await expect(again).to_be_hidden()
     await rows(ana).get_by_role("button", name=say("dialog.upload.remove", name="large.bin")).click()
     await expect(rows(ana)).to_have_count(0)

@@ -60,7 +60,7 @@ class Media:
 
     # --- opening -------------------------------------------------------------------------------------------
     async def show(self, session: Session, file: File, thumbnail: bool) -> dict[str, Any]:
-        """Give a file a path for this session: `{path, content_type, size, name, inline}`. Raises as `Sources.open` does."""
+        """Give a file a path for this session: `{path, content_type, size, name, inline, here}`. Raises as `Sources.open` does."""
         source = await self._sources.open(file, thumbnail)
         content_type = "image/jpeg" if thumbnail else file.content_type.partition(";")[0].strip().lower()
         inline = content_type in _SHOWN
@@ -76,6 +76,8 @@ class Media:
             "size": source.size,
             "name": name,
             "inline": inline,
+            # Looked up for films alone, whose first picture may be shown when nothing is fetched for it.
+            "here": inline and content_type.startswith("video/") and await self._sources.here(file),
         }
 
     def end(self, session: Session) -> None:

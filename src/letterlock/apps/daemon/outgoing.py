@@ -108,7 +108,7 @@ class Outgoing:
             await file.transfer.resume()
             return sent(file.meant.chat, file.message_id)
         allow = await allowed(file.meant.chat, token)
-        if file.refused is None or self._files.get(upload) is not file:
+        if not file.still.is_set() or self._files.get(upload) is not file:
             raise InputError("somebody else does that already", code="input.transfer", hint="uploads")
         # From here on it is nobody else's to try, and it goes on if whoever asked goes away.
         file.refused = None

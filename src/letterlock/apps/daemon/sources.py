@@ -56,6 +56,13 @@ class Sources:
             return await self._client.open_file(file, thumbnail=thumbnail)
         return await self._fetched(file, thumbnail)
 
+    async def here(self, file: File) -> bool:
+        """Whether all of it lies sealed in the cache, so that reading it fetches nothing."""
+        if file.pointer is None:
+            return False
+        digest = file.pointer.at.seal.sha256.hex()
+        return any(each.whole and each.digest == digest for each in (await self._client.cache()).files)
+
     async def _fetched(self, file: File, thumbnail: bool) -> Source:
         place = self._folder / uuid.uuid4().hex
         await asyncio.to_thread(place.mkdir, 0o700, True, True)

@@ -18,7 +18,7 @@ class Media(Protocol):
     """Whoever shows files under paths that nobody can guess: the HTTP edge, for one session."""
 
     async def show(self, chat: str, message_id: str, file: File, thumbnail: bool) -> dict[str, Any]:
-        """`{path, content_type, size, name, inline}`: where it can be fetched from now on."""
+        """`{path, content_type, size, name, inline, here}`: where it can be fetched from now on."""
         ...
 
 

@@ -146,10 +146,10 @@ VERBS = (
         "file open",
         "show the file of a message: where it can be fetched",
         _open,
-        record(path=STRING, content_type=STRING, size=INTEGER, name=STRING, inline=BOOLEAN),
+        record(path=STRING, content_type=STRING, size=INTEGER, name=STRING, inline=BOOLEAN, here=BOOLEAN),
         (CHAT, MESSAGE, Param("thumbnail", Kind.FLAG, "its small picture", default=False)),
         description="Give the file of a message an unguessable path of this daemon, for this session: fetched and decrypted "
-        "as it is read, in any order (Range). Over HTTP only.",
+        "as it is read, in any order (Range). `here`: of a film, whether all of it lies in the cache already. Over HTTP only.",
         instead="download --to -",
         examples=(Example("a picture", {"chat": "+15550199", "message_id": "0a1b2c3d", "thumbnail": True}),),
     ),

@@ -25,6 +25,8 @@ from .cache import DEFAULT_BUDGET, FileCache
 __all__ = ["CacheInfo", "CachedFile", "CachedFiles", "cache_from_json", "cache_to_json"]
 
 _MOST_BUDGET = 1 << 50
+_AT_ONCE = 64
+"""Notes that are looked up in one go."""
 
 _Note = tuple[str, str, bool]
 
@@ -93,7 +95,9 @@ class CachedFiles:
 
     async def info(self) -> CacheInfo:
         found = []
-        for each in self.files.contents():
+        for at, each in enumerate(self.files.contents()):
+            if at % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)  # thumbnails are many, and others have work, too
             digest = each.digest.hex()
             name, content_type, thumbnail = self._store.get(_NOTE.key(digest)) or ("", "", False)
             found.append(

@@ -12,7 +12,7 @@ import { present } from "../base/elements.js";
 import { forget, opened, save } from "./opened.js";
 import { Sound } from "./sound.js";
 import { bytesOf, lengthOf, t } from "../base/strings.js";
-import { film, kindOf } from "./media.js";
+import { film, firstPicture, kindOf } from "./media.js";
 
 const WIDEST = 320;
 const TALLEST = 360;
@@ -67,25 +67,31 @@ export class Attachment extends View {
       name: file.name || t("dialog.media.unnamed"),
     });
     this.still = el("span", { class: "still" }, icon(kind === "picture" ? "image" : "video"));
-    const facts = [kind === "film" && file.duration_ms ? lengthOf(file.duration_ms) : "", bytesOf(file.size)]
-      .filter(Boolean)
-      .join(" · ");
     const open = el(
       "button",
       {
         type: "button",
         class: "visual",
-        "aria-label": `${named}, ${facts}`,
         onclick: () => (kind === "picture" ? this.#enlarge() : this.#play()),
       },
       this.still,
       kind === "film" && el("span", { class: "visual-play" }, icon("play")),
-      el("span", { class: "visual-facts" }, facts),
+      el("span", { class: "visual-facts" }),
     );
+    this.#tell(open, named, kind === "film" ? file.duration_ms : null);
     this.#size(open);
     this.trouble = el("p", { class: "media-trouble", role: "status", hidden: true });
     fill(this, open, this.trouble);
     if (file.thumbnail) this.#whenNear(open, () => this.#poster(open));
+    // Of any other form nobody can say where it is without fetching it.
+    else if (kind === "film" && file.format === "sealed") this.#whenNear(open, () => this.#firstPicture(open, named));
+  }
+
+  /** What is known of it, to eyes and ears. */
+  #tell(box, named, duration) {
+    const facts = [duration ? lengthOf(duration) : "", bytesOf(this.#message.file.size)].filter(Boolean).join(" · ");
+    box.setAttribute("aria-label", `${named}, ${facts}`);
+    fill(box.querySelector(".visual-facts"), facts);
   }
 
   /** The place that it will take, before a byte is there: nothing jumps when it comes. */
@@ -120,6 +126,21 @@ export class Attachment extends View {
       box.classList.add("has-still");
     } catch {
       // The small picture is a courtesy; the file itself can still be asked for.
+    }
+  }
+
+  /** A film without a small picture shows its first one, where it is on this machine: nothing is fetched for that. */
+  async #firstPicture(box, named) {
+    try {
+      const { path, inline, here } = await opened(this.#message);
+      if (!inline || !here) return;
+      const picture = await firstPicture(path);
+      this.still.replaceChildren(picture);
+      box.classList.add("has-still");
+      const { duration } = picture;
+      this.#tell(box, named, this.#message.file.duration_ms ?? (Number.isFinite(duration) ? duration * 1000 : null));
+    } catch {
+      // A format that this browser lacks; whoever presses it is told so.
     }
   }
 

@@ -75,6 +75,22 @@ export async function film(message, { poster, onbroken }) {
   return video;
 }
 
+/**
+ * The first picture of a film, as an element that shows it and does nothing else. Raises where there is none.
+ * @param {string} path @returns {Promise<HTMLVideoElement>}
+ */
+export function firstPicture(path) {
+  // A film often begins with a black picture; the first tenth of a second is past it.
+  const video = el("video", {
+    ...{ src: `${path}#t=0.1`, preload: "metadata", muted: true, playsInline: true, tabindex: -1 },
+    ...{ disablePictureInPicture: true, "aria-hidden": "true" },
+  });
+  return new Promise((resolve, reject) => {
+    video.addEventListener("error", () => reject(video.error), { once: true });
+    video.addEventListener("loadeddata", () => (video.videoWidth ? resolve(video) : reject()), { once: true });
+  });
+}
+
 function whyBroken(error, file) {
   if (error?.code === MediaError.MEDIA_ERR_NETWORK) return t("dialog.media.network");
   // Of a file that begins well and then does not go on.

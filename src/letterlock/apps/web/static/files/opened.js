@@ -8,7 +8,8 @@
 import { rpc } from "../daemon/api.js";
 import { el } from "../base/dom.js";
 
-/** @typedef {{path: string, content_type: string, size: number, name: string, inline: boolean}} Opened */
+/** @typedef {{path: string, content_type: string, size: number, name: string, inline: boolean,
+ *   here: boolean}} Opened `here`: of a film, whether all of it is on this machine already */
 /** @type {Map<string, Promise<Opened>>} */
 const known = new Map();
 const MOST_KNOWN = 500;

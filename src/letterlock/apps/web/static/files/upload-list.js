@@ -91,7 +91,7 @@ export class Uploads extends View {
       if (one.stage === "queued" || one.size === 0) bar.removeAttribute("value");
       else Object.assign(bar, { max: one.size, value: Math.min(one.done, one.size) });
       words.textContent = ended
-        ? [one.reason, repeatable(one) ? "" : t("dialog.upload.choose")].filter(Boolean).join(" ")
+        ? one.reason
         : t(`dialog.upload.${one.stage}`, { done: bytesOf(one.done), size: bytesOf(one.size) });
     };
     return { row, update };

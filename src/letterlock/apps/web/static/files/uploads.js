@@ -44,6 +44,8 @@ const giving = new Set();
 /** @type {Set<string>} transfers that are over: a list that was asked for before may still have them */
 const settled = new Set();
 const MOST_SETTLED = 500;
+/** After what was asked in vain. */
+const PAUSE_MS = 1_000;
 /** What cannot be sent in the form in which it lies at the server. */
 const OTHER_FORM = new Set(["input.file_sealed", "input.file_encrypted"]);
 
@@ -210,8 +212,9 @@ async function look() {
       lookAgain = false;
       await compare();
     }
-  } catch {
-    // The stream says that nobody answers; it is asked again when it is back.
+  } catch (error) {
+    // It is asked again when the stream is back; where that never broke, after a while.
+    if (error.unreachable && store.connection === "live") setTimeout(look, PAUSE_MS);
   } finally {
     looking = false;
   }
@@ -253,7 +256,7 @@ async function vanished(one) {
   });
   if (near.messages.some((message) => message.message_id === message_id)) return drop(one);
   one.transfer = "";
-  failed(one, t("dialog.upload.failed"), false);
+  failed(one, [t("dialog.upload.failed"), one.file ? "" : t("dialog.upload.choose")].filter(Boolean).join(" "), false);
 }
 
 // What has not come to the daemon would end with the page: the browser asks.
