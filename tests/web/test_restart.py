@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from daemon.town import Town
 from letterlock.apps.daemon import Daemon
@@ -63,6 +65,27 @@ async def test_a_message_that_the_daemon_never_got_is_shown_as_that(both: Town, 
     await mine.get_by_role("button", name=say("page.try_again"), exact=True).click()
     await expect(ana.bubble("into the void")).to_contain_text(say("page.status_delivered"))
     await expect(ana.bubble("into the void")).to_have_count(1)
+
+
+async def test_what_could_not_be_fetched_comes_when_the_daemon_is_back(both: Town, visitors: Visitors) -> None:
+    """Parts of a conversation come after it, and the daemon may go away between."""
+    await acquainted(both)
+    visit = await visitors()
+    visit.expect(r"ERR_FAILED.*banner\.js")
+    away, asked = True, asyncio.Event()
+
+    async def fetch(route: Route) -> None:
+        asked.set()
+        await (route.abort() if away else route.continue_())
+
+    await visit.page.route("**/static/trust/banner.js", fetch)
+    await visit.page.goto(both.ana.login_url())
+    await Screen(visit.page).open(both.ben.number)
+    await asyncio.wait_for(asked.wait(), 10)
+    await expect(visit.page.locator("ll-conversation")).to_be_visible()
+    assert await visit.page.locator("ll-banner").count() == 0
+    away = False
+    await expect(visit.page.locator("ll-banner")).to_have_count(1, timeout=20_000)
 
 
 async def test_who_logs_out_leaves_nothing_on_the_screen(both: Town, visitors: Visitors) -> None:

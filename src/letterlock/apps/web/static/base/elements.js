@@ -3,6 +3,8 @@
 
 import { el } from "./dom.js";
 
+const RETRY = 2000;
+
 /** @type {Record<string, () => Promise<unknown>>} */
 let modules = {};
 
@@ -20,8 +22,29 @@ export function declare(known) {
 export function place(name, props = {}) {
   if (customElements.get(name)) return Object.assign(el(name), props);
   const holder = el("span", { class: "placed" });
-  modules[name]().then(() => holder.replaceWith(Object.assign(el(name), props)));
+  const there = eventually(modules[name], () => holder.isConnected);
+  there.then((found) => found && holder.replaceWith(Object.assign(el(name), props)));
   return holder;
+}
+
+/**
+ * A module that the page cannot do without: while the daemon is away it is asked for again, as long as it is wanted.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {() => boolean} wanted
+ * @returns {Promise<T|null>} null: wanted no more
+ */
+export async function eventually(load, wanted) {
+  for (;;) {
+    try {
+      return await load();
+    } catch (error) {
+      // What cannot be fetched is a TypeError everywhere; anything else is a defect of the module.
+      if (!(error instanceof TypeError)) throw error;
+      await new Promise((later) => setTimeout(later, RETRY));
+      if (!wanted()) return null;
+    }
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { showClosed } from "./closed.js";
 import { showContext } from "./context.js";
 import { View, bdi, button, el, fill, icon } from "../base/dom.js";
 import { draftOf, keepDraft } from "./drafts.js";
-import { place } from "../base/elements.js";
+import { eventually, place } from "../base/elements.js";
 import { pickEmoji } from "./emoji.js";
 import { MODES, modeOf } from "./modes.js";
 import { afterRefusal } from "./refused.js";
@@ -57,9 +57,10 @@ export class Composer extends View {
     this.listen(store, "chat", ({ detail }) => detail.chat === this.chat && this.render());
     this.listen(store, "connection", () => this.render());
     const conversation = this.closest("ll-conversation");
-    import("../files/attachments.js").then(({ watchDrops }) =>
-      watchDrops(conversation, () => this.#target, { signal: this.life }),
-    );
+    eventually(
+      () => import("../files/attachments.js"),
+      () => this.isConnected,
+    ).then((files) => files?.watchDrops(conversation, () => this.#target, { signal: this.life }));
     // Whether the banner is there decides what is offered here.
     const watch = new MutationObserver(
       (changes) => changes.some(({ target }) => target === this.banner) && this.render(),
