@@ -84,8 +84,8 @@ class Hits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FreshCode:
-    """The code to compare. `fetched_at` is when the directory last confirmed the contact's keys, 0 if it never did;
-    `fresh` whether it did so now, for this code."""
+    """The code to compare. `fetched_at` is when the directory last confirmed the key that it is made of, 0 if it never did;
+    for a key that no signed list names, when the key distribution server was asked for this code. `fresh`: just now."""
 
     code: SecurityCode
     fetched_at: Instant
