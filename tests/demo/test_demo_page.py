@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +135,18 @@ async def test_an_attack_is_followed_to_its_end(page: Page, attack: str) -> None
     assert state["orders"] == {}
 
 
+@pytest.mark.parametrize(("attack", "verdict"), [("duplicate", "arrived"), ("delay", "arrived"), ("strip", "failed")])
+async def test_an_attack_on_a_group_is_followed_to_its_end(page: Page, attack: str, verdict: str) -> None:
+    """SR-01, SR-05: in sessions, over the carrier's focus; by what both phones say."""
+    done = await page.act("try", attack=attack, where="group")
+    assert done["chat"] not in (ANA, BEN)
+    trial = await page.verdict("arrived", "doubled", "believed", "failed")
+    assert (trial["attack"], trial["verdict"], trial["sender"]) == (attack, verdict, ANA)
+    assert {step["chat"] for step in trial["steps"]} == {done["chat"]}
+    received = [step for step in trial["steps"] if step["kind"] == "message-received"]
+    assert [(step["phone"], step["encrypted"]) for step in received] == [(BEN, True)] * (verdict == "arrived")
+
+
 async def test_forged_receipts_leave_the_message_where_it_is(page: Page) -> None:
     """SR-05: the receipts are on the wire, made up by the carrier; Ana's phone says no more than that the network took it."""
     await page.act("try", attack="forge")
@@ -162,7 +173,8 @@ async def test_sr_01_nothing_goes_unencrypted_until_somebody_says_so_and_then_it
     await page.act("tour", step=5)
     text = "Dan, will you join us at the crane?"
     state = await page.until(lambda state: text in {saying.get("text") for saying in state["sayings"]})
-    assert [frame for frame in state["frames"] if frame["kind"] == "plain"] == []
+    readable = [frame for frame in state["frames"] if frame["kind"] == "plain"]
+    assert readable == [], readable
     assert await page.act("plain") == {}
     state = await page.until(lambda state: state["search"]["found"])
     assert [found["text"] for found in state["search"]["found"]] == [text]
@@ -249,7 +261,7 @@ async def test_sr_08_strangers_shut_out_nobody(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"act": "nothing"}, {"act": ["order"]}, {"act": "order", "attack": "x"}, {"act": "tour", "step": 9}, {"act": "tour", "step": False},
+    "asked", [{"act": "nothing"}, {"act": ["order"]}, {"act": "order", "attack": "x"}, {"act": "try", "attack": ["drop"]}, {"act": "withdraw", "attack": {}}, {"act": "tour", "step": 9}, {"act": "tour", "step": False},
               {"act": "say", "text": "x" * 501}, {"act": "withdraw"}]
 )  # fmt: skip
 async def test_what_is_no_act_is_one_error(page: Page, asked: dict[str, Any]) -> None:
@@ -301,7 +313,6 @@ async def test_it_ends_when_nobody_looks(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_the_command_says_where_it_is_and_ends_with_its_phones(tmp_path: Path) -> None:
     """`letterlock -o json demo`: one line of JSON; Ctrl-C ends it, and nothing stays behind."""
-    began = time.monotonic()
     with subprocess.Popen(
         command("-o", "json", "demo", "--no-open"),
         env=clean_environment(tmp_path),
@@ -313,7 +324,6 @@ def test_the_command_says_where_it_is_and_ends_with_its_phones(tmp_path: Path) -
             assert demo.stdout is not None
             said = json.loads(demo.stdout.readline())
             assert said["login"].startswith(said["url"])
-            assert time.monotonic() - began < PATIENCE_SECONDS
             phones = _children(demo.pid)
             assert len(phones) == 2
             demo.send_signal(signal.SIGINT)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from letterlock.apps.demo.frames import Closed, Frame, Frames
+from letterlock.apps.demo.frame import Frame
+from letterlock.apps.demo.frames import Closed, Frames
 from letterlock.apps.demo.framing import Framing
 from letterlock.apps.demo.ledger import Ledger
 from letterlock.apps.demo.network import DIRECTORY_PASSAGE
@@ -12,6 +13,7 @@ from letterlock.carrier.passage import FIRST_PASSAGE
 from letterlock.carrier.wirelog import Record
 from letterlock.codec.frame import FrameCopy, WireFrame, encode_frame
 from letterlock.ids import AccountId, DeviceId
+from letterlock.mls.wire.framing import ContentType, PrivateMessage
 
 ANA, BEN = "+15550100", "+15550199"
 
@@ -127,6 +129,40 @@ def test_of_a_frame_only_the_ciphertext_is_marked() -> None:
     begin, size = log.last.sealed
     assert log.last.data[begin : begin + size] == ciphertext
     assert (log.last.device, log.last.devices) == (1, (2,))
+
+
+def test_of_a_groups_message_only_the_ciphertext_is_marked_and_of_its_changes_nothing() -> None:
+    """Its id, its epoch and who is in it are for everybody on the way to read."""
+    ciphertext = bytes(range(100, 200))
+    private = PrivateMessage(b"group", 7, ContentType.APPLICATION, b"bound", b"from", ciphertext)
+    log = Log()
+    log.put("r", 1, message("message/mls", b"\x00\x01\x00\x02" + private.encode()))
+    begin, size = log.last.sealed
+    assert (log.last.kind, log.last.data[begin : begin + size]) == ("sealed", ciphertext)
+    for at, control in enumerate(("message/mls-rcs-client", "message/mls-rcs-server", "message/mls-rcs")):
+        log.put("r", 1, message(control, b"members", call=f"c{at}"))
+        assert (log.last.kind, log.last.sealed) == ("control", (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind", "later"),
+    [
+        ("message/mls", "sealed", "chunk"),
+        ("message/mls-rcs-client", "control", "control"),
+        ("text/plain", "plain", "plain"),
+    ],
+)
+def test_a_later_chunk_is_of_the_kind_of_its_message(content_type: str, kind: str, later: str) -> None:
+    """It says itself only that it belongs to one."""
+    log = Log()
+    log.put("O", 3, b"tcp 127.0.0.1:1 msrp")
+    first = b"From: <sip:a@lab>\r\n\r\nContent-Type: " + content_type.encode() + b"\r\n\r\nbegins"
+    for span, body, flag in ((b"1-9/18", first, b"+"), (b"10-18/18", b"goes on\r\n\r\n", b"$")):
+        head = b"MSRP a1 SEND\r\nMessage-ID: 9\r\nByte-Range: " + span + b"\r\nContent-Type: message/cpim\r\n\r\n"
+        log.put("r", 3, head + body + b"\r\n-------a1" + flag + b"\r\n")
+    assert [frame.kind for frame in list(log.frames.all)[-2:]] == [kind, later]
+    begin, size = log.last.sealed
+    assert log.last.data[begin : begin + size] == (b"goes on\r\n\r\n" if later == "chunk" else b"")
 
 
 def test_what_was_passed_on_is_known_and_whether_it_was_changed() -> None:

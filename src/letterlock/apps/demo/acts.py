@@ -13,6 +13,7 @@ from typing import Any
 
 from ...carrier.hostile import Attack
 from ...errors import InputError
+from ...ids import Number
 from ...words import text
 from .handset import Handset, PhoneRefused
 from .lying_directory import Lie
@@ -36,7 +37,7 @@ async def act(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _order(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Be hostile from the next message on, to that one (`once`) or until it is switched off."""
-    what = asked.get("attack")
+    what = _attack(asked)
     once = asked.get("once") is True
     if what in _LIES:
         again = scene.lie(Lie(what))
@@ -50,22 +51,26 @@ async def _order(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _try(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Be hostile once, and have Ana write something to be hostile to."""
-    await _order(scene, {**asked, "once": True})
-    what = asked.get("attack")
-    if what not in _LIES:
-        await _said(scene, scene.ana, scene.ben.number, f"demo.try.{what}")
+    """Be hostile once, and have Ana write something to be hostile to; in a group, if that is where."""
+    what = _attack(asked)
+    grouped = asked.get("where") == "group" and what in _ATTACKS
+    # First, for what it takes to begin a group is hit as anything else.
+    chat = await scene.group(text("demo.try.group"), text("demo.try.group.first")) if grouped else scene.ben.number
+    if what not in _ATTACKS:
+        return await _order(scene, asked)
+    scene.order(Attack(what), 1, Number(scene.ana.number))
+    await _said(scene, scene.ana, chat, f"demo.try.{what}")
     if what in _OVERTAKEN:
         # So that there is something that comes before it.
-        await _said(scene, scene.ana, scene.ben.number, f"demo.try.after.{what}")
-    return {}
+        await _said(scene, scene.ana, chat, f"demo.try.after.{what}")
+    return {"chat": chat}
 
 
 async def _withdraw(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
-    what = asked.get("attack")
+    what = _attack(asked)
     if what not in _ATTACKS | _LIES:
         raise InputError("no such attack", code="input.attack")
-    scene.withdraw(str(what))
+    scene.withdraw(what)
     return {}
 
 
@@ -161,6 +166,11 @@ async def _released(scene: Scene) -> bool:
             done = await scene.ana.call("release", chat=NOBODY, allow=option["token"])
             return bool(done["released"])
     return False
+
+
+def _attack(asked: Mapping[str, Any]) -> str:
+    given = asked.get("attack")
+    return given if isinstance(given, str) else ""
 
 
 async def _said(scene: Scene, speaker: Handset, to: str, key: str) -> str:

@@ -6,7 +6,7 @@ import base64
 from dataclasses import asdict
 from typing import Any
 
-from .frames import Frame
+from .frame import Frame
 from .secrets_search import Verdict
 
 __all__ = ["brief", "finding", "whole"]

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...ids import Instant
-from .frames import Change, Closed, Frame
+from .frame import Frame
+from .frames import Change, Closed
 
 __all__ = ["Ledger"]
 
@@ -76,7 +77,7 @@ class Ledger:
             self._look_ups[key] = self._look_ups.get(key, 0) + 1
         elif frame.kind in ("file", "file-answer"):
             self._file(frame)
-        elif frame.how == "msrp" and frame.kind in ("sealed", "plain", "chunk") and frame.sender:
+        elif frame.how == "msrp" and frame.kind in ("sealed", "plain", "chunk", "control") and frame.sender:
             self._line(frame.sender).sessions += len(frame.data)
         elif frame.kind in ("sealed", "plain", "receipt") and frame.sender and frame.recipient:
             pair = self._pairs.setdefault(

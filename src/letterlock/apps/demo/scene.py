@@ -24,7 +24,8 @@ from ...crypto.pyca import Pyca
 from ...engine.limits import DEFAULTS
 from ...ids import Number
 from .forms import brief, finding
-from .frames import Frame, Frames
+from .frame import Frame
+from .frames import Frames
 from .handset import Handset
 from .ledger import Ledger
 from .lying_directory import Lie, LyingDirectory
@@ -70,6 +71,9 @@ class Scene:
         self._stack = AsyncExitStack()
         self._sent: set[str] = set()
         self._said = asyncio.Condition()
+        self._aimed_at: Number | None = None
+        self._group = ""
+        self._grouping = asyncio.Lock()
         self._ledger_due = False
         self._search_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,9 +178,10 @@ class Scene:
         }
 
     # --- hostile or not ----------------------------------------------------------------------------------------
-    def order(self, attack: Attack, times: int | None) -> None:
-        """From the next message on, whoever sends it."""
-        self.hand.order(Order(attack, times))
+    def order(self, attack: Attack, times: int | None, sender: Number | None = None) -> None:
+        """From the next message on, whoever sends it, or this one alone."""
+        self._aimed_at = sender
+        self.hand.order(Order(attack, times, sender))
         self.begin_trial(attack.value)
 
     def lie(self, lie: Lie) -> bool:
@@ -226,7 +231,7 @@ class Scene:
         await asyncio.sleep(_SECOND_THOUGHT_SECONDS)
         if struck.message_id in self._sent or self.trial is None or self.trial.attack != struck.attack.value:
             return
-        self.hand.order(Order(struck.attack, 1))
+        self.hand.order(Order(struck.attack, 1, self._aimed_at))
         self.trial.missed()
         self._published("orders", self.orders())
         self._published("trial", self.trial.to_json())
@@ -298,19 +303,31 @@ class Scene:
     # --- what the phones are asked to do ---------------------------------------------------------------------------
     async def until(self, handset: Handset, kind: str, message_id: str) -> None:
         """Wait until a phone says this of a message, but not for ever."""
+        wanted = handset.number, kind, message_id
+        await self._heard(lambda s: (s["phone"], s["kind"], s.get("message_id")) == wanted)
+
+    async def _heard(self, condition: Callable[[dict[str, Any]], bool]) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS), self._said:
-                await self._said.wait_for(
-                    lambda: any(
-                        (s["phone"], s["kind"], s.get("message_id")) == (handset.number, kind, message_id)
-                        for s in self.sayings
-                    )
-                )
+                await self._said.wait_for(lambda: any(condition(each) for each in self.sayings))
 
     async def say(self, speaker: Handset, to: str, text: str, **more: Any) -> str:
-        """Write something with a phone. Raises PhoneRefused."""
-        done = await speaker.call("send", chat=ids.number(to), text=text, **more)
+        """Write something with a phone, to a number or in a group. Raises PhoneRefused."""
+        chat = ids.number(to) if to.startswith("+") else to
+        done = await speaker.call("send", chat=chat, text=text, **more)
         return str(done["message_id"])
+
+    async def group(self, subject: str, first: str) -> str:
+        """A group of both, whose messages go over sessions to the carrier's focus; made when it is first wanted, and used:
+        with its first text also its subject has passed."""
+        async with self._grouping:
+            if not self._group:
+                # `signal` groups are a message to each member; these are the ones that the network knows as groups.
+                made = await self.ana.call("group.create", subject=subject, members=[self.ben.number], protocol="rcc16")
+                self._group = str(made["chat"])
+                sent = await self.say(self.ana, self._group, first)
+                await self.until(self.ana, "message-delivered", sent)
+            return self._group
 
 
 def _texts(event: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ const SHAPES = {
   registration: "person",
   capabilities: "info",
   session: "group",
+  control: "group",
   answer: "check",
   ping: "clock",
   "look-up": "key",

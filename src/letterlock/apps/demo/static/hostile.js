@@ -3,6 +3,7 @@
 import { button, el, fill, icon } from "../base/dom.js";
 import { t } from "../base/strings.js";
 import { nameOf } from "./feed.js";
+import { got, saw } from "./outcome.js";
 
 const SHAPES = {
   drop: "arrow-down",
@@ -18,11 +19,11 @@ const SHAPES = {
 };
 const LIES = new Set(["ghost", "impostor", "hide"]);
 const BAD = new Set(["believed", "doubled", "accepted"]);
+/** It came to something, and the users were told. */
+const TOLD = new Set(["noticed", "known", "relabelled", "failed"]);
 const OPEN = new Set(["armed", "hit", "received", "unread", "relabelled"]);
 /** After these the message is on no phone but its sender's, who sends it again when no receipt comes. */
 const SENT_AGAIN = new Set(["drop", "rename", "strip", "forge"]);
-/** In sessions there are parts to lose, repeat and change, and no envelope of each message. */
-const OF_SESSIONS = new Set(["drop", "duplicate", "tamper"]);
 const SECOND_MS = 1000;
 const SOON_S = 3;
 const GRACE_S = 5;
@@ -30,16 +31,20 @@ const GRACE_S = 5;
 export class Hostile {
   #feed;
   #say;
+  #open;
   #chosen = "";
   #spoken = {};
+  #where = "chat";
   #buttons = new Map();
   #detail = el("div", { class: "attack-detail" });
   #outcome = el("div", { class: "outcome" });
   #wait = el("p", { class: "aside waits" });
 
-  constructor(feed, say) {
+  /** @param {(chat: string) => void} open puts a chat on both screens: a number is Ben's */
+  constructor(feed, say, open) {
     this.#feed = feed;
     this.#say = say;
+    this.#open = open;
     const grid = el("div", { class: "attacks", role: "group", "aria-label": t("demo.hostile") });
     for (const name of Object.keys(SHAPES)) {
       const one = el(
@@ -55,6 +60,8 @@ export class Hostile {
     this.element = el("section", { class: "rack hostile-rack", id: "hostile" }, el("div", { class: "rack-head" }, el("h2", {}, t("demo.hostile"))), grid, this.#detail, this.#outcome);
     feed.addEventListener("orders", () => this.#render());
     feed.addEventListener("trial", () => this.#render());
+    // What the carrier got is counted from frames and looked up in its log; both come a moment later.
+    for (const kind of ["frame", "search"]) feed.addEventListener(kind, () => this.#counts());
     setInterval(() => this.#tick(), SECOND_MS);
     this.#chosen = feed.state.trial?.attack ?? "";
     this.#render();
@@ -67,7 +74,8 @@ export class Hostile {
 
   async #do(act, values) {
     try {
-      await this.#feed.act(act, values);
+      const done = await this.#feed.act(act, values);
+      if (done.chat) this.#open(done.chat);
     } catch (error) {
       this.#say(t("demo.failed", { reason: error.message }));
       fill(this.#outcome, el("p", { class: "note bad" }, t("demo.failed", { reason: error.message })));
@@ -95,13 +103,19 @@ export class Hostile {
     if (this.#spoken.verdict !== before && this.#spoken.verdict !== "armed") this.#outcome.querySelector(".verdict")?.scrollIntoView({ block: "nearest" });
   }
 
+  #counts() {
+    const before = this.#outcome.querySelector(".aims.done");
+    if (before && this.#done(this.#chosen)) before.replaceWith(this.#summary(this.#chosen));
+  }
+
   #about(attack, orders) {
     const order = orders[attack];
     const lie = LIES.has(attack);
     const act = (label, does, name, values) =>
-      button({ label, class: does === "try" ? "primary small" : "small", dataset: { does }, onclick: () => this.#do(name, { attack, ...values }) });
+      button({ label, class: does === "try" ? "primary small" : "small", dataset: { does }, onclick: () => this.#do(name, { attack, where: this.#where, ...values }) });
     return [
-      el("dl", { class: "aims" }, el("div", {}, el("dt", {}, t("demo.hostile.aims")), el("dd", {}, t(`demo.attack.${attack}.aim`))), el("div", {}, el("dt", {}, t("demo.hostile.expects")), el("dd", {}, t(`demo.attack.${attack}.see`)))),
+      !this.#done(attack) && this.#summary(attack),
+      !lie && this.#places(),
       el(
         "div",
         { class: "attack-actions" },
@@ -110,9 +124,32 @@ export class Hostile {
         !lie && act(t("demo.hostile.always"), "always", "order", { once: false }),
         order && act(t("demo.hostile.stop"), "stop", lie ? "honest" : "withdraw", {}),
       ),
-      !lie && !OF_SESSIONS.has(attack) && el("p", { class: "aside" }, t("demo.hostile.sessions")),
       order && !lie && el("p", { class: "aside" }, t(order.times === null ? "demo.hostile.is.always" : "demo.hostile.is.once")),
     ];
+  }
+
+  /** Before it is done: what it is after, and what a user should see. After: what it got, and what the users saw. */
+  #summary(attack) {
+    const state = this.#feed.state;
+    const row = (head, ...said) => el("div", {}, el("dt", {}, t(head)), el("dd", {}, ...said));
+    const aim = t(`demo.attack.${attack}.aim`);
+    if (!this.#done(attack)) return el("dl", { class: "aims" }, row("demo.hostile.aims", aim), row("demo.hostile.expects", t(`demo.attack.${attack}.see`)));
+    const list = (lines) => el("ul", {}, ...lines.map((line) => el("li", {}, line)));
+    return el("dl", { class: "aims done" }, row("demo.hostile.tried", aim), row("demo.hostile.got", list(got(state))), row("demo.hostile.saw", list(saw(state))));
+  }
+
+  /** Whether it was done to something, and what came of it can be told. */
+  #done(attack) {
+    const { trial } = this.#feed.state;
+    return trial?.attack === attack && trial.verdict !== "armed";
+  }
+
+  #places() {
+    const place = (where) => {
+      const choice = el("input", { type: "radio", name: "where", value: where, checked: where === this.#where, dataset: { does: where }, onchange: () => (this.#where = where) });
+      return el("label", { class: "switch" }, choice, el("span", {}, t(`demo.hostile.where.${where}`)));
+    };
+    return el("div", { class: "places", role: "radiogroup", "aria-label": t("demo.hostile.where") }, place("chat"), place("group"));
   }
 
   /** What is waited for, and for how long already: a page on which nothing moves says why. */
@@ -139,13 +176,14 @@ export class Hostile {
       this.#spoken.verdict = trial.verdict;
       if (!OPEN.has(trial.verdict)) this.#say(text);
     }
-    const tone = BAD.has(trial.verdict) ? "bad" : OPEN.has(trial.verdict) ? "" : trial.verdict === "noticed" || trial.verdict === "known" || trial.verdict === "relabelled" ? "info" : "ok";
+    const tone = BAD.has(trial.verdict) ? "bad" : OPEN.has(trial.verdict) ? "" : TOLD.has(trial.verdict) ? "info" : "ok";
     const begin = trial.hit_at || trial.at;
     this.#tick();
     return [
       trial.misses > 0 && trial.verdict === "armed" && el("p", { class: "aside" }, t("demo.hostile.missed", { count: trial.misses })),
       el("p", { class: `note verdict ${tone}` }, icon(tone === "ok" ? "check" : tone === "bad" ? "warning" : tone === "info" ? "info" : "ring"), el("span", {}, text)),
       this.#wait,
+      this.#done(trial.attack) && this.#summary(trial.attack),
       trial.steps.length > 0 && [
         el("h3", {}, t("demo.says")),
         el(

@@ -1,6 +1,6 @@
 // One frame, opened: the headers that the carrier can read, the bytes that it cannot, and all of them as hex and text.
 
-import { button, el, fill } from "../base/dom.js";
+import { button, el, fill, svg } from "../base/dom.js";
 import { bytesOf, t } from "../base/strings.js";
 import { ask, nameOf } from "./feed.js";
 import { clock, fateOf } from "./frame-list.js";
@@ -9,7 +9,10 @@ const WIDE = 16;
 const NARROW = 8;
 const MOST_LINES = 256;
 /** What says most of who, when and what. */
-const TELLING = new Set(["from", "to", "datetime", "content-type", "imdn.message-id", "content-length"]);
+const TELLING = new Set(["from", "to", "datetime", "content-type", "imdn.message-id"]);
+/** Inside of the envelope nobody is named: it says so with these words. */
+const NOBODY = "anonymous.invalid";
+const SHARE = 400;
 
 export class Inspector {
   #feed;
@@ -57,6 +60,8 @@ export class Inspector {
   }
 
   #render(frame) {
+    const bytes = dump(frame, this.#body.clientWidth > 560 ? WIDE : NARROW);
+    const sealed = bytes.querySelector(".sealed");
     const state = this.#feed.state;
     const fate = fateOf(frame);
     const who = [frame.from, frame.to].filter(Boolean).map((number) => nameOf(state, number));
@@ -67,7 +72,7 @@ export class Inspector {
       (frame.line || frame.headers.length > 0) && [
         el("h3", {}, t("demo.frame.reads")),
         el("code", { class: "first-line" }, frame.line),
-        headers([...frame.headers, ...frame.inner].filter(([name]) => TELLING.has(name.toLowerCase()))),
+        headers([...frame.headers, ...frame.inner].filter(([name, value]) => TELLING.has(name.toLowerCase()) && !value.includes(NOBODY))),
         frame.device > 0 && el("p", { class: "aside" }, t("demo.frame.devices", { device: frame.device, devices: frame.devices.join(", ") })),
         el(
           "details",
@@ -81,8 +86,9 @@ export class Inspector {
       el("h3", {}, t("demo.frame.cannot")),
       frame.kind === "sealed" && el("p", { class: "aside alike" }, t("demo.frame.alike")),
       el("p", { class: frame.sealed ? "note ok" : frame.kind === "plain" || frame.kind === "receipt" ? "note warn" : "note" }, unread(frame)),
-      el("h3", {}, t("demo.frame.bytes")),
-      dump(frame, this.#body.clientWidth > 560 ? WIDE : NARROW),
+      el("div", { class: "bytes-head" }, el("h3", {}, t("demo.frame.bytes")), sealed && button({ label: t("demo.frame.find"), class: "small", onclick: () => sealed.scrollIntoView({ block: "center" }) })),
+      frame.sealed > 0 && share(frame),
+      bytes,
       frame.cut > 0 && el("p", { class: "aside" }, t("demo.frame.cut", { size: bytesOf(frame.cut) })),
     );
   }
@@ -90,11 +96,27 @@ export class Inspector {
 
 function unread(frame) {
   if (frame.sealed) return t("demo.frame.cannot.size", { size: bytesOf(frame.sealed) });
+  if (frame.kind === "control") return t("demo.frame.nothing.control");
   return t(frame.kind === "plain" || frame.kind === "receipt" ? "demo.frame.all.readable" : "demo.frame.nothing.sealed");
 }
 
 function headers(pairs) {
   return el("dl", { class: "headers" }, ...pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", { dir: "auto" }, value))));
+}
+
+/** How much of it can be read, and how much cannot: a bar from its first byte to its last. */
+function share(frame) {
+  const scale = (bytes) => ((bytes / frame.size) * SHARE).toFixed(1);
+  const label = t("demo.frame.share", { readable: bytesOf(frame.size - frame.sealed), sealed: bytesOf(frame.sealed) });
+  return el(
+    "p",
+    { class: "share" },
+    svg("svg", { viewBox: `0 0 ${SHARE} 10`, preserveAspectRatio: "none", "aria-hidden": "true" },
+      svg("rect", { class: "readable", width: SHARE, height: 10 }),
+      svg("rect", { class: "sealed", x: scale(frame.sealed_at), width: scale(frame.sealed), height: 10 }),
+    ),
+    el("span", {}, label),
+  );
 }
 
 /** Offset, hex and text of each line; what is sealed is marked, and said to be. */

@@ -36,9 +36,13 @@ async function build() {
   const wire = new Wire(feed);
   const inspector = new Inspector(feed);
   const frames = new FrameList(feed, inspector);
-  const hostile = new Hostile(feed, say);
-  const ledger = new Ledger(feed);
   const places = [];
+  const onBoth = (chat) => {
+    show(places[0], ana, chat);
+    show(places[2], ben, chat === ben.number ? ana.number : chat);
+  };
+  const hostile = new Hostile(feed, say, onBoth);
+  const ledger = new Ledger(feed);
   const tour = new Tour(feed, say, frames, (chat) => show(places[0], ana, chat));
   const room = el(
     "section",

@@ -8,7 +8,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const TRAVEL_MS = 900;
 const PATIENCE_MS = 1200;
 const MOST = 40;
-const SHAPES = { sealed: "lock", chunk: "lock", plain: "lock-open", receipt: "check-double", "look-up": "key", file: "file", "file-answer": "file" };
+const SHAPES = { sealed: "lock", chunk: "lock", plain: "lock-open", receipt: "check-double", control: "group", "look-up": "key", file: "file", "file-answer": "file" };
 
 export class Wire {
   #feed;
@@ -41,6 +41,7 @@ export class Wire {
         this.#track,
         el("span", { class: "end" }, ben.name),
       ),
+      el("p", { class: "aside guide" }, t("demo.wire.guide")),
     );
     this.#track.append(el("span", { class: "mast" }));
     for (const frame of feed.state.frames) this.#seen.set(frame.n, frame.copies.length);
