@@ -11,6 +11,6 @@ A step is a `step.Work` on one record; the functions of this package are written
 * `metadata`: the subject. `members`, `pins`: who is there, by which key. `changing`, `wishes`: what the user wants, and
   cannot have.
 * `receiving`, `running`: a packet comes; what follows until nothing more does. `viewing`, `sweeping`, `strangers`.
-* `chat`: all that a step has to know of a conversation. `records`, `chat_form`, `live`, `settings`, `posting`, `heads`: what
-  is kept, written, limited.
+* `chat`: all that a step has to know. `records`, `chat_form`, `live`, `settings`, `posting`, `heads`: what is kept,
+  written, limited.
 """
