@@ -27,7 +27,9 @@ async def reopened(both: Town, folder: Path) -> ContentServer:
 
 
 async def shown(visitor: Visitor, chat: str) -> list[dict[str, object]]:
-    return [each for each in (await visitor.call("messages", chat=chat))["messages"] if each["kind"] in ("text", "file")]
+    return [
+        each for each in (await visitor.call("messages", chat=chat))["messages"] if each["kind"] in ("text", "file")
+    ]
 
 
 async def test_a_file_with_a_text_behind_it_answers_a_message(both: Town) -> None:
@@ -49,6 +51,24 @@ async def test_a_file_with_a_text_behind_it_answers_a_message(both: Town) -> Non
         assert (mine["message_id"], mine["kind"]) == (answer.json()["message_id"], "file")
         assert mine["reply"] is not None and mine["reply"]["text"] == "which one?"  # type: ignore[index]
         assert (beside["text"], beside["reply"]) == (text, None)
+
+
+async def test_a_file_that_is_given_twice_under_one_id_is_sent_once(both: Town) -> None:
+    """An answer was lost: while the file is on its way the second is refused, after that it changes nothing."""
+    chosen = "5f0c1c9e-3a53-4c0b-8b0a-0a3b8f5d7c11"
+    async with visiting(both.ana) as ana, listening(ana) as stream:
+        await both.content.close()
+        begun = await uploaded(ana, both, b"plan", name="plan.txt", message_id=chosen)
+        assert begun.json()["message_id"] == chosen
+        twice = await uploaded(ana, both, b"plan", name="plan.txt", message_id=chosen)
+        assert (twice.status, twice.code) == (400, "input.message_id_used")
+        server = await reopened(both, both.folder)
+        assert (await told(stream, begun.json()["transfer"])).data["state"] == "sent"
+        after = await uploaded(ana, both, b"plan", name="plan.txt", message_id=chosen)
+        assert (await told(stream, after.json()["transfer"])).data["state"] == "sent"
+        assert [each["message_id"] for each in await shown(ana, both.ben.number)] == [chosen]
+        assert await ana.call("uploads") == []
+        await server.close()
 
 
 async def test_files_of_one_chat_are_sent_in_the_order_in_which_they_came(both: Town) -> None:

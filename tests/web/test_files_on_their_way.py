@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from client.phones import event
 from daemon.town import Town
@@ -120,6 +120,28 @@ async def test_what_was_refused_while_the_page_was_away_is_sent_by_trying_again(
     await expect(kept.filter(has_text="as promised")).to_have_count(1)
     await expect(kept.filter(has_text="plan.txt")).to_have_count(1)
     await server.close()
+
+
+async def test_a_file_whose_answer_was_lost_is_sent_once(both: Town, visitors: Visitors, tmp_path: Path) -> None:
+    """The daemon has it, and the page was told of a failure: it is one row, and one message."""
+    (tmp_path / "plan.txt").write_text("plan")
+    await acquainted(both)
+    ana = await opened(both, visitors)
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await ana.page.route("**/api/v1/files*", lose, times=1)
+    await ana.give(tmp_path / "plan.txt")
+    await expect(ana.bubble("plan.txt")).to_be_visible()
+    again = rows(ana).get_by_role("button", name=say("dialog.upload.retry"))
+    if await again.count():  # its message may be here before the page knows that the answer is lost
+        await again.click()
+    await expect(rows(ana)).to_have_count(0)
+    await (await both.ben.client.chat(both.ana.number)).send("thanks")
+    await ana.sees("thanks")
+    await expect(ana.bubble("plan.txt")).to_have_count(1)
 
 
 async def test_a_file_answers_and_its_text_comes_behind_it(both: Town, visitors: Visitors, tmp_path: Path) -> None:

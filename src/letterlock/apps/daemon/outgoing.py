@@ -45,6 +45,8 @@ class Meant:
     allow: PlainOption | None = None
     reply_to: str = ""
     text: str = field(default="", repr=False)
+    message_id: MessageId | None = None
+    """Of the caller's choice: asked twice under one id, because an answer was lost, it is sent once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,13 +74,18 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._files)
 
+    def check_new(self, message_id: MessageId) -> None:
+        """Raises InputError when a file is on its way under this id already."""
+        if any(file.message_id == message_id for file in self._files.values()):
+            raise InputError("this file is on its way already", code="input.message_id_used", hint="uploads")
+
     async def begin(self, meant: Meant, waiting: Waiting) -> dict[str, Any]:
         """Upload and send it; `{transfer, message_id}`. Raises as `Conversation.upload` does, and has not begun then."""
         cursor = await self._client.cursor()
         transfer = await meant.chat.upload(
             waiting.path, name=meant.name, content_type=meant.content_type, allow=meant.allow
         )
-        message_id, text_id = (ids.new_message_id(self._rng) for _ in range(2))
+        message_id, text_id = meant.message_id or ids.new_message_id(self._rng), ids.new_message_id(self._rng)
         file = _File(meant, transfer, waiting, message_id, text_id)
         self._files[transfer.id] = file
         file.task = asyncio.get_running_loop().create_task(self._follow(file, cursor))

@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ... import ids
 from ...client import Client
 from ...codec.file_names import safe_file_name
 from ...engine.content import Text, check
@@ -70,6 +71,9 @@ class Uploads:
         waiting: Waiting | None = None
         try:
             chat = await conversation_named(self._client, given.get("chat", ""))
+            chosen = ids.message_id(given["message_id"]) if given.get("message_id") else None
+            if chosen is not None:
+                self.outgoing.check_new(chosen)
             answered = await message_named(chat, given["reply_to"]) if given.get("reply_to") else ""
             allow = await allowed(chat, given.get("allow"))
             body = _Body(request, self._settings)
@@ -80,7 +84,7 @@ class Uploads:
                 waiting = await asyncio.to_thread(self._spool.new, expected)
                 size = await body.write_to(waiting)
             name, kind = safe_file_name(given.get("name", "")), given.get("type", "")
-            begun = await self.outgoing.begin(Meant(chat, name, kind, size, allow, answered, text), waiting)
+            begun = await self.outgoing.begin(Meant(chat, name, kind, size, allow, answered, text, chosen), waiting)
             waiting = None
         finally:
             self._coming -= 1

@@ -28,7 +28,7 @@ import { t } from "../base/strings.js";
  * @property {number} size
  * @property {string} reason why it failed
  * @property {string} transfer its name at the daemon, once it is there
- * @property {string} message_id of the message that it will be
+ * @property {string} message_id of the message that it will be, whoever gives it
  * @property {boolean} resumable whether the daemon can go on with what it has
  * @property {AbortController} life
  */
@@ -71,7 +71,8 @@ export function begin(chat, file, { name, allow = "", reply = null, text = "", b
 function made(what) {
   return {
     ...{ file: null, text: "", reply: null, batch: { allow: "" }, stage: "queued", done: 0, reason: "", transfer: "" },
-    ...{ message_id: "", resumable: false, life: new AbortController(), size: what.file?.size ?? 0 },
+    // Its message has its id before anybody has the file: given again after an answer was lost, it is sent once.
+    ...{ message_id: crypto.randomUUID(), resumable: false, life: new AbortController(), size: what.file?.size ?? 0 },
     ...what,
   };
 }
@@ -105,7 +106,12 @@ async function give(one) {
     else tell(one);
   } catch (error) {
     if (error instanceof RpcError && error.code === "upload.cancelled") drop(one);
-    else failed(one, reasonOf(error, one.chat), false);
+    // The daemon has it: only its answer was lost.
+    else if (error.code === "input.message_id_used") await look();
+    else {
+      failed(one, reasonOf(error, one.chat), false);
+      if (error.unreachable) await look();
+    }
   }
 }
 
@@ -113,9 +119,10 @@ async function given(one, allow) {
   // A message that is answered at once may itself be on its way still.
   const reply_to = one.reply ? await store.idOf(one.reply) : "";
   const asked = upload(one.chat, one.file, {
-    ...{ name: one.name, type: one.file.type, text: one.text, reply_to, allow, signal: one.life.signal },
+    ...{ name: one.name, type: one.file.type, text: one.text, message_id: one.message_id },
+    ...{ reply_to, allow, signal: one.life.signal },
     onprogress: (done, size) => (Object.assign(one, { done, size }), tell(one)),
-  }).then(({ transfer, message_id }) => void Object.assign(one, { transfer, message_id }));
+  }).then(({ transfer }) => void Object.assign(one, { transfer }));
   giving.add(asked);
   try {
     await asked;
@@ -137,6 +144,7 @@ function heard(one, event) {
 }
 
 function failed(one, reason, resumable) {
+  if (!uploads.has(one)) return;
   const before = one.stage === "failed" && one.reason === reason;
   Object.assign(one, { stage: "failed", reason, resumable });
   if (!before) announce(t("dialog.upload.failed-spoken", { name: one.name, reason }));
@@ -231,11 +239,12 @@ async function compare() {
   }
   // One that is being given now may be in the list, and is ours as soon as its answer is there.
   await Promise.allSettled(giving);
-  const known = new Set([...uploads].map(({ transfer }) => transfer));
   for (const record of listed.values()) {
-    if (known.has(record.transfer) || settled.has(record.transfer)) continue;
     const { transfer, message_id, chat, name, text, size } = record;
-    const one = made({ transfer, message_id, chat, name, text, size, stage: "moving" });
+    let one = [...uploads].find((other) => other.message_id === message_id);
+    if (one?.transfer === transfer || settled.has(transfer)) continue;
+    one ??= made({ message_id, chat, name, text, size });
+    Object.assign(one, { transfer, stage: "moving" });
     uploads.add(one);
     take(one, record);
   }
@@ -269,11 +278,11 @@ store.addEventListener("transfers", ({ detail: { transfer } }) => {
   for (const one of uploads) if (one.transfer === transfer) heard(one, event);
 });
 
-store.stream.addEventListener("upload", ({ detail: { transfer, state } }) => {
+store.stream.addEventListener("upload", ({ detail: { transfer, state, message_id } }) => {
   // One that has begun may be another page's.
   if (state === "begun" || state === "refused") return void look();
   settle(transfer);
-  for (const one of uploads) if (one.transfer === transfer) drop(one);
+  for (const one of uploads) if (one.transfer === transfer || one.message_id === message_id) drop(one);
 });
 
 // What the daemon said while nobody listened it does not say again.
