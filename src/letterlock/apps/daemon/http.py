@@ -16,13 +16,12 @@ from ...errors import Bug, InputError, LetterlockError, LimitExceeded, RemoteErr
 from ...version import __version__
 from ...words import ENGLISH, locales
 from ..verbs.errors import error_object
-from ..web import CONTENT_TYPES
-from ..web import files as page_files
 from .door import Door
 from .events import EventStreams
 from .guard import Refused, Rules
 from .headers import SERVER, security_headers
 from .media import Media
+from .page import PageFiles
 from .sessions import Session, Sessions
 from .settings import DaemonSettings
 from .uploads import Uploads
@@ -126,7 +125,7 @@ class _Pages:
     """What needs no more than a function."""
 
     def __init__(self, edge: Edge, door: Door) -> None:
-        self._edge, self._door = edge, door
+        self._edge, self._door, self._files = edge, door, PageFiles()
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         return self._door.login(request)
@@ -149,14 +148,14 @@ class _Pages:
         return answer
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        return await _page("index.html")
+        return await self._files.index()
 
     async def no_icon(self, request: web.Request) -> web.StreamResponse:
         """The page names its own; browsers ask for this one beside whatever else they show, and call a 404 an error."""
         return web.Response(status=204)
 
     async def static(self, request: web.Request) -> web.StreamResponse:
-        return await _page(request.match_info["path"])
+        return await self._files.answer(request.match_info["path"])
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         return await self._edge.events.serve(request[SESSION], request)
@@ -174,15 +173,6 @@ class _Pages:
         if answer is None:
             return web.Response(status=204)
         return web.Response(body=answer, content_type="application/json")
-
-
-async def _page(name: str) -> web.StreamResponse:
-    """A file of the page. Names are looked up, no path is joined. Read each time: who works on the page reloads it."""
-    path = (await asyncio.to_thread(page_files)).get(name)
-    if path is None:
-        raise web.HTTPNotFound
-    body = await asyncio.to_thread(path.read_bytes)
-    return web.Response(body=body, headers={hdrs.CONTENT_TYPE: CONTENT_TYPES[path.suffix]})
 
 
 async def _body(request: web.Request, settings: DaemonSettings) -> bytes:
