@@ -16,7 +16,7 @@ import platformdirs
 
 from ...errors import Bug, InputError, LetterlockError
 from ...version import __version__
-from .examples import ExampleFormatter, dress, every_parser
+from .examples import WHOLE_NAME, ExampleFormatter, dress, every_parser
 from .overview import FIRST_STEPS
 from .terminal import EXIT, Terminal
 from .usage import Parser, json_wanted
@@ -86,10 +86,10 @@ def run(given: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a locale without umlauts is no reason to fail
     terminal = Terminal(as_json=json_wanted(given))
-    verbose = False
+    verbose, verb = False, ""
     try:
         arguments = parser(given).parse_args(given)
-        verbose = bool(arguments.verbose)
+        verbose, verb = bool(arguments.verbose), getattr(arguments, WHOLE_NAME, "")
         if arguments.output not in ("text", "json"):
             raise InputError("LETTERLOCK_OUTPUT is text or json", code="input.output")
         if arguments.data_dir is None:
@@ -98,6 +98,8 @@ def run(given: Sequence[str]) -> int:
         code: int = asyncio.run(arguments.run(arguments, terminal))
         return code
     except LetterlockError as error:
+        if isinstance(error, InputError) and not error.hint and verb:
+            error.hint = f"letterlock {verb} --help"  # nobody is left without a next step
         return terminal.error(error)
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the shell's prompt starts on a line of its own

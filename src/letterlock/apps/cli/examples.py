@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..verbs import Example, Param
 
-__all__ = ["EXAMPLES", "ExampleFormatter", "dress", "every_parser", "examples_of"]
+__all__ = ["EXAMPLES", "WHOLE_NAME", "ExampleFormatter", "dress", "every_parser", "examples_of"]
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "demo": ("letterlock demo", "letterlock demo --headless --log wire.log   # what the carrier saw, to look through"),

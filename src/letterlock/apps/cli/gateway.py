@@ -68,6 +68,8 @@ async def run_gateway(arguments: argparse.Namespace, terminal: Terminal) -> int:
     _allow_sockets()
     tls = server_tls(arguments)
     kept = database(arguments, "gateway.db")
+    # Before any file is made: a call that is wrong leaves nothing behind.
+    carrier, accounts = _carrier(arguments), passwords(arguments, "gateway")
     arguments.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = operator_secret(
         Path(arguments.seal_file) if arguments.seal_file else arguments.data_dir / "gateway.secret"
@@ -79,8 +81,8 @@ async def run_gateway(arguments: argparse.Namespace, terminal: Terminal) -> int:
         pushes = await running.enter_async_context(pushes_from(arguments))
         gateway = Gateway(
             kept,
-            _carrier(arguments),
-            passwords(arguments, "gateway"),
+            carrier,
+            accounts,
             secret,
             operator=operator,
             host=arguments.host,

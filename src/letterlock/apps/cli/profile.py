@@ -10,7 +10,7 @@ from pathlib import Path
 from ... import ids
 from ...client import Client
 from ...client.profile import ProfilePaths
-from ...errors import DirectoryError, InputError
+from ...errors import DecodeError, DirectoryError, InputError
 from ...keystore import KeyFile
 from .account import LAB_CARRIER, LAB_DIRECTORY, LAB_PASSWORD, carrier_account, content_account, gateway_account
 from .asking import ask, interactive
@@ -194,13 +194,20 @@ def _leave_to_operator(arguments: argparse.Namespace) -> None:
         "--content": arguments.content,
         "--carrier": arguments.carrier != LAB_CARRIER,
         "--directory": arguments.directory != LAB_DIRECTORY,
+        "--domain": arguments.domain,
+        "--sip-user": arguments.sip_user,
+        "--carrier-ca": arguments.carrier_ca,
+        "--directory-ca": arguments.directory_ca,
+        "--content-ca": arguments.content_ca,
+        "--gateway-ca": arguments.gateway_ca,
     }
     given = [option for option, value in named.items() if value]
     if given:
         raise InputError(
             f"{' and '.join(given)} cannot go with --provisioning: the operator's configuration names these",
             code="input.setup",
-            hint="leave it out and ask the operator to name it (letterlock provisioning --gateway URL), or set the "
+            hint="leave it out: the operator names it (letterlock provisioning --gateway URL), and --provisioning-ca whom to "
+            "trust; or set the "
             "profile up without LETTERLOCK_PROVISIONING and --provisioning",
         )
 
@@ -228,7 +235,10 @@ def _offered_number(offer: str) -> str:
     from ...crypto.pyca import Pyca
     from ...trust import decode_offer
 
-    return decode_offer(offer, Pyca()).number
+    try:
+        return decode_offer(offer, Pyca()).number
+    except DecodeError as error:  # typed or pasted here: nobody else's slip
+        raise InputError(f"not an offer of a device: {error}", code="input.offer", hint=error.hint) from error
 
 
 async def run_devices(arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -9,10 +9,10 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ...errors import InputError
-from .examples import examples_of
+from .examples import WHOLE_NAME, examples_of
 from .overview import overview
 
 __all__ = ["Parser", "json_wanted"]
@@ -37,7 +37,23 @@ class Parser(argparse.ArgumentParser):
                 code="input.usage",
                 hint=f"did you mean '{like[0]}'?" if like else f"{self.prog} --help lists them",
             )
-        raise InputError(message[:1].lower() + message[1:], code="input.usage", hint=f"{self.prog} --help")
+        if wrong := re.match(r"argument (.+): invalid (int|float) value: (.*)", message, re.DOTALL):
+            said = f"{wrong[1]} is a {'whole ' * (wrong[2] == 'int')}number, not {wrong[3]}"
+        else:
+            said = message[:1].lower() + message[1:]
+        raise InputError(said, code="input.usage", hint=f"{self.prog} --help")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but what is too much is said with the help of its verb."""
+        found, more = self.parse_known_args(args, namespace)
+        if more:
+            verb = getattr(found, WHOLE_NAME, "")
+            raise InputError(
+                f"{f'{verb} takes' if verb else 'there is'} no such argument: {' '.join(more)}",
+                code="input.usage",
+                hint=f"{self.prog} {verb} --help" if verb else f"{self.prog} --help",
+            )
+        return found
 
     def format_help(self) -> str:
         if self.verbs:
