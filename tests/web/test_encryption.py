@@ -208,7 +208,7 @@ async def test_many_things_that_cannot_be_read_are_one_card_that_claims_no_messa
     both.tap = hand.tap
     chat = await both.ben.client.chat(both.ana.number)
     for n in range(3):
-        await chat.send(f"number {n}")
+        await heard(both.ana, "message-unreadable", message_id=await chat.send(f"number {n}"))
     card = ana.page.get_by_role("article").filter(has_text=re.compile(r"\d+ things from .* could not be read"))
     await expect(card).to_have_count(1)
     await expect(ana.page.get_by_role("article").filter(has_text="could not be read")).to_have_count(1)
