@@ -151,10 +151,10 @@ def test_sr08_what_is_too_large_is_refused_whole(data: bytes) -> None:
 
 def test_sr09_strings_that_do_not_end_take_no_longer_than_others() -> None:
     def seconds(data: bytes) -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         with pytest.raises(DecodeError):
             maap.decode_suggestions(data, LIMITS)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     hostile = b'{"a":"' + b'\\"' * (LIMITS.max_body // 2 - 10)
     # Tried again behind each quote it would be ten thousand times as long.

@@ -255,10 +255,10 @@ def test_the_body_of_a_report_is_bounded() -> None:
 
 def _seconds(data: bytes, step: int) -> float:
     parser = MsrpParser(_LIMITS)
-    start = time.perf_counter()
+    start = time.process_time()
     for at in range(0, len(data), step):
         parser.feed(data[at : at + step])
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,11 @@ def test_what_is_no_request_is_refused_with_a_stable_code(body: bytes, code: int
     ],
 )
 def test_sr08_bounds_are_checked_before_anything_is_made_of_the_bytes(body: bytes, name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     said = ask(body)
     assert said["error"]["data"]["code"] == name
     assert said["error"]["code"] == -32_600
-    assert time.perf_counter() - began < 2  # and not by building a million objects first
+    assert time.process_time() - began < 2  # and not by building a million objects first
 
 
 @pytest.mark.parametrize("piece", [b'"\\', b',"', b"\\", b'"', b'\\"', b'{"'])
