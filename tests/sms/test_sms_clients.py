@@ -19,7 +19,7 @@ from client.phones import Town, event
 from letterlock.apps.cli import parser
 from letterlock.apps.cli.event_words import event_text
 from letterlock.apps.cli.words import message_text
-from letterlock.apps.verbs.records import message_record
+from letterlock.apps.verbs.message_records import message_record
 from letterlock.client import Client, SmsAccount
 from letterlock.client.settings import SETTINGS, Settings
 from letterlock.engine.events import MessageDelivered, MessageReceived

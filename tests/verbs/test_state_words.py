@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from letterlock.apps.cli.words import security_label
-from letterlock.apps.verbs.records import security_words
+from letterlock.apps.verbs.chat_records import security_words
 from letterlock.engine.security import Security
 
 

@@ -16,8 +16,9 @@ from ...engine.security import Security
 from ...errors import NotEncrypted
 from ...ids import group_of
 from ..verbs import Context
+from ..verbs.message_records import sent_record
 from ..verbs.names import conversation_named
-from ..verbs.records import event_record, sent_record
+from ..verbs.records import event_record
 from .asking import ask, interactive
 from .event_words import event_text
 from .options import add_profile, open_client

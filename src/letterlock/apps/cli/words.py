@@ -9,8 +9,8 @@ from ...codec.file_names import safe_file_name
 from ...engine.security import WORDS, Security, words
 from ...words import ENGLISH, text
 from ...words.en import STRINGS
+from ..verbs.chat_records import security_words
 from ..verbs.names import chat_label
-from ..verbs.records import security_words
 from .bot_words import bot_lines
 from .terminal import visible
 
@@ -108,7 +108,7 @@ def _file(name: str, content_type: str, size: int, duration_ms: int | None, loca
 
 # --- messages ----------------------------------------------------------------------------------------------
 def message_text(message: Mapping[str, Any]) -> str:
-    """A message of a chat as it is now (`verbs.records.message_record`): one line, and those of a card below it."""
+    """A message of a chat as it is now (`verbs.message_records.message_record`): one line, and those of a card below it."""
     if message["kind"] == "notice":
         return f"{'':<8}  {'--':>16}  {visible(message['notice']['text'])}"
     who = text("terminal.message.me") if message["mine"] else message["sender_name"]

@@ -10,10 +10,11 @@ from ...client.history import ChatSummary
 from ...engine.policy import PlainOption
 from ...errors import InputError
 from ...ids import group_of
+from .chat_records import chat_record, security_record
 from .context import Context
 from .errors import option_token
+from .message_records import Names, sent_record
 from .names import conversation_named
-from .records import Names, chat_record, security_record, sent_record
 
 __all__ = ["allowed", "chat_of", "conversation", "named", "names", "names_in", "security_of", "sent"]
 

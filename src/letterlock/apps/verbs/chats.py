@@ -9,9 +9,10 @@ from ...client.history import MOST_HITS
 from ...client.slices import sliced
 from ...ids import group_of
 from .answers import chat_of, conversation, named, names, names_in
+from .chat_records import chat_record
 from .context import Context
+from .message_records import hit_record, message_record
 from .names import message_named, number_named
-from .records import chat_record, hit_record, message_record
 from .schemas import BOOLEAN, INTEGER, NOTHING, STRING, array, nullable, record, ref
 from .verb import Example, Kind, Param, Verb, param
 

@@ -10,10 +10,10 @@ import segno
 
 from ...errors import InputError
 from .answers import conversation, names, security_of
+from .chat_records import encryption_record
 from .chats import CHAT
 from .context import Context
 from .names import number_named
-from .records import encryption_record
 from .schemas import BOOLEAN, INTEGER, STRING, array, record, ref
 from .verb import Example, Kind, Param, Verb, param
 
