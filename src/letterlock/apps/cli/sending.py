@@ -15,6 +15,7 @@ from ...engine.policy import PlainOption
 from ...engine.security import Security
 from ...errors import NotEncrypted
 from ...ids import group_of
+from ...words import text
 from ..verbs import Context
 from ..verbs.message_records import sent_record
 from ..verbs.names import conversation_named
@@ -29,11 +30,7 @@ __all__ = ["Say", "add_sending", "say", "within"]
 
 _ANSWER_SECONDS = 5.0
 _ANSWERS = {Medium.RCS: "unencrypted", Medium.SMS: "sms"}
-_WAYS = {
-    1: {"unencrypted": "to send it so", "sms": "to send it as SMS"},
-    2: {"unencrypted": "to send it so by RCS", "sms": "as SMS"},
-}
-_LATER = "kept, and sent while this profile is open: letterlock listen"
+"""What is typed for it: no words, so the same in every language."""
 
 Say = Callable[[Context, str], Awaitable[dict[str, Any]]]
 """Says it, with the token of the user's decision if there is one; what verbs that send give."""
@@ -68,13 +65,13 @@ async def say(arguments: argparse.Namespace, terminal: Terminal, what: Say) -> i
         )
         waits = state in (Security.CHECKING, Security.NO_KEYS_FOUND)
         if waits:
-            terminal.say(f"it waits for the keys of {chat.name}, and is {_LATER}")
+            terminal.say(_said("waits", chat=chat.name))
         if arguments.wait > 0:
             return await _until_delivered(me, message, cursor, arguments.wait, terminal)
         else:
             await within(_ANSWER_SECONDS, me.settled())
             if not waits and not await _taken(me, message, cursor):
-                terminal.say(f"the network has not taken it yet; it is {_LATER}")
+                terminal.say(_said("not-taken"))
     return 0
 
 
@@ -118,21 +115,21 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> str:
     options = {_ANSWERS[option.medium]: option for option in error.options if isinstance(option, PlainOption)}
     if not options:
         raise error
-    business = error.reason == Security.BUSINESS.value
-    readers = "The business, its platform and the carriers" if business else "The carriers"
+    of_whom = ".business" if error.reason == Security.BUSINESS.value else ""
     if interactive() and not terminal.json:
-        terminal.say(f"{error}. {readers} can read what is sent unencrypted.")
+        terminal.say(f"{error}. {_said('readers' + of_whom)}")
         if "sms" in options:
-            terminal.say("As SMS every SMSC on the way can read it, too, and only text can go that way.")
-        ways = ", ".join(f"'{name}' {_WAYS[len(options)][name]}" for name in options)
-        answer = await ask(f"type {ways}, anything else to keep it: ")
+            terminal.say(_said("readers.sms"))
+        ways = "both" if len(options) > 1 else "sms" if "sms" in options else "rcs"
+        answer = await ask(_said(f"ask.{ways}"))
         if answer in options:
             return option_token(options[answer])
         raise error
-    tokens = "; as SMS: ".join(f"--allow {option_token(option)}" for option in options.values())
-    error.hint = f"to send it unencrypted, readable for {readers[0].lower()}{readers[1:]}: {tokens}"
+    tokens = [f"--allow {option_token(option)}" for option in options.values()]
+    shown = "; ".join([tokens[0], *(_said("allow.sms", token=token) for token in tokens[1:])])
+    error.hint = _said("allow" + of_whom, tokens=shown)
     if error.reason == Security.NO_KEYS_FOUND.value:
-        error.hint += "; to wait for keys: letterlock keep CHAT, then send again"
+        error.hint = _said("keep", hint=error.hint)
     raise error
 
 
@@ -148,5 +145,10 @@ async def _until_delivered(me: Client, message: str, cursor: int, seconds: float
                     return EXIT["ok"]
                 if isinstance(recorded.event, ev.MessageFailed | ev.MessageExpired):
                     return EXIT["network"]
-    terminal.say(f"no receipt yet; if the network loses it, it is {_LATER}")
+    terminal.say(_said("no-receipt"))
     return EXIT["ok"]
+
+
+def _said(name: str, **values: str) -> str:
+    later = text("terminal.sending.later")
+    return text(f"terminal.sending.{name}", later=later, **values)

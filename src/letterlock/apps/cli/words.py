@@ -27,9 +27,9 @@ __all__ = [
 ]
 
 
-def security_label(state: Security, name: str, *, group: bool = False) -> str:
+def security_label(state: Security, name: str, *, group: bool = False, locale: str = ENGLISH) -> str:
     """At most four words, with the contact's name filled in; of a group without one."""
-    label, _ = security_words(state, name, group=group)
+    label, _ = security_words(state, name, locale=locale, group=group)
     return label
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import demo, dialogs, notices, outcomes, page, refusals, security, terminal
+from . import demo, dialogs, notices, outcomes, page, refusals, results, security, terminal
 
 __all__ = ["STRINGS", "plural"]
 
@@ -17,6 +17,7 @@ _FAMILIES = (
     dialogs.STRINGS,
     demo.STRINGS,
     terminal.STRINGS,
+    results.STRINGS,
 )
 
 STRINGS: Mapping[str, str | Mapping[str, str]] = {key: entry for family in _FAMILIES for key, entry in family.items()}
