@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from engine.rcc16 import BOTH, RCC16, Rcc16World
-from engine.world import ALICE, BOB, Hostility
+from engine.world import ALICE, BOB, Hostility, Phone
 from letterlock.carriage import Outbound
+from letterlock.conversation_seam import ClaimOutcome
 from letterlock.engine.content import Edit, Reaction, Reference, Text
 from letterlock.engine.events import (
     ContactKeysSeen,
@@ -170,3 +171,56 @@ def test_a_network_that_calls_a_letter_a_repeat_does_not_suppress_it() -> None:
     alice.send(BOB, "third")
     world.run()
     assert bob.shown() == ["first", "second", "third"]
+
+
+# --- nobody has key packages, and the user looks --------------------------------------------------------------------
+def _nobody_there() -> tuple[Rcc16World, Phone, Phone]:
+    """Alice has written to a number of another vendor that has no key packages yet."""
+    world = Rcc16World()
+    (alice,), (bob,) = world.person(ALICE, capability=BOTH), world.person(BOB, capability=RCC16)
+    world.hidden.add(BOB)
+    world.claim_outcome[BOB] = ClaimOutcome.NONE
+    alice.send(BOB, "is anybody there")
+    world.run()
+    assert alice.engine.security(alice.state, BOB, world.now) is Security.NO_KEYS_FOUND
+    return world, alice, bob
+
+
+def test_sr02_looking_at_a_chat_does_not_put_off_the_next_claim_for_ever() -> None:
+    """The directory goes on being asked because something waits, and says each time that it knows nothing."""
+    world, alice, bob = _nobody_there()
+    alice.send(BOB, "kept", keep=True)
+    world.run_for(world.limits.look_again_ms)
+    alice.do(alice.engine.open_chat, BOB)
+    world.run_for(world.limits.absent_refresh_ms)
+    del world.claim_outcome[BOB]
+    world.run_for(world.limits.absent_refresh_ms)
+    assert bob.shown() == ["is anybody there", "kept"]
+    assert world.plaintexts_sent == 0
+
+
+def test_sr01_looking_ends_no_decision_to_send_unencrypted() -> None:
+    """It is asked for once, and not whenever the chat was opened."""
+    world, alice, _ = _nobody_there()
+    with pytest.raises(NotEncrypted) as refused:
+        alice.send(BOB, "refused")
+    alice.send(BOB, "by decision", allow=refused.value.options[0])
+    transition = alice.chat(BOB).transition
+    for _ in range(8):
+        world.run_for(world.limits.look_again_ms)
+        alice.do(alice.engine.open_chat, BOB)
+        assert alice.engine.security(alice.state, BOB, world.now) is Security.PLAIN_RCS
+    world.run()
+    assert alice.chat(BOB).transition == transition
+    assert world.plaintexts_sent == 1
+
+
+def test_sr13_looking_again_and_again_claims_little_and_leaves_the_choice() -> None:
+    """SR-08: where the budget of claims is spent, the chat says what it said, and does not look for keys for minutes."""
+    world, alice, _ = _nobody_there()
+    for _ in range(30):
+        world.run_for(world.limits.look_again_ms)
+        alice.do(alice.engine.open_chat, BOB)
+        world.run()
+        assert alice.engine.security(alice.state, BOB, world.now) is Security.NO_KEYS_FOUND
+    assert 2 <= world.claims.count(BOB) <= 4

@@ -62,7 +62,8 @@ class EngineLimits:
     look_again_ms: int
     """"No keys found" is asked again whenever the user or the contact gives a reason, at most this often (SR-08)."""
     absent_refresh_ms: int
-    """The same of key packages: key servers count claims, and take a few for one number within ten minutes."""
+    """What waits for key packages has them asked for this often: key servers count claims, and take a few for one number
+    within ten minutes."""
     material_patience_ms: int
     """After this a device without key material no longer holds up the others."""
     self_check_ms: int

@@ -132,7 +132,7 @@ def without_keys(core: Core, turn: Turn, numbers: Collection[Number]) -> None:
     for name in sorted(names):
         chat = turn.staged.get(chat_key(name))
         if chat is not None and chat.protocol and chat.standing is Standing.SETTING_UP:
-            chats.save(core, turn, replace(chat, standing=Standing.NO_KEYS, absent_at=turn.now))
+            chats.save(core, turn, replace(chat, standing=Standing.NO_KEYS, claimed_at=turn.now))
 
 
 # --- what the protocol saw -----------------------------------------------------------------------------------------

@@ -35,12 +35,11 @@ def open_chat(core: Core, turn: Turn, protocol: ConversationProtocol, chat: Chat
     """The user looks at it: ask once more where nobody had keys. Gives the chat, which is saved."""
     if chat.protocol != protocol.name or chat.standing is not Standing.NO_KEYS:
         return chat
-    if 0 <= turn.now - chat.absent_at < core.limits.look_again_ms:
+    if 0 <= turn.now - chat.claimed_at < core.limits.look_again_ms:
         return chat
-    # A decision to wait is of this transition, and looking is no new one.
-    kept = policy.patient(chat, Security.NO_KEYS_FOUND)
-    standing = chat.standing if kept else Standing.SETTING_UP
-    chats.save(core, turn, replace(chat, absent_at=turn.now, standing=standing))
+    # It stays as it stands until there is an answer: looking ends no decision of the user, to wait or to send unencrypted,
+    # and a key server that does not answer, or has been asked too often, takes nothing away that can be decided.
+    chats.save(core, turn, replace(chat, claimed_at=turn.now))
     _upgrade(core, turn, protocol, chat.number)
     flush(core, turn, protocol, chat.number)
     return chats.load(turn, chat.number)
@@ -105,7 +104,7 @@ def send(
     queue.wait_for(turn, name, waiting)
     turn.wake(expires)
     if kept:
-        turn.wake(max(turn.now, chat.absent_at + core.limits.absent_refresh_ms))
+        turn.wake(max(turn.now, chat.claimed_at + core.limits.absent_refresh_ms))
     message = replace(message, status=Status.WAITING)
     chat = drafts.store(core, turn, replace(chat, waiting=chat.waiting + 1), message, waiting=True)
     chats.save(core, turn, chat)
@@ -115,11 +114,11 @@ def send(
 def _asked_again(core: Core, turn: Turn, protocol: ConversationProtocol, chat: Chat) -> bool:
     """Something waits where nobody had keys: ask once more, from time to time. The chat stays as it stands until there is
     an answer, so that the user's decision does, too. Whether there was any."""
-    again = chat.absent_at + core.limits.absent_refresh_ms
-    if chat.absent_at <= turn.now < again:
+    again = chat.claimed_at + core.limits.absent_refresh_ms
+    if chat.claimed_at <= turn.now < again:
         turn.wake(again)
         return False
-    chats.save(core, turn, replace(chat, absent_at=turn.now))
+    chats.save(core, turn, replace(chat, claimed_at=turn.now))
     turn.wake(turn.now + core.limits.absent_refresh_ms)
     _upgrade(core, turn, protocol, chat.number)
     return chats.load(turn, chat.number).standing is not Standing.NO_KEYS
@@ -206,8 +205,8 @@ def _held(core: Core, turn: Turn, name: ChatName, held: Waits | Refusal) -> None
     standing = _HELD.get(held) if isinstance(held, Refusal) else None
     chat = chats.load(turn, name)
     if standing is not None and chat.standing is not standing:
-        at = turn.now if standing is Standing.NO_KEYS else chat.absent_at
-        chats.save(core, turn, replace(chat, standing=standing, absent_at=at))
+        at = turn.now if standing is Standing.NO_KEYS else chat.claimed_at
+        chats.save(core, turn, replace(chat, standing=standing, claimed_at=at))
 
 
 def _upgrade(core: Core, turn: Turn, protocol: ConversationProtocol, name: ChatName) -> None:

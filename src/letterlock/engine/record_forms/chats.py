@@ -26,7 +26,8 @@ def encode_chat(chat: Chat) -> bytes:
             | bool(chat.protocol) << 3
             | chat.medium << 4
             | bool(chat.floor) << 5
-            | keeps << 6,
+            | keeps << 6
+            | bool(chat.claimed_at) << 7,
             chat.lamport,
             chat.sequence,
             chat.base,
@@ -61,6 +62,8 @@ def encode_chat(chat: Chat) -> bytes:
         out.append(text(chat.protocol) + tls.u8(chat.standing))
     if chat.floor:
         out.append(tls.u64(chat.floor))
+    if chat.claimed_at:
+        out.append(tls.u64(chat.claimed_at))
     return b"".join(out)
 
 
@@ -88,6 +91,7 @@ def decode_chat(data: bytes) -> Chat:
     pending = reader.varint() if flags & 4 else 0
     protocol, standing = (read_text(reader), Standing(reader.u8())) if flags & 8 else ("", Standing.NONE)
     floor = reader.u64() if flags & 32 else 0
+    claimed_at = reader.u64() if flags & 128 else 0
     reader.end()
     return Chat(
         number=number,
@@ -113,6 +117,7 @@ def decode_chat(data: bytes) -> Chat:
         medium=Medium(flags >> 4 & 1),
         floor=floor,
         kept=transition if flags & 64 else -1,
+        claimed_at=claimed_at,
     )
 
 

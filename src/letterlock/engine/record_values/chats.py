@@ -114,6 +114,9 @@ class Chat:
     in later."""
     kept: int = -1
     """The transition for which the user chose to keep messages waiting where no keys were found."""
+    claimed_at: Instant = 0
+    """When key packages were last asked for of which there were none; 0 if they were not. Not `absent_at`: the directory is
+    asked more often, and each of its answers would put this off."""
 
 
 @dataclass(frozen=True, slots=True)
