@@ -18,8 +18,10 @@ import pytest
 
 from cli.terminals import clean_environment, command
 from letterlock.apps.cli.terminal import Terminal
+from letterlock.apps.demo.scene import Scene
 from letterlock.apps.demo.server import DemoServer
 from letterlock.apps.demo.show import show
+from letterlock.errors import Bug
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
@@ -301,6 +303,13 @@ async def test_how_long_nobody_has_looked_is_counted_from_the_last_look(tmp_path
                 clock[0] += 1.0
                 await asyncio.sleep(0.01)
         assert server.unwatched_seconds() < 2_000.0
+
+
+async def test_a_phone_that_does_not_start_says_why(tmp_path: Path) -> None:
+    """Both have the same complaint; neither is lost while the other one is still being started."""
+    scene = Scene(tmp_path, lambda kind, data: None)
+    with pytest.raises(Bug, match=r"'s phone does not start: .*not an origin of this machine"):
+        await scene.start("nowhere")
 
 
 async def test_it_ends_when_nobody_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

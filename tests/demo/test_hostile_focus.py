@@ -170,6 +170,9 @@ async def test_sr01_stripped_on_its_way_to_the_focus_it_fails_where_its_writer_s
     for number in (BEN, CLEO):
         assert text not in [event.text for event in received(await regatta.events(number))]
     assert not readable(regatta, text)
+    (shown,) = [message for message in await regatta.group.messages() if message.message_id == sent]
+    assert shown.outcome is not None
+    assert shown.outcome.reason == "the network forbids messages to this group", "its id would name it to nobody"
     await regatta.says("and in the usual one")
 
 

@@ -15,6 +15,7 @@ from ..codec.file_names import safe_file_name
 from ..codec.names import shown_name
 from ..ids import ChatName, Instant, MessageId, Number, Peer, chat_name, group_of, peer_name
 from ..seam import State
+from ..words import text
 from .content import (
     Card,
     Carousel,
@@ -226,8 +227,9 @@ def _outcome(state: State, chat: ChatName, message: Message, failure: Failure) -
     event: MessageFailed | MessageExpired = MessageFailed(chat, message.message_id, failure.reason, failure.status)
     if failure.expired:
         event = MessageExpired(chat, message.message_id)
-    called = state.get(name_key(peer_name(who))) if group_of(chat_name(who)) is None else None
-    return outcome(event, shown_name(called or "") or who)
+    if group_of(chat_name(who)) is not None:
+        return outcome(event, text("outcome.group"))  # what stands in the chat names it; its id names it to nobody
+    return outcome(event, shown_name(state.get(name_key(peer_name(who))) or "") or who)
 
 
 def _receipts(state: State, message: Message) -> Receipts | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -115,16 +115,16 @@ class Scene:
             directories=2,
         )
         phones = [Phone(name, number, self.folder / name.lower()) for name, number in _PEOPLE]
-        await asyncio.gather(*(self._network.set_up(phone, ("signal", "rcc16")) for phone in phones), self._nobody())
+        await _together(*(self._network.set_up(phone, ("signal", "rcc16")) for phone in phones), self._nobody())
         self.handsets = [Handset(phone) for phone in phones]
         for handset in self.handsets:
             self._stack.push_async_callback(handset.switch_off)
-        await asyncio.gather(*(handset.switch_on(origin) for handset in self.handsets))
+        await _together(*(handset.switch_on(origin) for handset in self.handsets))
         self._begin(self._follow_log())
         self._begin(self._search())
         for handset in self.handsets:
             self._begin(self._follow_phone(handset))
-        await asyncio.gather(*(self._introduce(handset) for handset in self.handsets))
+        await _together(*(self._introduce(handset) for handset in self.handsets))
 
     async def _nobody(self) -> None:
         """Dan is there, but the directory that Ana and Ben ask has never heard of keys of his."""
@@ -328,6 +328,13 @@ class Scene:
                 sent = await self.say(self.ana, self._group, first)
                 await self.until(self.ana, "message-delivered", sent)
             return self._group
+
+
+async def _together(*work: Awaitable[None]) -> None:
+    """All of them to their ends before the first that failed is heard of: nothing may begin while all of it is ended."""
+    for failure in await asyncio.gather(*work, return_exceptions=True):
+        if failure is not None:
+            raise failure
 
 
 def _texts(event: dict[str, Any]) -> list[str]:

@@ -33,11 +33,11 @@ def notice_text(
 
 
 def _keys(notice: Notice) -> tuple[str, ...]:
-    """The most exact one first: `notice.security-changed.plain-sms`, `notice.encryption-started.by`."""
+    """The most exact one first: `notice.security-changed.plain-sms`, `notice.group-joined.by.none`."""
     key, values = f"notice.{notice.key}", notice.values
     exact = [f"{key}.{values[name]}" for name in ("state", "reason") if isinstance(values.get(name), str)]
-    if "icon" in values and not values["icon"]:
-        exact.append(f"{key}.none")
+    if any(name in values and not values[name] for name in ("icon", "subject")):
+        exact += [f"{key}.by.none", f"{key}.none"] if values.get("by") else [f"{key}.none"]
     if values.get("by"):
         exact.append(f"{key}.by")
     return (*exact, key)

@@ -1,8 +1,8 @@
 """Lines between the messages of a conversation: who came and went, when encryption began, ended or changed.
 
 The key is `notice.` and the kind of the event; behind it its state or reason where that makes another sentence, `by` where
-somebody is known to have done it, `none` where something was taken away. `{by}`, `{member}` and `{chat}` are people by the
-names that the user gave them.
+somebody is known to have done it, `none` where something was taken away or has no name. `{by}`, `{member}` and `{chat}`
+are people by the names that the user gave them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ __all__ = ["STRINGS"]
 STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "notice.group-created": "The group “{subject}” was created",
     "notice.group-created.by": "{by} created the group “{subject}”",
+    "notice.group-created.none": "A group was created",
+    "notice.group-created.by.none": "{by} created a group",
     "notice.group-joined": "You are in the group “{subject}”",
     "notice.group-joined.by": "{by} added you to “{subject}”",
+    "notice.group-joined.none": "You are in a group",
+    "notice.group-joined.by.none": "{by} added you to a group",
     "notice.member-added": "{member} came into the group",
     "notice.member-added.by": "{by} added {member}",
     "notice.member-removed": "{member} is not in the group any more: whoever had added {member} was not allowed to",
@@ -23,6 +27,8 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "notice.member-left": "{member} left",
     "notice.subject-changed": "The group is called “{subject}” now",
     "notice.subject-changed.by": "{by} called the group “{subject}”",
+    "notice.subject-changed.none": "The group has no name any more",
+    "notice.subject-changed.by.none": "{by} took the group's name away",
     "notice.icon-changed": "The group has another picture",
     "notice.icon-changed.by": "{by} changed the picture",
     "notice.icon-changed.none": "{by} took the picture away",

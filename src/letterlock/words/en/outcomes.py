@@ -1,6 +1,6 @@
 """How a message ended that was not delivered: two clauses without a full stop, why and what next.
 
-`{name}` is who it was for, `{status}` what the network answered.
+`{name}` is who it was for, of a message to a whole group `outcome.group`; `{status}` what the network answered.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 __all__ = ["STRINGS"]
 
 STRINGS: Mapping[str, str | Mapping[str, str]] = {
+    "outcome.group": "this group",
     "outcome.expired.reason": "nobody confirmed the message to {name} in time",
     "outcome.expired.next": "send it again; if that fails too, ask {name} another way whether the number still reaches them",
     "outcome.keys-changed.reason": "the message to {name} was encrypted for keys that {name} no longer has",
