@@ -313,6 +313,19 @@ def test_missed_messages_go_only_to_who_was_a_member_all_the_time() -> None:
     assert stranger.group_info.ratchet_tree == a.g.state.tree.encode()
 
 
+def test_waiting_proposals_are_given_to_who_has_to_come_in_from_outside() -> None:
+    """draft-ietf-mls-extensions 6.3: its external commit ends them, and nobody else may have heard of them."""
+    world = World(3)
+    a, _, c = world.phones
+    world.do(c, c.leave())
+    page = _pull(world, 0, None)
+    assert [type(each.message) for each in page.messages] == [MlsMessage]
+    assert page.page_end is None
+    assert not _pull(world, 0, None, page=1).messages
+    world.do(a, a.commit())
+    assert not _pull(world, 0, None).messages
+
+
 def test_a_new_era_is_among_what_was_missed() -> None:
     world = World(3)
     a, b, c = world.phones

@@ -85,6 +85,41 @@ def test_who_left_unheard_is_taken_out_with_the_next_commit() -> None:
     assert members(cleo) == [ANA, BEN, CLEO]
 
 
+def test_who_left_unheard_is_heard_of_where_the_group_stands() -> None:
+    """The first commit is refused because it skips a proposal; who then asks is given the proposal, and commits it."""
+    world = World()
+    ana, ben, cleo, dora = world.group(ANA, BEN, CLEO, DORA)
+    dora.change(GROUP, Leave())
+    world.queue.clear()
+    ben.change(GROUP, SetMetadata("without her"))
+    _settle(world)
+    agree(ana, ben, cleo)
+    assert members(cleo) == [ANA, BEN, CLEO]
+    assert cleo.view(GROUP).subject == "without her"
+
+
+def test_who_left_before_anybody_had_come_in_is_taken_out() -> None:
+    """All Welcomes were lost, and the creator is gone: the first who comes in by an external commit, with which its
+    proposal goes, is the only one who has seen its word (draft-ietf-mls-extensions 6.3)."""
+    world = World()
+    ana, ben, cleo, dora = (world.phone(of) for of in (ANA, BEN, CLEO, DORA))
+    world.found(GROUP, (ANA, BEN, CLEO, DORA))
+    world.drop = lambda travelling: travelling.to is not ana
+    ana.upgrade(GROUP, ANA, BEN, CLEO, DORA)
+    world.run()
+    ana.change(GROUP, Leave())
+    world.run()
+    world.drop = lambda travelling: False
+    for phone in (ben, cleo, dora):
+        phone.upgrade(GROUP, ANA, BEN, CLEO, DORA)
+    _settle(world)
+    agree(ben, cleo, dora)
+    assert members(ben) == [BEN, CLEO, DORA]
+    cleo.change(GROUP, SetMetadata("without her"))
+    _settle(world)
+    assert dora.view(GROUP).subject == "without her"
+
+
 def test_a_roster_alone_removes_nobody() -> None:
     """SR-04: what a focus says of the roster is not believed before it also refuses commits; then nothing else would do."""
     world = World()

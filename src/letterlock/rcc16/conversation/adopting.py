@@ -10,6 +10,7 @@ from ...conversation_seam import HealthMoved, RosterChanged, Secured
 from ...ids import Number
 from ...mls.group.group import Group
 from ...mls.group.results import PendingCommit, StagedCommit
+from ..credentials.leaf import certified_number
 from ..health.budgets import Charge
 from ..health.election import rank
 from ..health.states import State as HealthState
@@ -18,7 +19,7 @@ from ..wire.extensions import end_mls_of
 from .chat import Device, HeldGroup
 from .described import show_described
 from .ending import has_ended, has_revived
-from .members import devices_of, numbers_of, show_difference
+from .members import device_id, devices_of, numbers_of, show_difference
 from .metadata import keep_known
 from .operations import rollback
 from .parking import release_due
@@ -28,16 +29,21 @@ from .withdrawn import look
 __all__ = ["enter", "follow"]
 
 
-def enter(work: Work, held: HeldGroup, group: Group, by: Number) -> None:
-    """A group takes the place of the one in force: a first one, one of a new era, or ours after we came back."""
+def enter(work: Work, held: HeldGroup, group: Group, by: Number, gone: tuple[Number, ...] = ()) -> None:
+    """A group takes the place of the one in force: a first one, one of a new era, or ours after we came back. `gone` had
+    said before that they leave, and are in it still."""
     former = work.chat.group
+    leaving = list(work.chat.leaving) if former is not None and former.era == held.era else []
+    leaving += [
+        device_id(leaf.signature_key) for _, leaf in group.members() if certified_number(leaf.credential) in gone
+    ]
     if former is not None and former.number != held.number:
         work.drop(former)  # joining clears what earlier epochs left (rcc16.md 2.3)
     work.update(
         group=held,
         mls_id=group.group_id.decode(),
         left=False,
-        leaving=work.chat.leaving if former is not None and former.era == held.era else (),
+        leaving=tuple(dict.fromkeys(leaving)),
         rejoin=False,
         blocked="",
         stalled="",

@@ -112,7 +112,7 @@ def accepted(work: Work) -> None:
         if group.pending is not None:
             group.merge(group.pending, now=work.now)
         release(work)
-        enter(work, operation.candidate, group, ours)
+        enter(work, operation.candidate, group, ours, operation.numbers if operation.kind is Kind.EXTERNAL else ())
     else:
         group = work.group()
         if group is None or group.pending is None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from ...errors import DecodeError
+from ...errors import DecodeError, LetterlockError
 from ...ids import Number
-from ...mls.public_group import PublicGroup
+from ...mls.policy import Policy
+from ...mls.public_group import PublicGroup, PublicProposal
 from ...mls.registries import EXTERNAL_PUB
 from ...mls.wire.extensions import Extension, find_extension
+from ...mls.wire.framing import PublicMessage
 from ...mls.wire.leaf_node import LeafNode
 from ...mls.wire.message import decode_message
+from ...mls.wire.proposals import SelfRemove
 from ...mls.wire.welcome import GroupInfo
 from ..credentials.leaf import certified_number
 from ..wire.control import GroupInfoMessage
@@ -42,14 +46,16 @@ class Fetched:
     joinable: bool
     continuity: bytes | None
     """What it says about the group's token (F011)."""
+    leaving: tuple[Number, ...]
+    """Who has signed, in this very epoch, that it leaves; for nobody has committed it yet."""
 
     def leaf_of(self, signature_key: bytes) -> int | None:
         """The leaf that has this key."""
         return next((index for index, leaf in self.leaves if leaf.signature_key == signature_key), None)
 
 
-def read_fetched(work: Work, message: GroupInfoMessage) -> Fetched:
-    """Raises InvalidGroupMessage, InvalidRcc16, DecodeError."""
+def read_fetched(work: Work, message: GroupInfoMessage, waiting: Iterable[bytes] = ()) -> Fetched:
+    """`waiting`: proposals that came with it. Raises InvalidGroupMessage, InvalidRcc16, DecodeError."""
     client = work.client
     assert client is not None
     policy = client.policy
@@ -80,7 +86,24 @@ def read_fetched(work: Work, message: GroupInfoMessage) -> Fetched:
         (certified_number(signer.credential), device_id(signer.signature_key)),
         find_extension(info.extensions, EXTERNAL_PUB) is not None,
         continuity_commitment_of(info.extensions),
+        tuple(dict.fromkeys(number for each in waiting if (number := _leaver(work, public, policy, each)) is not None)),
     )
+
+
+def _leaver(work: Work, public: PublicGroup, policy: Policy, proposal: bytes) -> Number | None:
+    """Whose SelfRemove it is; None for anything else, and for what does not hold. Its signature is made over the epoch;
+    the membership tag only members can check, and it is no other's word without one (draft-ietf-mls-extensions 8.4)."""
+    try:
+        message = decode_message(proposal, policy.proposal_types, policy.max_message_bytes)
+        if not isinstance(message, PublicMessage) or not isinstance(message.content.content, SelfRemove):
+            return None
+        if not isinstance(public.process(proposal, now=work.now), PublicProposal):
+            return None
+    except LetterlockError:
+        return None
+    leaf = public.state.tree.leaf(message.content.sender.index)
+    assert leaf is not None  # its signature was checked
+    return certified_number(leaf.credential)
 
 
 def saw_era(work: Work, era: int) -> None:

@@ -17,7 +17,7 @@ from ..health.ladder import Facts, HealStep, Step, look_after, next_step
 from ..health.states import State as HealthState
 from ..health.transitions import Moment
 from ..health.verdict import Standing, Verdict, verdict
-from ..wire.control import EnhancedGroupInfo, EpochIdentifier
+from ..wire.control import EnhancedGroupInfo, EpochIdentifier, MlsMessage
 from ..wire.extensions import end_mls_of
 from .continuity import continues, show_strangers
 from .control import accepted
@@ -26,7 +26,7 @@ from .fetched import Fetched, read_fetched, saw_era
 from .members import numbers_of
 from .operations import matches, standing
 from .refusals import lost
-from .repairs import ask_user, begin_repair, charge, come_back, give_up, healed, make_era, pull, replay
+from .repairs import ask_user, begin_repair, charge, come_back, give_up, healed, hear, make_era, pull, replay
 from .step import Work
 from .trouble import suspect
 
@@ -68,7 +68,8 @@ def take_answer(work: Work, info: EnhancedGroupInfo, sender: Number | None) -> N
         return
     work.update(heal=replace(heal, asked=False))
     try:
-        fetched = read_fetched(work, info.group_info)
+        waiting = [one.message.message for one in info.messages if isinstance(one.message, MlsMessage)]
+        fetched = read_fetched(work, info.group_info, waiting)
         wrong = (fetched.era, fetched.epoch) != (info.latest.era, info.latest.epoch)
     except LetterlockError:
         wrong = True
@@ -89,7 +90,9 @@ def take_answer(work: Work, info: EnhancedGroupInfo, sender: Number | None) -> N
             heal=replace(heal, asked=False, looks=1, next_at=work.now + work.core.settings.budgets.look_short_ms)
         )
         return
-    if found is not Verdict.IN_SYNC and not _is_ours(work, fetched):
+    if found is Verdict.IN_SYNC:
+        hear(work, info)
+    elif not _is_ours(work, fetched):
         show_strangers(work, fetched)
     _climb(work, (info, fetched), found, answered=True)
 
@@ -144,7 +147,7 @@ def _facts(work: Work, answer: _Answer | None, found: Verdict, pulled: bool) -> 
         from_future=heal.from_future,
         charged=heal.begun,
         server_has_end_mls=fetched is not None and _ended_by_member(work, fetched),
-        replayable=info is not None and bool(info.messages) and not chat.rejoin,
+        replayable=info is not None and info.page_end is not None and bool(info.messages) and not chat.rejoin,
         replay_failed=heal.replay_failed,
         external_pub=fetched is not None and _may_enter(work, fetched),
         external_failed=heal.external_failed,

@@ -108,6 +108,10 @@ def unopenable(work: Work, bundle: CommitBundle) -> None:
 def come_in(work: Work, fetched: Fetched) -> None:
     """An external commit to the group as the order has it; our former leaf, if it is still there, goes with it.
 
+    It takes no SelfRemove of others along, though draft-ietf-mls-extensions 6.3 asks for it (our choice): nobody outside
+    can check a membership tag, and where one is wrong no member has the proposal, so that all of them would have to come
+    back from outside as well. We take out who leaves by a Remove, once we are in.
+
     Raises InvalidGroupMessage, InvalidRcc16, DecodeError.
     """
     client = work.client
@@ -124,7 +128,7 @@ def come_in(work: Work, fetched: Fetched) -> None:
         now=work.now,
     )
     _check_members(work, group)
-    begin(work, Kind.EXTERNAL)
+    begin(work, Kind.EXTERNAL, tuple(number for number in fetched.leaving if number != work.core.number))
     candidate = work.hold(group, era)
     post(
         work,

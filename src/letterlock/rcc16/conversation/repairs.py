@@ -13,7 +13,7 @@ from ..health.states import State as HealthState
 from ..health.transitions import Moment
 from ..health.verdict import Verdict
 from ..wire.content_types import SERVER_CONTROL
-from ..wire.control import EnhancedGroupInfo
+from ..wire.control import EnhancedGroupInfo, MlsMessage
 from ..wire.reasons import ClientReason
 from . import eras
 from .chat import Heal, Kind
@@ -29,7 +29,7 @@ from .step import Work
 from .strangers import is_stranger
 from .trouble import UNREADABLE
 
-__all__ = ["ask_user", "begin_repair", "charge", "come_back", "give_up", "healed", "make_era", "pull", "replay"]
+__all__ = ["ask_user", "begin_repair", "charge", "come_back", "give_up", "healed", "hear", "make_era", "pull", "replay"]
 
 
 def begin_repair(work: Work) -> None:
@@ -85,6 +85,15 @@ def tried_again(work: Work) -> None:
     for parked in release_failed(work):
         work.retried.add(parked.packet.message_id)
         work.unread.append((parked.packet, parked.sender))
+
+
+def hear(work: Work, info: EnhancedGroupInfo) -> None:
+    """We hold what the order holds, but for what waits for a commit: where its delivery was lost every commit of ours
+    would be refused for skipping it."""
+    for missed in info.messages:
+        if isinstance(missed.message, MlsMessage):
+            packet = Packet(work.conversation, None, MessageId(missed.message_id), SERVER_CONTROL, (), b"")
+            apply_control(work, packet, missed.message, work.conversation.peer)
 
 
 def replay(work: Work, info: EnhancedGroupInfo) -> Verdict | None:

@@ -69,6 +69,15 @@ MEMBERS: Final[tuple[Choice, ...]] = (
         "rcc16/conversation/committing.py",
     ),
     Choice(
+        "leavers_seen_from_outside",
+        0,
+        "what who comes in by an external commit does with a SelfRemove that waits, and where it hears of it",
+        "D 6; draft-ietf-mls-extensions 6.3 has it in the external commit, by reference",
+        "it comes with the GroupInfo of a pull, in field 4; whoever came in commits a Remove next, because nobody outside"
+        " can check a membership tag, and a commit that names a proposal which members refused puts all of them out",
+        "rcc16/conversation/joining.py, services/focus/mls/pulling.py",
+    ),
+    Choice(
         "joining_fetched_groups",
         0,
         "into which fetched group a client lets itself by an external commit",

@@ -1,7 +1,8 @@
 """What a member that fell behind is given: where the group stands, and what it missed, in pages (rcc16.md 2.6, 7.10).
 
 Missed messages go to who was a member all the time since an epoch that is still known; everybody else in the RCS group
-gets GroupInfo and tree, with which to come back by an external commit.
+gets GroupInfo and tree, with which to come back by an external commit, and the proposals that wait (draft-ietf-mls-
+extensions 6.3): they end with the epoch, and perhaps nobody else who stays has heard that somebody left.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ __all__ = ["PullPlan", "answer_pull", "plan_pull"]
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """Which records to give; fetch their bytes. `page_end` None: there is no way from where the member is."""
+    """Which records to give; fetch their bytes. `page_end` None: there is no way from where the member is, and the
+    records are what waits for a commit."""
 
     records: tuple[ControlRecord, ...]
     page_end: EpochIdentifier | None
@@ -39,7 +41,7 @@ def plan_pull(
     """`known` is where the requester is, None if it did not say."""
     start = None if known is None else _place(state, known)
     if start is None or not _was_there(state.history[start + 1 :], requester, state):
-        return PullPlan((), None)
+        return PullPlan(_waiting(state, max_bytes, max_messages), None)
     chosen: list[ControlRecord] = []
     size, page_end = 0, known
     for step in _steps(state.history[start + 1 :]):
@@ -63,6 +65,18 @@ def answer_pull(
     )
     info = GroupInfoMessage(snapshot.group_info, snapshot.tree, state.at.authenticator)
     return encode_enhanced_group_info(EnhancedGroupInfo(state.at, info, messages, plan.page_end), numbers)
+
+
+def _waiting(state: GroupState, max_bytes: int, max_messages: int) -> tuple[ControlRecord, ...]:
+    """As many as one answer has room for."""
+    chosen: list[ControlRecord] = []
+    size = 0
+    for record in state.pending()[:max_messages]:
+        size += record.size
+        if size > max_bytes:
+            break
+        chosen.append(record)
+    return tuple(chosen)
 
 
 def _place(state: GroupState, known: EpochIdentifier) -> int | None:
