@@ -63,6 +63,21 @@ async def test_it_can_be_edited(both: Town, visitors: Visitors) -> None:
     await expect(ana.writing).to_have_value("")
 
 
+async def test_what_is_written_while_an_edit_waits_is_not_lost(both: Town, visitors: Visitors) -> None:
+    waiting, ben = await held(both, visitors, "at seven")
+    ana = waiting.ana
+    await ana.act(ana.bubble("at seven"), "page.edit")
+    await ana.writing.fill("at eight")
+    await ana.writing.press("Enter")
+    await ana.writing.press_sequentially(" or nine")
+    waiting.let_go()
+    await ben.sees("at eight")
+    await expect(ana.writing).to_have_value("at eight or nine")
+    await ana.writing.press("Enter")
+    await ben.sees("at eight or nine")
+    await expect(ana.writing).to_have_value("")
+
+
 async def test_an_edit_that_was_taken_back_is_not_made_later(both: Town, visitors: Visitors) -> None:
     waiting, ben = await held(both, visitors, "as it was")
     ana = waiting.ana

@@ -78,6 +78,35 @@ async def test_a_text_that_was_taken_without_an_answer_is_there_once(both: Town,
     await expect(ana.page.get_by_role("button", name=say("page.try_again"))).to_have_count(0)
 
 
+async def test_trying_again_before_the_page_has_heard_that_it_was_taken_sends_nothing(
+    both: Town, visitors: Visitors
+) -> None:
+    """The daemon is back already, and the stream of the page asks for it again only after a pause."""
+    await acquainted(both)
+    visit = await visitors(both.ana.login_url())
+    visit.expect("ERR_FAILED")
+    ana = Screen(visit.page)
+    await ana.open(both.ben.number)
+    sends = 0
+
+    async def lose(route: Route, number: int) -> None:
+        nonlocal sends
+        sends += 1
+        await route.fetch()
+        await route.abort()
+
+    await on_send(visit.page, lose)
+    await visit.page.route("**/api/v1/events*", lambda route: route.abort())
+    await visit.page.evaluate("import('/static/daemon/store.js').then(({ store }) => store.stream.open())")
+    await expect(visit.page.get_by_text(say("page.offline")).first).to_be_visible()
+    mine = await ana.write("taken")
+    again = mine.get_by_role("button", name=say("page.try_again"), exact=True)
+    await again.dblclick()
+    await expect(again).to_have_count(0)
+    await expect(ana.bubble("taken")).to_have_count(1)
+    assert sends == 1
+
+
 async def test_what_is_read_stays_in_its_place_while_many_come(both: Town, visitors: Visitors) -> None:
     """More than the page holds at once: what is new does not push out what is being read."""
     await acquainted(both)

@@ -67,6 +67,29 @@ async def test_a_message_that_the_daemon_never_got_is_shown_as_that(both: Town, 
     await expect(ana.bubble("into the void")).to_have_count(1)
 
 
+async def test_a_chat_that_was_opened_meanwhile_is_there_when_the_daemon_is_back(
+    both: Town, visitors: Visitors
+) -> None:
+    await acquainted(both)
+    visit = await visitors(both.ana.login_url())
+    visit.expect("ERR_FAILED")
+    ana, away = Screen(visit.page), True
+
+    async def answer(route: Route) -> None:
+        await (route.abort() if away else route.continue_())
+
+    await expect(ana.row(both.ben.number)).to_be_visible()
+    await visit.page.route("**/api/v1/*", answer)
+    await visit.page.evaluate("import('/static/daemon/store.js').then(({ store }) => store.stream.open())")
+    await expect(visit.page.get_by_text(say("page.offline")).first).to_be_visible()
+    await ana.row(both.ben.number).click()
+    trouble = visit.page.get_by_text(say("page.not_loaded"))
+    await expect(trouble).to_be_visible()
+    away = False
+    await ana.sees("hello from ben")
+    await expect(trouble).to_be_hidden()
+
+
 async def test_what_could_not_be_fetched_comes_when_the_daemon_is_back(both: Town, visitors: Visitors) -> None:
     """Parts of a conversation come after it, and the daemon may go away between."""
     await acquainted(both)
@@ -81,11 +104,11 @@ async def test_what_could_not_be_fetched_comes_when_the_daemon_is_back(both: Tow
     await visit.page.route("**/static/trust/banner.js", fetch)
     await visit.page.goto(both.ana.login_url())
     await Screen(visit.page).open(both.ben.number)
-    await asyncio.wait_for(asked.wait(), 10)
+    await asyncio.wait_for(asked.wait(), 30)
     await expect(visit.page.locator("ll-conversation")).to_be_visible()
     assert await visit.page.locator("ll-banner").count() == 0
     away = False
-    await expect(visit.page.locator("ll-banner")).to_have_count(1, timeout=20_000)
+    await expect(visit.page.locator("ll-banner")).to_have_count(1)
 
 
 async def test_who_logs_out_leaves_nothing_on_the_screen(both: Town, visitors: Visitors) -> None:

@@ -15,6 +15,9 @@ import { has, sentenceOf, t } from "./strings.js";
 let count = 0;
 /** Milliseconds between the focus on a dialogue and that on its first place. */
 const SETTLING = 150;
+/** As many without a key: whoever was typing when it opened has seen it. */
+const PAUSED = 800;
+const FIELD = "input, textarea";
 
 /**
  * @typedef {object} Action
@@ -81,12 +84,34 @@ export class Dialog extends HTMLElement {
     // The dialogue itself comes first: a reader says its name and what it asks, and only then where the focus is. Orca
     // said neither as long as both happened at once.
     this.frame.focus();
-    setTimeout(() => this.#settle(), SETTLING);
+    this.frame.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#settleAfter(SETTLING);
+  }
+
+  #settling = 0;
+
+  #settleAfter(milliseconds) {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#settle(), milliseconds);
   }
 
   /** The focus to its first place, unless the user was faster. */
   #settle() {
     if (this.frame.open && document.activeElement === this.frame) this.start.focus();
+  }
+
+  /**
+   * Who was writing when it opened writes on for a moment: a blank or Enter among that would press the first button
+   * unread (SR-01). So the focus waits until they pause; where the first place is a field, it takes what is typed.
+   */
+  #pressed({ target, key, altKey, ctrlKey, metaKey }) {
+    if (altKey || ctrlKey || metaKey) return;
+    const { start } = this;
+    const letter = key.length === 1 && key !== " ";
+    if (target === this.frame && letter && start.matches(FIELD)) return this.#settle();
+    if (target !== this.frame && !(target === start && letter && !start.matches(FIELD))) return;
+    this.frame.focus();
+    this.#settleAfter(PAUSED);
   }
 
   /** Ends it. Without an answer it is the harmless one. */

@@ -2,6 +2,8 @@
 // above all rooms (`../elements.js`): nothing here imports what it puts into the page.
 
 import { el } from "./dom.js";
+import { t } from "./strings.js";
+import { toast } from "./toast.js";
 
 const RETRY = 2000;
 
@@ -54,9 +56,32 @@ export async function eventually(load, wanted) {
  * @param {Record<string, any>} [props]
  * @returns {Promise<any>}
  */
-export async function present(name, props = {}) {
+export function present(name, props = {}) {
+  // Asked for once more before it is there, by a second click, it comes once.
+  const same = coming.find((other) => other.name === name && alike(other.props, props));
+  if (same) return same.answer;
+  const mine = { name, props, answer: shownWhenThere(name, props, () => coming.splice(coming.indexOf(mine), 1)) };
+  coming.push(mine);
+  return mine.answer;
+}
+
+/** @type {{name: string, props: Record<string, any>, answer: Promise<any>}[]} dialogues whose modules are on their way */
+const coming = [];
+
+const alike = (one, other) =>
+  Object.keys({ ...one, ...other }).every((key) => one[key] === other[key]);
+
+async function shownWhenThere(name, props, there) {
   const before = document.activeElement;
-  await modules[name]();
+  try {
+    await modules[name]();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    toast(t("page.trouble.daemon.unreachable"));
+    return null;
+  } finally {
+    there();
+  }
   const shown = Object.assign(el(name), props);
   return new Promise((resolve) => {
     shown.addEventListener(

@@ -209,8 +209,8 @@ export class Composer extends View {
       );
       if (!done) return;
       store.touch(this.chat, message_id);
-      // What was begun since is not of this edit.
-      if (this.#editing === message) this.#endEdit();
+      // What was begun or written since is not of this edit.
+      if (this.#editing === message && this.text.value.trim() === text) this.#endEdit();
     } catch (error) {
       this.#complain(textOf(error));
     } finally {

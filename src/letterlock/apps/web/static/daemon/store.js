@@ -162,7 +162,11 @@ class Store extends EventTarget {
   /** Try again what failed: what never got to the daemon is given to it, what failed behind it is sent once more. */
   async resend(chat, message, allow = "") {
     if (message.unsent) {
-      this.window(chat).settle(message, null);
+      const window = this.window(chat);
+      // Taken without an answer, it would be there twice; and so it would by a second click.
+      await window.findTaken();
+      if (!window.pending.some(({ key }) => key === message.key)) return null;
+      window.settle(message, null);
       return this.send(chat, message.unsent);
     }
     const answer = await rpc("resend", { chat, message_id: message.message_id, ...(allow && { allow }) });

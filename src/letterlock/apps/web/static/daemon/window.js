@@ -59,7 +59,7 @@ export class Window extends EventTarget {
 
   /** What is held, asked for again: something there may have gone, or was missed. */
   refresh() {
-    if (!this.loaded) return Promise.resolve();
+    if (!this.loaded) return this.error ? this.load() : Promise.resolve();
     const limit = Math.min(Math.max(PAGE, this.messages.length), MOST);
     const middle = this.messages[this.messages.length >> 1]?.order;
     const place = middle && (this.after || !this.following) ? { around: middle } : {};
@@ -138,6 +138,14 @@ export class Window extends EventTarget {
   adopt(local, message_id) {
     this.#keys.set(message_id, local.key);
     this.#replacePending(local, this.find(message_id) ? null : { ...local, message_id, local: false });
+  }
+
+  /** Ask whether the daemon has taken what it never answered to; what it has is pending no more. Raises RpcError. */
+  async findTaken() {
+    const { messages } = await rpc("messages", { chat: this.chat, limit: PAGE });
+    const before = this.pending.length;
+    this.#settleStored(messages);
+    if (this.pending.length < before) await this.refresh();
   }
 
   /** It did not get to the daemon: show it otherwise, or, with null, not at all. */
