@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -415,4 +416,21 @@ def test_sr02_what_is_kept_in_a_group_leaves_when_somebody_looks_and_there_are_k
     world.run_for(world.limits.look_again_ms)
     alice.do(alice.engine.open_group, name)
     world.run()
+    assert bob.shown(name) == carol.shown(name) == ["kept"]
+
+
+def test_what_is_kept_in_a_group_leaves_also_when_its_conference_was_not_made_before_a_crash() -> None:
+    """The key server answered, and the carrier did not."""
+    world, alice, bob, carol = _three()
+    world.claim_outcome[CAROL] = ClaimOutcome.NONE
+    for number in (BOB, CAROL):
+        alice.do(alice.engine.open_chat, number)
+    world.run()
+    name: GroupName = alice.do(alice.engine.create_group, [BOB, CAROL], "Tea")
+    alice.todo = deque(effect for effect in alice.todo if not isinstance(effect, MakeConference))
+    world.run()
+    alice.send(name, "kept", keep=True)
+    alice.restart()
+    del world.claim_outcome[CAROL]
+    world.run_for(world.limits.absent_refresh_ms * 2)
     assert bob.shown(name) == carol.shown(name) == ["kept"]

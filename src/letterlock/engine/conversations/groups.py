@@ -174,11 +174,12 @@ def change(core: Core, turn: Turn, name: ChatName, wanted: Change) -> None:
 
 
 def make_all(turn: Turn) -> None:
-    """After a restart: the conferences of groups that were being set up."""
+    """After a restart: the conferences of groups that were being set up, or wait for keys. Nobody knows whether they were
+    made before."""
     for key in turn.staged.scan(MEMBERSHIP):
         group = turn.staged.get(key)
         chat = turn.staged.get(chat_key(group.chat)) if group is not None and group.ours else None
-        if group is not None and chat is not None and chat.standing is Standing.SETTING_UP:
+        if group is not None and chat is not None and chat.standing in (Standing.SETTING_UP, Standing.NO_KEYS):
             _make(turn, group)
 
 
