@@ -54,19 +54,21 @@ async def test_a_file_with_a_text_behind_it_answers_a_message(both: Town) -> Non
 
 
 async def test_a_file_that_is_given_twice_under_one_id_is_sent_once(both: Town) -> None:
-    """An answer was lost: while the file is on its way the second is refused, after that it changes nothing."""
+    """An answer was lost: the second is refused, while the first is on its way and after it was sent with its text."""
     chosen = "5f0c1c9e-3a53-4c0b-8b0a-0a3b8f5d7c11"
     async with visiting(both.ana) as ana, listening(ana) as stream:
         await both.content.close()
-        begun = await uploaded(ana, both, b"plan", name="plan.txt", message_id=chosen)
+        given = {"name": "plan.txt", "message_id": chosen, "text_bytes": "4"}
+        begun = await uploaded(ana, both, b"textplan", **given)
         assert begun.json()["message_id"] == chosen
-        twice = await uploaded(ana, both, b"plan", name="plan.txt", message_id=chosen)
+        twice = await uploaded(ana, both, b"textplan", **given)
         assert (twice.status, twice.code) == (400, "input.message_id_used")
         server = await reopened(both, both.folder)
         assert (await told(stream, begun.json()["transfer"])).data["state"] == "sent"
-        after = await uploaded(ana, both, b"plan", name="plan.txt", message_id=chosen)
-        assert (await told(stream, after.json()["transfer"])).data["state"] == "sent"
-        assert [each["message_id"] for each in await shown(ana, both.ben.number)] == [chosen]
+        after = await uploaded(ana, both, b"textplan", **given)
+        assert (after.status, after.code) == (400, "input.message_id_used")
+        file, text = await shown(ana, both.ben.number)
+        assert (file["message_id"], text["text"]) == (chosen, "text")
         assert await ana.call("uploads") == []
         await server.close()
 

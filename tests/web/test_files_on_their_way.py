@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.async_api import Locator, Route, expect
 
 from client.phones import event
 from daemon.town import Town
+from daemon.visitor import visiting
 from letterlock.engine import events as ev
 from letterlock.services.content import ContentLimits, ContentServer
 from web.conftest import Visitors
@@ -142,6 +144,57 @@ async def test_a_file_whose_answer_was_lost_is_sent_once(both: Town, visitors: V
     await (await both.ben.client.chat(both.ana.number)).send("thanks")
     await ana.sees("thanks")
     await expect(ana.bubble("plan.txt")).to_have_count(1)
+
+
+async def test_a_file_that_was_sent_while_nobody_heard_of_it_is_not_said_to_have_failed(
+    both: Town, visitors: Visitors, tmp_path: Path
+) -> None:
+    """Neither its answer came nor the event of its end: the row goes, and its text is sent once."""
+    (tmp_path / "plan.txt").write_text("plan")
+    await acquainted(both)
+    ana = await opened(both, visitors)
+
+    async def lose(route: Route) -> None:
+        await ana.page.evaluate("async () => (await import('/static/daemon/store.js')).store.stream.close()")
+        await route.fetch()
+        async with visiting(both.ana) as other:
+            while await other.call("uploads"):
+                await asyncio.sleep(0)
+        await route.abort()
+
+    await ana.page.route("**/api/v1/files*", lose, times=1)
+    dialog = await ana.give(tmp_path / "plan.txt", send=False)
+    await dialog.get_by_role("textbox").fill("the plan")
+    await dialog.get_by_role("button", name=say("dialog.attach.send", count=1), exact=True).click()
+    await dialog.wait_for(state="hidden")
+    await expect(rows(ana)).to_have_count(0)
+    await ana.page.reload()
+    await expect(ana.bubble("plan.txt")).to_have_count(1)
+    await expect(ana.bubble("the plan")).to_have_count(1)
+
+
+async def test_what_is_cancelled_before_the_daemon_has_answered_is_not_sent(
+    both: Town, visitors: Visitors, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.txt").write_text("plan")
+    await acquainted(both)
+    await both.content.close()
+    ana = await opened(both, visitors)
+    cancelled = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await route.fetch()
+        await cancelled.wait()
+        await route.abort()
+
+    await ana.page.route("**/api/v1/files*", hold, times=1)
+    await ana.give(tmp_path / "plan.txt")
+    await event(both.ana.client, ev.TransferChanged, where=lambda seen: seen.state == "running")
+    await rows(ana).get_by_role("button", name=say("dialog.upload.cancel", name="plan.txt")).click()
+    cancelled.set()
+    await event(both.ana.client, ev.TransferChanged, where=lambda seen: seen.state == "cancelled")
+    await expect(rows(ana)).to_have_count(0)
+    assert not await both.ana.client.transfers()
 
 
 async def test_a_file_answers_and_its_text_comes_behind_it(both: Town, visitors: Visitors, tmp_path: Path) -> None:

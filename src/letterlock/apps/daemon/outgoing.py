@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,14 +70,27 @@ class Outgoing:
     def __init__(self, client: Client, tell: Callable[[str, dict[str, Any]], None], rng: Rng) -> None:
         self._client, self._tell, self._rng = client, tell, rng
         self._files: dict[str, _File] = {}
+        self._coming: set[MessageId] = set()
 
     def __len__(self) -> int:
         return len(self._files)
 
-    def check_new(self, message_id: MessageId) -> None:
-        """Raises InputError when a file is on its way under this id already."""
-        if any(file.message_id == message_id for file in self._files.values()):
+    @contextlib.asynccontextmanager
+    async def new(self, chat: Conversation, message_id: MessageId | None) -> AsyncGenerator[None]:
+        """While a file comes that is to have this id. Raises InputError for one that is coming, on its way or sent already:
+        whoever gave it sends the text behind it, too."""
+        if message_id is None:
+            yield
+            return
+        if message_id in self._coming or any(file.message_id == message_id for file in self._files.values()):
             raise InputError("this file is on its way already", code="input.message_id_used", hint="uploads")
+        self._coming.add(message_id)
+        try:
+            if await chat.find(message_id):
+                raise InputError("this message was sent already", code="input.message_id_used", hint="messages")
+            yield
+        finally:
+            self._coming.discard(message_id)
 
     async def begin(self, meant: Meant, waiting: Waiting) -> dict[str, Any]:
         """Upload and send it; `{transfer, message_id}`. Raises as `Conversation.upload` does, and has not begun then."""
@@ -207,9 +220,9 @@ class Outgoing:
         try:
             await chat.send_content(content, allow=allow, message_id=message_id)
         except InputError as error:
-            if error.code != "input.message_id_used":
+            if error.code != "input.message_id_used" or not await chat.find(message_id):
                 raise
-            # It was sent, and whoever said so was not heard.
+            # It was sent here, and whoever said so was not heard.
 
     def _refuse(self, file: _File, error: LetterlockError) -> None:
         _log.info("an uploaded file was not sent: %s (%s)", error, error.code)

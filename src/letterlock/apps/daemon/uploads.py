@@ -17,11 +17,11 @@ from typing import Any
 from aiohttp import web
 
 from ... import ids
-from ...client import Client
+from ...client import Client, Conversation
 from ...codec.file_names import safe_file_name
 from ...engine.content import Text, check
 from ...errors import InputError
-from ...ids import Rng
+from ...ids import MessageId, Rng
 from ..verbs.answers import allowed
 from ..verbs.names import conversation_named, message_named
 from .guard import Refused
@@ -68,12 +68,19 @@ class Uploads:
             raise Refused(503, "busy", "too many files are on their way", "wait for one of them, or remove one")
         given = request.query
         self._coming += 1
-        waiting: Waiting | None = None
         try:
             chat = await conversation_named(self._client, given.get("chat", ""))
             chosen = ids.message_id(given["message_id"]) if given.get("message_id") else None
-            if chosen is not None:
-                self.outgoing.check_new(chosen)
+            async with self.outgoing.new(chat, chosen):
+                begun = await self._take(request, chat, chosen)
+        finally:
+            self._coming -= 1
+        return web.json_response(begun, status=202)
+
+    async def _take(self, request: web.Request, chat: Conversation, chosen: MessageId | None) -> dict[str, Any]:
+        given = request.query
+        waiting: Waiting | None = None
+        try:
             answered = await message_named(chat, given["reply_to"]) if given.get("reply_to") else ""
             allow = await allowed(chat, given.get("allow"))
             body = _Body(request, self._settings)
@@ -86,11 +93,10 @@ class Uploads:
             name, kind = safe_file_name(given.get("name", "")), given.get("type", "")
             begun = await self.outgoing.begin(Meant(chat, name, kind, size, allow, answered, text, chosen), waiting)
             waiting = None
+            return begun
         finally:
-            self._coming -= 1
             if waiting is not None:
                 await asyncio.shield(asyncio.to_thread(waiting.release))
-        return web.json_response(begun, status=202)
 
     async def _text(self, body: _Body, count: str) -> str:
         """What the first so many bytes say. Raises InputError for what is no text, or too much of it."""

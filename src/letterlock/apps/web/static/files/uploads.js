@@ -29,6 +29,7 @@ import { t } from "../base/strings.js";
  * @property {string} reason why it failed
  * @property {string} transfer its name at the daemon, once it is there
  * @property {string} message_id of the message that it will be, whoever gives it
+ * @property {boolean} lost given to the daemon, which may have it, and may have sent it: its answer did not come
  * @property {boolean} resumable whether the daemon can go on with what it has
  * @property {AbortController} life
  */
@@ -43,6 +44,8 @@ const queues = new Map();
 const giving = new Set();
 /** @type {Set<string>} transfers that are over: a list that was asked for before may still have them */
 const settled = new Set();
+/** @type {Set<string>} messages that were given up before the daemon said that it has their files */
+const withdrawn = new Set();
 const MOST_SETTLED = 500;
 /** After what was asked in vain. */
 const PAUSE_MS = 1_000;
@@ -72,7 +75,8 @@ function made(what) {
   return {
     ...{ file: null, text: "", reply: null, batch: { allow: "" }, stage: "queued", done: 0, reason: "", transfer: "" },
     // Its message has its id before anybody has the file: given again after an answer was lost, it is sent once.
-    ...{ message_id: crypto.randomUUID(), resumable: false, life: new AbortController(), size: what.file?.size ?? 0 },
+    ...{ message_id: crypto.randomUUID(), life: new AbortController(), size: what.file?.size ?? 0 },
+    ...{ lost: false, resumable: false },
     ...what,
   };
 }
@@ -86,7 +90,8 @@ function enqueue(one) {
 
 async function give(one) {
   if (!uploads.has(one)) return;
-  Object.assign(one, { stage: "giving", done: 0, size: one.file.size, reason: "", life: new AbortController() });
+  Object.assign(one, { stage: "giving", lost: false, done: 0, size: one.file.size });
+  Object.assign(one, { reason: "", life: new AbortController() });
   tell(one);
   const send = (allow) => {
     one.batch.allow = allow;
@@ -105,13 +110,12 @@ async function give(one) {
     if (settled.has(one.transfer)) drop(one);
     else tell(one);
   } catch (error) {
-    if (error instanceof RpcError && error.code === "upload.cancelled") drop(one);
-    // The daemon has it: only its answer was lost.
-    else if (error.code === "input.message_id_used") await look();
-    else {
-      failed(one, reasonOf(error, one.chat), false);
-      if (error.unreachable) await look();
-    }
+    if (error instanceof RpcError && error.code === "upload.cancelled") return drop(one);
+    // The daemon has it, or has sent it: only its answer was lost.
+    one.lost = error.unreachable || error.code === "input.message_id_used";
+    if (error.unreachable) failed(one, t("page.trouble.daemon.unreachable"), false);
+    else if (!one.lost) failed(one, reasonOf(error, one.chat), false);
+    if (one.lost) await look();
   }
 }
 
@@ -165,8 +169,9 @@ function settle(transfer) {
 
 /** Stop it, or remove it after it has failed. Resolves to the text that would have been sent behind it. */
 export async function cancel(one) {
-  one.life.abort();
   const { transfer } = one;
+  if (!transfer && (one.lost || one.stage === "giving")) withdrawn.add(one.message_id);
+  one.life.abort();
   drop(one);
   if (!transfer) return one.text;
   // What the daemon does not have any more was sent this very moment, and the text with it.
@@ -229,13 +234,14 @@ async function look() {
 }
 
 async function compare() {
-  const ours = [...uploads].filter(({ transfer }) => transfer !== "");
+  const ours = [...uploads].filter(({ transfer, lost }) => transfer !== "" || lost);
   const listed = new Map((await rpc("uploads")).map((record) => [record.transfer, record]));
+  const known = new Set([...listed.values()].map((record) => record.message_id));
   for (const one of ours) {
     if (!uploads.has(one)) continue;
     const record = listed.get(one.transfer);
     if (record) take(one, record);
-    else await vanished(one);
+    else if (!known.has(one.message_id)) await vanished(one);
   }
   // One that is being given now may be in the list, and is ours as soon as its answer is there.
   await Promise.allSettled(giving);
@@ -243,8 +249,12 @@ async function compare() {
     const { transfer, message_id, chat, name, text, size } = record;
     let one = [...uploads].find((other) => other.message_id === message_id);
     if (one?.transfer === transfer || settled.has(transfer)) continue;
+    if (withdrawn.has(message_id)) {
+      await rpc("upload.remove", { upload: transfer }).catch(() => {});
+      continue;
+    }
     one ??= made({ message_id, chat, name, text, size });
-    Object.assign(one, { transfer, stage: "moving" });
+    Object.assign(one, { transfer, lost: false, stage: "moving" });
     uploads.add(one);
     take(one, record);
   }
@@ -257,13 +267,15 @@ function take(one, record) {
 
 /** The daemon does not have it any more: it was sent, or a daemon that was started again knows nothing of it. */
 async function vanished(one) {
-  if (one.stage === "failed" && !one.resumable) return;
+  if (one.stage === "failed" && !one.resumable && !one.lost) return;
   const { chat, message_id } = one;
   const near = await rpc("messages", { chat, around: message_id, limit: 1 }).catch((error) => {
     if (error.unreachable) throw error;
     return { messages: [] };
   });
   if (near.messages.some((message) => message.message_id === message_id)) return drop(one);
+  // It may be on its way to the list yet; that the daemon did not answer is said already.
+  if (one.lost && one.stage === "failed") return;
   one.transfer = "";
   failed(one, [t("dialog.upload.failed"), one.file ? "" : t("dialog.upload.choose")].filter(Boolean).join(" "), false);
 }
@@ -281,6 +293,7 @@ store.addEventListener("transfers", ({ detail: { transfer } }) => {
 store.stream.addEventListener("upload", ({ detail: { transfer, state, message_id } }) => {
   // One that has begun may be another page's.
   if (state === "begun" || state === "refused") return void look();
+  withdrawn.delete(message_id);
   settle(transfer);
   for (const one of uploads) if (one.transfer === transfer || one.message_id === message_id) drop(one);
 });
