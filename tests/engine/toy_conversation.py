@@ -111,7 +111,7 @@ class ToyConversations:
         return Progress({_RECORD.key("own"): own}, requests=(PublishKeyPackages("publish", (self.package(),)),))
 
     def looked_up(self, state: State, number: Number, answer: Claimed, now: Instant, rng: Rng) -> tuple[Progress, bool]:
-        members = {number: json.loads(answer.packages[-1])["spki"]} if answer.packages else {}
+        members: dict[str, str] = {number: json.loads(answer.packages[-1])["spki"]} if answer.packages else {}
         writes, notices = self._pins(state, members)
         return Progress(writes, notices=tuple(notices)), bool(members)
 

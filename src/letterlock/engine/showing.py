@@ -25,7 +25,7 @@ def show(core: Core, turn: Turn, chat: Chat, message: Message, fills_gap: bool =
     if message.mine:
         message = _adopt_early_receipts(turn, chat.number, message)
     if message.content_type == GROUP_TYPE:
-        # It took effect when it came (groups_receiving.py); of ours there is something to send again.
+        # It took effect when it came (groups/receiving.py); of ours there is something to send again.
         if message.mine:
             put(turn, chat.number, message)
         return chat

@@ -71,7 +71,7 @@ class Standing(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """What the engine knows of one chat, beside its contact's keys, or its group's log (groups_values.py)."""
+    """What the engine knows of one chat, beside its contact's keys, or its group's log (groups/values.py)."""
 
     number: ChatName
     sticky: bool = False
