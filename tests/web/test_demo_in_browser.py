@@ -58,11 +58,26 @@ async def test_the_tour_by_keyboard_to_the_control(demo: DemoServer, visitors: V
     for step in range(1, 6):
         await page.keyboard.press("Enter")
         title = page.locator("#tour-title")
-        await expect(title).to_have_text(say(f"demo.tour.{step}.title"), timeout=15_000)
+        await expect(title).to_have_text(say(f"demo.tour.{step}.title"))
         if step == 5:
             await expect(page.frames[1].locator("ll-composer textarea")).to_be_visible()
         await expect(title).to_be_focused()
         await page.keyboard.press("Tab")
     await expect(page.get_by_role("button", name=say("demo.tour.5.plain"), exact=True)).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(page.locator(".learns-not q")).to_have_text(say("demo.tour.ana.plain"), timeout=15_000)
+    await expect(page.locator(".learns-not q")).to_have_text(say("demo.tour.ana.plain"))
+
+
+async def test_no_frame_goes_from_a_server_to_itself(demo: DemoServer, visitors: Visitors) -> None:
+    """Before a number is claimed nobody signs, and of a file's bytes nobody: the carrier sees a phone, and not whose."""
+    page = (await visitors(demo.login_url())).page
+    await page.get_by_role("button", name=say("demo.tour.skip"), exact=True).click()
+    frames = page.locator(".frame .who")
+    nameless = between(say("demo.phone.short"), say("demo.directory.short"))
+    await expect(frames.filter(has_text=nameless).first).to_be_attached()
+    servers = [say(f"demo.{each}.short") for each in ("directory", "content", "carrier", "server")]
+    assert {between(each, each) for each in servers} & set(await frames.all_text_contents()) == set()
+
+
+def between(sender: str, recipient: str) -> str:
+    return say("demo.between", **{"from": sender, "to": recipient})

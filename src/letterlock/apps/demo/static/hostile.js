@@ -70,6 +70,8 @@ export class Hostile {
   #choose(name) {
     this.#chosen = this.#chosen === name ? "" : name;
     this.#render();
+    // What it is after, and the button that does it, are what the press asked for.
+    if (this.#chosen) this.#detail.scrollIntoView({ block: "nearest" });
   }
 
   async #do(act, values) {
@@ -100,7 +102,8 @@ export class Hostile {
     const before = this.#spoken.verdict;
     fill(this.#outcome, trial && trial.attack === attack ? this.#trial(trial) : null);
     // What it came to is what was waited for: it does not stay below the edge.
-    if (this.#spoken.verdict !== before && this.#spoken.verdict !== "armed") this.#outcome.querySelector(".verdict")?.scrollIntoView({ block: "nearest" });
+    const { verdict } = this.#spoken;
+    if (verdict !== before && verdict !== "armed") this.#outcome.querySelector(OPEN.has(verdict) ? ".verdict" : ".aims.done")?.scrollIntoView({ block: "nearest" });
   }
 
   #counts() {
