@@ -47,6 +47,10 @@ class Screen:
     async def begin(self, number: str, name: str = "") -> None:
         """A new chat, by the dialogue for it."""
         await self.button("page.new_chat").first.click()
+        await self.begin_here(number, name)
+
+    async def begin_here(self, number: str, name: str = "") -> None:
+        """In that dialogue, which is open."""
         dialog = self.dialog(self.say("dialog.new.name"))
         await dialog.get_by_label(self.say("dialog.new.number")).fill(number)
         if name:

@@ -73,6 +73,28 @@ async def test_a_dialogue_that_is_asked_for_twice_comes_once(both: Town, visitor
     await expect(dialog).to_have_count(1)
 
 
+async def test_the_way_back_of_the_browser_closes_a_dialogue(both: Town, visitors: Visitors) -> None:
+    """And the way forward opens it, once."""
+    page = (await visitors(both.ana.login_url())).page
+    ana = Screen(page)
+    dialog = page.get_by_role("dialog")
+    await ana.button("page.new_chat").first.click()
+    await expect(dialog).to_have_count(1)
+    await page.go_back()
+    await expect(dialog).to_have_count(0)
+    await page.go_forward()
+    await expect(dialog).to_have_count(1)
+    await ana.begin_here(STRANGER)
+    await expect(ana.chip).to_contain_text(say("security.no-keys-found.label"))
+    await ana.writing.fill("is this you?")
+    await ana.writing.press("Enter")
+    await expect(dialog).to_have_count(1)
+    await page.go_back()
+    await expect(dialog).to_have_count(0)
+    await ana.row(STRANGER).click()
+    await expect(ana.writing).to_have_value("is this you?")
+
+
 async def test_a_dialogue_that_cannot_be_fetched_says_so(both: Town, visitors: Visitors) -> None:
     visit = await visitors()
     visit.expect(r"ERR_FAILED.*settings\.js")

@@ -85,8 +85,12 @@ export class Dialog extends HTMLElement {
     // said neither as long as both happened at once.
     this.frame.focus();
     this.frame.addEventListener("keydown", (event) => this.#pressed(event));
+    window.addEventListener("hashchange", this.#left);
     this.#settleAfter(SETTLING);
   }
+
+  /** The browser's own "back" leads to another address below it. */
+  #left = () => this.close();
 
   #settling = 0;
 
@@ -109,7 +113,7 @@ export class Dialog extends HTMLElement {
     const { start } = this;
     const letter = key.length === 1 && key !== " ";
     if (target === this.frame && letter && start.matches(FIELD)) return this.#settle();
-    if (target !== this.frame && !(target === start && letter && !start.matches(FIELD))) return;
+    if (target !== this.frame && !(letter && target === start && start.matches("button"))) return;
     this.frame.focus();
     this.#settleAfter(PAUSED);
   }
@@ -166,6 +170,7 @@ export class Dialog extends HTMLElement {
   #tell(answer) {
     if (this.#told) return;
     this.#told = true;
+    window.removeEventListener("hashchange", this.#left);
     this.dispatchEvent(new CustomEvent("closed", { detail: answer }));
   }
 }
