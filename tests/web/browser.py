@@ -22,6 +22,8 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 _DRIVER = Path(playwright.__file__).parent / "driver" / "node"
 PHONE, DESKTOP = (390, 844), (1280, 800)
+# Milliseconds within which something has to come: far more than it takes, because the machine may be busy.
+PATIENCE = 30_000
 
 _SWITCHES = (
     # Quiet, and the same everywhere.
@@ -115,7 +117,7 @@ class Visit:
         }
         context = await browser.new_context(**settings)
         try:
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(PATIENCE)
             await context.add_init_script(_TELL)
             visit = cls(context, await context.new_page())
             if url:

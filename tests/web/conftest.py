@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from daemon.town import Town, town
 from web import browser as chromium
@@ -16,6 +16,9 @@ from web.browser import Visit
 from web.samples import Samples
 
 Visitors = Callable[..., Awaitable[Visit]]
+
+# Playwright's own five seconds are not enough for a busy machine; what holds at once is not waited for.
+expect.set_options(timeout=chromium.PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ async def acquainted(both: Town, one: Person | None = None, other: Person | None
 
 async def heard(person: Person, kind: str, **fields: object) -> Event:
     """Wait for an event of this kind with these fields; it may have come already."""
-    async with asyncio.timeout(10), contextlib.aclosing(person.client.events(after=0)) as events:
+    async with asyncio.timeout(30), contextlib.aclosing(person.client.events(after=0)) as events:
         async for recorded in events:
             event = recorded.event
             if _kind(event) == kind and all(getattr(event, name) == value for name, value in fields.items()):

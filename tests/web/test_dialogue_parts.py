@@ -109,7 +109,7 @@ async def test_a_note_on_new_keys_counts_as_seen_after_some_seconds(both: Town, 
     await (await new.client.chat(both.ana.number)).send("my new phone")
     note = visit.page.get_by_role("status").filter(has_text=say("security.keys-new.label", name=both.ben.number))
     await expect(note).to_be_visible()
-    await visit.page.locator("ll-banner[data-read]").wait_for(timeout=9_000)
+    await visit.page.locator("ll-banner[data-read]").wait_for()
     await expect(note).to_be_visible()
     await expect(ana.chip).to_contain_text(say("security.keys-new.label", name=both.ben.number))
     await ana.open(cleo.number)

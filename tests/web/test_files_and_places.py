@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,7 @@ async def test_a_film_plays_and_seeks_while_it_is_decrypted(
     await ana.give(media[name])
     await film(ben, name).click()
     await ben.page.locator("video").wait_for()
-    place = await asyncio.wait_for(seek(ben.page, SECONDS * 0.85), 15)
+    place = await asyncio.wait_for(seek(ben.page, SECONDS * 0.85), 60)
     assert SECONDS * 0.85 < place <= SECONDS + 0.5
     assert await ben.page.locator("video").evaluate("(video) => video.videoWidth") == 320
     # It was read by ranges, from an address that nobody can guess, and no plain copy was made of it.
@@ -156,7 +158,7 @@ async def test_a_film_shows_its_first_picture_only_where_nothing_is_fetched_for_
     assert await film(ben, "front.mp4").locator("video").count() == 0
     assert not [url for url in asked if "/media/" in url]
     await film(ben, "front.mp4").click()
-    await asyncio.wait_for(seek(ben.page, SECONDS * 0.85), 15)
+    await asyncio.wait_for(seek(ben.page, SECONDS * 0.85), 60)
     await ben.page.locator("video").evaluate("async (video) => { await (await fetch(video.src)).arrayBuffer(); }")
     await ben.page.reload()
     await expect(film(ben, "front.mp4").locator(".still video")).to_be_visible()
@@ -183,27 +185,41 @@ async def test_hevc_says_why_and_offers_to_save(both: Town, visitors: Visitors, 
     assert say("dialog.media.no-pictures") in text or say("dialog.media.no-play", type="video/mp4") in text
 
 
+@contextlib.asynccontextmanager
+async def moving(slider: Locator) -> AsyncIterator[None]:
+    """What is done meanwhile lets it leave its start. The page itself looks, because a short sound may be over, and the
+    slider back, before anybody outside has looked again."""
+    await slider.evaluate("""(slider) => {
+      slider.moved = new Promise((done) => {
+        const look = () => (slider.valueAsNumber > 0 ? done() : requestAnimationFrame(look));
+        look();
+      });
+    }""")
+    yield
+    async with asyncio.timeout(30):
+        await slider.evaluate("(slider) => slider.moved")
+
+
 async def test_a_sound_plays(both: Town, visitors: Visitors, media: Samples) -> None:
     ana, ben = await talking(both, visitors)
     await ana.give(media["tone.mp3"])
     sound = ben.page.get_by_role("group", name=say("dialog.sound.name", name="tone.mp3"))
-    await sound.get_by_role("button", name=say("dialog.sound.play"), exact=True).click()
-    await expect(sound.get_by_role("button", name=say("dialog.sound.pause"), exact=True)).to_be_visible()
     slider = sound.get_by_role("slider", name=say("dialog.sound.seek"))
-    await expect(slider).not_to_have_value("0")
+    async with moving(slider):
+        await sound.get_by_role("button", name=say("dialog.sound.play"), exact=True).click()
 
 
 async def test_a_voice_message_is_recorded_sent_and_heard(both: Town, visitors: Visitors) -> None:
     ana, ben = await talking(both, visitors, permissions=["microphone"])
     await ana.button("page.voice_record").click()
     recording = ana.page.get_by_role("group", name=say("dialog.voice.label"))
-    await expect(recording.get_by_role("timer")).to_have_text("0:01")
+    await expect(recording.get_by_role("timer")).to_have_text(re.compile("[1-9]"))
     await recording.get_by_role("button", name=say("dialog.voice.send"), exact=True).click()
     await expect(recording).to_have_count(0)
     sound = ben.page.get_by_role("article").last.get_by_role("slider", name=say("dialog.sound.seek"))
     await sound.wait_for()
-    await ben.page.get_by_role("button", name=say("dialog.sound.play"), exact=True).click()
-    await expect(sound).not_to_have_value("0")
+    async with moving(sound):
+        await ben.page.get_by_role("button", name=say("dialog.sound.play"), exact=True).click()
 
 
 async def test_escape_and_cancel_send_no_voice(both: Town, visitors: Visitors) -> None:
@@ -211,7 +227,7 @@ async def test_escape_and_cancel_send_no_voice(both: Town, visitors: Visitors) -
     for cancel in ("Escape", "button"):
         await ana.button("page.voice_record").click()
         recording = ana.page.get_by_role("group", name=say("dialog.voice.label"))
-        await expect(recording.get_by_role("timer")).to_have_text("0:01")
+        await expect(recording.get_by_role("timer")).to_have_text(re.compile("[1-9]"))
         if cancel == "Escape":
             await ana.page.keyboard.press("Escape")
         else:

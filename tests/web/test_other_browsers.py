@@ -86,7 +86,7 @@ async def test_what_an_engine_complains_of_is_heard(engine: Engine, both: Town) 
         "document.body.append(Object.assign(document.createElement('img'), { src: 'http://127.0.0.1:9/forbidden.png' }))",
     ):
         await window.run(script)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(found := (await engine.complaints())[before:]) < 3:
             await asyncio.sleep(0.05)
     for wrong in ("thrown on purpose", "written on purpose", "forbidden.png"):

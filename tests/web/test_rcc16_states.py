@@ -106,7 +106,7 @@ async def test_sr01_encryption_that_the_other_one_ended_is_said_and_asked_about(
     await ana.writing.press("Enter")
     await dialog.get_by_role("button", name=say("dialog.banner.revive"), exact=True).click()
     await expect(dialog).to_be_hidden()
-    await expect(ana.chip).to_contain_text(say("security.encrypted.label"), timeout=20_000)
+    await expect(ana.chip).to_contain_text(say("security.encrypted.label"))
     await expect(ana.writing).to_have_value("are you there?")
     await ana.writing.press("Enter")
     await pair.ben.until(

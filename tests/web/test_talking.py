@@ -66,7 +66,7 @@ async def test_a_message_waits_for_a_phone_that_is_off(both: Town, visitors: Vis
     await expect(mine).to_contain_text(re.compile(f"{say('page.status_sending')}|{say('page.status_sent')}"))
     await expect(mine).not_to_contain_text(say("page.status_delivered"))
     async with both.open(cleo):
-        await expect(mine).to_contain_text(say("page.status_delivered"), timeout=20_000)
+        await expect(mine).to_contain_text(say("page.status_delivered"))
 
 
 async def test_replies_are_quoted_and_lead_back(both: Town, visitors: Visitors) -> None:

@@ -17,7 +17,7 @@ from web.webdriver import ELEMENT, Refused
 
 __all__ = ["Found", "Window"]
 
-_PATIENCE = 15.0
+_PATIENCE = 30.0
 _KEYS = {"Escape": "\ue00c", "Enter": "\ue007", "Tab": "\ue004", "ArrowUp": "\ue013", "ArrowDown": "\ue015"}
 
 # Where a role may be; the engine has the last word on what it is.
