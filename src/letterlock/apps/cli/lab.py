@@ -58,12 +58,6 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 async def run_network(arguments: argparse.Namespace, terminal: Terminal) -> int:
     folder = Path(arguments.folder) if arguments.folder else arguments.data_dir / "network"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made: {error.strerror}", code="input.folder", hint="--folder DIR"
-        ) from error
     lab = Lab(folder, log=arguments.log, free_ports=arguments.free_ports)
 
     def on_code(issued: IssuedCode) -> None:
@@ -95,7 +89,7 @@ async def run_network(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 class Lab:
-    """All services, in a folder that is there; `start` brings them up in the order in which they need each other, and has the stack end them."""
+    """All services; `start` brings them up in the order in which they need each other, and has the stack end them."""
 
     carrier: Carrier
     focus: Focus
@@ -135,7 +129,14 @@ class Lab:
     ) -> None:
         """`on_code` gets the codes that set a phone up, `on_stray` those that somebody asked of the directory by itself.
 
-        Raises OSError when a port is taken, StoreError or StoreLocked for what lies in the folder."""
+        Raises OSError when a port is taken, InputError for a folder that cannot be made,
+        StoreError or StoreLocked for what lies in it."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise InputError(
+                f"the folder {self._folder} cannot be made: {error.strerror}", code="input.folder", hint="--folder DIR"
+            ) from error
         secret = operator_secret(self._folder / "secret")
         sip_passwords, content_passwords = (derived_passwords(secret, service) for service in ("sip", "content"))
         self.carrier = Carrier(
