@@ -100,6 +100,34 @@ async def test_what_is_on_its_way_is_listed_for_whoever_asks(both: Town) -> None
         assert await shown(ana, both.ben.number) == []
 
 
+async def test_giving_many_up_waits_for_a_mute_server_once(both: Town) -> None:
+    """All are told to it beside each other: a daemon that ends, or starts after it was killed, is not held up by each."""
+    asked, three = 0, asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        last = (await reader.readline()).startswith(b"DELETE ")
+        asked += last
+        if asked == 3:
+            three.set()
+        # It answers nobody before it has heard of all, and forgets who hung up.
+        hung_up, all_heard = asyncio.ensure_future(reader.read()), asyncio.ensure_future(three.wait())
+        await asyncio.wait((hung_up, all_heard), return_when=asyncio.FIRST_COMPLETED)
+        all_heard.cancel()
+        hung_up.cancel()
+        asked -= last
+        writer.close()
+
+    async with visiting(both.ana) as ana:
+        await both.content.close()
+        for name in ("a.txt", "b.txt", "c.txt"):
+            assert (await uploaded(ana, both, b"x", name=name)).status == 202
+        async with await asyncio.start_server(mute, "127.0.0.1", both.content.port):
+            await both.ana.daemon.close()
+            assert three.is_set()
+    assert not await both.ana.client.transfers()
+
+
 async def test_what_was_refused_stays_until_it_is_sent_or_removed(tmp_path: Path) -> None:
     """Whoever listened when it happened; tried again it is sent, once."""
     async with town(tmp_path) as both, visiting(both.ben) as ben:

@@ -107,8 +107,8 @@ class Outgoing:
 
     async def close(self) -> None:
         """Nothing more is sent; what is not done is cancelled."""
-        for file in list(self._files.values()):
-            await self._drop(file)
+        # At once, because saying so to a content server that does not answer takes its time.
+        await asyncio.gather(*map(self._drop, list(self._files.values())))
 
     # --- what a page asks ------------------------------------------------------------------------------------
     async def uploads(self, locale: str) -> list[dict[str, Any]]:

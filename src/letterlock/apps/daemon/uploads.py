@@ -53,10 +53,14 @@ class Uploads:
 
     async def start(self) -> None:
         """Delete, and cancel, what a daemon left that was killed."""
-        for transfer in await self._client.transfers():
-            source = Path(transfer.info.path)
-            if transfer.info.upload and source.is_relative_to(self._spool.folder):
-                await transfer.cancel()  # of one that is done it only forgets that there was one
+        left = [
+            transfer
+            for transfer in await self._client.transfers()
+            if transfer.info.upload and Path(transfer.info.path).is_relative_to(self._spool.folder)
+        ]
+        # At once, because saying so to a content server that does not answer takes its time. Of one that is done it only
+        # forgets that there was one.
+        await asyncio.gather(*(transfer.cancel() for transfer in left))
         await asyncio.to_thread(self._spool.clear)
 
     async def close(self) -> None:
