@@ -148,6 +148,16 @@ async def test_an_attack_on_a_group_is_followed_to_its_end(page: Page, attack: s
     received = [step for step in trial["steps"] if step["kind"] == "message-received"]
     assert [(step["phone"], step["encrypted"]) for step in received] == [(BEN, True)] * (verdict == "arrived")
 
+    def copies(state: dict[str, Any]) -> list[dict[str, Any]]:
+        """What left the relay of the message when it came from Ana."""
+        frames = [f for f in state["frames"] if f["id"] == trial["message_id"] and f["from"] == ANA]
+        wanted = 3 if attack == "duplicate" else 1
+        return frames[0]["copies"] if frames and len(frames[0]["copies"]) >= wanted else []
+
+    state = await page.state()
+    state = state if copies(state) else await page.until(copies)
+    assert {copy["changed"] for copy in copies(state)} == {attack == "strip"}
+
 
 async def test_forged_receipts_leave_the_message_where_it_is(page: Page) -> None:
     """SR-05: the receipts are on the wire, made up by the carrier; Ana's phone says no more than that the network took it."""

@@ -179,6 +179,38 @@ def test_what_was_passed_on_is_known_and_whether_it_was_changed() -> None:
     assert log.last.recipient == ANA
 
 
+def chunk(message: str, span: str, body: bytes, flag: str = "$", to: str = "msrp://ben.example:2/s;tcp") -> bytes:
+    head = (
+        f"MSRP a1 SEND\r\nTo-Path: msrp://relay.example:1/t;tcp {to}\r\nMessage-ID: {message}\r\nByte-Range: {span}\r\n"
+    )
+    return head.encode() + b"Content-Type: message/cpim\r\n\r\n" + body + b"\r\n-------a1" + flag.encode() + b"\r\n"
+
+
+def test_of_a_session_too_it_is_known_what_was_passed_on_and_whether_it_was_changed() -> None:
+    """The relay cuts a message otherwise than it came; a focus gives one id to what it sends to two."""
+    log = Log()
+    for connection in (3, 4):
+        log.put("O", connection, b"tcp 127.0.0.1:1 msrp")
+    whole = b"From: <sip:a@lab>\r\n\r\nContent-Type: message/mls\r\n\r\nciphertext"
+    begin, rest = whole[:30], whole[30:]
+    log.put("r", 3, chunk("9", "1-30/60", begin, "+"))
+    first = log.last
+    log.put("r", 3, chunk("9", "31-60/60", rest))
+    log.put("r", 3, chunk("9", "1-*/60", whole, to="msrp://cleo.example:3/s;tcp"))
+    other = log.last
+    assert first.copies == other.copies == []
+    log.put("s", 4, chunk("9", "1-*/60", whole))
+    log.put("s", 4, chunk("9", "1-*/60", whole[:-1] + b"!"))
+    assert [copy.changed for copy in first.copies] == [False, True]
+    log.put("s", 4, chunk("9", "1-40/60", whole[:40], "+"))
+    log.put("s", 4, chunk("9", "41-60/60", b"?" * 20))
+    assert [copy.changed for copy in first.copies] == [False, True, True]
+    log.put("s", 4, chunk("9", "1-*/61", whole + b"!"))
+    assert [copy.changed for copy in first.copies] == [False, True, True, True]
+    assert other.copies == [], "which went to somebody else, or nowhere"
+    assert log.put("s", 4, b"MSRP a2 200 OK\r\n-------a2$\r\n") == []
+
+
 def test_the_ledger_counts_what_a_carrier_can_count() -> None:
     log = Log()
     for n in range(3):

@@ -14,6 +14,7 @@ from ...ids import Instant
 from .frame import Copy, Frame, body_of, call_of, headers_of, read
 from .framing import Framing, RawFrame, framing_of
 from .network import DIRECTORY_PASSAGE
+from .relayed import Relayed
 
 __all__ = ["Change", "Closed", "Frames"]
 
@@ -51,6 +52,7 @@ class Frames:
         self._connections: dict[int, _Connection] = {}
         self._kept: dict[int, Frame] = {}
         self._by_call: dict[tuple[str, str], Frame] = {}
+        self._relayed = Relayed()
         self._next = 1
 
     def frame(self, number: int) -> Frame | None:
@@ -89,6 +91,11 @@ class Frames:
             if raw.how == "piece" or raw.head < len(raw.data) or connection.outward.within_body:
                 yield self._keep(_answer(connection, raw, at, self._next))
             return
+        if connection.how == "msrp":
+            passed = self._relayed.left(raw, at, connection.number)
+            if passed is not None:
+                yield passed, passed.copies[-1]
+            return
         if connection.how != "sip" or raw.how == "ping" or raw.data.startswith(b"SIP/2.0"):
             return
         headers = headers_of(raw)
@@ -112,6 +119,8 @@ class Frames:
             call = call_of(frame.headers)
             if call[0] and not frame.line.startswith("SIP/2.0"):
                 self._by_call[call] = frame
+        if frame.how == "msrp":
+            self._relayed.came(frame)
         while len(self._kept) > _KEPT:
             gone = self._kept.pop(next(iter(self._kept)))
             self._by_call.pop(call_of(gone.headers), None)

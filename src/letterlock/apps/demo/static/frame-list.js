@@ -110,9 +110,12 @@ export class FrameList {
     const kind = t(`demo.kind.${frame.kind}`, { detail: frame.detail });
     const place = frame.kind.startsWith("file") ? "content" : frame.how === "http" ? "directory" : "carrier";
     const service = t(`demo.${place}.short`);
-    // On the carrier's own connections who has no number is one of its servers: the focus.
-    const from = frame.from ? nameOf(state, frame.from) : place === "carrier" ? t("demo.server.short") : service;
-    const to = frame.to ? nameOf(state, frame.to) : service;
+    // On the carrier's own connections who has no number is one of its servers: the focus. On the others it is a phone
+    // of which it cannot tell the number: nobody signs on the way to the content server, nor before a number is claimed.
+    const nameless = place === "carrier" ? t("demo.server.short") : t("demo.phone.short");
+    const answer = frame.kind.endsWith("-answer");
+    const from = frame.from ? nameOf(state, frame.from) : answer ? service : nameless;
+    const to = frame.to ? nameOf(state, frame.to) : answer ? nameless : service;
     const about = frame.kind === "look-up" ? service : to;
     const fate = fateOf(frame);
     return el(
@@ -136,7 +139,8 @@ export class FrameList {
 export function fateOf(frame) {
   if (frame.made) return { kind: "bad", text: t("demo.fate.made") };
   if (frame.kind !== "sealed" && frame.kind !== "plain") return null;
-  if (frame.how !== "sip") return null;
+  // Of a message of a session it is said at its first part, which alone has its name.
+  if (frame.how !== "sip" && !(frame.how === "msrp" && frame.id)) return null;
   const { copies } = frame;
   if (copies.some((copy) => copy.changed)) return { kind: "bad", text: t("demo.fate.changed") };
   if (copies.length > 1) return { kind: "bad", text: t("demo.fate.times", { count: copies.length }) };

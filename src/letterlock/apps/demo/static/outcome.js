@@ -18,8 +18,7 @@ export function got(state) {
   if (!seen.length) return [t("demo.got.nothing")];
   const [first, ...again] = seen;
   const { copies } = first;
-  // Of sessions the log does not say which chunk out belongs to which chunk in.
-  const passed = first.how !== "sip" ? "" : copies.length ? t("demo.got.passed", { count: copies.length }) : t("demo.got.kept");
+  const passed = copies.length ? t("demo.got.passed", { count: copies.length }) : t("demo.got.kept");
   return [
     [t("demo.got.sealed", { size: bytesOf(first.sealed) }), passed, copies.some((copy) => copy.changed) && t("demo.got.changed")].filter(Boolean).join(" "),
     again.length > 0 && t("demo.got.again", { count: again.length }),

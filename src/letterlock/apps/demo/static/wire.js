@@ -64,7 +64,7 @@ export class Wire {
     const from = this.#ends[frame.from];
     if (from === undefined) return;
     const chip = this.#move(frame, from, 0.5);
-    if (frame.kind !== "sealed" && frame.kind !== "plain") return;
+    if ((frame.kind !== "sealed" && frame.kind !== "plain") || (frame.how === "msrp" && !frame.id)) return;
     setTimeout(() => {
       if (!this.#seen.get(frame.n) && chip) this.#fall(frame);
     }, PATIENCE_MS);
