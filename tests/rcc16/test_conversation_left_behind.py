@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from letterlock.conversation_seam import Leave, RemoveMembers, SetMetadata
+from letterlock.conversation_seam import Conversation, Leave, Packet, PacketHeader, RemoveMembers, SetMetadata
 from letterlock.rcc16.choices import OURS
-from letterlock.rcc16.wire.control import Operation, decode_client_message, encode_client_message
+from letterlock.rcc16.conversation.settings import DEPLOYED
+from letterlock.rcc16.wire.content_types import GROUP_INFO
+from letterlock.rcc16.wire.control import (
+    ControlMessage,
+    MlsMessage,
+    Operation,
+    decode_client_message,
+    decode_enhanced_group_info,
+    encode_client_message,
+    encode_enhanced_group_info,
+)
 
 from .test_conversation_groups import agree, members
 from .world import ANA, BEN, CLEO, CONTROL, DORA, GROUP, Phone, World
@@ -33,6 +43,29 @@ def _spoil_self_removes(world: World) -> None:
         order(focus, phone, packet)
 
     world._order = spoilt  # type: ignore[method-assign]
+
+
+def _other_signatures(world: World) -> list[bytes]:
+    """Of the proposals that are given with a GroupInfo: with a byte of what was signed changed. What was given."""
+    down, given = world.down, []
+
+    def lying(
+        conversation: Conversation, message_id: str, kind: str, body: bytes, headers: tuple[PacketHeader, ...]
+    ) -> Packet:
+        if kind == GROUP_INFO:
+            info = decode_enhanced_group_info(body, OURS.control_numbers, CONTROL)
+            changed = []
+            for each in info.messages:
+                assert isinstance(each.message, MlsMessage)
+                given.append(each.message.message)
+                at = each.message.message.index(each.message_id.encode())
+                other = each.message.message[:at] + b"x" + each.message.message[at + 1 :]
+                changed.append(ControlMessage(each.message_id, MlsMessage(other)))
+            body = encode_enhanced_group_info(replace(info, messages=tuple(changed)), OURS.control_numbers)
+        return down(conversation, message_id, kind, body, headers)
+
+    world.down = lying  # type: ignore[method-assign]
+    return given
 
 
 def _roster_is_told(phones: list[Phone], world: World) -> None:
@@ -68,6 +101,34 @@ def test_who_left_the_rcs_group_alone_is_taken_out_with_the_next_commit() -> Non
     agree(ana, ben, cleo)
     assert members(cleo) == [ANA, BEN, CLEO]
     assert cleo.view(GROUP).subject == "without her"
+
+
+def test_who_left_the_rcs_group_alone_is_taken_out_also_when_that_is_told_late() -> None:
+    """Five refusals end a wish, and not the group: nothing else would ever begin to count them anew."""
+    world = World()
+    ana, ben, cleo, _ = world.group(ANA, BEN, CLEO, DORA)
+    world.groups[GROUP].roster.discard(DORA)
+    ben.change(GROUP, SetMetadata("too early"))
+    _settle(world)
+    assert len(world.refusals) == DEPLOYED.budgets.slot_attempts and not ben.view(GROUP).subject
+    _roster_is_told([ana, ben, cleo], world)
+    ben.change(GROUP, SetMetadata("without her"))
+    _settle(world)
+    agree(ana, ben, cleo)
+    assert members(cleo) == [ANA, BEN, CLEO]
+    assert cleo.view(GROUP).subject == "without her"
+
+
+def test_who_left_the_rcs_group_alone_can_be_removed_by_hand() -> None:
+    """Nobody was told of the conference's roster: the first commit asks for a change of it that was done already."""
+    world = World()
+    ana, ben, cleo, _ = world.group(ANA, BEN, CLEO, DORA)
+    world.groups[GROUP].roster.discard(DORA)
+    ben.change(GROUP, RemoveMembers((DORA,)))
+    _settle(world)
+    agree(ana, ben, cleo)
+    assert members(cleo) == [ANA, BEN, CLEO]
+    assert len(world.refusals) == 1
 
 
 def test_who_left_unheard_is_taken_out_with_the_next_commit() -> None:
@@ -118,6 +179,26 @@ def test_who_left_before_anybody_had_come_in_is_taken_out() -> None:
     cleo.change(GROUP, SetMetadata("without her"))
     _settle(world)
     assert dora.view(GROUP).subject == "without her"
+
+
+def test_sr04_who_has_not_signed_it_does_not_leave() -> None:
+    """The focus gives a leaver's proposal to who comes in from outside; one that is no leaver's word takes nobody out."""
+    world = World()
+    ana, ben, cleo = (world.phone(of) for of in (ANA, BEN, CLEO))
+    world.found(GROUP, (ANA, BEN, CLEO))
+    world.drop = lambda travelling: travelling.to is not ana
+    ana.upgrade(GROUP, ANA, BEN, CLEO)
+    world.run()
+    ana.change(GROUP, Leave())
+    world.run()
+    world.drop = lambda travelling: False
+    given = _other_signatures(world)
+    for phone in (ben, cleo):
+        phone.upgrade(GROUP, ANA, BEN, CLEO)
+    _settle(world)
+    assert given
+    agree(ben, cleo)
+    assert members(ben) == [ANA, BEN, CLEO]
 
 
 def test_a_roster_alone_removes_nobody() -> None:

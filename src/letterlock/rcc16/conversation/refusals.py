@@ -51,11 +51,16 @@ def refused(work: Work, reason: ServerReason) -> None:
     heal = work.chat.heal
     if heal is not None and operation.kind is Kind.ERA_ADVANCE and reason is ServerReason.MISMATCHED_RCS_GROUP_STATE:
         work.update(heal=replace(heal, mismatched=True))
-    if work.chat.refusals >= work.core.settings.budgets.slot_attempts:
-        _give_up(work, operation, token_of(reason))
-        return
-    if reason in _ROSTERS and (gone := _departed(work)):
+    spent = work.chat.refusals >= work.core.settings.budgets.slot_attempts
+    # However often it was refused before: that somebody is gone may have been told since. Only removing them has to work.
+    if reason in _ROSTERS and not (spent and operation.kind is Kind.REMOVE) and (gone := _departed(work)):
         work.update(removes=tuple(dict.fromkeys((*work.chat.removes, *gone))))
+        return
+    if operation.kind is Kind.REMOVE and reason is ServerReason.MISMATCHED_RCS_GROUP_STATE:
+        # Perhaps gone from the RCS group already, and then there is no change of it to ask for (5.8). It is the user's wish.
+        work.update(roster=tuple(number for number in work.chat.roster if number not in operation.numbers))
+    if spent:
+        _give_up(work, operation, token_of(reason))
         return
     match remedy:
         case ServerRemedy.SELF_HEAL:
