@@ -120,6 +120,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "letterlock rpc --profile ana   # a program writes calls to it, a line each, and reads answers",
     ),
     "completion": (
+        "mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc   # a new account has neither",
         "letterlock completion bash > ~/.local/share/bash-completion/completions/letterlock",
         "letterlock completion zsh > ~/.zfunc/_letterlock   # with fpath+=~/.zfunc before compinit",
         "letterlock completion tcsh >> ~/.tcshrc",

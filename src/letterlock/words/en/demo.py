@@ -47,6 +47,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "demo.between": "{from} to {to}",
     "demo.carrier.short": "carrier",
     "demo.server.short": "focus",
+    "demo.phone.short": "a phone",
     "demo.directory.short": "directory",
     "demo.content.short": "content",
     "demo.fate.passed": "passed on",
