@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from e2e.rcc16_town import RCC16, town
+from e2e.rcc16_town import RCC16, Person, town
 from letterlock.engine import events as ev
 from letterlock.ids import Number
 
@@ -52,8 +52,19 @@ async def _the_code_of_somebody_with_a_new_phone(tmp_path: Path) -> None:
         before = await chat.security_code()
         await ben.go()
         ben.folder.rename(tmp_path / "lost")
-        await place.person(BEN, RCC16)
+        await _has_packages(await place.person(BEN, RCC16))
         shown = await chat.fresh_code()
         assert shown.fresh and shown.code != before
         assert {event.chat for event in await ana.events() if isinstance(event, ev.KeysChanged)} == {BEN}
         assert chat.security.value == "keys-new"
+
+
+async def _has_packages(person: Person) -> None:
+    """Until then the server hands out those of the phone before."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await person.client.certificate()
+            if found is not None and found.packages:
+                return
+            await person.client.settled()
+            await asyncio.sleep(0)
