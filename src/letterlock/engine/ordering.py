@@ -11,7 +11,8 @@ Lamport time of a device that knows nothing of a chat begins at 1, while the cha
 contact, a newly linked device. What it sends then stands behind what was there when it was met (its floor), on each
 device that was there before; its own order, and that of others that came later, may be another one. It ends with its
 first message that says it has seen something. The wire is the same. The same holds for whoever comes into a group that
-was there before, or comes back into it, or comes with other keys.
+was there before, or comes back into it, or comes with other keys; of what was under way just then devices may have
+different floors, and show the newcomer's first messages before or behind it.
 """
 
 from __future__ import annotations
