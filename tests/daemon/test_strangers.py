@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from daemon.town import Person, Town, town
 from daemon.visitor import visiting
 from letterlock.apps.daemon import DaemonSettings
+from letterlock.apps.daemon.serving import AT_ONCE
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +27,9 @@ class Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    async def ask(self, person: Person, *headers: str) -> int:
+    async def ask(self, person: Person, *headers: str, path: str = "/api/v1/check") -> int:
         """The status of an answer that leaves the connection open."""
-        lines = ["GET /api/v1/check HTTP/1.1", f"Host: 127.0.0.1:{person.daemon.port}", *headers, "", ""]
+        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{person.daemon.port}", *headers, "", ""]
         self.writer.write("\r\n".join(lines).encode())
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
@@ -72,17 +74,78 @@ async def test_sr08_three_hundred_strangers_shut_out_nobody(both: Town) -> None:
             assert await strangers[-1].ask(both.ana) == 401
 
 
-async def test_sr08_who_spoke_last_stays_and_a_cookie_alone_makes_nobody_known(tmp_path: Path) -> None:
-    """SR-08, SR-16: a cookie goes to every port of this machine, so whoever shows no more is a stranger."""
+async def test_sr08_who_came_first_makes_room_whatever_it_says(tmp_path: Path) -> None:
+    """SR-08, SR-16: speaking costs nothing; and a cookie goes to every port of this machine, so it makes nobody known."""
     async with town(tmp_path, DaemonSettings(strangers=2)) as both, visiting(both.ana) as page:
         page.session.connector.close()  # type: ignore[union-attr]  # it was a stranger's when it logged in
         async with lines(both.ana, 2) as (first, second):
+            assert await second.ask(both.ana) == 401
             assert await first.ask(both.ana, f"Cookie: {page.headers['Cookie']}") == 401
             async with lines(both.ana, 1):
-                assert await second.ended()
-                assert await first.ask(both.ana) == 401
-                async with lines(both.ana, 1), lines(both.ana, 1):
-                    assert await first.ended()
+                assert await first.ended()
+                assert await second.ask(both.ana) == 401
+
+
+async def test_sr08_a_page_on_its_way_in_is_not_pushed_out_by_strangers(tmp_path: Path) -> None:
+    """SR-08, SR-16: a cookie alone has places of its own; whoever saw it takes those, and nothing else."""
+    async with town(tmp_path, DaemonSettings(guests=1, strangers=1)) as both, visiting(both.ana) as page:
+        page.session.connector.close()  # type: ignore[union-attr]
+        cookie = f"Cookie: {page.headers['Cookie']}"
+        async with lines(both.ana, 1) as (loading,):
+            assert await loading.ask(both.ana, cookie, path="/") == 200
+            async with lines(both.ana, 3):
+                assert await loading.ask(both.ana, cookie, path="/static/index.html") == 200
+            async with lines(both.ana, 1) as (thief,):
+                assert await thief.ask(both.ana, cookie, path="/") == 200
+                assert await loading.ended()
+
+
+class Flood:
+    """In every round of the event loop more connections than the daemon takes, and all of them speak."""
+
+    def __init__(self, port: int) -> None:
+        self.came = 0
+        self._port = port
+        self._sockets: list[socket.socket] = []
+        self._next = asyncio.get_running_loop().call_soon(self._round)
+
+    def _round(self) -> None:
+        for _ in range(5 * AT_ONCE):
+            one = socket.socket()
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.connect(("127.0.0.1", self._port))
+            self._sockets.append(one)
+        self.came += 5 * AT_ONCE
+        while len(self._sockets) > 2 * DaemonSettings().strangers:
+            self._sockets.pop(0).close()
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % self._port)
+        self._next = asyncio.get_running_loop().call_soon(self._round)
+
+    def end(self) -> None:
+        self._next.cancel()
+        for one in self._sockets:
+            one.close()
+
+
+async def test_sr08_a_flood_that_speaks_keeps_nobody_from_logging_in(both: Town) -> None:
+    """SR-08: a browser that logs in is a stranger, too, and its address works once: it is answered at the first try."""
+    loop, port = asyncio.get_running_loop(), both.ana.daemon.port
+    flood = Flood(port)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while flood.came < 2 * DaemonSettings().strangers:
+                await asyncio.sleep(0)
+            path = both.ana.login_url().partition(str(port))[2]
+            with socket.socket() as browser:
+                browser.setblocking(False)
+                await loop.sock_connect(browser, ("127.0.0.1", port))
+                await loop.sock_sendall(browser, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+                assert (await loop.sock_recv(browser, 12)) == b"HTTP/1.1 303"
+    finally:
+        flood.end()
 
 
 async def test_sr08_nobody_stays_a_stranger_for_long(tmp_path: Path) -> None:

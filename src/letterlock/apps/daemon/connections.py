@@ -2,7 +2,9 @@
 
 Each takes a file of this process, and the profile needs some, too (SR-08). Anybody on this machine can open them and say
 nothing. So whoever has shown no session is a stranger, and strangers have places of their own: when these are taken, the
-one that has been silent longest makes room, and none stays a stranger for long. They shut out nobody who has shown a session.
+one that came first makes room, and none stays a stranger for long. They shut out nobody who has shown a session, and nobody
+who comes to log in: what a stranger says wins it no time, so whoever has just come has all the time that it takes for so
+many others to come. A cookie alone is a page on its way in, or somebody who saw a cookie: places of its own, in the same way.
 
 What is no request gets neither to the guard nor to the headers of all other answers, so it gets them here, and none of its
 own bytes: a cookie may be among them (SR-16).
@@ -22,19 +24,22 @@ from .guard import Refused
 from .headers import SERVER, security_headers
 from .unix import same_user
 
-__all__ = ["Bounds", "Connections", "has_shown_a_session"]
+__all__ = ["Bounds", "Connections", "has_shown_a_cookie", "has_shown_a_session"]
 
 _OF_NETWORKS = (socket.AF_INET, socket.AF_INET6)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many connections one listener has: of who has shown a session, of strangers, and how long one may stay a stranger.
+    """How many connections one listener has: of who has shown a session, of who has shown a cookie alone, of strangers; and
+    how long one may be less than known.
 
-    Strangers need more places than a listener takes at one go (asyncio: 100), or who has come has no time to speak.
+    Strangers need several times as many places as a listener takes at one go (`serving.AT_ONCE`), or who has come has no time
+    to be answered.
     """
 
     known: int
+    guests: int
     strangers: int
     stranger_s: float
 
@@ -45,38 +50,47 @@ class Connections:
     def __init__(self, server: web.Server, bounds: Bounds, options: Mapping[str, Any]) -> None:
         self.bounds = bounds
         self.known: set[_Connection] = set()
+        self._guests: dict[_Connection, None] = {}
         self._strangers: dict[_Connection, None] = {}
-        """The one that has been silent longest first."""
+        """Both in the order in which they came to be that."""
         self._server, self._options = server, options
 
     def __call__(self) -> asyncio.BaseProtocol:
         return _Connection(self, self._server, loop=asyncio.get_running_loop(), **self._options)
 
     def came(self, connection: _Connection) -> None:
-        """Somebody; the stranger that has been silent longest goes if there is no room."""
-        while len(self._strangers) >= self.bounds.strangers:
-            longest = next(iter(self._strangers))
-            del self._strangers[longest]
-            longest.abort()
-        self._strangers[connection] = None
+        """Somebody."""
+        _add(self._strangers, connection, self.bounds.strangers)
 
-    def spoke(self, connection: _Connection) -> None:
+    def showed_a_cookie(self, connection: _Connection) -> None:
+        """A browser that has logged in, or somebody who saw its cookie."""
         if connection in self._strangers:
             del self._strangers[connection]
-            self._strangers[connection] = None
+            _add(self._guests, connection, self.bounds.guests)
 
     def showed(self, connection: _Connection) -> bool:
         """It is a stranger no more; False when there are too many of those."""
         if connection not in self.known:
             if len(self.known) >= self.bounds.known:
                 return False
-            self._strangers.pop(connection, None)
+            self._forget(connection)
             self.known.add(connection)
         return True
 
     def went(self, connection: _Connection) -> None:
-        self._strangers.pop(connection, None)
+        self._forget(connection)
         self.known.discard(connection)
+
+    def _forget(self, connection: _Connection) -> None:
+        self._strangers.pop(connection, None)
+        self._guests.pop(connection, None)
+
+
+def has_shown_a_cookie(request: web.Request) -> None:
+    """What came with this request is enough for the files of the page, and known to more than the page."""
+    connection = request.protocol
+    if isinstance(connection, _Connection):
+        connection.shown_a_cookie()
 
 
 def has_shown_a_session(request: web.Request) -> None:
@@ -84,6 +98,15 @@ def has_shown_a_session(request: web.Request) -> None:
     connection = request.protocol
     if isinstance(connection, _Connection) and not connection.shown():
         raise Refused(503, "busy", "too many connections at the same time", "close some, and try again")
+
+
+def _add(places: dict[_Connection, None], connection: _Connection, most: int) -> None:
+    """The one that came first goes if there is no room."""
+    while len(places) >= most:
+        first = next(iter(places))
+        del places[first]
+        first.abort()
+    places[connection] = None
 
 
 class _Connection(web.RequestHandler):
@@ -102,10 +125,6 @@ class _Connection(web.RequestHandler):
         if transport.get_extra_info("socket").family not in _OF_NETWORKS and same_user(transport):
             self.shown()
 
-    def data_received(self, data: bytes) -> None:
-        self._all.spoke(self)
-        super().data_received(data)
-
     def connection_lost(self, exc: BaseException | None) -> None:
         self._forget_deadline()
         self._all.went(self)
@@ -117,6 +136,9 @@ class _Connection(web.RequestHandler):
         if room:
             self._forget_deadline()
         return room
+
+    def shown_a_cookie(self) -> None:
+        self._all.showed_a_cookie(self)
 
     def abort(self) -> None:
         """Hang up now."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from .connections import has_shown_a_session
+from .connections import has_shown_a_cookie, has_shown_a_session
 from .guard import Head, Refused, Rules, refusal
 from .sessions import Session, Sessions
 from .unix import same_user
@@ -73,8 +73,7 @@ class Door:
         # The page itself is nobody's secret, and the path of a file is one of its own.
         if session is None or (not proven and request.path.startswith(self.private)):
             raise Refused(401, "login", "not logged in", self.again)
-        if proven:
-            has_shown_a_session(request)
+        (has_shown_a_session if proven else has_shown_a_cookie)(request)
         return session
 
     def _by_cookie(self, request: web.Request) -> Session | None:

@@ -169,7 +169,7 @@ class Daemon:
 
     async def _serve(self, rules: Rules, listener: sockets.socket) -> None:
         given = self._settings
-        bounds = Bounds(given.connections, given.strangers, given.stranger_s)
+        bounds = Bounds(given.connections, given.guests, given.strangers, given.stranger_s)
         self._serving.append(await serve(application(self._edge, rules), listener, bounds))
 
     def _write_token(self) -> None:

@@ -12,11 +12,17 @@ from aiohttp import web
 
 from .connections import Bounds, Connections
 
-__all__ = ["Serving", "serve"]
+__all__ = ["AT_ONCE", "Serving", "serve"]
 
 # Of a request that cannot be parsed aiohttp logs the bytes, and these may be what people write, or a cookie (SR-10).
 _wire_log = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.CRITICAL + 1)
+
+AT_ONCE = 16
+"""Connections that are taken in one round of the event loop. A login is answered within six, in which fewer come than there
+are places for strangers (`connections`)."""
+_QUEUE = 1024
+"""Those that may wait before. Whoever finds no place there comes again after a second at the earliest."""
 
 _SHUTDOWN_SECONDS = 2.0
 _OPTIONS: dict[str, Any] = {
@@ -53,7 +59,9 @@ async def serve(app: web.Application, listener: socket.socket, bounds: Bounds) -
     assert server is not None
     made = Connections(server, bounds, _OPTIONS)
     try:
-        return Serving(runner, await asyncio.get_running_loop().create_server(made, sock=listener))
+        listening = await asyncio.get_running_loop().create_server(made, sock=listener, backlog=AT_ONCE)
+        listener.listen(_QUEUE)  # `backlog` is both the queue of the kernel and how many are taken at once
+        return Serving(runner, listening)
     except BaseException:  # a socket that cannot listen leaves no runner behind
         await runner.cleanup()
         raise

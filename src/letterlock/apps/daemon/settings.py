@@ -33,8 +33,10 @@ class DaemonSettings:
     """Up to here an uploaded file waits for its seal in memory alone."""
     connections: int = 128
     """Of who has shown a session; for each place where the daemon listens."""
+    guests: int = 32
+    """Connections of who has shown a cookie alone, beside those."""
     strangers: int = 128
-    """Connections of who has not, beside those."""
+    """Connections of who has shown nothing, beside those."""
     stranger_s: float = 10.0
     """How long a connection may be a stranger's."""
     in_flight: int = 128

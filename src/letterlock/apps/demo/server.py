@@ -39,7 +39,7 @@ _SESSION_SECONDS = 12 * 3_600.0
 _MOST_BODY = 8_192
 _QUEUE = 4_000
 _BEAT_SECONDS = 10.0
-_BOUNDS = Bounds(known=128, strangers=128, stranger_s=10.0)
+_BOUNDS = Bounds(known=128, guests=32, strangers=128, stranger_s=10.0)
 
 
 class DemoServer:
