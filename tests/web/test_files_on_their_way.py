@@ -237,6 +237,25 @@ async def test_the_text_of_a_file_that_is_cancelled_is_given_back(
     await expect(ana.writing).to_be_focused()
 
 
+async def test_the_text_of_a_file_that_is_cancelled_during_an_edit_is_there_after_it(
+    both: Town, visitors: Visitors, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.txt").write_text("plan")
+    await acquainted(both)
+    await both.content.close()
+    ana = await opened(both, visitors)
+    dialog = await ana.give(tmp_path / "plan.txt", send=False)
+    await dialog.get_by_role("textbox").fill("the plan")
+    await dialog.get_by_role("button", name=say("dialog.attach.send", count=1), exact=True).click()
+    await ana.act(ana.bubble("hello from ana"), "page.edit")
+    await expect(ana.writing).to_have_value("hello from ana")
+    await rows(ana).get_by_role("button", name=say("dialog.upload.cancel", name="plan.txt")).click()
+    await expect(rows(ana)).to_have_count(0)
+    await expect(ana.writing).to_have_value("hello from ana")
+    await ana.writing.press("Escape")
+    await expect(ana.writing).to_have_value("the plan")
+
+
 async def test_files_are_dropped_and_pasted(both: Town, visitors: Visitors) -> None:
     """What is pasted comes by the keyboard alone: paste, look, send."""
     await acquainted(both)

@@ -100,7 +100,7 @@ export class Composer extends View {
   /** Something was not sent: what was written is not lost, and what can be decided is asked. */
   async refused(error, message) {
     const { back, trouble } = await afterRefusal(this.chat, error, message);
-    if (back) this.#giveBack(message);
+    if (back && message?.unsaved) this.giveBack(message);
     if (trouble) this.#complain(trouble);
   }
 
@@ -218,9 +218,11 @@ export class Composer extends View {
     }
   }
 
-  /** What was refused stands before what was begun since: neither is lost, whichever chat is open by now. */
-  #giveBack(message) {
-    if (!message?.unsaved) return;
+  /**
+   * What was refused or taken back stands before what was begun since: neither is lost, whichever chat is open by now.
+   * @param {{text: string, reply?: any}} message
+   */
+  giveBack(message) {
     const since = this.#editing || !this.isConnected ? draftOf(this.chat) : this.text.value;
     const text = [message.text, since].filter((part) => part.trim()).join("\n");
     keepDraft(this.chat, text);

@@ -101,8 +101,7 @@ export class Uploads extends View {
   async #stop(one) {
     const { composer } = this;
     const text = await cancel(one);
-    if (!text || !composer?.isConnected) return;
-    composer.takeBack([text, composer.text.value].filter((part) => part.trim()).join("\n"), one.reply);
+    if (text) composer?.giveBack({ text, reply: one.reply });
   }
 }
 
