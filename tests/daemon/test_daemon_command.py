@@ -98,6 +98,30 @@ async def test_from_start_to_sigterm(tmp_path: Path) -> None:
         assert not left & {"daemon.sock", "daemon.token", "login.html", "owner.sock"}
 
 
+async def test_what_was_not_sent_is_said_when_it_ends_and_after_it_was_killed(tmp_path: Path) -> None:
+    """A page that is reloaded meanwhile cannot know of it."""
+    words = "1 file was still on the way from the page when the daemon ended, and not sent"
+    async with AsyncExitStack() as stack:
+        both = Town(tmp_path, stack)
+        await both.start()
+        folder = tmp_path / "ana"
+        await both.person("ben", BEN)
+        await both.create(folder, ANA)
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            async with serving(both, folder) as daemon:
+                assert (await daemon.program.call("send", chat=BEN, text="hello"))["chat"] == BEN
+                await both.content.close()
+                assert (await daemon.program.upload(b"plan", chat=BEN, name="plan.txt")).status == 202
+                daemon.process.send_signal(ending)
+                _, err = await daemon.process.communicate()
+                assert (words in err.decode()) == (ending is signal.SIGTERM)
+        async with serving(both, folder) as again:
+            assert again.process.stderr is not None
+            async with asyncio.timeout(30):
+                said = (await again.process.stderr.readuntil(b"serving")).decode()
+            assert words in said
+
+
 async def test_web_starts_one_where_none_runs_and_says_so_to_a_terminal(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         both = Town(tmp_path, stack)

@@ -119,8 +119,10 @@ async def _serve(arguments: argparse.Namespace, terminal: Terminal, *, browser: 
                 _tell(terminal, {"url": daemon.url, "login": login, "socket": str(daemon.socket)})
                 if browser:
                     await _open(folder, login, terminal)
+                _tell_unsent(terminal, daemon.unsent)
                 terminal.say(f"{me.number}, device {me.me.device}: serving (stop with Ctrl-C)")
                 await stopped.wait()
+            _tell_unsent(terminal, daemon.unsent)
     return 0
 
 
@@ -128,6 +130,13 @@ def _tell(terminal: Terminal, found: dict[str, str]) -> None:
     """Where it is. A login address goes to eyes or to a program that asked for it, not to a journal."""
     shown = found["login"] if sys.stdout.isatty() else f"{found['url']}  (log in: letterlock web)"
     terminal.data(found, shown)
+
+
+def _tell_unsent(terminal: Terminal, files: int) -> None:
+    """They are gone with the daemon, and a page that was reloaded meanwhile cannot know of them."""
+    if files:
+        what = "1 file was" if files == 1 else f"{files} files were"
+        terminal.say(f"{what} still on the way from the page when the daemon ended, and not sent: choose again to send")
 
 
 async def _open(folder: Path, login: str, terminal: Terminal) -> None:

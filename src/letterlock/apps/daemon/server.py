@@ -84,6 +84,11 @@ class Daemon:
         """Where the page is, for who is logged in."""
         return f"http://{self._literal}:{self.port}"
 
+    @property
+    def unsent(self) -> int:
+        """How many files of pages were not sent: while it runs those of one that was killed before, after `close` its own."""
+        return self._uploads.unsent
+
     def login_url(self) -> str:
         """An address that logs a browser in, once, within two minutes."""
         return f"{self.url}/login?t={self._sessions.offer(self._now())}"

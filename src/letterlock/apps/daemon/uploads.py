@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from ... import ids
-from ...client import Client, Conversation
+from ...client import Client, Conversation, TransferState
 from ...codec.file_names import safe_file_name
 from ...engine.content import Text, check
 from ...errors import InputError
@@ -50,6 +50,8 @@ class Uploads:
         self.outgoing = Outgoing(client, tell, rng)
         self._spool = Spool(folder, settings.in_memory_bytes)
         self._coming = 0
+        self.unsent = 0
+        """Files that certainly were not sent: at first those that a daemon left that was killed, at the end those given up."""
 
     async def start(self) -> None:
         """Delete, and cancel, what a daemon left that was killed."""
@@ -61,10 +63,12 @@ class Uploads:
         # At once, because saying so to a content server that does not answer takes its time. Of one that is done it only
         # forgets that there was one.
         await asyncio.gather(*(transfer.cancel() for transfer in left))
+        self.unsent = sum(transfer.info.state is not TransferState.DONE for transfer in left)
         await asyncio.to_thread(self._spool.clear)
 
     async def close(self) -> None:
         """Nothing more is sent; what is not done is cancelled."""
+        self.unsent = len(self.outgoing)
         await self.outgoing.close()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
