@@ -70,3 +70,10 @@ def test_the_mirrored_table_leaves_nothing_out_and_no_placeholder_inside() -> No
             outside = re.sub("\u202e[^\u202c]*\u202c", "", form)
             assert re.fullmatch(r"(\{[a-z_]+\})*", outside), key
             assert not re.search("\u202e[^\u202c]*\\{", form), key
+
+
+def test_from_right_to_left_a_value_is_isolated() -> None:
+    """SR-14: else the sign of a number goes to the other side, and a name turns the words beside it. As the page does."""
+    key = "security.no-keys-found.sentence"
+    assert "\u2068+15550100\u2069" in text(key, MIRRORED, name="+15550100")
+    assert " +15550100 " in text(key, name="+15550100")

@@ -32,6 +32,7 @@ _LOCALES: Mapping[str, tuple[Mapping[str, Entry], Callable[[int], str]]] = {ENGL
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _OVERRIDE, _POP = "\u202e", "\u202c"
+_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 def locales() -> tuple[str, ...]:
@@ -59,6 +60,8 @@ def text(key: str, locale: str = ENGLISH, **values: object) -> str:
         count = values.get("count")
         form = plural(count) if isinstance(count, int) else "other"
         entry = entry.get(form, entry["other"])
+    if direction(locale) == "rtl":
+        values = {name: _isolated(value) for name, value in values.items()}
     return filled(entry, values)
 
 
@@ -68,6 +71,11 @@ def filled(template: str, values: Mapping[str, object]) -> str:
     Nothing in a value is looked at again: what a peer wrote cannot name another placeholder.
     """
     return _PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), template)
+
+
+def _isolated(value: object) -> object:
+    """From right to left, `+15550100` would lose its sign to the other side, and a name turn the words beside it (SR-14)."""
+    return f"{_ISOLATE}{value}{_POP_ISOLATE}" if isinstance(value, str) else value
 
 
 def _mirrored(entry: Entry) -> Entry:

@@ -121,7 +121,7 @@ async def _decided(error: NotEncrypted, terminal: Terminal) -> str:
         if "sms" in options:
             terminal.say(_said("readers.sms"))
         ways = "both" if len(options) > 1 else "sms" if "sms" in options else "rcs"
-        answer = await ask(_said(f"ask.{ways}"))
+        answer = await ask(_said(f"ask.{ways}") + " ")
         if answer in options:
             return option_token(options[answer])
         raise error
