@@ -159,6 +159,19 @@ async def test_an_attack_on_a_group_is_followed_to_its_end(page: Page, attack: s
     assert {copy["changed"] for copy in copies(state)} == {attack == "strip"}
 
 
+async def test_what_is_done_to_everything_is_followed_on_what_somebody_wrote(page: Page) -> None:
+    """Word that somebody types passes before the message, and is hit first."""
+    await page.act("order", attack="duplicate", once=False)
+    ana = page.server.scene.ana
+    await ana.call("typing", chat=BEN, active=True)
+    await page.until(lambda state: state["trial"]["message_id"])
+    sent = (await page.act("say", phone="ana", text="to everything"))["message_id"]
+    state = await page.until(lambda state: state["trial"]["verdict"] == "arrived")
+    assert state["trial"]["message_id"] == sent
+    assert [step["kind"] for step in state["trial"]["steps"]].count("message-received") == 1
+    await page.act("honest")
+
+
 async def test_forged_receipts_leave_the_message_where_it_is(page: Page) -> None:
     """SR-05: the receipts are on the wire, made up by the carrier; Ana's phone says no more than that the network took it."""
     await page.act("try", attack="forge")

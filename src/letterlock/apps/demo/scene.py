@@ -22,7 +22,7 @@ from ...client.environment import system_clock
 from ...codec.sip import Request
 from ...crypto.pyca import Pyca
 from ...engine.limits import DEFAULTS
-from ...ids import Number
+from ...ids import Instant, Number
 from .forms import brief, finding
 from .frame import Frame
 from .frames import Frames
@@ -218,23 +218,31 @@ class Scene:
             self._published("trial", self.trial.to_json())
 
     def _struck(self, struck: Struck) -> None:
-        trial = self.trial
+        trial, now = self.trial, system_clock()
         if trial is not None and trial.attack == struck.attack.value:
-            trial.struck(struck.message_id, struck.sender or "", system_clock())
+            trial.struck(struck.message_id, struck.sender or "", now)
             self._published("trial", trial.to_json())
+            if struck.message_id:
+                over = all(order.attack is not struck.attack for order in self.hand.orders)
+                self._begin(self._second_thought(trial, struck, now, over))
         self._published("orders", self.orders())
-        if struck.message_id and all(order.attack is not struck.attack for order in self.hand.orders):
-            self._begin(self._second_thought(struck))
 
-    async def _second_thought(self, struck: Struck) -> None:
-        """A carrier cannot aim. What was hit is looked up in the phones: if it was no message, there is another try."""
+    async def _second_thought(self, trial: Trial, struck: Struck, at: Instant, over: bool) -> None:
+        """A carrier cannot aim. What was hit is looked up in the phones: if it was no message, there is another try, or
+        what was hit next is followed, where it is done to everything."""
         await asyncio.sleep(_SECOND_THOUGHT_SECONDS)
-        if struck.message_id in self._sent or self.trial is None or self.trial.attack != struck.attack.value:
+        if trial is not self.trial or trial.message_id in self._sent:
             return
-        self.hand.order(Order(struck.attack, 1, self._aimed_at))
-        self.trial.missed()
-        self._published("orders", self.orders())
-        self._published("trial", self.trial.to_json())
+        if struck.message_id in self._sent:
+            trial.missed()
+            trial.struck(struck.message_id, struck.sender or "", at)
+            for saying in self.sayings:
+                trial.heard(saying)
+        elif over:
+            self.hand.order(Order(struck.attack, 1, self._aimed_at))
+            trial.missed()
+            self._published("orders", self.orders())
+        self._published("trial", trial.to_json())
 
     def _inject(self, request: Request, to: Number) -> None:
         # Not at once: the carrier is in the middle of the message that called this forth.
