@@ -19,6 +19,7 @@ import pytest
 from daemon.town import ANA, Town
 from daemon.visitor import visiting
 from letterlock.apps.daemon import Daemon
+from letterlock.apps.daemon.asking import ask_login
 from letterlock.apps.daemon.unix import bound, is_answered, same_user, socket_path
 from letterlock.errors import InputError, StoreError
 
@@ -168,3 +169,15 @@ def test_where_it_is_does_not_depend_on_tmpdir(tmp_path: Path) -> None:
         text=True,
     )
     assert answer.stdout.strip() == str(socket_path(deep))
+
+
+async def test_sr16_nobody_is_asked_where_others_could_put_their_socket() -> None:
+    """SR-16: who answered is looked at, and asked over the next connection: it must not be somebody else's by then."""
+    with tempfile.TemporaryDirectory(prefix="ll-") as place, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(place) / "s"
+        listener.bind(os.fspath(path))
+        listener.listen()
+        assert await is_answered(path)
+        os.chmod(place, 0o777)
+        assert not await is_answered(path)
+        assert await ask_login(Path(place), path) is None

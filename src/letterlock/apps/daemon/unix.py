@@ -26,12 +26,13 @@ def socket_path(folder: Path) -> Path:
 
 
 async def is_answered(path: Path) -> bool:
-    """Whether a daemon of this user listens there. Somebody else's is none: it would have us log in at his page."""
+    """Whether a daemon of this user listens there. Somebody else's is none: it would have us log in at his page. Nor is one
+    in a folder where he could put his in its place before the next connection."""
     try:
         _, writer = await asyncio.open_unix_connection(os.fspath(path))
     except OSError:
         return False
-    ours = same_user(writer)
+    ours = same_user(writer) and _is_ours_alone(path.parent)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
@@ -80,8 +81,12 @@ def already_running() -> InputError:
 def _check_folder(folder: Path) -> None:
     """Where nobody else can put a socket in the place of ours: what is sent there is what people write."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+    if not _is_ours_alone(folder):
         raise StoreError(
             f"others can write to {folder}", code="daemon.socket", hint="a folder that is yours alone: --socket PATH"
         )
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    found = os.lstat(folder)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
