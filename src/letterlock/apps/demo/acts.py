@@ -40,11 +40,11 @@ async def _order(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     what = _attack(asked)
     once = asked.get("once") is True
     if what in _LIES:
-        again = scene.lie(Lie(what))
+        again = scene.hostility.lie(Lie(what))
         await _look(scene, asked)
-        scene.settle_trial(again)
+        scene.hostility.settle(again)
     elif what in _ATTACKS:
-        scene.order(Attack(what), 1 if once else None)
+        scene.hostility.order(Attack(what), 1 if once else None)
     else:
         raise InputError("no such attack", code="input.attack")
     return {}
@@ -58,7 +58,7 @@ async def _try(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     chat = await scene.group(text("demo.try.group"), text("demo.try.group.first")) if grouped else scene.ben.number
     if what not in _ATTACKS:
         return await _order(scene, asked)
-    scene.order(Attack(what), 1, Number(scene.ana.number))
+    scene.hostility.order(Attack(what), 1, Number(scene.ana.number))
     await _said(scene, scene.ana, chat, f"demo.try.{what}")
     if what in _OVERTAKEN:
         # So that there is something that comes before it.
@@ -70,13 +70,13 @@ async def _withdraw(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
     what = _attack(asked)
     if what not in _ATTACKS | _LIES:
         raise InputError("no such attack", code="input.attack")
-    scene.withdraw(what)
+    scene.hostility.withdraw(what)
     return {}
 
 
 async def _honest(scene: Scene, asked: Mapping[str, Any]) -> dict[str, Any]:
-    lied = scene.directory.lie
-    scene.be_honest()
+    lied = scene.hostility.told
+    scene.hostility.be_honest()
     if lied is not None:
         await _look(scene, asked)
     return {}

@@ -8,31 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from ... import ids
-from ...carrier.hostile import Attack, HostileHand, Order, Struck
-from ...carrier.settings import Settings as CarrierSettings
 from ...carrier.wirelog import WireLogTail
-from ...client.environment import system_clock
 from ...codec.sip import Request
-from ...crypto.pyca import Pyca
 from ...engine.limits import DEFAULTS
-from ...ids import Instant, Number
+from ...ids import Number
 from .forms import brief, finding
 from .frame import Frame
 from .frames import Frames
 from .handset import Handset
+from .hostility import Hostility
 from .ledger import Ledger
-from .lying_directory import Lie, LyingDirectory
 from .network import Network
 from .phone import Phone
 from .secrets_search import SecretsSearch
-from .trial import Trial
 
 __all__ = ["NOBODY", "Scene"]
 
@@ -41,12 +35,12 @@ Published = Callable[[str, dict[str, Any]], None]
 NOBODY = Number("+15550177")
 """A number whose keys nobody finds: what is written to it waits, or goes unencrypted if somebody says so."""
 
-_PEOPLE = (("Ana", "+15550100"), ("Ben", "+15550199"))
+_ANA, _BEN = Number("+15550100"), Number("+15550199")
+_PEOPLE = (("Ana", _ANA), ("Ben", _BEN))
 _READ = 4 << 20
 _LOOK_SECONDS = 0.04
 _LEDGER_SECONDS = 0.3
 _SEARCH_SECONDS = 0.4
-_SECOND_THOUGHT_SECONDS = 1.5
 _KEPT_SAYINGS = 400
 _MAY_TELL = frozenset({"sealed", "plain", "chunk", "file"})
 _PATIENCE_SECONDS = 5.0
@@ -64,21 +58,17 @@ class Scene:
         self.handsets: list[Handset] = []
         self.sayings: list[dict[str, Any]] = []
         self.written: dict[str, None] = {}
-        self.trial: Trial | None = None
         self.greeted = False
         self._verdict: dict[str, Any] = {"texts": 0, "short": 0, "size": 0, "found": []}
         self._published = published
+        self.hostility = Hostility(_ANA, _BEN, self._inject, published)
         self._stack = AsyncExitStack()
-        self._sent: set[str] = set()
         self._said = asyncio.Condition()
-        self._aimed_at: Number | None = None
         self._group = ""
         self._grouping = asyncio.Lock()
         self._ledger_due = False
         self._search_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.hand: HostileHand
-        self.directory: LyingDirectory
         self._network: Network
 
     @property
@@ -99,19 +89,13 @@ class Scene:
             raise
 
     async def _start(self, origin: str) -> None:
-        self.hand = HostileHand(
-            domain=CarrierSettings().domain,
-            rng=os.urandom,
-            inject=self._inject,
-            struck=self._struck,
-        )
         self._network = await Network.start(
             self.folder,
             self.log,
             self._stack,
-            tap=self.hand.tap,
-            msrp_tap=self.hand.msrp_tap,
-            directory_front=self._front,
+            tap=self.hostility.hand.tap,
+            msrp_tap=self.hostility.hand.msrp_tap,
+            directory_front=lambda honest: self.hostility.front(honest, self._stack),
             directories=2,
         )
         phones = [Phone(name, number, self.folder / name.lower()) for name, number in _PEOPLE]
@@ -137,15 +121,8 @@ class Scene:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.hostility.close()
         await self._stack.aclose()
-
-    async def _front(self, honest: str) -> str:
-        if hasattr(self, "directory"):
-            return honest  # Dan's, which has nobody to lie to
-        self.directory = await self._stack.enter_async_context(
-            LyingDirectory(honest, Pyca(), rng=os.urandom, now=system_clock)
-        )
-        return self.directory.url
 
     async def _introduce(self, handset: Handset) -> None:
         """The names in the phones' address books."""
@@ -157,92 +134,18 @@ class Scene:
     # --- what is so now --------------------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
         """Everything that a page has to know when it comes."""
+        trial = self.hostility.trial
         return {
             "people": [{"name": each.name, "number": each.number, "url": each.url} for each in self.handsets],
             "nobody": {"name": "Dan", "number": NOBODY},
             "frames": [brief(frame) for frame in self.frames.all],
             "ledger": self.ledger.to_json(),
             "search": self._verdict,
-            "orders": self.orders(),
+            "orders": self.hostility.orders(),
             "sayings": self.sayings,
-            "trial": None if self.trial is None else self.trial.to_json(),
-            "waits": {"again": DEFAULTS.retry_accepted_ms, "late": self.hand.delay_ms},
+            "trial": None if trial is None else trial.to_json(),
+            "waits": {"again": DEFAULTS.retry_accepted_ms, "late": self.hostility.hand.delay_ms},
         }
-
-    def orders(self) -> dict[str, Any]:
-        """What is done to what passes now; for each how often, null: until it is switched off."""
-        lie = self.directory.lie
-        return {
-            **{order.attack.value: {"times": order.times} for order in self.hand.orders},
-            **({} if lie is None else {lie.value: {"times": None}}),
-        }
-
-    # --- hostile or not ----------------------------------------------------------------------------------------
-    def order(self, attack: Attack, times: int | None, sender: Number | None = None) -> None:
-        """From the next message on, whoever sends it, or this one alone."""
-        self._aimed_at = sender
-        self.hand.order(Order(attack, times, sender))
-        self.begin_trial(attack.value)
-
-    def lie(self, lie: Lie) -> bool:
-        """About Ben. Whether it was this one already."""
-        again = self.directory.lie is lie
-        self.directory.about, self.directory.lie = Number(self.ben.number), lie
-        self.begin_trial(lie.value)
-        return again
-
-    def withdraw(self, name: str) -> None:
-        """This one no more."""
-        if name in {attack.value for attack in Attack}:
-            self.hand.withdraw(Attack(name))
-        elif self.directory.lie is not None and self.directory.lie.value == name:
-            self.directory.lie = None
-        self._published("orders", self.orders())
-
-    def be_honest(self) -> None:
-        """Nothing of the sort any more."""
-        self.hand.be_honest()
-        self.directory.lie = None
-        self._published("orders", self.orders())
-
-    def begin_trial(self, name: str) -> None:
-        """From now on the page follows what comes of this."""
-        self.trial = Trial(name, system_clock(), self.ana.number, self.ben.number)
-        self._published("orders", self.orders())
-        self._published("trial", self.trial.to_json())
-
-    def settle_trial(self, again: bool) -> None:
-        """The phones were asked, and answered."""
-        if self.trial is not None:
-            self.trial.settled(again)
-            self._published("trial", self.trial.to_json())
-
-    def _struck(self, struck: Struck) -> None:
-        trial, now = self.trial, system_clock()
-        if trial is not None and trial.attack == struck.attack.value:
-            trial.struck(struck.message_id, struck.sender or "", now)
-            self._published("trial", trial.to_json())
-            if struck.message_id:
-                over = all(order.attack is not struck.attack for order in self.hand.orders)
-                self._begin(self._second_thought(trial, struck, now, over))
-        self._published("orders", self.orders())
-
-    async def _second_thought(self, trial: Trial, struck: Struck, at: Instant, over: bool) -> None:
-        """A carrier cannot aim. What was hit is looked up in the phones: if it was no message, there is another try, or
-        what was hit next is followed, where it is done to everything."""
-        await asyncio.sleep(_SECOND_THOUGHT_SECONDS)
-        if trial is not self.trial or trial.message_id in self._sent:
-            return
-        if struck.message_id in self._sent:
-            trial.missed()
-            trial.struck(struck.message_id, struck.sender or "", at)
-            for saying in self.sayings:
-                trial.heard(saying)
-        elif over:
-            self.hand.order(Order(struck.attack, 1, self._aimed_at))
-            trial.missed()
-            self._published("orders", self.orders())
-        self._published("trial", trial.to_json())
 
     def _inject(self, request: Request, to: Number) -> None:
         # Not at once: the carrier is in the middle of the message that called this forth.
@@ -278,8 +181,6 @@ class Scene:
 
     async def _follow_phone(self, handset: Handset) -> None:
         async for event in handset.events():
-            if event["kind"] == "message-sent":
-                self._sent.add(event["message_id"])
             for text in _texts(event):
                 self.written[text] = None
                 self._search_wanted.set()
@@ -288,8 +189,7 @@ class Scene:
             self._published("saying", saying)
             async with self._said:
                 self._said.notify_all()
-            if self.trial is not None and self.trial.heard(saying):
-                self._published("trial", self.trial.to_json())
+            self.hostility.heard(saying)
 
     async def _search(self) -> None:
         search = SecretsSearch(self.log)
