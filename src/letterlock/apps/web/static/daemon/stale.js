@@ -55,7 +55,12 @@ export class Stale {
       }
       for (const [what, fresh] of items) {
         if (!shown && !fresh) continue;
-        const { messages } = await rpc("messages", what ? { chat, around: what, limit: 1 } : { chat, limit: NEWEST });
+        const messages = await found(what ? { chat, around: what, limit: 1 } : { chat, limit: NEWEST });
+        if (!messages) {
+          // It could not be read, and counts on the card of one before it.
+          await shown?.refresh();
+          continue;
+        }
         const held = new Set(shown?.messages.map((message) => message.order));
         // What was missing may have come; then its marker is gone, or is of fewer messages.
         if (fresh && shown?.messages.some(({ kind }) => kind === "missing")) await shown.refresh();
@@ -68,5 +73,15 @@ export class Stale {
     } catch {
       // The stream says so too, and everything is asked for again when it is back.
     }
+  }
+}
+
+/** Null where there is no such message. Raises RpcError where nobody answers. */
+async function found(place) {
+  try {
+    return (await rpc("messages", place)).messages;
+  } catch (error) {
+    if (error.unreachable || error.sessionEnded) throw error;
+    return null;
   }
 }
