@@ -211,3 +211,14 @@ def test_a_roster_alone_removes_nobody() -> None:
     _settle(world)
     agree(ana, ben, cleo)
     assert members(ana) == [ANA, BEN, CLEO]
+
+
+def test_who_was_removed_by_somebody_faster_keeps_no_letter_back() -> None:
+    world = World()
+    ana, ben, cleo, _ = world.group(ANA, BEN, CLEO, DORA)
+    ana.change(GROUP, RemoveMembers((DORA,)))
+    ben.change(GROUP, RemoveMembers((DORA,)))
+    _settle(world)
+    ben.write(GROUP, "we are three")
+    world.run()
+    assert cleo.read() == ["we are three"]

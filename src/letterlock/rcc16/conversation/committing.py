@@ -37,12 +37,14 @@ def add(work: Work, packages: Sequence[KeyPackage], numbers: tuple[Number, ...],
 
 
 def remove(work: Work, numbers: tuple[Number, ...]) -> None:
-    """All leaves of these numbers in one commit. Without leaves only the roster changes, and there is nothing to do."""
+    """All leaves of these numbers in one commit. Without leaves somebody else was faster, and the wish is met: letters wait
+    for as long as it stands."""
     group = work.group()
     if group is None:
         return
     leaves = [index for number in numbers for index in leaves_of(group.members(), number)]
     if not leaves:
+        work.update(removes=tuple(number for number in work.chat.removes if number not in numbers))
         return
     begin(work, Kind.REMOVE, numbers)
     there = tuple(number for number in numbers if number in work.chat.roster)
