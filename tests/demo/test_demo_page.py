@@ -25,7 +25,7 @@ from letterlock.errors import Bug
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 ANA, BEN = "+15550100", "+15550199"
 
 
