@@ -12,7 +12,7 @@ STRINGS: Mapping[str, str | Mapping[str, str]] = {
     "dialog.done": "Done",
     # What keeps the page from asking the daemon; everything else is phrased by the daemon.
     "dialog.trouble": "That did not work.",
-    "dialog.trouble.daemon.unreachable": "The Letterlock daemon on this computer does not answer. Nothing was changed.",
+    "dialog.trouble.daemon.unreachable": "The Letterlock daemon on this computer does not answer. Once it runs again, look here what has been done, and what has not.",
     "dialog.trouble.daemon.session": "This page needs a new login link: letterlock web opens one.",
     # --- not encrypted -------------------------------------------------------------------------------------
     "dialog.fallback.name": "This cannot be encrypted now",
