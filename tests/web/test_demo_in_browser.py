@@ -81,3 +81,16 @@ async def test_no_frame_goes_from_a_server_to_itself(demo: DemoServer, visitors:
 
 def between(sender: str, recipient: str) -> str:
     return say("demo.between", **{"from": sender, "to": recipient})
+
+
+async def test_what_a_hostile_button_does_and_what_came_of_it_is_seen_without_scrolling(
+    demo: DemoServer, visitors: Visitors
+) -> None:
+    page = (await visitors(demo.login_url())).page
+    await page.get_by_role("button", name=say("demo.tour.skip"), exact=True).click()
+    await page.get_by_role("button", name=say("demo.attack.duplicate"), exact=True).click()
+    does = page.get_by_role("button", name=say("demo.hostile.try"), exact=True)
+    await expect(does).to_be_in_viewport(ratio=1)
+    await does.click()
+    saw = page.locator(".aims.done").get_by_text(say("demo.hostile.saw"), exact=True)
+    await expect(saw).to_be_in_viewport(ratio=1, timeout=30_000)
