@@ -267,7 +267,8 @@ async def test_another_smsc(tmp_path: Path) -> None:
             assert (await ana.transport.send(text(EMOJI, "message-2"))).accepted
             await ben.until(lambda: len(ben.texts) == 2)
             await ana.until(lambda: len(ana.receipts) == 2)
-            assert ben.texts == ["hello [€]", EMOJI]
+            # Nobody promises an order of two messages: it answers from threads, and the second one is of several parts.
+            assert sorted(ben.texts) == sorted(["hello [€]", EMOJI])
             await smsc.ask("behave", throttle=3)
             assert (await ana.transport.send(text("slower", "message-3"))).accepted
             await ben.until(lambda: len(ben.texts) == 3)

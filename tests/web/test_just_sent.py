@@ -54,6 +54,7 @@ async def test_it_can_be_edited(both: Town, visitors: Visitors) -> None:
     waiting, ben = await held(both, visitors, "see you at seven")
     ana = waiting.ana
     await ana.act(ana.bubble("see you at seven"), "page.edit")
+    await expect(ana.writing).to_have_value("see you at seven")
     await ana.writing.fill("see you at eight")
     await ana.writing.press("Enter")
     waiting.let_go()
@@ -67,6 +68,7 @@ async def test_what_is_written_while_an_edit_waits_is_not_lost(both: Town, visit
     waiting, ben = await held(both, visitors, "at seven")
     ana = waiting.ana
     await ana.act(ana.bubble("at seven"), "page.edit")
+    await expect(ana.writing).to_have_value("at seven")
     await ana.writing.fill("at eight")
     await ana.writing.press("Enter")
     await ana.writing.press_sequentially(" or nine")
@@ -82,6 +84,7 @@ async def test_an_edit_that_was_taken_back_is_not_made_later(both: Town, visitor
     waiting, ben = await held(both, visitors, "as it was")
     ana = waiting.ana
     await ana.act(ana.bubble("as it was"), "page.edit")
+    await expect(ana.writing).to_have_value("as it was")
     await ana.writing.fill("as it was not")
     await ana.writing.press("Enter")
     await ana.writing.press("Escape")
