@@ -46,7 +46,7 @@ def test_the_lab_with_kamailio(home: Path) -> None:
         pytest.skip(reason)
     shutil.copytree(ROOT / "deploy", home / "deploy")
     with play("docs/howto/kamailio.md", home) as stage:
-        assert stage.ran == 8
+        assert stage.ran == 10
 
 
 def test_every_page_is_played_and_in_the_list() -> None:

@@ -117,6 +117,8 @@ async def test_what_is_read_stays_in_its_place_while_many_come(both: Town, visit
     visit = await visitors(both.ana.login_url())
     ana = Screen(visit.page)
     await ana.open(both.ben.number)
+    # The heading is there before the messages are.
+    await expect(visit.page.locator("ll-message").nth(100)).to_be_attached()
     scroller = visit.page.locator(".scroller")
     await scroller.evaluate("(scroller) => { scroller.scrollTop = 600; }")
     place = await visit.page.evaluate(_FIRST_READ)
