@@ -69,7 +69,10 @@ async def test_messages_survive_a_restart_of_the_focus(tmp_path: Path) -> None:
         assert await ana.say("unread") == 200
         assert await ana.say("for bob", to=bob.number) == 200
         await carla.got(2)
-        await asyncio.sleep(0.1)  # what carla has acknowledged is noted a moment later
+        room = town.focus._rooms.all()[0]
+        async with asyncio.timeout(5):  # what carla has acknowledged is noted a moment later
+            while room.journal.waits(carla.number, room.places[carla.number]):
+                await asyncio.sleep(0.01)
         await town.stop_focus()
         bob.answers = True
         await town.start_focus()
@@ -163,6 +166,7 @@ async def test_a_device_that_acknowledges_nothing_holds_a_bounded_number(tmp_pat
         for i in range(50):
             assert await ana.say(f"m{i}") == 200
         assert await carla.got(50) == [f"m{i}" for i in range(50)]
+        await bob.got(8)
         await asyncio.sleep(0.1)
         assert len(bob.inbox) == 8
         assert bob.peer is not None

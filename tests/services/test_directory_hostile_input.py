@@ -178,7 +178,9 @@ async def test_one_address_cannot_hold_every_place_sr17(tmp_path: Path) -> None:
             _, writer = await asyncio.open_connection("127.0.0.1", town.directory.port)
             stack.callback(writer.close)
             writer.write(head)
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(4):
+            while town.directory._guard._in_flight.total() < 4:
+                await asyncio.sleep(0.01)
         for address, status in (("127.0.0.1", 503), ("127.0.0.2", 200)):
             async with (
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(address, 0))) as session,
